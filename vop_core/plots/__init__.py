@@ -1,0 +1,1 @@
+"""Plotly figures, one function each, shared by the app and the notebooks."""

@@ -1,0 +1,1 @@
+"""Data, encoder and metrics that belong together."""

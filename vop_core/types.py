@@ -1,0 +1,76 @@
+"""The glossary as code: what a clip, a prediction and the two promises of every method are.
+
+Axis names, singular, used in every shape of the package:
+    person, shot (enrollment clip), query (clip to be classified), clip, label, sample (of a waveform),
+    mel, frame, feature, weight (a number with a posterior; for the low-rank family, of the personality code), draw (from a posterior), step (of training)
+
+A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of the
+personal layers; *query* clips are then classified. Federated code says client where the person is a client.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording: mono waveform, amplitude in [-1, 1], at ``sample_rate`` Hz.
+
+    ``notes`` tell, one short sentence each, what was converted on the way in.
+    """
+
+    waveform: Float[Tensor, " sample"]
+    sample_rate: int = 16_000
+    name: str = "clip"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self.waveform.numel() / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Class probabilities for each query clip, with the spread over weight draws.
+
+    With a single weight setting (no draws) lower = upper = probabilities and epistemic = 0.
+    Entropies are in nats; total = aleatoric + epistemic.
+    """
+
+    probabilities: Float[Tensor, "query label"]
+    lower: Float[Tensor, "query label"]  # credible interval over draws, 95 % unless asked otherwise
+    upper: Float[Tensor, "query label"]
+    total: Float[Tensor, " query"]  # entropy of the averaged prediction
+    aleatoric: Float[Tensor, " query"]  # mean entropy of the draws' predictions
+    epistemic: Float[Tensor, " query"]  # mutual information of label and weights
+    standard_error: Float[Tensor, "query label"]  # Monte-Carlo error of the averaged probability
+    draws: int = 0
+
+    @property
+    def label_index(self) -> Tensor:
+        """Most probable label of each query, shape (query,)."""
+        return self.probabilities.argmax(-1)
+
+
+@runtime_checkable
+class PersonalModel(Protocol):
+    """A model made for one person."""
+
+    def predict(
+        self,
+        query: Float[Tensor, "query mel frame"],
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Prediction: ...
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One way to personalize: a few unlabeled clips in, a personal model out, nothing of the method changed."""
+
+    def enroll(self, enrollment: Float[Tensor, "shot mel frame"]) -> PersonalModel: ...
