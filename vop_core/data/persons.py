@@ -1,0 +1,293 @@
+"""A data set indexed by person: who said what, and splits that keep persons apart.
+
+The one on-disk format is a folder with ``metadata.csv`` and 16 kHz mono FLAC. Columns: ``path`` (relative,
+``/`` between folders), ``person``, ``label``, ``take`` (a whole number), then any further attributes. A
+person is known everywhere as ``dataset/person``, where ``dataset`` is the row's ``dataset`` attribute if
+there is one, else the folder's name.
+Reading is tolerant (``\\`` in paths, a byte-order mark, missing takes are counted); writing is strict.
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import torch
+
+from vop_core.errors import DataError, EvaluationError
+
+METADATA = "metadata.csv"
+QUALITY = "speaker_quality.csv"
+REQUIRED_COLUMNS = ("path", "person", "label")
+
+# Persons whose labels or recordings cannot be trusted. Source: the measurements in the data set's
+# speaker_quality.csv (s01 wrong labels or noise, s06 duplicated takes, s16 not even recognised by a model of
+# itself). Loading keeps them; a task's config leaves them out, visibly.
+KNOWN_BAD: Mapping[str, frozenset[str]] = {
+    "dspspeech20": frozenset({"dspspeech20/s01", "dspspeech20/s06", "dspspeech20/s16"}),
+}
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One row of ``metadata.csv``: where a clip lies, who says what in it, and which repetition it is."""
+
+    path: Path
+    person: str  # 'dataset/person'
+    label: str
+    take: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PersonDataset:
+    """Clips of several persons; immutable, so that a restriction is a new, smaller data set."""
+
+    name: str
+    root: Path
+    records: tuple[ClipRecord, ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @cached_property
+    def persons(self) -> tuple[str, ...]:
+        """All persons, sorted."""
+        return tuple(sorted({record.person for record in self.records}))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, sorted."""
+        return tuple(sorted({record.label for record in self.records}))
+
+    @property
+    def known_bad(self) -> frozenset[str]:
+        """Persons of this data set known to be unusable; never left out silently, see ``KNOWN_BAD``."""
+        return frozenset(self.persons) & frozenset().union(*KNOWN_BAD.values())
+
+    @cached_property
+    def clips_per_person(self) -> dict[str, int]:
+        """Number of clips of every person, in the order of ``persons``."""
+        counts = Counter(record.person for record in self.records)
+        return {person: counts[person] for person in self.persons}
+
+    def restrict(
+        self,
+        *,
+        persons: Collection[str] | None = None,
+        labels: Collection[str] | None = None,
+        takes: Collection[int] | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> "PersonDataset":
+        """Only the clips whose person, label, take and attributes are among those given; None asks nothing.
+
+        Raises
+        ------
+        DataError
+            A person or label asked for is not in the data set (a misspelling would otherwise pass unseen).
+        """
+        _require_known("person", persons, self.persons, self.name)
+        _require_known("label", labels, self.labels, self.name)
+        persons, labels, takes = (None if asked is None else set(asked) for asked in (persons, labels, takes))
+        kept = (
+            record
+            for record in self.records
+            if (persons is None or record.person in persons)
+            and (labels is None or record.label in labels)
+            and (takes is None or record.take in takes)
+            and all(record.attributes.get(key) == value for key, value in (attributes or {}).items())
+        )
+        return PersonDataset(self.name, self.root, tuple(kept))
+
+    def without(self, persons: Collection[str]) -> "PersonDataset":
+        """Everybody but ``persons``."""
+        return self.restrict(persons=[person for person in self.persons if person not in set(persons)])
+
+
+def _require_known(kind: str, asked: Collection[str] | None, known: Sequence[str], name: str) -> None:
+    unknown = sorted(set(asked or ()) - set(known))
+    if unknown:
+        raise DataError(f"Data set '{name}' has no {kind} '{unknown[0]}'; it has {_shortened(known)}.")
+
+
+def _shortened(names: Sequence[str], limit: int = 6) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def read_metadata(folder: str | Path) -> list[dict[str, str]]:
+    """The rows of ``metadata.csv`` as they stand, its columns checked.
+
+    Raises
+    ------
+    DataError
+        No folder, no readable ``metadata.csv``, no rows, or a required column is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"'{folder}' is not a folder; give the folder that holds {METADATA}.")
+    table = folder / METADATA
+    if not table.is_file():
+        raise DataError(
+            f"'{folder}' has no {METADATA}; a data set is a folder with {METADATA} "
+            f"(path, person, label, take) and its clips."
+        )
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = tuple(reader.fieldnames or ())
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise DataError(f"'{table}' cannot be read as a UTF-8 comma-separated table ({error}).") from error
+    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    if missing:
+        raise DataError(
+            f"'{table}' has no column '{missing[0]}'; its columns must be path, person, label, take."
+        )
+    if not rows:
+        raise DataError(f"'{table}' lists no clips; add one row for each clip.")
+    return rows
+
+
+def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:
+    """Read ``metadata.csv``; opens no clip. ``name`` is the data set's name, else the folder's.
+
+    Raises
+    ------
+    DataError
+        The folder is not in the format: see :func:`read_metadata`; an empty field, a take that is not a whole
+        number, or a path that leaves the folder.
+    """
+    folder = Path(folder)
+    rows = read_metadata(folder)
+    root = folder.resolve()
+    name = name or root.name
+    seen: Counter[tuple[str, str]] = Counter()
+    records = []
+    for line, row in enumerate(rows, start=2):
+        where = f"Line {line} of '{folder / METADATA}'"
+        fields = {key: (value or "").strip() for key, value in row.items() if key is not None}
+        for column in REQUIRED_COLUMNS:
+            if not fields[column]:
+                raise DataError(f"{where} has no {column}; fill it in or remove the row.")
+        person = person_id(fields.get("dataset") or name, fields["person"])
+        seen[person, fields["label"]] += 1
+        take = _take(fields.get("take", ""), seen[person, fields["label"]], where)
+        attributes = {key: value for key, value in fields.items() if key not in (*REQUIRED_COLUMNS, "take")}
+        path = root / clip_path(fields["path"], where)
+        records.append(ClipRecord(path, person, fields["label"], take, attributes))
+    return PersonDataset(name, root, tuple(records))
+
+
+def person_id(dataset: str, person: str) -> str:
+    """``dataset/person``, unless ``person`` already says of which data set it is."""
+    return person if "/" in person else f"{dataset}/{person}"
+
+
+def clip_path(text: str, where: str) -> PurePosixPath:
+    """A relative path inside the data set's folder, from ``/`` or ``\\`` notation.
+
+    Raises
+    ------
+    DataError
+        The path is absolute or climbs out with ``..``: a table from elsewhere must not open other files.
+    """
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute() or ":" in path.parts[0] or ".." in path.parts:
+        raise DataError(f"{where} points outside the data set ('{text}'); use a path relative to its folder.")
+    return path
+
+
+def _take(text: str, counted: int, where: str) -> int:
+    if not text:
+        return counted
+    try:
+        return int(text)
+    except ValueError:
+        raise DataError(f"{where} has the take '{text}'; a take must be a whole number.") from None
+
+
+def read_quality(folder: str | Path) -> dict[str, str]:
+    """What ``speaker_quality.csv`` says about single persons, 'flag: evidence'; empty where there is none."""
+    table = Path(folder) / QUALITY
+    if not table.is_file():
+        return {}
+    name = Path(folder).resolve().name
+    with table.open(encoding="utf-8-sig", newline="") as stream:
+        return {
+            person_id(name, row["person"]): f"{row.get('flag', '')}: {row.get('evidence', '')}"
+            for row in csv.DictReader(stream)
+            if row.get("person")
+        }
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold over persons: those trained on and those tested on, disjoint."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def person_folds(persons: Iterable[str], folds: int, *, seed: int) -> tuple[Fold, ...]:
+    """Every person is tested in exactly one fold and trained on in all others; sizes differ by at most one.
+
+    The order of ``persons`` does not matter; ``seed`` shuffles them.
+
+    Raises
+    ------
+    EvaluationError
+        Fewer than two folds, or fewer persons than folds.
+    """
+    names = sorted(set(persons))
+    if folds < 2:
+        raise EvaluationError(f"Cross-validation needs at least 2 folds, but {folds} were asked for.")
+    if len(names) < folds:
+        raise EvaluationError(
+            f"{folds} folds need at least {folds} persons, but there are {len(names)}; use fewer folds."
+        )
+    shuffled = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    tests = [{names[position] for position in shuffled[fold::folds]} for fold in range(folds)]
+    return tuple(
+        Fold(
+            train=tuple(name for name in names if name not in test),
+            test=tuple(name for name in names if name in test),
+        )
+        for test in tests
+    )
+
+
+@dataclass(frozen=True)
+class ClosedOpenSplit:
+    """Clips to train on, other takes of the same persons (closed), and unknown persons (open)."""
+
+    train: PersonDataset
+    closed: PersonDataset
+    open: PersonDataset
+
+
+def closed_open_split(
+    dataset: PersonDataset, *, open_persons: Collection[str], held_out_takes: int = 1
+) -> ClosedOpenSplit:
+    """Open: ``open_persons``. Closed: of everybody else, the last takes of every word. Train: the rest.
+
+    "Last" is counted within each person's word, because sources number takes differently. A word said too
+    rarely to spare ``held_out_takes`` takes stays wholly in training.
+    """
+    known = dataset.without(open_persons)
+    cells: dict[tuple[str, str], list[ClipRecord]] = defaultdict(list)
+    for record in known.records:
+        cells[record.person, record.label].append(record)
+    held_out = {
+        id(record)
+        for cell in cells.values()
+        if len(cell) > held_out_takes > 0
+        for record in sorted(cell, key=lambda record: (record.take, str(record.path)))[-held_out_takes:]
+    }
+
+    def part(held: bool) -> PersonDataset:
+        records = tuple(record for record in known.records if (id(record) in held_out) is held)
+        return PersonDataset(dataset.name, dataset.root, records)
+
+    return ClosedOpenSplit(train=part(False), closed=part(True), open=dataset.restrict(persons=open_persons))
