@@ -1,0 +1,28 @@
+"""Synthetic persons by espeak-ng, rooms and microphones: the bundled voices and persons to train on.
+
+    python -m vop_core.data.sources.synthetic --out data/voices         # the bundled voices, as committed
+
+They are synthetic, and every page and table calls them so. The bundled ones are never trained or tuned on.
+"""
+
+from vop_core.data.sources.synthetic.build import (
+    build_bundled_voices,
+    generate_training_persons,
+    generate_unknown_test,
+)
+from vop_core.data.sources.synthetic.words import (
+    ARABIC_WORDS,
+    KEYWORD_WORDS,
+    UNKNOWN_TEST_WORDS,
+    UNKNOWN_TRAINING_WORDS,
+)
+
+__all__ = [
+    "ARABIC_WORDS",
+    "KEYWORD_WORDS",
+    "UNKNOWN_TEST_WORDS",
+    "UNKNOWN_TRAINING_WORDS",
+    "build_bundled_voices",
+    "generate_training_persons",
+    "generate_unknown_test",
+]

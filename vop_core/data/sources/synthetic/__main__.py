@@ -1,0 +1,65 @@
+"""python -m vop_core.data.sources.synthetic --out FOLDER [--cohort bundled|training|test]"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from vop_core.data.sources.synthetic import build
+from vop_core.data.sources.synthetic.words import KEYWORD_WORDS
+from vop_core.errors import VopError
+
+
+def main() -> int:
+    """Read the command line and write one cohort; 2 with one sentence where that is impossible."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vop_core.data.sources.synthetic", description=build.__doc__
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write; an earlier build there is replaced"
+    )
+    parser.add_argument("--cohort", choices=("bundled", "training", "test"), default="bundled")
+    parser.add_argument("--seed", type=int, default=build.BUNDLED_SEED)
+    parser.add_argument("--persons", type=int, default=42)
+    parser.add_argument("--arabic-persons", type=int, default=12)
+    parser.add_argument("--takes", type=int, default=3)
+    parser.add_argument("--unknown-takes", type=int, default=1)
+    parser.add_argument("--silence-takes", type=int, default=2)
+    parser.add_argument("--words", nargs="+", default=list(KEYWORD_WORDS))
+    try:
+        write(parser.parse_args())
+    except VopError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def write(options: argparse.Namespace) -> None:
+    """Replace what an earlier run left in the folder and write the cohort."""
+    if options.cohort == "bundled":
+        for folder in (build.ENGLISH_FOLDER, build.ARABIC_FOLDER):
+            build.clear(options.out / folder)
+        build.write_bundled(
+            options.out,
+            seed=options.seed,
+            english_persons=options.persons,
+            arabic_persons=options.arabic_persons,
+        )
+        return
+    scripts = (
+        build.training_scripts(
+            options.words,
+            takes=options.takes,
+            unknown_takes=options.unknown_takes,
+            silence_takes=options.silence_takes,
+        )
+        if options.cohort == "training"
+        else build.unknown_test_scripts(takes=options.takes)
+    )
+    build.clear(options.out)
+    build.write_cohort(
+        options.out, options.cohort, persons=options.persons, seed=options.seed, scripts=scripts
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
