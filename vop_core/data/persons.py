@@ -1,10 +1,6 @@
 """A data set indexed by person: who said what, and splits that keep persons apart.
 
-The one on-disk format is a folder with ``metadata.csv`` and 16 kHz mono FLAC. Columns: ``path`` (relative,
-``/`` between folders), ``person``, ``label``, ``take`` (a whole number), then any further attributes. A
-person is known everywhere as ``dataset/person``, where ``dataset`` is the row's ``dataset`` attribute if
-there is one, else the folder's name.
-Reading is tolerant (``\\`` in paths, a byte-order mark, missing takes are counted); writing is strict.
+The files themselves (``metadata.csv`` and the clips) are described in :mod:`vop_core.data.format`.
 """
 
 import csv
@@ -12,15 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import torch
 
+from vop_core.data.format import METADATA, REQUIRED_COLUMNS, clip_path, person_id, read_metadata
 from vop_core.errors import DataError, EvaluationError
 
-METADATA = "metadata.csv"
 QUALITY = "speaker_quality.csv"
-REQUIRED_COLUMNS = ("path", "person", "label")
 
 # Persons whose labels or recordings cannot be trusted. Source: the measurements in the data set's
 # speaker_quality.csv (s01 wrong labels or noise, s06 duplicated takes, s16 not even recognised by a model of
@@ -116,40 +111,6 @@ def _shortened(names: Sequence[str], limit: int = 6) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def read_metadata(folder: str | Path) -> list[dict[str, str]]:
-    """The rows of ``metadata.csv`` as they stand, its columns checked.
-
-    Raises
-    ------
-    DataError
-        No folder, no readable ``metadata.csv``, no rows, or a required column is missing.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"'{folder}' is not a folder; give the folder that holds {METADATA}.")
-    table = folder / METADATA
-    if not table.is_file():
-        raise DataError(
-            f"'{folder}' has no {METADATA}; a data set is a folder with {METADATA} "
-            f"(path, person, label, take) and its clips."
-        )
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = tuple(reader.fieldnames or ())
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise DataError(f"'{table}' cannot be read as a UTF-8 comma-separated table ({error}).") from error
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        raise DataError(
-            f"'{table}' has no column '{missing[0]}'; its columns must be path, person, label, take."
-        )
-    if not rows:
-        raise DataError(f"'{table}' lists no clips; add one row for each clip.")
-    return rows
-
-
 def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:
     """Read ``metadata.csv``; opens no clip. ``name`` is the data set's name, else the folder's.
 
@@ -178,25 +139,6 @@ def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDatase
         path = root / clip_path(fields["path"], where)
         records.append(ClipRecord(path, person, fields["label"], take, attributes))
     return PersonDataset(name, root, tuple(records))
-
-
-def person_id(dataset: str, person: str) -> str:
-    """``dataset/person``, unless ``person`` already says of which data set it is."""
-    return person if "/" in person else f"{dataset}/{person}"
-
-
-def clip_path(text: str, where: str) -> PurePosixPath:
-    """A relative path inside the data set's folder, from ``/`` or ``\\`` notation.
-
-    Raises
-    ------
-    DataError
-        The path is absolute or climbs out with ``..``: a table from elsewhere must not open other files.
-    """
-    path = PurePosixPath(text.replace("\\", "/"))
-    if path.is_absolute() or ":" in path.parts[0] or ".." in path.parts:
-        raise DataError(f"{where} points outside the data set ('{text}'); use a path relative to its folder.")
-    return path
 
 
 def _take(text: str, counted: int, where: str) -> int:
