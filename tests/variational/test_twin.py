@@ -1,0 +1,176 @@
+"""The twin's closed forms, reached by other routes: one large joint Gaussian, numbers drawn, an optimiser."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import MultivariateNormal, kl_divergence
+
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.twin import LinearGaussianTwin, closest_below, with_full_covariance
+
+SEEDS = st.integers(0, 2**31)
+CLIPS = st.integers(1, 6)
+
+
+def twin_and_person(seed: int, clips: int = 4):
+    generator = torch.Generator().manual_seed(seed)
+    twin = LinearGaussianTwin.random(weights=3, observations=4, generator=generator)
+    return twin, twin.draw_person(clips=clips, generator=generator)
+
+
+def condition(mean, covariance, first: int, value) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first block of a joint Gaussian, given the rest: the textbook's Schur complement."""
+    gain = covariance[:first, first:] @ torch.linalg.inv(covariance[first:, first:])
+    return (
+        mean[:first] + gain @ (value - mean[first:]),
+        covariance[:first, :first] - gain @ covariance[first:, :first],
+    )
+
+
+def joint_covariance(twin, features, clips: int, with_labels: bool) -> torch.Tensor:
+    """Of (w, x_1..n [, y_1..n]), assembled from the definitions, with phi held fixed."""
+    rows = [twin.weight_map, *[twin.clip_map] * clips]
+    noise = [torch.zeros(3)] + [torch.full((4,), twin.clip_noise**2)] * clips
+    if with_labels:
+        rows.append(features @ twin.weight_map)
+        noise.append(torch.full((clips,), twin.label_noise**2))
+    everything = torch.cat(rows)
+    return everything @ everything.mT + torch.cat(noise).double().diag()
+
+
+@given(seed=SEEDS, clips=CLIPS)
+def test_what_the_clips_say_equals_conditioning_the_joint_gaussian(seed, clips):
+    twin, person = twin_and_person(seed, clips)
+    covariance = joint_covariance(twin, person.features, clips, with_labels=False)
+    mean, spread = condition(torch.zeros(len(covariance)).double(), covariance, 3, person.clips.flatten())
+    exact = twin.weights_given_clips(person.clips)
+    torch.testing.assert_close(exact.mean, mean, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(exact.covariance_matrix, spread, rtol=1e-6, atol=1e-8)
+
+
+@given(seed=SEEDS, clips=CLIPS)
+def test_what_clips_and_labels_say_equals_conditioning_the_joint_gaussian(seed, clips):
+    twin, person = twin_and_person(seed, clips)
+    covariance = joint_covariance(twin, person.features, clips, with_labels=True)
+    seen = torch.cat([person.clips.flatten(), person.labels])
+    mean, spread = condition(torch.zeros(len(covariance)).double(), covariance, 3, seen)
+    exact = twin.weights_given_labels(person.clips, person.labels)
+    torch.testing.assert_close(exact.mean, mean, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(exact.covariance_matrix, spread, rtol=1e-6, atol=1e-8)
+
+
+@given(seed=SEEDS, clips=CLIPS)
+def test_the_evidence_is_bayes_rule_solved_for_it_at_any_weights(seed, clips):
+    """ln p(y|x) = ln p(w|x) + ln p(y|x,w) - ln p(w|x,y), whatever w is."""
+    twin, person = twin_and_person(seed, clips)
+    anywhere = person.weights + 1
+    evidence = (
+        twin.weights_given_clips(person.clips).log_prob(anywhere)
+        + twin.log_likelihood(anywhere, person.clips, person.labels)
+        - twin.weights_given_labels(person.clips, person.labels).log_prob(anywhere)
+    )
+    torch.testing.assert_close(twin.log_evidence(person.clips, person.labels), evidence, rtol=1e-6, atol=1e-8)
+
+
+def test_the_evidence_is_the_likelihood_averaged_over_weights():
+    twin, person = twin_and_person(0, clips=3)
+    noise = torch.randn(200_000, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    read, unread = twin.weights_given_clips(person.clips), twin.weight_prior()
+    for before, given_to_it in ((read, None), (unread, unread)):
+        weights = before.mean + noise @ torch.linalg.cholesky(before.covariance_matrix).mT
+        likelihood = twin.log_likelihood(weights, person.clips, person.labels).exp()
+        four_standard_errors = 4 * likelihood.std() / math.sqrt(len(likelihood))
+        evidence = twin.log_evidence(person.clips, person.labels, given_to_it).exp()
+        assert abs(likelihood.mean() - evidence) < four_standard_errors
+
+
+def test_the_expected_log_likelihood_is_the_average_over_draws():
+    twin, person = twin_and_person(2)
+    posterior = DiagonalGaussian(person.weights, torch.full((3,), -0.5, dtype=torch.float64))
+    draws = posterior.sample(100_000, generator=torch.Generator().manual_seed(3))
+    values = twin.log_likelihood(draws, person.clips, person.labels)
+    exact = twin.expected_log_likelihood(with_full_covariance(posterior), person.clips, person.labels)
+    assert abs(values.mean() - exact) < 4 * values.std() / math.sqrt(len(values))
+
+
+@given(seed=SEEDS, clips=CLIPS)
+def test_the_gap_between_evidence_and_bound_is_the_divergence_from_the_posterior(seed, clips):
+    """The slides' identity, for any q: ln p(y|x) - ELBO(q) = KL(q || p(w|x,y))."""
+    twin, person = twin_and_person(seed, clips)
+    posterior = twin.weights_given_labels(person.clips, person.labels)
+    prior = twin.weights_given_clips(person.clips)
+    anyone = with_full_covariance(DiagonalGaussian(person.weights, -person.weights.abs()))
+    evidence = twin.log_evidence(person.clips, person.labels)
+    gap = evidence - twin.elbo(anyone, prior, person.clips, person.labels).elbo
+    torch.testing.assert_close(gap, kl_divergence(anyone, posterior), rtol=1e-6, atol=1e-6)
+    assert gap > 0
+    touching = twin.elbo(posterior, prior, person.clips, person.labels).elbo
+    torch.testing.assert_close(touching, evidence, rtol=1e-7, atol=1e-7)
+
+
+def test_with_a_prior_that_does_not_read_the_clips_the_bound_is_on_another_evidence():
+    """The departure from the slides, in numbers: N(0, BB') instead of p(w|x) bounds its own ln p(y)."""
+    twin, person = twin_and_person(4)
+    fixed = twin.weight_prior()
+    features, noise = person.features, twin.label_noise**2
+    precision = torch.linalg.inv(fixed.covariance_matrix) + features.mT @ features / noise
+    covariance = torch.linalg.inv(precision)
+    mean = covariance @ features.mT @ person.labels / noise
+    best = MultivariateNormal(mean, (covariance + covariance.mT) / 2)
+    bound = twin.elbo(best, fixed, person.clips, person.labels).elbo
+    torch.testing.assert_close(bound, twin.log_evidence(person.clips, person.labels, fixed))
+    assert not torch.isclose(bound, twin.log_evidence(person.clips, person.labels))
+
+
+def test_the_closest_diagonal_gaussian_is_where_the_gradient_of_the_divergence_vanishes():
+    twin, person = twin_and_person(5)
+    posterior = twin.weights_given_labels(person.clips, person.labels)
+    best = closest_below(posterior)
+    mean, log_std = best.mean.clone().requires_grad_(), best.log_std.clone().requires_grad_()
+    kl_divergence(with_full_covariance(DiagonalGaussian(mean, log_std)), posterior).backward()
+    for gradient in (mean.grad, log_std.grad):
+        torch.testing.assert_close(gradient, torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-9)
+    assert (best.variance <= posterior.variance + 1e-12).all()  # mean field is too sure of itself
+
+
+def test_clips_narrow_what_is_known_and_labels_narrow_it_further():
+    twin, person = twin_and_person(6)
+    volumes = [
+        twin.weights_given_clips(person.clips[:0]).covariance_matrix.logdet(),
+        twin.weights_given_clips(person.clips[:1]).covariance_matrix.logdet(),
+        twin.weights_given_clips(person.clips).covariance_matrix.logdet(),
+        twin.weights_given_labels(person.clips, person.labels).covariance_matrix.logdet(),
+    ]
+    assert volumes == sorted(volumes, reverse=True)
+    nobody = twin.weights_given_clips(person.clips[:0])
+    torch.testing.assert_close(nobody.covariance_matrix, twin.weight_prior().covariance_matrix)
+    torch.testing.assert_close(nobody.mean, torch.zeros(3, dtype=torch.float64))
+
+
+def test_drawn_persons_follow_the_model():
+    twin = LinearGaussianTwin.random(weights=2, observations=3, generator=torch.Generator().manual_seed(0))
+    person = twin.draw_person(clips=20_000, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(person.weights, twin.weight_map @ person.code)
+    clip_errors = person.clips - twin.clip_map @ person.code
+    label_errors = person.labels - person.features @ person.weights
+    for errors, noise in ((clip_errors, twin.clip_noise), (label_errors, twin.label_noise)):
+        assert abs(errors.mean()) < 4 * noise / math.sqrt(errors.numel())
+        assert abs(errors.var() - noise**2) < 4 * noise**2 * math.sqrt(2 / errors.numel())
+
+
+def test_the_same_generator_draws_the_same_person():
+    twin, person = twin_and_person(9)
+    again, same = twin_and_person(9)
+    assert torch.equal(twin.clip_map, again.clip_map)
+    assert torch.equal(person.labels, same.labels)
+
+
+@pytest.mark.parametrize("clips", [1, 5])
+def test_with_independent_weights_what_the_clips_say_is_diagonal(clips):
+    twin = LinearGaussianTwin.independent(weights=3)
+    person = twin.draw_person(clips=clips, generator=torch.Generator().manual_seed(0))
+    covariance = twin.weights_given_clips(person.clips).covariance_matrix
+    torch.testing.assert_close(covariance, torch.diag(covariance.diagonal()), rtol=0, atol=1e-15)
