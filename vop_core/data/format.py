@@ -114,7 +114,8 @@ def write_dataset(
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        rows = [_write_clip(unfinished, clip) for clip in clips]
+        writer = _Writer(unfinished)
+        rows = [writer.write(clip) for clip in clips]
         _write_table(unfinished / METADATA, rows, str(folder))
         for name, text in (texts or {}).items():
             (unfinished / name).write_text(text, encoding="utf-8")
@@ -128,25 +129,45 @@ def write_dataset(
     return len(rows)
 
 
-def _write_clip(root: Path, clip: LabelledClip) -> dict[str, str]:
-    path = PurePosixPath(_file_name(clip.person), f"{_file_name(clip.label)}_{clip.take:02d}.flac")
-    target = root / path
-    if target.exists():
-        raise DataError(
-            f"Take {clip.take} of '{clip.label}' by '{clip.person}' appears twice; give each its own number."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # rounding to the 16-bit grid here, because libsndfile scales floats by 32767 and would alter every sample
-    samples = np.clip(np.round(clip.waveform.numpy() * 32768.0), -32768, 32767).astype(np.int16)
-    soundfile.write(target, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return {
-        "path": str(path),
-        "person": clip.person,
-        "label": clip.label,
-        "take": str(clip.take),
-        **clip.attributes,
-        "seconds": f"{len(samples) / SAMPLE_RATE:.3f}",
-    }
+class _Writer:
+    """Writes clips below ``root``, each under a path of its own on every file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cells: set[tuple[str, str, int]] = set()
+        self.taken: set[str] = set()
+
+    def write(self, clip: LabelledClip) -> dict[str, str]:
+        """Write one clip; returns its row."""
+        cell = (clip.person, clip.label, clip.take)
+        if cell in self.cells:
+            raise DataError(
+                f"Take {clip.take} of '{clip.label}' by '{clip.person}' appears twice; number the takes anew."
+            )
+        self.cells.add(cell)
+        path = self._free_path(cell)
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # rounded to the 16-bit grid here: libsndfile would scale by 32767 and alter every sample
+        samples = np.clip(np.round(clip.waveform.numpy() * 32768.0), -32768, 32767).astype(np.int16)
+        soundfile.write(target, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+        return {
+            "path": str(path),
+            "person": clip.person,
+            "label": clip.label,
+            "take": str(clip.take),
+            **clip.attributes,
+            "seconds": f"{len(samples) / SAMPLE_RATE:.3f}",
+        }
+
+    def _free_path(self, cell: tuple[str, str, int]) -> PurePosixPath:
+        """``person/label_take.flac``, with a digest where names differ only in what paths cannot hold."""
+        person, label, take = cell
+        plain = PurePosixPath(_file_name(person), f"{_file_name(label)}_{take:02d}.flac")
+        digest = hashlib.sha256(repr(cell).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        path = plain if str(plain).casefold() not in self.taken else plain.with_stem(f"{plain.stem}-{digest}")
+        self.taken.add(str(path).casefold())
+        return path
 
 
 def _file_name(text: str) -> str:

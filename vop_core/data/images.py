@@ -41,7 +41,7 @@ def load_images(path: str | Path) -> ImageDataset:
     path = _npz_file(Path(path))
     name = path.parent.name
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"'{path}' is not a plain npz archive of arrays; fetch or write it anew.") from error

@@ -1,0 +1,249 @@
+"""The one on-disk format: what is written is read again, and what is wrong is said."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vop_core.data.format import LabelledClip, check_dataset, read_metadata, write_dataset
+from vop_core.data.images import load_images
+from vop_core.data.persons import load_dataset
+from vop_core.errors import DataError
+
+
+def sound(seed: int, samples: int = 4000) -> torch.Tensor:
+    """Noise on the 16-bit grid."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(-(2**15), 2**15, (samples,), generator=generator) / 2**15
+
+
+def clips(persons=("anna", "ben"), words=("yes", "zoom in"), takes=(1, 2)):
+    cells = [(person, word, take) for person in persons for word in words for take in takes]
+    return [LabelledClip(*cell, sound(seed), {"room": "hall"}) for seed, cell in enumerate(cells)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_dataset(tmp_path / "words", clips())
+    return tmp_path / "words"
+
+
+def edit(folder, old, new):
+    table = folder / "metadata.csv"
+    text = table.read_text("utf-8")
+    assert old in text
+    table.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def test_what_is_written_is_read_again_sample_for_sample(folder):
+    dataset = load_dataset(folder)
+    written = {(clip.person, clip.label, clip.take): clip.waveform for clip in clips()}
+    assert len(dataset) == len(written) == 8
+    for record in dataset.records:
+        samples, rate = soundfile.read(record.path, dtype="float32")
+        assert (rate, record.path.suffix) == (16_000, ".flac")
+        key = (record.person.removeprefix("words/"), record.label, record.take)
+        np.testing.assert_array_equal(samples, written[key].numpy())
+        assert record.attributes["room"] == "hall"
+        assert float(record.attributes["seconds"]) == 0.25
+
+
+def test_a_written_folder_has_no_problems(folder):
+    report = check_dataset(folder)
+    assert report.problems == ()
+    report.raise_if_broken()
+    assert (report.persons, report.labels, report.clips, report.seconds) == (2, 2, 8, 2.0)
+
+
+labels = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(
+    lambda text: text.strip() == text and text
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(labels)
+def test_any_label_survives_the_table_and_makes_a_safe_path(tmp_path_factory, label):
+    folder = tmp_path_factory.mktemp("any") / "set"
+    write_dataset(folder, clips(words=(label,)))
+    dataset = load_dataset(folder)
+    assert dataset.labels == (label,)
+    assert all(record.path.is_file() and record.path.parents[1] == folder for record in dataset.records)
+    shutil.rmtree(folder.parent)
+
+
+def test_two_clips_with_one_name_are_refused_and_nothing_is_left(tmp_path):
+    with pytest.raises(DataError, match="appears twice"):
+        write_dataset(tmp_path / "words", [*clips(), clips()[0]])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_that_differ_only_in_punctuation_do_not_overwrite_each_other(tmp_path):
+    write_dataset(tmp_path / "w", clips(words=("zoom in", "zoom_in", "zoom-in")))
+    assert check_dataset(tmp_path / "w").problems == ()
+    assert check_dataset(tmp_path / "w").labels == 3
+
+
+def test_a_failure_half_way_leaves_nothing_behind(tmp_path):
+    def breaks_off():
+        yield clips()[0]
+        raise DataError("The source is damaged.")
+
+    with pytest.raises(DataError, match="damaged"):
+        write_dataset(tmp_path / "words", breaks_off())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_never_overwritten(folder):
+    before = hashlib.sha256((folder / "metadata.csv").read_bytes()).digest()
+    with pytest.raises(DataError, match="already exists and is not empty"):
+        write_dataset(folder, clips())
+    assert hashlib.sha256((folder / "metadata.csv").read_bytes()).digest() == before
+
+
+def test_no_clips_are_refused(tmp_path):
+    with pytest.raises(DataError, match="No clips were found"):
+        write_dataset(tmp_path / "words", [])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda f: (f / "anna" / "yes_01.flac").unlink(), "'anna/yes_01.flac', which does not exist"),
+        (lambda f: (f / "anna" / "yes_01.flac").write_bytes(b"no sound"), "is not readable audio"),
+        (lambda f: (f / "anna" / "yes_01.flac").write_bytes(b""), "is not readable audio"),
+        (
+            lambda f: soundfile.write(f / "anna" / "yes_01.flac", sound(9).numpy(), 8000),
+            r"has 8000 Hz and 1 channel\(s\)",
+        ),
+        (
+            lambda f: soundfile.write(f / "anna" / "yes_01.flac", sound(9).reshape(-1, 2).numpy(), 16_000),
+            r"has 16000 Hz and 2 channel\(s\)",
+        ),
+        (lambda f: soundfile.write(f / "anna" / "yes_01.flac", np.zeros(99), 16_000), "empty or silent"),
+        (lambda f: edit(f, "anna/yes_02.flac", "anna/yes_01.flac"), "a second time"),
+        (lambda f: edit(f, "anna/yes_01.flac", "../yes_01.flac"), "points outside the data set"),
+        (lambda f: edit(f, "anna/yes_01.flac", "/tmp/yes_01.flac"), "points outside the data set"),
+        (lambda f: edit(f, ",anna,yes,1", ",anna,,1"), "has no label"),
+        (
+            lambda f: shutil.copy(f / "anna" / "yes_01.flac", f / "ben" / "yes_01.flac"),
+            "'ben/yes_01.flac' of 'ben' is the same recording as 'anna/yes_01.flac' of 'anna'",
+        ),
+    ],
+)
+def test_every_flaw_is_found_and_said_in_one_sentence(folder, spoil, says):
+    spoil(folder)
+    report = check_dataset(folder)
+    assert len(report.problems) == 1
+    with pytest.raises(DataError, match=says) as refusal:
+        report.raise_if_broken()
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_same_samples_in_another_container_are_still_the_same_recording(folder):
+    """Metadata differs, samples do not: comparing file bytes would miss it."""
+    samples, rate = soundfile.read(folder / "anna" / "yes_01.flac", dtype="int16")
+    soundfile.write(folder / "ben" / "yes_01.flac", samples, rate, format="WAV")
+    assert "the same recording" in check_dataset(folder).problems[0]
+
+
+def test_a_link_out_of_the_folder_is_found(folder, tmp_path):
+    target = tmp_path / "elsewhere.flac"
+    (folder / "anna" / "yes_01.flac").rename(target)
+    (folder / "anna" / "yes_01.flac").symlink_to(target)
+    assert "a link out of the data set" in check_dataset(folder).problems[0]
+
+
+def test_a_person_with_one_clip_is_too_small(tmp_path):
+    write_dataset(tmp_path / "w", [*clips(), LabelledClip("cai", "yes", 1, sound(99))])
+    (problem,) = check_dataset(tmp_path / "w").problems
+    assert problem.startswith("Person 'cai' has 1 usable clip(s), too few")
+
+
+def test_further_problems_are_counted(folder):
+    (folder / "anna" / "yes_01.flac").unlink()
+    (folder / "ben" / "yes_01.flac").unlink()
+    with pytest.raises(DataError, match=r"\(1 further problem\(s\)\)"):
+        check_dataset(folder).raise_if_broken()
+
+
+def test_the_table_is_sorted_and_plain(folder):
+    rows = read_metadata(folder)
+    assert list(rows[0]) == ["path", "person", "label", "take", "room", "seconds"]
+    assert [(row["person"], row["label"], row["take"]) for row in rows] == sorted(
+        (row["person"], row["label"], row["take"]) for row in rows
+    )
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "persons", "words", "count"),
+    [("arabic_speech_commands", 24, 40, 3840), ("dspspeech20", 27, 20, 3179), ("fsdd", 5, 10, 1250)],
+)
+def test_the_real_folders_are_in_the_format(real_data, name, persons, words, count):
+    if not (real_data / name).is_dir():
+        pytest.skip(f"no {name} there")
+    dataset = load_dataset(real_data / name)
+    assert (len(dataset.persons), len(dataset.labels), len(dataset)) == (persons, words, count)
+    assert all(record.path.is_file() for record in dataset.records)
+
+
+def test_images_know_their_persons(tmp_path):
+    images = np.arange(4 * 2 * 3, dtype=np.uint8).reshape(4, 2, 3)
+    (tmp_path / "digits").mkdir()
+    path = tmp_path / "digits" / "all.npz"
+    np.savez(path, images=images, writer=np.array([7, 7, 9, 7]), label=np.array([1, 1, 0, 0]))
+    for place in (path, path.parent):
+        loaded = load_images(place)
+        assert loaded.persons == ("digits/7", "digits/9")
+        assert loaded.labels == ("0", "1")
+        assert loaded.person.tolist() == [0, 0, 1, 0]
+        assert loaded.label.tolist() == [1, 1, 0, 0]
+        assert loaded.take.tolist() == [1, 2, 1, 1]
+        np.testing.assert_array_equal(loaded.images.numpy(), images)
+
+
+def test_packed_ink_unpacks_and_a_drawer_counts_within_an_alphabet(tmp_path):
+    ink = np.random.default_rng(0).integers(0, 2, (3, 5, 5), dtype=np.uint8)
+    np.savez(
+        tmp_path / "ink.npz",
+        ink_packed=np.packbits(ink.reshape(3, -1), axis=1),
+        shape=np.array([99, 5, 5]),
+        alphabet=np.array([0, 1, 1]),
+        drawer=np.array([1, 1, 2]),
+        character=np.array([0, 1, 1]),
+        alphabet_names=np.array(["Greek", "Latin"]),
+        character_names=np.array(["Greek/a", "Latin/a"]),
+    )
+    loaded = load_images(tmp_path / "ink.npz")
+    np.testing.assert_array_equal(loaded.images.numpy(), ink)
+    assert [name.split("/")[1] for name in loaded.persons] == ["Greek-1", "Latin-1", "Latin-2"]
+    assert loaded.labels == ("Greek/a", "Latin/a")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"label": [1], "person": [1]}, "no array 'images'"),
+        ({"images": np.zeros((1, 2, 2)), "label": [1]}, "who made its images"),
+        ({"images": np.zeros((1, 2, 2)), "person": [1]}, "what its images show"),
+        ({"images": np.zeros((2, 2, 2)), "person": [1], "label": [1, 2]}, "other numbers of persons"),
+        ({"images": np.zeros((1, 2, 2)), "person": np.array([{}]), "label": [1]}, "not a plain npz"),
+    ],
+)
+def test_bad_image_archives_are_refused(tmp_path, arrays, says):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(DataError, match=says):
+        load_images(tmp_path / "x.npz")
+
+
+def test_what_is_no_npz_is_refused(tmp_path):
+    with pytest.raises(DataError, match="not an npz file or a folder with exactly one"):
+        load_images(tmp_path)
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(DataError, match="not a plain npz"):
+        load_images(tmp_path / "x.npz")

@@ -1,0 +1,1 @@
+"""Public data sets with persons in them: fetch, verify, convert to the one on-disk format."""
