@@ -1,0 +1,126 @@
+"""Persons and methods whose personal gain is known by construction; nothing here imports vop_core.
+
+A clip's feature, constant over its frames, is (sound, accent, 1): ``sound`` = (label + the person's accent)
+modulo the number of labels, so whoever does not know the accent answers with the wrong label.
+"""
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+LABELS = 7
+FRAMES = 2
+CONFIDENCE = 0.8
+
+
+@dataclass(frozen=True)
+class FakeVoices:
+    """Arguments of EvaluationClips, as a dictionary-like value."""
+
+    features: torch.Tensor
+    labels: torch.Tensor
+    person_index: torch.Tensor
+    persons: tuple
+    noise_features: torch.Tensor
+
+    def arguments(self):
+        return dict(vars(self))
+
+
+def make_voices(accents, takes=3, dataset="fake", clips=None):
+    """Persons with these accents; each says every label ``takes`` times, or has ``clips[person]`` clips."""
+    features, labels, index = [], [], []
+    for person, accent in enumerate(accents):
+        own = torch.arange(LABELS).repeat(takes)
+        if clips is not None:
+            own = own[: clips[person]]
+        labels.append(own)
+        index.append(torch.full_like(own, person))
+        features.append(torch.stack([(own + accent) % LABELS, torch.full_like(own, accent)], 1))
+    table = torch.cat(features).float()
+    table = torch.cat([table, torch.ones(len(table), 1)], 1)
+    noise = torch.zeros_like(table)
+    persons = tuple(f"{dataset}/p{person:02d}" for person in range(len(accents)))
+    spread = lambda values: values[:, :, None].expand(-1, -1, FRAMES).contiguous()  # noqa: E731
+    return FakeVoices(spread(table), torch.cat(labels), torch.cat(index), persons, spread(noise))
+
+
+@dataclass(frozen=True)
+class FakeEpisode:
+    person: int
+    enrollment: torch.Tensor
+    query: torch.Tensor
+
+
+def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
+    """Random disjoint enrollment and query clips for every person."""
+    generator = torch.Generator().manual_seed(seed)
+    episodes = []
+    for count in shots:
+        for _ in range(repetitions):
+            for person in range(len(voices.persons)):
+                own = (voices.person_index == person).nonzero().squeeze(1)
+                order = own[torch.randperm(len(own), generator=generator)]
+                episodes.append(FakeEpisode(person, order[:count], order[count:]))
+    return episodes
+
+
+class Fixed:
+    """Answers with the sound heard, minus an accent that is the same for everybody."""
+
+    def __init__(self, accent=0):
+        self.accent = accent
+        self.largest = 0
+
+    def accent_of(self, enrollment, persons, draws, generator):
+        return torch.full((persons,), self.accent)
+
+    def predict_persons(self, enrollment, query, *, draws=0, generator=None):
+        self.largest = max(self.largest, query.shape[0] * query.shape[1] * max(draws, 1))
+        accent = self.accent_of(enrollment, query.shape[0], draws, generator)
+        label = (query[:, :, 0, 0].round().long() - accent[:, None]) % LABELS
+        rest = (1 - CONFIDENCE) / (LABELS - 1)
+        return torch.nn.functional.one_hot(label, LABELS) * (CONFIDENCE - rest) + rest
+
+
+class Personalizing(Fixed):
+    """Reads the accent off the enrollment (the rounded mean over clips); without one it assumes none."""
+
+    def accent_of(self, enrollment, persons, draws, generator):
+        if enrollment is None:
+            return torch.zeros(persons, dtype=torch.long)
+        return enrollment[:, :, 1, 0].mean(1).round().long()
+
+
+class Harming(Personalizing):
+    """Personalizes, but hears accent 0 as accent 1."""
+
+    def accent_of(self, enrollment, persons, draws, generator):
+        accent = super().accent_of(enrollment, persons, draws, generator)
+        return torch.where(accent == 0, 1, accent) if enrollment is not None else accent
+
+
+class Drawn(Personalizing):
+    """Personalizes with noise: with draws, the accent is off by one at random."""
+
+    def accent_of(self, enrollment, persons, draws, generator):
+        accent = super().accent_of(enrollment, persons, draws, generator)
+        if draws:
+            accent = accent + torch.randint(2, (persons,), generator=generator)
+        return accent
+
+
+@pytest.fixture
+def fakes():
+    """Everything above, under one name (test modules are imported one by one and cannot import this file)."""
+
+    class Fakes:
+        voices = staticmethod(make_voices)
+        episodes = staticmethod(make_episodes)
+        episode = FakeEpisode
+        fixed, personalizing, harming, drawn = Fixed, Personalizing, Harming, Drawn
+        replace = staticmethod(replace)
+        labels, confidence = LABELS, CONFIDENCE
+
+    return Fakes

@@ -1,0 +1,47 @@
+r"""What one prediction is worth, clip by clip, so that every mean can be taken within a person first.
+
+For probabilities p over labels and the true label y of one clip:
+
+    correct   1 where argmax p = y
+    NLL       -ln p_y, in nats
+    Brier     sum_c (p_c - [c = y])^2, between 0 and 2
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def correctness(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """1 where the most probable label is the true one, else 0; of equal labels the first counts."""
+    return (probabilities.argmax(-1) == labels).to(probabilities.dtype)
+
+
+def negative_log_likelihood(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """-ln p of the true label, in nats; p below the smallest normal number counts as that number."""
+    true = probabilities.gather(-1, labels.unsqueeze(-1).long()).squeeze(-1)
+    return -true.clamp(min=torch.finfo(true.dtype).tiny).log()
+
+
+def brier_score(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Squared distance between the probabilities and certainty of the true label: 0 is best, 2 is worst."""
+    true = torch.nn.functional.one_hot(labels.long(), probabilities.shape[-1])
+    return (probabilities - true).square().sum(-1)
+
+
+def mean_within_person(
+    values: Float[Tensor, "person query"], mask: Bool[Tensor, "person query"] | None = None
+) -> Float[Tensor, " person"]:
+    """Mean over each person's own clips; ``mask`` marks those that exist. Raises ValueError without any."""
+    if mask is None:
+        mask = torch.ones_like(values, dtype=torch.bool)
+    count = mask.sum(-1)
+    if bool((count == 0).any()):
+        raise ValueError("a mean within a person needs at least one clip of every person")
+    return torch.where(mask, values, 0.0).sum(-1) / count
