@@ -34,10 +34,8 @@ def main() -> int:
 
 
 def write(options: argparse.Namespace) -> None:
-    """Replace what an earlier run left in the folder and write the cohort."""
+    """Write the cohort asked for."""
     if options.cohort == "bundled":
-        for folder in (build.ENGLISH_FOLDER, build.ARABIC_FOLDER):
-            build.clear(options.out / folder)
         build.write_bundled(
             options.out,
             seed=options.seed,
@@ -45,20 +43,15 @@ def write(options: argparse.Namespace) -> None:
             arabic_persons=options.arabic_persons,
         )
         return
-    scripts = (
-        build.training_scripts(
+    script = build.unknown_test_script(takes=options.takes)
+    if options.cohort == "training":
+        script = build.training_script(
             options.words,
             takes=options.takes,
             unknown_takes=options.unknown_takes,
             silence_takes=options.silence_takes,
         )
-        if options.cohort == "training"
-        else build.unknown_test_scripts(takes=options.takes)
-    )
-    build.clear(options.out)
-    build.write_cohort(
-        options.out, options.cohort, persons=options.persons, seed=options.seed, scripts=scripts
-    )
+    build.write_cohort(options.out, options.cohort, persons=options.persons, seed=options.seed, script=script)
 
 
 if __name__ == "__main__":

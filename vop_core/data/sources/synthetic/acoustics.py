@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vop_core.errors import DataError
+
 SAMPLE_RATE = 16_000  # Hz
 _BANDS = 513  # frequencies from 0 to 8 kHz at which a microphone's response is given
 
@@ -101,7 +103,12 @@ def room_responses(room: Room, count: int, generator: np.random.Generator) -> li
 
     Each begins shortly before the direct sound, whose amplitude is made 1, and lasts at most half a second.
     """
-    import pyroomacoustics
+    try:
+        import pyroomacoustics
+    except ImportError:
+        raise DataError(
+            "Synthetic rooms need the 'synth' extra: install it with  pip install -e \".[synth]\"."
+        ) from None
 
     responses = []
     for _ in range(count):

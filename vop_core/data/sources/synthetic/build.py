@@ -7,16 +7,18 @@ itself only so; the same seed then gives the same sounds.
 
 import csv
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import soundfile
+import torch
 
-from vop_core.data.sources.synthetic.acoustics import SAMPLE_RATE
+from vop_core.data.format import LabelledClip, write_dataset
+from vop_core.data.locations import repository_root
 from vop_core.data.sources.synthetic.opus import write_opus
 from vop_core.data.sources.synthetic.persons import COHORTS, SyntheticPerson, draw_persons
 from vop_core.data.sources.synthetic.takes import Speaker
@@ -36,7 +38,7 @@ COHORT_DATASETS = {
 BUNDLED_SEED = 2022
 ENROLLMENT_CLIPS, QUERY_CLIPS = 5, 10
 
-Row = dict[str, str]
+Script = tuple[str, str | None]  # label, and the word said or None for silence
 
 
 def build_bundled_voices(
@@ -100,119 +102,116 @@ def generate_unknown_test(
 
 
 def _in_fresh_process(cohort: str, destination: Path | str, *arguments: object) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "vop_core.data.sources.synthetic",
-        "--cohort",
-        cohort,
-        "--out",
-        str(destination),
-    ]
-    finished = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
+    """Run this package's command; its last line of complaint becomes the error."""
+    command = [sys.executable, "-m", "vop_core.data.sources.synthetic"]
+    command += ["--cohort", cohort, "--out", str(destination), *map(str, arguments)]
+    paths = [str(repository_root()), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment)
     if finished.returncode:
         reason = (finished.stderr.strip().splitlines() or ["it gave no reason."])[-1]
         raise DataError(f"The synthetic voices could not be made: {reason}")
 
 
 def write_bundled(destination: Path, *, seed: int, english_persons: int, arabic_persons: int) -> None:
-    """Write both bundled folders from within this process; `build_bundled_voices` is the way to call it."""
+    """Write both bundled folders from within this process; `build_bundled_voices` is the way to call it.
+
+    An earlier build is replaced only once the new one is complete.
+    """
     for folder, language, count, words in (
-        (ENGLISH_FOLDER, "en", english_persons, KEYWORD_WORDS),
-        (ARABIC_FOLDER, "ar", arabic_persons, ARABIC_WORDS),
+        (destination / ENGLISH_FOLDER, "en", english_persons, KEYWORD_WORDS),
+        (destination / ARABIC_FOLDER, "ar", arabic_persons, ARABIC_WORDS),
     ):
-        rows: list[Row] = []
+        require_ours(folder)
+        unfinished = folder.with_name(folder.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        rows: list[dict[str, str]] = []
         for index, person in enumerate(draw_persons("bundled", count, seed=seed, language=language)):
-            rows += _write_bundled_person(
-                destination / folder, person, words, [seed, language == "ar", index, 7]
-            )
-        _write_metadata(destination / folder, rows)
+            generator = np.random.default_rng([seed, language == "ar", index, 7])
+            for row in _write_bundled_person(unfinished, person, words, generator):
+                rows.append(row | {"dataset": folder.name})
+        _write_metadata(unfinished, rows)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
 
 
 def _write_bundled_person(
-    folder: Path, person: SyntheticPerson, words: Mapping[str, str], seed: list[int]
-) -> list[Row]:
-    generator = np.random.default_rng(seed)
+    folder: Path, person: SyntheticPerson, words: Mapping[str, str], generator: np.random.Generator
+) -> Iterator[dict[str, str]]:
     labels = list(words)
     enrollment = generator.choice(labels, ENROLLMENT_CLIPS)  # with replacement: words are drawn independently
     query = generator.choice(labels, QUERY_CLIPS, replace=False)
-    speaker = Speaker(person, generator)
     roles = ["enrollment"] * ENROLLMENT_CLIPS + ["query"] * QUERY_CLIPS
-    rows = []
+    speaker = Speaker(person, generator)
     for take, (role, label) in enumerate(zip(roles, [*enrollment, *query], strict=True), start=1):
         path = f"{person.name}/{take:02d}_{label.replace(' ', '_')}.opus"
         data = write_opus(folder / path, speaker.say(words[label]), serial=take)
-        display = (
-            f"Synthetic {person.name} · {person.accent} {'voice' if person.language == 'ar' else 'accent'}"
-        )
-        row = {
+        yield {
             "path": path,
             "person": person.name,
             "label": str(label),
             "take": str(take),
-            "dataset": folder.name,
+            "role": role,
+            "name": f"Synthetic {person.name} · {person.accent}{' accent' if person.language == 'en' else ''}",
+            **person.attributes(),
+            "sha256": hashlib.sha256(data).hexdigest(),
         }
-        row |= {"role": role, "name": display}
-        rows.append(row | person.attributes() | {"sha256": hashlib.sha256(data).hexdigest()})
-    return rows
 
 
-def write_cohort(
-    destination: Path,
-    cohort: str,
-    *,
-    persons: int,
-    seed: int,
-    scripts: Iterable[tuple[str, str | None, int]],  # label, word or None for silence, takes
-) -> None:
-    """Write persons of a cohort saying all of ``scripts`` as FLAC, with ``metadata.csv``."""
-    phonemes = KEYWORD_WORDS | UNKNOWN_TRAINING_WORDS | UNKNOWN_TEST_WORDS
-    scripts = list(scripts)
-    rows: list[Row] = []
-    for index, person in enumerate(draw_persons(cohort, persons, seed=seed)):
-        speaker = Speaker(person, np.random.default_rng([seed, COHORTS.index(cohort), index, 7]))
-        (destination / person.name).mkdir(parents=True, exist_ok=True)
-        for label, word, takes in scripts:
-            for take in range(1, takes + 1):
-                path = f"{person.name}/{label if word is None else word}_{take:02d}.flac"
-                sound = speaker.silence() if word is None else speaker.say(phonemes[word])
-                soundfile.write(destination / path, sound, SAMPLE_RATE, subtype="PCM_16")
-                row = {"path": path, "person": person.name, "label": label, "take": str(take)}
-                row |= {"dataset": COHORT_DATASETS[cohort], "word": word or ""}
-                rows.append(row | person.attributes())
-    _write_metadata(destination, rows)
-
-
-def training_scripts(
-    words: Iterable[str], *, takes: int, unknown_takes: int, silence_takes: int
-) -> list[tuple[str, str | None, int]]:
-    """What each training person says: (label, word, takes)."""
-    return [
-        *((word, word, takes) for word in words),
-        *(("unknown", word, unknown_takes) for word in UNKNOWN_TRAINING_WORDS),
-        ("silence", None, silence_takes),
-    ]
-
-
-def unknown_test_scripts(*, takes: int) -> list[tuple[str, str | None, int]]:
-    """What each test person says: (label, word, takes)."""
-    return [("unknown", word, takes) for word in UNKNOWN_TEST_WORDS]
-
-
-def _write_metadata(folder: Path, rows: list[Row]) -> None:
+def _write_metadata(folder: Path, rows: list[dict[str, str]]) -> None:
     with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def clear(folder: Path) -> None:
-    """Remove an earlier build: a folder of ours (it has a ``metadata.csv``), or nothing at all.
+def write_cohort(destination: Path, cohort: str, *, persons: int, seed: int, script: list[Script]) -> None:
+    """Write ``persons`` persons of a cohort saying all of ``script`` from within this process, as FLAC.
 
-    Raises DataError when something else is in the way.
+    Replaces an earlier build; raises DataError where something else is in the way.
     """
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    if not (folder / "metadata.csv").is_file():
-        raise DataError(f"{folder} holds something other than a data set: choose an empty folder.")
-    shutil.rmtree(folder)
+    require_ours(destination)
+    unfinished = destination.with_name(destination.name + ".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    write_dataset(unfinished, _cohort_clips(cohort, persons, seed, script))
+    shutil.rmtree(destination, ignore_errors=True)
+    unfinished.rename(destination)
+
+
+def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) -> Iterator[LabelledClip]:
+    phonemes = KEYWORD_WORDS | UNKNOWN_TRAINING_WORDS | UNKNOWN_TEST_WORDS
+    for index, person in enumerate(draw_persons(cohort, persons, seed=seed)):
+        speaker = Speaker(person, np.random.default_rng([seed, COHORTS.index(cohort), index, 7]))
+        about = {"dataset": COHORT_DATASETS[cohort]} | person.attributes()
+        takes: dict[str, int] = {}
+        for label, word in script:
+            takes[label] = takes.get(label, 0) + 1
+            sound = speaker.silence() if word is None else speaker.say(phonemes[word])
+            yield LabelledClip(
+                person.name, label, takes[label], torch.from_numpy(sound), {"word": word or ""} | about
+            )
+
+
+def training_script(
+    words: Iterable[str], *, takes: int, unknown_takes: int, silence_takes: int
+) -> list[Script]:
+    """What each training person says, in order."""
+    return [
+        *((word, word) for word in words for _ in range(takes)),
+        *(("unknown", word) for word in UNKNOWN_TRAINING_WORDS for _ in range(unknown_takes)),
+        *[("silence", None)] * silence_takes,
+    ]
+
+
+def unknown_test_script(*, takes: int) -> list[Script]:
+    """What each test person says, in order."""
+    return [("unknown", word) for word in UNKNOWN_TEST_WORDS for _ in range(takes)]
+
+
+def require_ours(folder: Path) -> None:
+    """Raise DataError where ``folder`` holds anything but an earlier build, which may be replaced."""
+    table = folder / "metadata.csv"
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not table.is_file()):
+        raise DataError(f"'{folder}' holds something other than synthetic voices; choose another folder.")
+    if table.is_file() and "vocal_tract" not in table.read_text(encoding="utf-8").split("\n")[0]:
+        raise DataError(f"'{folder}' holds another data set; choose another folder.")
