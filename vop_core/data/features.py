@@ -1,0 +1,210 @@
+"""Clips of many persons as one tensor of log-mels, computed once and kept in the cache.
+
+Besides the clips themselves a table may hold *variants*: the same clips spoken faster or slower (which also moves pitch
+and formants, a cheap new voice), heard in a room, or through a telephone band. Variants are made on waveforms, so they
+are cached; the augmentations of :mod:`vop_core.data.virtual_persons` work on log-mels and run in the training loop.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
+from vop_core.data.locations import cache_root
+from vop_core.data.persons import PersonDataset
+
+VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Log-mels with who and what; indices point into ``persons`` and ``labels``.
+
+    ``variants`` maps a variant's name to log-mels of the same clips; "original" is always there.
+    """
+
+    variants: dict[str, Float[Tensor, "clip mel frame"]]
+    person: Int[Tensor, " clip"]
+    label: Int[Tensor, " clip"]
+    take: Int[Tensor, " clip"]
+    persons: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def features(self) -> Float[Tensor, "clip mel frame"]:
+        """The clips as they were recorded."""
+        return self.variants["original"]
+
+    def __len__(self) -> int:
+        return self.person.numel()
+
+    def select(self, keep: Tensor) -> "FeatureTable":
+        """The clips that ``keep`` (boolean or indices) names; persons and labels keep their indices."""
+        variants = {name: value[keep] for name, value in self.variants.items()}
+        return replace(
+            self, variants=variants, person=self.person[keep], label=self.label[keep], take=self.take[keep]
+        )
+
+    def of_persons(self, persons: Sequence[str]) -> "FeatureTable":
+        """Only these persons' clips, indices renumbered to the persons left."""
+        kept = [name for name in self.persons if name in set(persons)]
+        renumber = torch.full((len(self.persons),), -1)
+        renumber[[self.persons.index(name) for name in kept]] = torch.arange(len(kept))
+        part = self.select((renumber[self.person] >= 0).nonzero().squeeze(1))
+        return replace(part, person=renumber[part.person], persons=tuple(kept))
+
+
+def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> FeatureTable:
+    """Tables of different data sets behind one another, labels renumbered to ``labels``.
+
+    Only variants that all tables hold are kept.
+    """
+    persons = tuple(name for table in tables for name in table.persons)
+    names = [name for name in VARIANTS if all(name in table.variants for table in tables)]
+    order = {label: index for index, label in enumerate(labels)}
+    person, label, offset = [], [], 0
+    for table in tables:
+        person.append(table.person + offset)
+        label.append(torch.tensor([order[name] for name in table.labels], dtype=torch.long)[table.label])
+        offset += len(table.persons)
+    return FeatureTable(
+        variants={name: torch.cat([table.variants[name] for table in tables]) for name in names},
+        person=torch.cat(person),
+        label=torch.cat(label),
+        take=torch.cat([table.take for table in tables]),
+        persons=persons,
+        labels=tuple(labels),
+    )
+
+
+def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor, " sample"]:
+    """Play ``rate`` times faster by resampling: duration, pitch and formants all move."""
+    import soxr
+
+    played = soxr.resample(waveform.numpy(), SAMPLE_RATE * rate, SAMPLE_RATE)
+    return torch.from_numpy(played).to(torch.float32)
+
+
+def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
+    """Convolve with a random room's response: noise that decays exponentially behind the direct sound.
+
+    Reverberation time 0.15 to 0.6 s, direct-to-reverberant ratio 0 to 12 dB; loudness is kept.
+    """
+    draw = torch.rand(2, generator=generator)
+    seconds, ratio_db = 0.15 + 0.45 * draw[0], 12.0 * draw[1]
+    time = torch.arange(int(SAMPLE_RATE * seconds)) / SAMPLE_RATE
+    tail = torch.randn(time.numel(), generator=generator) * torch.exp(-6.9 * time / seconds)
+    tail = tail / tail.norm() * 10 ** (-ratio_db / 20)
+    tail[0] = 1.0
+    length = waveform.numel() + tail.numel() - 1
+    wet = torch.fft.irfft(torch.fft.rfft(waveform, length) * torch.fft.rfft(tail, length), length)
+    wet = wet[: waveform.numel()]
+    return wet * (waveform.norm() / wet.norm().clamp_min(1e-8))
+
+
+def matched_noise(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
+    """Stationary noise with the clip's long-term spectrum and level: random phases, smoothed magnitudes."""
+    spectrum = torch.fft.rfft(waveform).abs()
+    width = max(1, spectrum.numel() // 160)
+    smooth = torch.nn.functional.avg_pool1d(spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False)
+    phases = 2 * torch.pi * torch.rand(spectrum.shape, generator=generator)
+    noise = torch.fft.irfft(torch.polar(smooth[0, 0], phases), waveform.numel())
+    return noise * (waveform.norm() / noise.norm().clamp_min(1e-8))
+
+
+def _variant(name: str, waveform: Tensor, seed: int) -> Tensor:
+    # A person's room must be the same for all of that person's clips: the seed is the person's.
+    generator = torch.Generator().manual_seed(seed)
+    if name == "slow":
+        return change_rate(waveform, 0.89)
+    if name == "fast":
+        return change_rate(waveform, 1.12)
+    if name == "room":
+        return put_in_room(waveform, generator=generator)
+    if name == "telephone":
+        return low_pass_4khz(waveform)
+    if name == "noise":
+        return matched_noise(waveform, generator=generator)
+    return waveform
+
+
+def _person_seed(person: str) -> int:
+    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:6], "big")
+
+
+def load_features(
+    dataset: PersonDataset,
+    *,
+    variants: Sequence[str] = ("original",),
+    config: LogMelConfig | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FeatureTable:
+    """Decode every clip of a data set once, focus it on its second of speech, and take log-mels.
+
+    Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16.
+    """
+    config = config or LogMelConfig()
+    unknown = set(variants) - set(VARIANTS)
+    if unknown:
+        raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(VARIANTS)}")
+    wanted = list(dict.fromkeys(("original", *variants)))
+    files = {name: _cache_file(dataset, name, config) for name in wanted}
+    missing = [name for name in wanted if not files[name].exists()]
+    if missing:
+        _compute(dataset, missing, files, config, progress)
+    persons, labels = dataset.persons, dataset.labels
+    person_of = {name: index for index, name in enumerate(persons)}
+    label_of = {name: index for index, name in enumerate(labels)}
+    return FeatureTable(
+        variants={name: load_file(files[name])["log_mel"].float() for name in wanted},
+        person=torch.tensor([person_of[record.person] for record in dataset.records]),
+        label=torch.tensor([label_of[record.label] for record in dataset.records]),
+        take=torch.tensor([record.take for record in dataset.records]),
+        persons=persons,
+        labels=labels,
+    )
+
+
+def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> Path:
+    listing = [
+        (str(record.path.relative_to(dataset.root)), record.person, record.path.stat().st_size)
+        for record in dataset.records
+    ]
+    key = hashlib.sha256(json.dumps([listing, variant, str(config), 2]).encode()).hexdigest()[:20]
+    return cache_root() / "features" / f"{dataset.name}-{variant}-{key}.safetensors"
+
+
+def _compute(
+    dataset: PersonDataset,
+    variants: Sequence[str],
+    files: dict[str, Path],
+    config: LogMelConfig,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    def one(record) -> list[Tensor]:
+        waveform = decode_file(record.path).waveform
+        seed = _person_seed(record.person)
+        # A variant is made of the whole clip, then focused: what a microphone would have recorded.
+        focused = torch.stack([focus(_variant(name, waveform, seed)) for name in variants])
+        return list(log_mel(focused, config).half())
+
+    rows: list[list[Tensor]] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for done, row in enumerate(pool.map(one, dataset.records), start=1):
+            rows.append(row)
+            if progress is not None and (done % 100 == 0 or done == len(dataset)):
+                progress(done, len(dataset))
+    for index, name in enumerate(variants):
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        part = files[name].with_suffix(f".part{os.getpid()}")
+        save_file({"log_mel": torch.stack([row[index] for row in rows])}, part)
+        part.replace(files[name])

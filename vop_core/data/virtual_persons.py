@@ -1,0 +1,108 @@
+r"""Virtual persons: augmentation that is the same for all clips of a person, so that it makes a new person.
+
+Each time a person enters a training step it draws one voice and one place, and keeps them for all its clips of the step:
+
+    vocal tract    the mel axis stretched by a factor around 1 [VTLP]
+    channel        a smooth random curve over mel added to the log-mels, and a gain
+    noise floor    power added everywhere, coloured by another smooth curve
+    speaking rate  the frame axis stretched by a factor around 1
+
+and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one person differ by a small
+shift in time only.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualPersonsConfig:
+    """Strengths; all zero switches the augmentation off."""
+
+    warp: float = 0.15  # largest relative stretch of the mel axis
+    rate: float = 0.12  # largest relative stretch of the frame axis
+    channel: float = 0.7  # standard deviation of the channel curve, nats of log power
+    gain: float = 1.2  # standard deviation of the level, nats of log power (1.2 nats are 5 dB)
+    noise_probability: float = 0.5
+    noise_range: tuple[float, float] = (-11.0, -3.0)  # log power of the floor
+    shift: int = 8  # largest shift of a single clip, frames
+    telephone_probability: float = 0.0  # share of persons heard through the telephone band
+    variant_probability: float = 0.6  # share of persons heard through a cached waveform variant
+
+
+OFF = VirtualPersonsConfig(
+    warp=0, rate=0, channel=0, gain=0, noise_probability=0, shift=0, variant_probability=0
+)
+
+
+def smooth_curves(
+    persons: int, mels: int, *, generator: torch.Generator, terms: int = 6
+) -> Float[Tensor, "person mel"]:
+    """Random smooth curves over the mel axis with unit variance: a few cosines, the lower ones stronger."""
+    orders = torch.arange(1, terms + 1)
+    weights = 1 / orders.sqrt()
+    position = (torch.arange(mels) + 0.5) / mels
+    basis = torch.cos(torch.pi * orders[:, None] * position) * weights[:, None]
+    draws = torch.randn(persons, terms, generator=generator)
+    return draws @ basis * (2 / weights.square().sum()).sqrt()
+
+
+def stretch(
+    value: Float[Tensor, "person clip mel frame"],
+    mel_factor: Float[Tensor, " person"],
+    frame_factor: Float[Tensor, " person"],
+    frame_shift: Float[Tensor, "person clip"],
+) -> Float[Tensor, "person clip mel frame"]:
+    """Stretch both axes about mel 0 and the middle frame, and shift in time, by linear interpolation.
+
+    Mel ``i`` of the result is read at ``i * mel_factor``, held at the edge; frame ``t`` likewise about the middle.
+    """
+    persons, clips, mels, frames = value.shape
+    mel_at = torch.arange(mels) * mel_factor[:, None]
+    value = _read_at(value.permute(0, 2, 1, 3).reshape(persons, mels, -1), mel_at)
+    value = value.view(persons, mels, clips, frames).permute(0, 2, 3, 1).reshape(persons * clips, frames, mels)
+    middle = (frames - 1) / 2
+    frame_at = (torch.arange(frames) - middle) * frame_factor[:, None, None] + middle + frame_shift[..., None]
+    value = _read_at(value, frame_at.view(persons * clips, frames))
+    return value.view(persons, clips, frames, mels).mT
+
+
+def _read_at(rows: Float[Tensor, "batch row column"], at: Float[Tensor, "batch out"]) -> Tensor:
+    last = rows.shape[1] - 1
+    at = at.clamp(0, last)
+    low = at.floor().clamp(max=last - 1)
+    share = (at - low)[..., None]
+    index = low.long()[..., None].expand(-1, -1, rows.shape[2])
+    below, above = rows.gather(1, index), rows.gather(1, index + 1)
+    return torch.lerp(below, above, share)
+
+
+def augment(
+    value: Float[Tensor, "person clip mel frame"], config: VirtualPersonsConfig, *, generator: torch.Generator
+) -> Float[Tensor, "person clip mel frame"]:
+    """One virtual person for each row; log-mels in, log-mels out."""
+    persons, clips, mels, _ = value.shape
+
+    def uniform(*shape: int) -> Tensor:
+        return 2 * torch.rand(*shape, generator=generator) - 1
+
+    value = stretch(
+        value,
+        1 + config.warp * uniform(persons),
+        1 + config.rate * uniform(persons),
+        (config.shift * uniform(persons, clips)).round(),
+    )
+    channel = config.channel * smooth_curves(persons, mels, generator=generator)
+    gain = config.gain * torch.randn(persons, 1, generator=generator)
+    value = value + (channel + gain)[:, None, :, None]
+    low, high = config.noise_range
+    floor = low + (high - low) * torch.rand(persons, 1, generator=generator)
+    floor = floor + smooth_curves(persons, mels, generator=generator)
+    silent = torch.rand(persons, 1, generator=generator) >= config.noise_probability
+    floor = floor.masked_fill(silent, -30.0)
+    # A noise floor flickers from frame to frame; without that it would be a mere offset.
+    flicker = 0.5 * torch.randn(value.shape, generator=generator)
+    return torch.logaddexp(value, floor[:, None, :, None] + flicker)

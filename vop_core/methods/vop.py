@@ -1,0 +1,392 @@
+r"""Variational On-the-Fly Personalization [VOP].
+
+A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a Gaussian q(w | x) over the
+weights of the personal layers, and the network answers with weights of it. Training maximises the bound of the slides,
+
+    ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )     [VOP slides, Method],
+
+summed over the N_k training clips that share the person's weights: per clip, the KL is divided by N_k.
+
+Two families of q, both diagonal Gaussians over an *inference vector*:
+
+    diagonal   the vector is the personal weights' deviation itself, w = w_0 + v
+    low_rank   the vector is a short personality code, w = w_0 + B z; the KL lives in z
+
+Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not conditional.
+Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k = 1); the default is
+``"cross"``, other clips of the same person, because ``self`` leaks the label into the weights.
+Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the paper's were not
+available.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vop_core.errors import EvaluationError, PersonFileError
+from vop_core.methods.global_model import logits_of
+from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
+from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
+from vop_core.nets.personal_layers import apply_deviations
+from vop_core.training.batches import EpisodeBatch
+from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
+from vop_core.types import Prediction
+from vop_core.variational.diagnostics import PosteriorHealth, posterior_health
+from vop_core.variational.elbo import negative_elbo
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.predictive import predict_from_draws, predict_from_mean
+
+FAMILIES = ("low_rank", "diagonal")
+CONDITIONINGS = ("cross", "self")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VopConfig:
+    """What is personal, how its posterior is made, and what the bound charges for it."""
+
+    personal_layers: tuple[str, ...] = ("film",)
+    family: str = "low_rank"
+    code: int = 16  # length of the personality code z
+    prior_scale: float = 1.0  # s
+    learned_prior_mean: bool = True
+    aggregation: str = "pool_features"
+    conditioning: str = "cross"
+    beta: float = 1.0  # 1 is the bound
+    kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
+    person_loss: float = 0.0  # weight of the auxiliary loss that pulls a person's clip features together
+    channels: int = 48
+    features: int = 64
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {self.family!r}")
+        if self.conditioning not in CONDITIONINGS:
+            raise ValueError(f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}")
+        if self.beta < 0 or self.person_loss < 0:
+            raise ValueError("beta and person_loss must not be negative")
+        object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
+
+
+@dataclass(frozen=True)
+class LayerPosterior:
+    """A Gaussian's marginals over the weights of one layer, in weight units (global weight + deviation)."""
+
+    layer: str
+    names: tuple[str, ...]
+    mean: Float[Tensor, " weight"]
+    std: Float[Tensor, " weight"]
+    global_weights: Float[Tensor, " weight"]
+
+
+class Vop(nn.Module):
+    """An encoder with personal layers and the hyper-personalizer that fills them."""
+
+    def __init__(self, encoder: BcResNetConfig, config: VopConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = BcResNet(encoder)
+        self.layout = self.encoder.personal_layout(config.personal_layers)
+        size = config.code if config.family == "low_rank" else self.layout.size
+        self.hyper_personalizer = HyperPersonalizer(
+            HyperPersonalizerConfig(
+                weights=size,
+                mels=encoder.mels,
+                channels=config.channels,
+                features=config.features,
+                aggregation=config.aggregation,
+                prior_scale=config.prior_scale,
+                learned_prior_mean=config.learned_prior_mean,
+            )
+        )
+        if config.family == "low_rank":
+            # Small, so that training starts near the global weights whatever z is drawn.
+            self.basis = nn.Parameter(0.05 * torch.randn(self.layout.size, size) / config.prior_scale)
+
+    # --- training ---------------------------------------------------------------------------------------------
+
+    def loss(
+        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked for."""
+        if self.config.conditioning == "self":
+            return self._self_loss(batch, progress, label_smoothing, generator)
+        features = self.hyper_personalizer.clip_features(batch.enrollment)
+        posterior = self.hyper_personalizer.aggregate(features, batch.present)
+        loss, logs = self._bound(
+            posterior, batch.query, batch.labels, batch.training_clips, progress, label_smoothing, generator
+        )
+        if self.config.person_loss:
+            persons = same_person_loss(features)
+            loss = loss + self.config.person_loss * persons
+            logs["person_loss"] = persons.item()
+        return loss, logs | {"loss": loss.item()}
+
+    def _self_loss(
+        self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The slides' literal reading: each clip makes the weights that classify it, and pays its own KL."""
+        alone = batch.query.flatten(0, 1)[:, None]
+        posterior = self.hyper_personalizer(alone)
+        labels = batch.labels.reshape(-1, 1)
+        clips = torch.ones(labels.shape[0])
+        return self._bound(posterior, alone, labels, clips, progress, label_smoothing, generator)
+
+    def _bound(
+        self,
+        posterior: DiagonalGaussian,
+        query: Tensor,
+        labels: Tensor,
+        training_clips: Tensor,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, dict[str, float]]:
+        deviations = self.deviations(posterior.rsample(generator=generator))
+        logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
+        misfit = functional.cross_entropy(
+            logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
+        )
+        kl = posterior.kl(self.hyper_personalizer.prior())
+        warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
+        loss = negative_elbo(misfit, kl, training_clips, beta=self.config.beta * warmup)
+        with torch.no_grad():
+            ratio = (posterior.log_std - self.hyper_personalizer.prior().log_std).mean().exp()
+            accuracy = (logits.argmax(-1) == labels).float().mean()
+        return loss, {
+            "loss": loss.item(),
+            "cross_entropy": misfit.mean().item(),
+            "kl": kl.mean().item(),
+            "std_ratio": ratio.item(),
+            "accuracy": accuracy.item(),
+        }
+
+    # --- from inference vectors to weights -----------------------------------------------------------------------
+
+    def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
+        """Deviations of the personal weights: B z for the low-rank family, the vector itself for the diagonal one."""
+        return vectors @ self.basis.mT if self.config.family == "low_rank" else vectors
+
+    def deviations(self, vectors: Float[Tensor, "person vector"]) -> dict[str, Tensor]:
+        """Deviations by parameter name, one row a person."""
+        return self.layout.unflatten(self.personal_weights(vectors))
+
+    # --- enrolling -------------------------------------------------------------------------------------------
+
+    def enroll(self, enrollment: Float[Tensor, "shot mel frame"]) -> "PersonalVop":
+        """Unlabeled clips in, a personal model out: one forward pass, nothing of this module changes.
+
+        Raises EvaluationError without any clip; ``prior_model`` is the answer to that.
+        """
+        if enrollment.shape[0] == 0:
+            raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
+        with torch.no_grad():
+            features = self.hyper_personalizer.clip_features(enrollment[None])
+            posterior = self.hyper_personalizer.aggregate(features)[0]
+            experts = self.hyper_personalizer.clip_posteriors(features)[0]
+        return PersonalVop(self, posterior, experts)
+
+    def prior_model(self) -> "PersonalVop":
+        """The model at the prior: nobody enrolled (``vop-zero``)."""
+        with torch.no_grad():
+            prior = self.hyper_personalizer.prior().detach()
+            return PersonalVop(self, prior, prior.expand(1)[:0])
+
+    def posteriors(self, enrollment: Float[Tensor, "person shot mel frame"]) -> DiagonalGaussian:
+        """Posteriors of many persons with the same number of clips, batch axis (person)."""
+        with torch.no_grad():
+            return self.hyper_personalizer(enrollment)
+
+    def predict_persons(
+        self,
+        enrollment: Float[Tensor, "person shot mel frame"] | None,
+        query: Float[Tensor, "person query mel frame"],
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "person query label"]:
+        """Class probabilities of many persons' queries at once; without enrollment, at the prior's mean.
+
+        ``draws`` = 0 answers with the posterior mean, else probabilities are averaged over that many draws.
+        """
+        persons = query.shape[0]
+        with torch.no_grad():
+            if enrollment is None:
+                posterior = self.hyper_personalizer.prior().detach().expand(persons)
+            else:
+                posterior = self.posteriors(enrollment)
+            vectors = [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
+            total = sum(
+                logits_of(self.encoder, query.flatten(0, 1), self.deviations(vector)).softmax(-1)
+                for vector in vectors
+            )
+        return (total / max(1, draws)).unflatten(0, query.shape[:2])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names this very model, so that a person's file is never read into another."""
+        return fingerprint(self.state_dict())
+
+    def description(self) -> dict[str, Any]:
+        """The settings from which an empty copy can be built."""
+        return {"encoder": asdict(self.encoder.config), "vop": asdict(self.config)}
+
+    def load_person(self, path: Path | str, *, task: str | None = None) -> "PersonalVop":
+        """Read a person's file made by ``PersonalVop.save`` with this very model.
+
+        Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a damaged or a
+        pickled one.
+        """
+        path = Path(path)
+        tensors, about = load_tensors(path, kind="person", error=PersonFileError)
+        if task is not None and about.get("task") != task:
+            raise PersonFileError(
+                f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
+            )
+        if about.get("model") != self.fingerprint:
+            raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
+        size = self.hyper_personalizer.config.weights
+        shapes = {"mean": (size,), "log_std": (size,)}
+        if any(name not in tensors or tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
+            raise PersonFileError(f"'{path.name}' holds a posterior of another shape; enroll again.")
+        clip_mean, clip_log_std = tensors.get("clip_mean"), tensors.get("clip_log_std")
+        if clip_mean is None or clip_log_std is None or clip_mean.shape != clip_log_std.shape:
+            raise PersonFileError(f"'{path.name}' lacks its clips' posteriors; enroll again.")
+        if not all(bool(value.isfinite().all()) for value in tensors.values()):
+            raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
+        return PersonalVop(
+            self,
+            DiagonalGaussian(tensors["mean"], tensors["log_std"]),
+            DiagonalGaussian(clip_mean, clip_log_std),
+        )
+
+
+def same_person_loss(features: Float[Tensor, "person shot feature"], temperature: float = 0.2) -> Tensor:
+    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its own person.
+
+    Reconstruction: not in the slides. Our first experiments found that it makes the posterior tell persons apart.
+    """
+    persons, shots = features.shape[:2]
+    flat = functional.normalize(features.flatten(0, 1), dim=-1)
+    owner = torch.arange(persons, device=flat.device).repeat_interleave(shots)
+    itself = torch.eye(persons * shots, dtype=torch.bool, device=flat.device)
+    similarity = (flat @ flat.T / temperature).masked_fill(itself, -torch.inf)
+    log_share = similarity.log_softmax(-1).masked_fill(itself, 0.0)
+    same = (owner[:, None] == owner) & ~itself
+    return -(log_share * same).sum() / same.sum().clamp_min(1)
+
+
+def _needed(generator: torch.Generator | None) -> torch.Generator:
+    if generator is None:
+        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
+    return generator
+
+
+class PersonalVop:
+    """The network of one person: a posterior over the personal weights, and the encoder they go into."""
+
+    def __init__(self, vop: Vop, posterior: DiagonalGaussian, clip_posteriors: DiagonalGaussian) -> None:
+        self._vop = vop
+        self.posterior = posterior  # over the inference vector
+        self.clip_posteriors = clip_posteriors  # each clip's own, batch axis (shot)
+
+    @property
+    def prior(self) -> DiagonalGaussian:
+        """The Gaussian before any clip."""
+        return self._vop.hyper_personalizer.prior().detach()
+
+    @property
+    def shots(self) -> int:
+        """How many clips enrolled."""
+        return self.clip_posteriors.mean.shape[0]
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The personal layers, in order."""
+        return self._vop.layout.layers
+
+    @property
+    def health(self) -> PosteriorHealth:
+        """Whether this posterior is a distribution at all, or a point mass, or the prior."""
+        return posterior_health(self.posterior.expand(1), self.prior)
+
+    @property
+    def bytes(self) -> int:
+        """Size of what is kept of the person: mean and log standard deviation, as float32."""
+        return 2 * 4 * self.posterior.mean.numel()
+
+    @torch.no_grad()
+    def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
+        """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's (its index)."""
+        gaussian = {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
+        if isinstance(which, int):
+            gaussian = self.clip_posteriors[which]
+        if gaussian is None:
+            raise ValueError(f"which is 'combined', 'prior' or the index of a clip; got {which!r}")
+        vop, part = self._vop, self._vop.layout.layer_slice(layer)
+        if vop.config.family == "low_rank":
+            basis = vop.basis[part]
+            mean, variance = basis @ gaussian.mean, basis.square() @ gaussian.variance
+        else:
+            mean, variance = gaussian.mean[part], gaussian.variance[part]
+        base = vop.layout.flatten_global(vop.encoder.state_dict())[part]
+        return LayerPosterior(layer, vop.layout.weight_names(layer), base + mean, variance.sqrt(), base)
+
+    @torch.no_grad()
+    def sample_weights(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "draw weight"]]:
+        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
+        vop = self._vop
+        base = vop.layout.flatten_global(vop.encoder.state_dict())
+        weights = base + vop.personal_weights(self.posterior.sample(count, generator=generator))
+        return {layer: weights[:, vop.layout.layer_slice(layer)] for layer in self.layer_names}
+
+    def predict(
+        self, query: Float[Tensor, "query mel frame"], *, draws: int = 0, generator: torch.Generator | None = None
+    ) -> Prediction:
+        """Class probabilities: at the posterior mean (``draws`` = 0), or over draws with 95 % credible intervals."""
+        vop = self._vop
+        with torch.inference_mode():
+            if draws == 0:
+                deviations = vop.deviations(self.posterior.mean[None])
+                return predict_from_mean(logits_of(vop.encoder, query, deviations).softmax(-1))
+            vectors = self.posterior.sample(draws, generator=_needed(generator))
+            repeated = query.expand(draws, *query.shape).flatten(0, 1)
+            logits = logits_of(vop.encoder, repeated, vop.deviations(vectors))
+            return predict_from_draws(logits.softmax(-1).unflatten(0, (draws, -1)))
+
+    def without_clips(self, kept: list[int], enrollment: Float[Tensor, "shot mel frame"]) -> "PersonalVop":
+        """The same person enrolled from only the ``kept`` clips of ``enrollment``."""
+        return self._vop.enroll(enrollment[kept]) if kept else self._vop.prior_model()
+
+    @torch.no_grad()
+    def freeze(self) -> BcResNet:
+        """A plain module with the posterior-mean weights: the global model's keys, shapes and cost."""
+        encoder = copy.deepcopy(self._vop.encoder)
+        deviations = self._vop.deviations(self.posterior.mean[None])
+        encoder.load_state_dict(apply_deviations(encoder.state_dict(), deviations))
+        return encoder.eval()
+
+    def save(self, path: Path | str, *, task: str | None = None) -> None:
+        """Write the posterior, and nothing of the voice, to a safetensors file."""
+        tensors = {
+            "mean": self.posterior.mean,
+            "log_std": self.posterior.log_std,
+            "clip_mean": self.clip_posteriors.mean,
+            "clip_log_std": self.clip_posteriors.log_std,
+        }
+        about = {"task": task, "model": self._vop.fingerprint, "shots": self.shots}
+        save_tensors(Path(path), tensors, kind="person", about=about)
+
+
+def build_vop(description: Mapping[str, Any]) -> Vop:
+    """An untrained Vop from the settings that ``Vop.description`` gave."""
+    return Vop(BcResNetConfig(**description["encoder"]), VopConfig(**description["vop"]))

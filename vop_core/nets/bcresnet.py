@@ -1,0 +1,172 @@
+r"""BC-ResNet, the speech encoder, written from the description in the paper [BCRESNET].
+
+A block works on frequency and time apart. With f2 a depthwise convolution along frequency and f1 a depthwise
+convolution along time plus a pointwise one,
+
+    y = relu( x + f2(x) + broadcast( f1( mean over frequency of f2(x) ) ) )
+
+so that most of the work happens on a one-dimensional sequence. A transition block changes the number of channels by a
+pointwise convolution first and has no identity path.
+
+Departs: the scale and shift of the sub-spectral normalisation, one per channel and frequency band, may deviate per
+person, and so may the last pointwise convolution and the classifier [VOP slides, Method].
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vop_core.nets.personal_layers import (
+    Deviations,
+    PersonalClassifier,
+    PersonalLayout,
+    PersonalParameter,
+    PersonalPointwise,
+    PersonalSubSpectralNorm,
+)
+
+PERSONAL_LAYERS = ("film", "band_film", "pointwise", "classifier")
+# (number of blocks, channels at tau = 1, stride along frequency, dilation along time)
+STAGES = ((2, 8, 1, 1), (2, 12, 2, 2), (4, 16, 2, 4), (4, 20, 1, 8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BcResNetConfig:
+    """Shape of the encoder; ``tau`` scales its width as in the paper."""
+
+    labels: int
+    tau: float = 1.0
+    mels: int = 40  # must be a multiple of 40: five bands of two frequencies are left at the end
+    dropout: float = 0.1
+    stem_stride: int = 1  # stride along time of the first convolution; Departs: the paper has 1
+
+    def __post_init__(self) -> None:
+        if self.mels % 40:
+            raise ValueError(f"mels must be a multiple of 40, got {self.mels}")
+        if self.labels < 2:
+            raise ValueError(f"labels must be at least 2, got {self.labels}")
+
+    def channels(self, base: int) -> int:
+        return max(1, round(base * self.tau))
+
+
+class BroadcastedBlock(nn.Module):
+    """One residual block; see the module's equation."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, *, stride: int, dilation: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.transition = channels_in != channels_out or stride != 1
+        if self.transition:
+            self.change = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU()
+            )
+        self.frequency = nn.Conv2d(
+            channels_out, channels_out, (3, 1), stride=(stride, 1), padding=(1, 0), groups=channels_out, bias=False
+        )
+        self.frequency_norm = PersonalSubSpectralNorm(channels_out)
+        self.time = nn.Sequential(
+            nn.Conv2d(
+                channels_out,
+                channels_out,
+                (1, 3),
+                padding=(0, dilation),
+                dilation=(1, dilation),
+                groups=channels_out,
+                bias=False,
+            ),
+            nn.BatchNorm2d(channels_out),
+            nn.SiLU(),
+            nn.Conv2d(channels_out, channels_out, 1, bias=False),
+            nn.Dropout2d(dropout),
+        )
+
+    def forward(self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        identity = value
+        if self.transition:
+            value = self.change(value)
+        two_dimensional = self.frequency_norm(self.frequency(value), scale, shift)
+        broadcast = self.time(two_dimensional.mean(2, keepdim=True))
+        result = two_dimensional + broadcast
+        return torch.relu(result if self.transition else result + identity)
+
+
+class BcResNet(nn.Module):
+    """Log-mels to logits, with or without personal deviations."""
+
+    def __init__(self, config: BcResNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        stem = config.channels(16)
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, stem, 5, stride=(2, config.stem_stride), padding=2, bias=False),
+            nn.BatchNorm2d(stem),
+            nn.ReLU(),
+        )
+        blocks, channels = [], stem
+        for count, base, stride, dilation in STAGES:
+            width = config.channels(base)
+            for index in range(count):
+                blocks.append(
+                    BroadcastedBlock(
+                        channels,
+                        width,
+                        stride=stride if index == 0 else 1,
+                        dilation=dilation,
+                        dropout=config.dropout,
+                    )
+                )
+                channels = width
+        self.blocks = nn.ModuleList(blocks)
+        height = config.mels // 8
+        self.collapse = nn.Conv2d(
+            channels, channels, (height, 5), padding=(0, 2), groups=channels, bias=False
+        )
+        self.embedding = PersonalPointwise(channels, config.channels(32))
+        self.embedding_norm = nn.BatchNorm2d(config.channels(32))
+        self.classifier = PersonalClassifier(config.channels(32), config.labels)
+
+    def forward(
+        self, features: Float[Tensor, "clip mel frame"], deviations: Deviations | None = None
+    ) -> Float[Tensor, "clip label"]:
+        """Logits. With deviations of P persons, the clips are P equal runs, person by person."""
+        own = dict(deviations or {})
+        value = self.stem(features[:, None])
+        for index, block in enumerate(self.blocks):
+            prefix = f"blocks.{index}.frequency_norm.norm"
+            value = block(value, own.get(f"{prefix}.weight"), own.get(f"{prefix}.bias"))
+        value = self.embedding(self.collapse(value), own.get("embedding.weight"))
+        value = torch.relu(self.embedding_norm(value)).mean((2, 3))
+        return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+
+    def personal_layout(self, layers: tuple[str, ...]) -> PersonalLayout:
+        """Which parameters are personal, for a subset of ``PERSONAL_LAYERS``.
+
+        ``film`` shares a deviation among a channel's frequency bands, ``band_film`` gives each band its own.
+        """
+        unknown = set(layers) - set(PERSONAL_LAYERS)
+        if unknown or not layers:
+            raise ValueError(f"personal layers are one or more of {', '.join(PERSONAL_LAYERS)}; got {layers}")
+        if {"film", "band_film"} <= set(layers):
+            raise ValueError("choose either film or band_film: they move the same weights")
+        found = []
+        for index, block in enumerate(self.blocks):
+            norm = block.frequency_norm
+            for kind in ("weight", "bias") if {"film", "band_film"} & set(layers) else ():
+                found.append(
+                    PersonalParameter(
+                        layer=f"film {index + 1}",
+                        name=f"blocks.{index}.frequency_norm.norm.{kind}",
+                        shape=tuple(norm.norm.weight.shape),
+                        repeat=norm.bands if "film" in layers else 1,
+                    )
+                )
+        if "pointwise" in layers:
+            found.append(PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape)))
+        if "classifier" in layers:
+            found.append(PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape)))
+            found.append(PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape)))
+        return PersonalLayout(tuple(found))

@@ -1,0 +1,144 @@
+r"""The variational hyper-personalizer: features of clips to a Gaussian over the weights of personal layers.
+
+A small convolutional trunk along time turns each log-mel into a clip feature; a two-layer perceptron turns features into
+a mean and a precision for each weight [VOP slides, Method],
+
+    mu = m + s * a(x),        1 / sigma^2 = (1 + softplus(b(x))) / s^2,
+
+with prior N(m, s^2 I): no posterior is wider than the prior, and each clip's evidence is a positive precision, so
+that Bayes' fusion is always valid. It is detachable: the encoder runs without it, and once a person is enrolled it is
+not needed again.
+
+Reconstruction: the slides give neither its layers nor its input; the trunk is ours and sees the log-mels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vop_core.variational.aggregate import (
+    AGGREGATIONS,
+    average_parameters,
+    bayes_fusion,
+    pool_features,
+    product_of_experts,
+)
+from vop_core.variational.gaussian import DiagonalGaussian
+
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperPersonalizerConfig:
+    """Sizes of the module and of what it generates."""
+
+    weights: int  # numbers with a posterior: personal weights, or the length of the personality code
+    mels: int = 40
+    channels: int = 48
+    features: int = 64
+    aggregation: str = "pool_features"
+    prior_scale: float = 1.0  # s
+    learned_prior_mean: bool = True  # m, else zero
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in AGGREGATIONS:
+            raise ValueError(f"aggregation is one of {', '.join(AGGREGATIONS)}; got {self.aggregation!r}")
+        if self.prior_scale <= 0:
+            raise ValueError(f"prior_scale must be positive, got {self.prior_scale}")
+
+
+class ClipTrunk(nn.Module):
+    """Log-mels to one feature vector a clip: convolutions along time, then mean and standard deviation over time."""
+
+    def __init__(self, mels: int, channels: int, features: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv1d(mels, channels, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, 3, padding=2, dilation=2, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.ReLU(),
+        )
+        self.input_norm = nn.BatchNorm1d(2 * mels)
+        self.output = nn.Linear(2 * channels + 2 * mels, features)
+
+    def forward(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+        # The long-term spectrum itself is the plainest trace of a voice and its channel: it goes in beside the trunk.
+        spectrum = self.input_norm(_mean_and_deviation(log_mels))
+        pooled = _mean_and_deviation(self.convolutions(log_mels))
+        return torch.relu(self.output(torch.cat((pooled, spectrum), dim=-1)))
+
+
+def _mean_and_deviation(value: Float[Tensor, "clip channel frame"]) -> Float[Tensor, "clip both"]:
+    return torch.cat((value.mean(-1), (value.var(-1, correction=0) + 1e-5).sqrt()), dim=-1)
+
+
+class HyperPersonalizer(nn.Module):
+    """Enrollment clips of persons, any number each, to one posterior a person, by one named aggregation rule."""
+
+    def __init__(self, config: HyperPersonalizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = ClipTrunk(config.mels, config.channels, config.features)
+        # One more input tells how many clips were pooled: more evidence may narrow the posterior.
+        self.head = nn.Sequential(
+            nn.Linear(config.features + 1, config.features), nn.ReLU(), nn.Linear(config.features, 2 * config.weights)
+        )
+        prior_mean = torch.zeros(config.weights)
+        if config.learned_prior_mean:
+            self.prior_mean = nn.Parameter(prior_mean)
+        else:
+            self.register_buffer("prior_mean", prior_mean)
+
+    def prior(self) -> DiagonalGaussian:
+        """N(m, s^2 I), without batch axes."""
+        log_scale = self.prior_mean.new_tensor(self.config.prior_scale).log()
+        return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
+
+    def clip_features(self, log_mels: Float[Tensor, "person shot mel frame"]) -> Float[Tensor, "person shot feature"]:
+        """One feature vector a clip."""
+        return self.trunk(log_mels.flatten(0, 1)).unflatten(0, log_mels.shape[:2])
+
+    def posterior_of_features(
+        self, features: Float[Tensor, "*batch feature"], counts: Float[Tensor, "*batch"]
+    ) -> DiagonalGaussian:
+        """The Gaussian that the head reads off features pooled over ``counts`` clips."""
+        mean, evidence = self.head(torch.cat((features, counts.log()[..., None]), dim=-1)).chunk(2, dim=-1)
+        scale = self.config.prior_scale
+        log_std = torch.log(torch.as_tensor(scale)) - 0.5 * torch.log1p(functional.softplus(evidence))
+        return DiagonalGaussian(self.prior_mean + scale * mean, log_std)
+
+    def clip_posteriors(self, features: Float[Tensor, "person shot feature"]) -> DiagonalGaussian:
+        """Each clip's own posterior, batch axes (person, shot)."""
+        return self.posterior_of_features(features, features.new_ones(features.shape[:-1]))
+
+    def aggregate(
+        self,
+        features: Float[Tensor, "person shot feature"],
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> DiagonalGaussian:
+        """All present clips of each person to one posterior; every person needs a clip but under Bayes' fusion."""
+        rule = self.config.aggregation
+        if rule == "pool_features":
+            if present is None:
+                present = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+            counts = present.sum(-1).to(features.dtype).clamp_min(1)
+            return self.posterior_of_features(pool_features(features, present), counts)
+        experts = self.clip_posteriors(features)
+        if rule == "bayes_fusion":
+            return bayes_fusion(experts, self.prior(), present)
+        return {"average_parameters": average_parameters, "product_of_experts": product_of_experts}[rule](
+            experts, present
+        )
+
+    def forward(
+        self, log_mels: Float[Tensor, "person shot mel frame"], present: Bool[Tensor, "person shot"] | None = None
+    ) -> DiagonalGaussian:
+        """Log-mels of the persons' clips to their posteriors, batch axis (person)."""
+        return self.aggregate(self.clip_features(log_mels), present)

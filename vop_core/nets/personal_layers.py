@@ -1,0 +1,174 @@
+r"""Layers whose weights a person may deviate from: scale-and-shift, pointwise convolution, classifier.
+
+A personal layer's weights are the global ones plus a deviation, w_k = w_0 + \Delta_k [VOP slides, Method].
+Deviations come batched over persons and are applied to (person * query) clips in one pass; a person's
+frozen model is then nothing but the global module with w_k written into its parameters.
+
+Reconstruction: the slides say "weights of layers" without naming them, nor whether they replace the
+global weights or are added to them; both the choice of layers and the additive form are ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+Deviations = Mapping[str, Tensor]
+"""Parameter name -> deviation, shape (person, *parameter.shape)."""
+
+
+def spread_over_clips(per_person: Float[Tensor, "person *shape"], clips: int) -> Float[Tensor, "clip *shape"]:
+    """Repeat each person's values for each of that person's clips (clips are ordered person by person)."""
+    persons = per_person.shape[0]
+    if clips % persons:
+        raise ValueError(f"{clips} clips cannot be shared evenly by {persons} persons")
+    return per_person.repeat_interleave(clips // persons, dim=0)
+
+
+class PersonalSubSpectralNorm(nn.Module):
+    """Batch normalisation per channel and frequency band, with a personal scale and shift [BCRESNET].
+
+    Input and output (clip, channel, frequency, frame); ``bands`` must divide the frequency axis.
+    """
+
+    def __init__(self, channels: int, bands: int = 5) -> None:
+        super().__init__()
+        self.bands = bands
+        self.norm = nn.BatchNorm2d(channels * bands)
+
+    def forward(self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """``scale`` and ``shift``: deviations, (person, channel * band), or None for the global weights."""
+        shape = value.shape
+        value = value.reshape(shape[0], shape[1] * self.bands, shape[2] // self.bands, shape[3])
+        if scale is None or shift is None:
+            return self.norm(value).view(shape)
+        norm = self.norm
+        if self.training:
+            norm.num_batches_tracked.add_(1)
+        standardised = functional.batch_norm(
+            value, norm.running_mean, norm.running_var, training=self.training, momentum=norm.momentum, eps=norm.eps
+        )
+        scale = spread_over_clips(norm.weight + scale, shape[0])[:, :, None, None]
+        shift = spread_over_clips(norm.bias + shift, shape[0])[:, :, None, None]
+        return torch.addcmul(shift, standardised, scale).view(shape)
+
+
+class PersonalPointwise(nn.Conv2d):
+    """A 1 x 1 convolution without bias whose matrix a person may deviate from."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=1, bias=False)
+
+    def forward(self, value: Tensor, deviation: Tensor | None = None) -> Tensor:
+        """``value`` (clip, channel, frequency, frame); ``deviation`` (person, out, in, 1, 1) or None."""
+        if deviation is None:
+            return super().forward(value)
+        matrix = (self.weight + deviation)[..., 0, 0]
+        grouped = value.unflatten(0, (matrix.shape[0], -1))
+        return torch.einsum("poi,pcift->pcoft", matrix, grouped).flatten(0, 1)
+
+
+class PersonalClassifier(nn.Linear):
+    """The last, linear layer: features to logits, with personal weights and biases."""
+
+    def forward(self, value: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        """``value`` (clip, feature); ``weight`` (person, label, feature) and ``bias`` (person, label) or None."""
+        if weight is None or bias is None:
+            return super().forward(value)
+        grouped = value.unflatten(0, (weight.shape[0], -1))
+        logits = torch.baddbmm((self.bias + bias)[:, None], grouped, (self.weight + weight).mT)
+        return logits.flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class PersonalParameter:
+    """One parameter of the encoder that persons may deviate from."""
+
+    layer: str  # what a reader calls it: "film 3", "pointwise", "classifier"
+    name: str  # its key in the encoder's state dict
+    shape: tuple[int, ...]
+    repeat: int = 1  # film shares one deviation among this many frequency bands
+
+    @property
+    def size(self) -> int:
+        """How many numbers of the personal weight vector it takes."""
+        return torch.Size(self.shape).numel() // self.repeat
+
+
+@dataclass(frozen=True)
+class PersonalLayout:
+    """Where each personal parameter stands in the flat vector of personal weights."""
+
+    parameters: tuple[PersonalParameter, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of personal weights."""
+        return sum(parameter.size for parameter in self.parameters)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the personal layers, in order."""
+        return tuple(dict.fromkeys(parameter.layer for parameter in self.parameters))
+
+    def _slices(self) -> Sequence[tuple[PersonalParameter, slice]]:
+        start, found = 0, []
+        for parameter in self.parameters:
+            found.append((parameter, slice(start, start + parameter.size)))
+            start += parameter.size
+        return found
+
+    def layer_slice(self, layer: str) -> slice:
+        """The layer's part of the flat vector. Raises KeyError for a layer that is not personal."""
+        parts = [part for parameter, part in self._slices() if parameter.layer == layer]
+        if not parts:
+            raise KeyError(f"{layer!r} is not a personal layer; there are {', '.join(self.layers)}")
+        return slice(parts[0].start, parts[-1].stop)
+
+    def weight_names(self, layer: str) -> tuple[str, ...]:
+        """A readable name for each weight of a layer, such as ``scale[3]`` or ``weight[2, 7]``."""
+        names: list[str] = []
+        for parameter in self.parameters:
+            if parameter.layer != layer:
+                continue
+            kind = parameter.name.rsplit(".", 1)[-1]
+            if "norm" in parameter.name:
+                kind = {"weight": "scale", "bias": "shift"}[kind]
+            shape = [size for size in parameter.shape if size != 1]
+            if len(shape) == 1:
+                names += [f"{kind}[{index}]" for index in range(parameter.size)]
+            else:
+                names += [f"{kind}[{row}, {column}]" for row in range(shape[0]) for column in range(shape[1])]
+        return tuple(names)
+
+    def unflatten(self, weights: Float[Tensor, "person weight"]) -> dict[str, Tensor]:
+        """Flat personal weights -> deviations by parameter name."""
+        deviations = {}
+        for parameter, part in self._slices():
+            value = weights[:, part]
+            if parameter.repeat > 1:
+                value = value.repeat_interleave(parameter.repeat, dim=1)
+            deviations[parameter.name] = value.reshape(-1, *parameter.shape)
+        return deviations
+
+    def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
+        """The global weights in the same order (bands that share one deviation are averaged)."""
+        return torch.cat(
+            [
+                state[parameter.name].reshape(-1, parameter.repeat).mean(1)
+                for parameter in self.parameters
+            ]
+        )
+
+
+def apply_deviations(state: Mapping[str, Tensor], deviations: Deviations) -> dict[str, Tensor]:
+    """One person's deviations (person axis of length 1) added to a state dict; the keys stay the same."""
+    merged = {name: value.clone() for name, value in state.items()}
+    for name, deviation in deviations.items():
+        if deviation.shape[0] != 1:
+            raise ValueError(f"{name}: deviations of one person wanted, got {deviation.shape[0]}")
+        merged[name] = merged[name] + deviation[0]
+    return merged

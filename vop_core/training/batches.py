@@ -1,0 +1,91 @@
+"""Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and labeled queries."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from vop_core.data.features import FeatureTable
+from vop_core.data.virtual_persons import VirtualPersonsConfig, augment
+from vop_core.errors import DataError
+from vop_core.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """One training step. Enrollment and query clips of a person never overlap."""
+
+    enrollment: Float[Tensor, "person shot mel frame"]
+    present: Bool[Tensor, "person shot"]  # which of the enrollment clips count
+    query: Float[Tensor, "person query mel frame"]
+    labels: Int[Tensor, "person query"]
+    training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
+
+
+class EpisodeSampler:
+    """Draws steps from a table: persons without replacement, a person's words uniformly, then clips of them.
+
+    Raises DataError when a person has too few clips to enroll and to ask about.
+    """
+
+    def __init__(
+        self,
+        table: FeatureTable,
+        config: TrainConfig,
+        virtual: VirtualPersonsConfig,
+        person_weights: Float[Tensor, " person"] | None = None,
+    ) -> None:
+        self.table, self.config, self.virtual = table, config, virtual
+        self.clips = [(table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))]
+        needed = config.max_shots + config.queries_per_person
+        for name, clips in zip(table.persons, self.clips, strict=True):
+            if clips.numel() < needed:
+                raise DataError(
+                    f"{name} has {clips.numel()} training clips but a step needs {needed}; leave this person out."
+                )
+        self.person_weights = torch.ones(len(table.persons)) if person_weights is None else person_weights
+        # Uniform over a person's words, so that a frequent word (or "unknown") does not fill the step.
+        self.clip_weights = [
+            1.0 / torch.bincount(table.label[clips], minlength=len(table.labels))[table.label[clips]]
+            for clips in self.clips
+        ]
+        self.augmented = [name for name in table.variants if name not in ("original", "telephone", "noise")]
+
+    def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
+        """One step's episodes, augmented."""
+        config = self.config
+        count = min(config.persons_per_step, len(self.clips))
+        persons = torch.multinomial(self.person_weights, count, generator=generator)
+        needed = config.max_shots + config.queries_per_person
+        rows = torch.stack(
+            [
+                self.clips[person][torch.multinomial(self.clip_weights[person], needed, generator=generator)]
+                for person in persons.tolist()
+            ]
+        )
+        # multinomial favours frequent picks first: shuffle, so that enrollment and query are exchangeable
+        rows = rows.gather(1, torch.rand(rows.shape, generator=generator).argsort(1))
+        features = self._features(rows, generator)
+        shots = torch.randint(1, config.max_shots + 1, (count, 1), generator=generator)
+        return EpisodeBatch(
+            enrollment=features[:, : config.max_shots],
+            present=torch.arange(config.max_shots) < shots,
+            query=features[:, config.max_shots :],
+            labels=self.table.label[rows[:, config.max_shots :]],
+            training_clips=torch.tensor([float(self.clips[person].numel()) for person in persons.tolist()]),
+        )
+
+    def _features(self, rows: Int[Tensor, "person clip"], generator: torch.Generator) -> Tensor:
+        names = []
+        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
+            if "telephone" in self.table.variants and draw[0] < self.virtual.telephone_probability:
+                names.append("telephone")
+            elif self.augmented and draw[1] < self.virtual.variant_probability:
+                names.append(self.augmented[int(draw[2] * len(self.augmented))])
+            else:
+                names.append("original")
+        features = torch.stack(
+            [self.table.variants[name][row] for name, row in zip(names, rows, strict=True)]
+        )
+        return augment(features, self.virtual, generator=generator)

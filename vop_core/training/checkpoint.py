@@ -1,0 +1,127 @@
+"""Weights and training states in safetensors: never pickle, and never a file of another kind by mistake."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vop_core.errors import CheckpointError, VopError
+from vop_core.training.config import TrainConfig
+
+FORMAT_VERSION = 1
+
+
+def fingerprint(state: dict[str, Tensor]) -> str:
+    """Short hash of names, shapes and values: two models agree in it only if they are the same."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()[:16]
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]) -> None:
+    """Write tensors with a JSON description; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"format": "vop-studio", "version": str(FORMAT_VERSION), "kind": kind, "about": json.dumps(about)}
+    part = path.with_name(path.name + ".part")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, metadata)
+    part.replace(path)
+
+
+def load_tensors(
+    path: Path, *, kind: str, error: type[VopError] = CheckpointError
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what ``save_tensors`` wrote.
+
+    Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind or version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
+    head = path.open("rb").read(8)
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        raise error(
+            f"'{path.name}' is a pickled file, which can run foreign code; only safetensors files are read here."
+        )
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError, OverflowError):
+        raise error(
+            f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once more."
+        ) from None
+    if metadata.get("format") != "vop-studio":
+        raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
+    if metadata.get("version") != str(FORMAT_VERSION):
+        raise error(
+            f"'{path.name}' has format version {metadata.get('version')}, this program reads version "
+            f"{FORMAT_VERSION}; make the file again with this program."
+        )
+    if metadata.get("kind") != kind:
+        raise error(f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file.")
+    try:
+        about = json.loads(metadata.get("about", ""))
+    except ValueError:
+        raise error(f"The description inside '{path.name}' is damaged; make the file again.") from None
+    return tensors, about
+
+
+def save_training_state(
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    config: TrainConfig,
+    step: int,
+) -> None:
+    """Everything that an interrupted training needs to go on exactly where it was."""
+    tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    tensors["generator"] = generator.get_state()
+    tensors["torch_generator"] = torch.get_rng_state()
+    save_tensors(path, tensors, kind="training state", about={"step": step, "config": asdict(config)})
+
+
+def load_training_state(
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    config: TrainConfig,
+) -> int:
+    """Put an interrupted training back where it was and return its step; 0 when there is none.
+
+    Raises CheckpointError when the state belongs to a training with other settings.
+    """
+    if not path.exists():
+        return 0
+    tensors, about = load_tensors(path, kind="training state")
+    if about["config"] != json.loads(json.dumps(asdict(config))):
+        raise CheckpointError(
+            f"'{path.name}' belongs to a training with other settings; remove it, or go back to those settings."
+        )
+    try:
+        module.load_state_dict(
+            {name[7:]: value for name, value in tensors.items() if name.startswith("module.")}
+        )
+    except RuntimeError:
+        raise CheckpointError(f"'{path.name}' belongs to a model of another shape; remove it.") from None
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["torch_generator"])
+    return about["step"]
