@@ -1,7 +1,7 @@
 """The bundled voices: synthetic persons with enrollment and query clips, so that nothing needs a microphone.
 
-They were made by `vop_core.data.sources.synthetic` and lie under ``data/voices``. They are synthetic, every page calls
-them so (their names begin with "Synthetic"), and no model was trained or tuned on them.
+They were made by `vop_core.data.sources.synthetic` and lie under ``data/voices``. They are synthetic, every
+page calls them so (their names begin with "Synthetic"), and no model was trained or tuned on them.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def bundled_persons(language: str = "en", *, root: Path | None = None) -> tuple[
 
 
 def bundled_person(person_id: str, *, root: Path | None = None) -> BundledPerson:
-    """One bundled person by id, such as "synthetic-en/07". Raises DataError where there is none of that id."""
+    """One bundled person by id, such as "synthetic-en/07". Raises DataError where there is none."""
     for language, folder in FOLDERS.items():
         if person_id.startswith(f"{folder}/"):
             for person in bundled_persons(language, root=root):

@@ -152,7 +152,7 @@ def _write_bundled_person(
             "label": str(label),
             "take": str(take),
             "role": role,
-            "name": f"Synthetic {person.name} · {person.accent}{' accent' if person.language == 'en' else ''}",
+            "name": f"Synthetic {person.name} · {person.accent}" + " accent" * (person.language == "en"),
             **person.attributes(),
             "sha256": hashlib.sha256(data).hexdigest(),
         }

@@ -1,9 +1,9 @@
 """A thin hold on espeak-ng through ctypes [ESPEAK-NG]; needs the optional ``synth`` extra (GPL, never a core
 dependency).
 
-The same call twice in one process gives slightly different sound (the engine keeps state, and the clock would seed
-its noise). Seeded, a fresh process repeats its sequence exactly: who wants the same files again starts a new process
-and asks in the same order.
+The same call twice in one process gives slightly different sound (the engine keeps state, and the clock would
+seed its noise). Seeded, a fresh process repeats its sequence exactly: who wants the same files again starts
+a new process and asks in the same order.
 """
 
 import ctypes
