@@ -1,12 +1,75 @@
-"""From bytes to features: decode, focus on the word, log-mel. The app, the command line and training all come this way."""
+"""From bytes to features: decode, focus on the word, log-mel. App, command line and training share it."""
 
+import math
+from pathlib import Path, PurePath
+
+import soxr
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data.clip_quality import SILENCE, check_finite, check_usable
+from vop_core.data.decoding import MOST_BYTES, read
 from vop_core.data.spectrogram import LogMelConfig, log_mel
 from vop_core.data.waveform import SAMPLE_RATE, focus, low_pass_4khz
+from vop_core.errors import AudioError
+from vop_core.types import Clip
 
-__all__ = ["SAMPLE_RATE", "LogMelConfig", "clip_features", "focus", "log_mel", "low_pass_4khz"]
+__all__ = [
+    "SAMPLE_RATE",
+    "LogMelConfig",
+    "clip_features",
+    "decode",
+    "decode_file",
+    "focus",
+    "log_mel",
+    "low_pass_4khz",
+]
+
+OFFSET = 0.01  # of full scale: a constant that large is a fault of the recorder, not a rounding
+DEAD_CHANNEL = 0.01  # of the loudest channel's peak, -40 dB: crosstalk, not a second microphone
+LONGEST_NAME = 60  # characters of a file's name in a sentence
+KEPT_AS_STORED = {"wav", "flac", "aiff", "caf", "au"}  # lossless: reading them changes nothing
+
+
+def decode(data: bytes, *, name: str = "clip") -> Clip:
+    """Bytes of a wav, flac, ogg, opus, mp3, m4a or webm file to a mono clip at 16 kHz, amplitude in [-1, 1].
+
+    Every conversion leaves a note. Raises AudioError, one sentence with ``name`` in it, for what cannot be
+    used: empty, broken off, not sound, silent, fully clipped, not finite, under 0.1 s of sound, over 60 s or
+    20 MB, outside 4 to 192 kHz.
+    """
+    name = _short_name(name)
+    recording = read(data, name=name)
+    rate = recording.sample_rate
+    notes = [] if recording.codec in KEPT_AS_STORED else [f"unpacked from {recording.codec}"]
+    for channel in recording.samples:
+        check_finite(channel, name=name)
+    waveform, mixing = _to_mono(recording.samples)
+    waveform, levelling = _to_full_scale(waveform, recording.is_float)
+    check_usable(waveform, rate, name=name)
+    notes += mixing + levelling
+    if rate != SAMPLE_RATE:
+        waveform = torch.from_numpy(soxr.resample(waveform.numpy(), rate, SAMPLE_RATE)).clamp(-1, 1)
+        lost = f"; nothing above {rate / 2000:g} kHz" if rate < SAMPLE_RATE else ""
+        notes.append(f"resampled from {rate / 1000:g} kHz{lost}")
+    return Clip(waveform, SAMPLE_RATE, name, tuple(notes))
+
+
+def decode_file(path: Path | str) -> Clip:
+    """``decode`` for a file, whose size is looked at first. Raises AudioError as ``decode`` does."""
+    path = Path(path)
+    name = _short_name(path.name)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise AudioError(f"{name} is larger than 20 MB; cut it to the words you want to use.")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise AudioError(f"{name} is not there; check the path.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "the path is not valid"
+        raise AudioError(f"{name} cannot be read ({reason}); check the path.") from error
+    return decode(data, name=name)
 
 
 def clip_features(
@@ -14,3 +77,42 @@ def clip_features(
 ) -> Float[Tensor, "mel frame"]:
     """The one way from sound to features: the log-mel of the clip's one second with the most speech."""
     return log_mel(focus(waveform), config)
+
+
+def _to_mono(samples: Float[Tensor, "channel sample"]) -> tuple[Float[Tensor, " sample"], list[str]]:
+    """Average the channels that carry sound, unless they cancel each other; constant offsets go first."""
+    notes: list[str] = []
+    channels = len(samples)
+    offsets = samples.mean(-1, keepdim=True)
+    if offsets.abs().max() > OFFSET:
+        samples = samples - offsets
+        notes.append("constant offset removed")
+    peaks = samples.abs().amax(-1)
+    alive = peaks > max(float(DEAD_CHANNEL * peaks.max()), SILENCE)
+    if alive.any() and not alive.all():
+        notes.append(f"{int((~alive).sum())} of {channels} channels silent, left out")
+        samples = samples[alive]
+    if len(samples) == 1:
+        return samples[0], notes
+    mean = samples.mean(0)
+    powers = samples.square().mean(-1)
+    # independent channels keep 1 / n of their power in the average; less than half of that: opposite phases
+    if mean.square().mean() < powers.mean() / (2 * len(samples)):
+        return samples[powers.argmax()], [*notes, "channels cancel each other, loudest one taken"]
+    return mean, [*notes, f"{len(samples)} channels averaged"]
+
+
+def _to_full_scale(
+    waveform: Float[Tensor, " sample"], is_float: bool
+) -> tuple[Float[Tensor, " sample"], list[str]]:
+    """Into [-1, 1]: floats may lawfully go beyond and are turned down; a lossy decoder's overshoot is cut."""
+    peak = float(waveform.abs().max())
+    if peak <= 1 or not is_float:
+        return waveform.clamp(-1, 1), []
+    return waveform / peak, [f"turned down by {20 * math.log10(peak):.1f} dB to fit full scale"]
+
+
+def _short_name(name: str) -> str:
+    """The last part of a path, cut to what a sentence can hold, with nothing unprintable in it."""
+    last = "".join(letter for letter in PurePath(name).name if letter.isprintable()) or "clip"
+    return last if len(last) <= LONGEST_NAME else last[: LONGEST_NAME - 1] + "…"

@@ -1,12 +1,13 @@
 r"""Log mel power: the one picture of sound that every network here sees.
 
-A short-time Fourier transform with a centred Hann window, its power gathered in triangular bands that are evenly spaced on
-Slaney's mel scale (linear below 1 kHz, logarithmic above) and have unit area in Hz, then the natural logarithm:
+A short-time Fourier transform with a centred Hann window, its power gathered in triangular bands that are
+evenly spaced on Slaney's mel scale (linear below 1 kHz, logarithmic above) and have unit area in Hz, then the
+natural logarithm:
 
     feature[mel, frame] = log(power[mel, frame] + floor)
 
-Numbers equal librosa's (``librosa.feature.melspectrogram``, [LIBROSA]); computed in torch because librosa's first call
-in a new environment waits for a compiler.
+The numbers equal librosa's (``librosa.feature.melspectrogram``, [LIBROSA]); they are computed in torch
+because librosa's first call in a new environment waits for a compiler.
 """
 
 import functools
@@ -37,7 +38,9 @@ class LogMelConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= self.fft:
-            raise ValueError(f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}")
+            raise ValueError(
+                f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}"
+            )
         if self.hop < 1 or self.mels < 1 or self.floor <= 0:
             raise ValueError("hop, mels and floor must be positive")
         if not 0 <= self.lowest_hz < self.highest_hz <= self.sample_rate / 2:
@@ -51,7 +54,7 @@ class LogMelConfig:
 def log_mel(
     waveform: Float[Tensor, "*batch sample"], config: LogMelConfig | None = None
 ) -> Float[Tensor, "*batch mel frame"]:
-    """Log mel power. Amplitude in [-1, 1] in; natural log of power out; one frame every ``config.hop`` samples.
+    """Log mel power. Amplitude in [-1, 1] in, natural log of power out, a frame every ``config.hop`` samples.
 
     One second at the default config gives 40 mels x 101 frames. Differentiable in the waveform. [LIBROSA]
     """

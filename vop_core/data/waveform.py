@@ -25,7 +25,13 @@ def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
     Amplitude and not power, so that a short bang weighs less than a word.
     """
     spectrum = torch.stft(
-        waveform, FRAME, hop_length=HOP, window=_hann(waveform.dtype), center=True, pad_mode="constant", return_complex=True
+        waveform,
+        FRAME,
+        hop_length=HOP,
+        window=_hann(waveform.dtype),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
     )
     lowest = round(LOWEST_SPEECH_HZ * FRAME / SAMPLE_RATE)
     power = (spectrum.real.square() + spectrum.imag.square())[lowest:].sum(0)
@@ -33,9 +39,9 @@ def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
 
 
 def focus(waveform: Float[Tensor, " sample"], seconds: float = 1.0) -> Float[Tensor, " window"]:
-    """The ``seconds`` of a clip that hold the most speech, with the word in the middle where the clip's ends allow.
+    """The ``seconds`` of a clip that hold the most speech, the word in the middle where the ends allow.
 
-    A shorter clip is padded with zeros at both ends; one of exactly that length is returned unchanged. Deterministic.
+    A shorter clip is padded with zeros at both ends; one of exactly that length is returned unchanged.
     """
     window = round(seconds * SAMPLE_RATE)
     missing = window - waveform.numel()
@@ -83,5 +89,7 @@ def _middle(speech: Float[Tensor, " frame"]) -> int:
 
 @functools.cache
 def _hann(dtype: torch.dtype) -> Float[Tensor, " window"]:
-    with torch.inference_mode(False):  # an inference tensor would break the first later use that autograd sees
+    with torch.inference_mode(
+        False
+    ):  # an inference tensor would break the first later use that autograd sees
         return torch.hann_window(FRAME, dtype=dtype)
