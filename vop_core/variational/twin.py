@@ -141,10 +141,10 @@ class LinearGaussianTwin:
         weights: MultivariateNormal,
         clips: Float[Tensor, "clip observation"],
         labels: Float[Tensor, " clip"],
-    ) -> Float[Tensor, ""]:
-        """E_{w ~ q} [ ln p(y | x, w) ] in closed form, for any Gaussian q."""
+    ) -> Float[Tensor, "*batch"]:
+        """E_{w ~ q} [ ln p(y | x, w) ] in closed form, for any Gaussian q or batch of them."""
         features = self.features(clips)
-        spread = torch.einsum("cw,wv,cv->", features, weights.covariance_matrix, features)
+        spread = torch.einsum("cw,...wv,cv->...", features, weights.covariance_matrix, features)
         return self.log_likelihood(weights.mean, clips, labels) - 0.5 * spread / self.label_noise**2
 
     def elbo(
@@ -154,7 +154,7 @@ class LinearGaussianTwin:
         clips: Float[Tensor, "clip observation"],
         labels: Float[Tensor, " clip"],
     ) -> Elbo:
-        """The bound of a Gaussian q(w) against ``prior``, both terms in closed form."""
+        """The bound of a Gaussian q(w), or of a batch, against ``prior``: both terms in closed form."""
         kl = torch.distributions.kl_divergence(weights, prior)
         return Elbo(self.expected_log_likelihood(weights, clips, labels), kl)
 

@@ -1,0 +1,185 @@
+"""The evidence lower bound, drawn: how far below the evidence it runs, and what the distance is made of.
+
+All values arrive computed, in nats unless said otherwise; these functions choose ink and words only.
+"""
+
+from collections.abc import Mapping
+from math import log10
+
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from vop_core.plots import style
+
+EVIDENCE = style.Role("evidence", "#C77700", "dash", "circle-open")
+BOUND = style.Role("ELBO", "#5468E0", "solid", "diamond-open")
+DIVERGENCE = style.Role("divergence", "#12907F", "dot", "circle-open")
+RULES = {
+    "average_parameters": style.Role("average_parameters", "#9A6FD0", "longdash", "square-open"),
+    "product_of_experts": style.Role("product_of_experts", "#D1495B", "dashdot", "x-thin-open"),
+    "bayes_fusion": style.Role("bayes_fusion", "#5468E0", "solid", "diamond"),
+}
+MARKERS_ON_A_CURVE = 20
+
+
+def bound_figure(
+    positions: Float[Tensor, " step"],
+    elbo: Float[Tensor, " step"],
+    divergence: Float[Tensor, " step"],
+    evidence: float,
+    *,
+    position_name: str,
+    height: int = 400,
+) -> go.Figure:
+    """ELBO below the evidence while q is moved; the gap, beside KL(q || posterior) of the same q.
+
+    ``positions`` says where q stands: a shift of its mean, a factor on its width, a step of an optimiser.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.58, 0.42])
+    gap = evidence - elbo
+    level = elbo.new_full(elbo.shape, evidence)
+    _curve(figure, positions, level, "evidence ln p(y | x)", EVIDENCE, row=1)
+    _curve(figure, positions, elbo, "ELBO(q)", BOUND, row=1)
+    figure.data[-1].update(fill="tonexty", fillcolor=DIVERGENCE.fill(0.14))
+    _curve(figure, positions, gap, "evidence - ELBO", BOUND, row=2)
+    some = slice(None, None, max(1, len(positions) // MARKERS_ON_A_CURVE))
+    _points(figure, positions[some], divergence[some], "KL(q || p(w | x, y))", DIVERGENCE, row=2)
+    figure.update_yaxes(title="nats", row=1, col=1)
+    figure.update_yaxes(title="gap, nats", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(title=position_name, row=2, col=1)
+    nearest = int(gap.argmin())
+    alt = (
+        f"The ELBO below the evidence of {evidence:.3f} nats, for {position_name} from "
+        f"{_said(positions[0])} to {_said(positions[-1])}. It comes closest at {_said(positions[nearest])}, "
+        f"{gap[nearest]:.3g} nats below. "
+        f"{_agreement(gap, divergence)}"
+    )
+    return style.finish(figure, alt=alt, height=height, top=64)
+
+
+def gap_figure(
+    divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], *, height: int = 360
+) -> go.Figure:
+    """Evidence minus ELBO over KL(q || posterior), one point for each q, beside the diagonal."""
+    figure = go.Figure()
+    ends = divergence.aminmax()
+    diagonal = divergence.new_tensor([ends.min, ends.max])
+    _curve(figure, diagonal, diagonal, "equal", EVIDENCE)
+    _points(figure, divergence, gap, "one q each", BOUND)
+    figure.update_xaxes(title="KL(q || p(w | x, y)), nats", type="log")
+    figure.update_yaxes(title="ln p(y | x) - ELBO(q), nats", type="log")
+    alt = (
+        f"{len(gap)} different posteriors q, with divergences from {ends.min:.3g} to {ends.max:.3g} nats. "
+        f"{_agreement(gap, divergence)}"
+    )
+    return style.finish(figure, alt=alt, height=height)
+
+
+def price_figure(
+    betas: Float[Tensor, " step"],
+    gap: Float[Tensor, " step"],
+    std_ratio: Float[Tensor, " step"],
+    marks: Mapping[str, float],
+    *,
+    height: int = 420,
+) -> go.Figure:
+    """What the price of the divergence does: distance from the truth, and width, over beta (log axis).
+
+    ``marks`` names prices to point at, as beta: {"the bound": 1.0, ...}.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    _curve(figure, betas, gap, "evidence - ELBO", BOUND, row=1)
+    _curve(figure, betas, std_ratio, "sd of q / sd of prior", DIVERGENCE, row=2)
+    for name, beta in marks.items():
+        figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
+        # plotly places annotations on a logarithmic axis by their exponent
+        figure.add_annotation(
+            x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False
+        )
+    figure.update_xaxes(type="log")
+    figure.update_xaxes(title="beta in: loss = mean cross-entropy + (beta / N_k) KL", row=2, col=1)
+    figure.update_yaxes(title="gap, nats", row=1, col=1)
+    figure.update_yaxes(title="sd / prior sd", range=[0, 1.05], row=2, col=1)
+    best = betas[gap.argmin()]
+    alt = (
+        f"The trained posterior is nearest to the evidence at beta {best:.2g}. At beta {betas[0]:.2g} its "
+        f"width is {std_ratio[0]:.1%} of the prior's, at beta {betas[-1]:.2g} {std_ratio[-1]:.1%}. Marked: "
+        + style.listing([f"{name} at {beta:.3g}" for name, beta in marks.items()])
+        + "."
+    )
+    figure = style.finish(figure, alt=alt, height=height, top=76)
+    return figure.update_layout(legend={"y": 1.08})
+
+
+def fusion_figure(
+    clips: Float[Tensor, " step"],
+    exact: Float[Tensor, " step"],
+    rules: Mapping[str, Float[Tensor, " step"]],
+    *,
+    height: int = 380,
+) -> go.Figure:
+    """Posterior sd of one weight over the number of clips: exact, and by rules named in ``RULES``."""
+    figure = go.Figure()
+    for name, values in rules.items():
+        _curve(figure, clips, values, name, RULES[name])
+        figure.data[-1].update(mode="lines+markers", marker=_marker(RULES[name], size=8))
+    _points(figure, clips, exact, "exact", EVIDENCE, size=15)
+    figure.update_xaxes(title="number of clips", dtick=1)
+    figure.update_yaxes(title="standard deviation of a weight", rangemode="tozero")
+    said = [f"{name} says {values[-1]:.3f}" for name, values in rules.items()]
+    alt = (
+        f"With {clips[-1]:.0f} clips the exact standard deviation of the weight is {exact[-1]:.3f}; "
+        f"{style.listing(said)}."
+    )
+    return style.finish(figure, alt=alt, height=height)
+
+
+def _curve(
+    figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None
+) -> None:
+    col = None if row is None else 1
+    figure.add_scatter(
+        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col
+    )
+
+
+def _points(
+    figure: go.Figure,
+    x: Tensor,
+    y: Tensor,
+    name: str,
+    role: style.Role,
+    row: int | None = None,
+    size: float = 9,
+) -> None:
+    col = None if row is None else 1
+    figure.add_scatter(
+        x=x.tolist(),
+        y=y.tolist(),
+        mode="markers",
+        name=name,
+        marker=_marker(role, size),
+        row=row,
+        col=col,
+    )
+
+
+def _line(role: style.Role) -> dict:
+    return {"color": role.colour, "dash": role.dash, "width": 2.5}
+
+
+def _marker(role: style.Role, size: float) -> dict:
+    edge = {"width": 2, "color": role.colour}  # open symbols are drawn by their edge alone
+    return {"color": role.colour, "symbol": role.symbol, "size": size, "line": edge}
+
+
+def _said(value: Tensor) -> str:
+    """A position in words: no rounding dust, no exponent."""
+    return f"{round(float(value), 4) + 0:g}"
+
+
+def _agreement(gap: Tensor, divergence: Tensor) -> str:
+    furthest = float((gap - divergence).abs().max())
+    return f"Gap and divergence differ by {furthest:.0e} nats at most."
