@@ -1,1 +1,24 @@
-"""Plotly figures, one function each, shared by the app and the notebooks."""
+"""Plotly figures, one function each, shared by the app and the notebooks.
+
+Every figure carries its text alternative: ``text_alternative(figure)``.
+"""
+
+from vop_core.plots.clips import clip_figure, warm_up
+from vop_core.plots.comparison import probability_figure, uncertainty_figure
+from vop_core.plots.evidence import narrowing_figure
+from vop_core.plots.posterior import LayerView, kl_figure, layer_figure, weight_figure
+from vop_core.plots.style import percent, text_alternative
+
+__all__ = [
+    "LayerView",
+    "clip_figure",
+    "kl_figure",
+    "layer_figure",
+    "narrowing_figure",
+    "percent",
+    "probability_figure",
+    "text_alternative",
+    "uncertainty_figure",
+    "warm_up",
+    "weight_figure",
+]

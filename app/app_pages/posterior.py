@@ -1,0 +1,156 @@
+"""Page: the Gaussian over your personal weights, and whether its narrowing is earned."""
+
+import session
+import streamlit as st
+import widgets
+
+from vop_core import plots
+from vop_core import visit as computing
+
+state = session.visit()
+HEALTH = {  # verdict -> box, icon, plain words
+    "healthy": (st.success, ":material/check_circle:", "Healthy"),
+    "point mass": (st.error, ":material/compress:", "Collapsed to a point"),
+    "prior": (st.warning, ":material/blur_on:", "Collapsed to the prior"),
+}
+
+
+def switch_clips() -> None:
+    """Clips on and off; the switches belong to the visit, so Compare listens to the same clips."""
+    numbers = [entry.number for entry in state.entries]
+    titles = {entry.number: entry.title for entry in state.entries}
+    chosen = st.pills(
+        "Clips that count as evidence: switch them on and off",
+        numbers,
+        selection_mode="multi",
+        default=[entry.number for entry in state.enrolled],
+        format_func=titles.get,
+        key=widgets.key(state, f"switches-{'-'.join(map(str, numbers))}"),
+    )
+    session.switch(state, chosen)
+
+
+def health_light(model) -> None:
+    """Collapse is called collapse."""
+    box, icon, words = HEALTH[model.health.verdict]
+    box(f"**{words}.** {model.health.sentence}", icon=icon)
+
+
+def controls(model) -> tuple[str, bool, int]:
+    """Which layer, whether as a whole, and how many draws; "draw again" takes fresh ones."""
+    columns = st.columns([3, 3, 4, 2], vertical_alignment="bottom", gap="medium")
+    layer = columns[0].selectbox(
+        "Layer", model.layer_names, key=widgets.key(state, f"layer-{state.task}"), persist_state="session"
+    )
+    shown = columns[1].segmented_control(
+        "Show",
+        ["Whole layer", "One weight"],
+        default="Whole layer",
+        required=True,
+        key=widgets.key(state, "shown"),
+        persist_state="session",
+    )
+    count = columns[2].slider(
+        "Draws from the posterior", 0, 100, 20, key=widgets.key(state, "draws"), persist_state="session"
+    )
+    if columns[3].button("Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"):
+        state.draw_seed += 1
+    return layer, shown == "One weight", count
+
+
+def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
+    """The densities of one weight, or the intervals of a whole layer."""
+    if one_weight:
+        choose, scale = st.columns([3, 4], vertical_alignment="bottom")
+        weight = choose.selectbox(
+            "Weight, most moved first",
+            view.by_movement,
+            format_func=view.names.__getitem__,
+            key=widgets.key(state, f"weight-{state.task}-{layer}"),
+            persist_state="session",
+        )
+        equal = st.toggle(
+            "Give every curve the same height", key=widgets.key(state, "equal"), persist_state="session"
+        )
+        widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
+    else:
+        sort = st.toggle("Most moved first", key=widgets.key(state, "sort"), persist_state="session")
+        widgets.show(plots.layer_figure(view, most_moved_first=sort), "layer-figure")
+
+
+def numbers(view: plots.LayerView) -> None:
+    """What the layer's posterior has learned, in three numbers."""
+    learned = computing.movement(view.prior, view.prior, view.combined)
+    switched = computing.movement(view.prior, view.before, view.combined) if view.before is not None else None
+    columns = st.columns(3)
+    columns[0].metric(
+        "Width",
+        f"{learned.width:.0%}",
+        switched and f"{switched.width - 1:+.0%} by the switch",
+        delta_color="off",
+        help="Posterior sd / prior sd, geometric mean over the layer's weights; 100 % is the prior.",
+    )
+    columns[1].metric(
+        "Shift",
+        f"{learned.shift:.2f} sd",
+        switched and f"{switched.shift:.2f} sd by the switch",
+        delta_color="off",
+        delta_arrow="off",
+        help="How far the means moved from the prior's, root mean square, in prior standard deviations.",
+    )
+    columns[2].metric(
+        "KL, all layers",
+        f"{session.model(state).health.kl:.1f} nats",
+        help="Divergence of the posterior from the prior: how much the clips said. 0 is nothing.",
+    )
+
+
+def evidence() -> None:
+    """Beside the narrowing: what it is worth where answers can be wrong."""
+    st.subheader("Is the narrowing earned?", anchor=False)
+    score = st.segmented_control(
+        "Judge by",
+        ["Accuracy", "NLL"],
+        default="Accuracy",
+        required=True,
+        key=widgets.key(state, "score"),
+        help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
+    )
+    curve = session.learning_curve(state)
+    rows, differences = session.results(state)
+    widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
+    for sentence in computing.earned(curve, rows, differences):
+        st.caption(sentence)
+
+
+def show_posterior() -> None:
+    """Switches and health on top; the narrowing on the left, what it is worth on the right."""
+    switch_clips()
+    model = session.model(state)
+    if state.enrolled:
+        health_light(model)
+    else:
+        st.info("No clip is on: this is the prior, what the model assumes about everybody.", icon=":material/info:")
+    layer, one_weight, count = controls(model)
+    view = session.layer_view(state, layer, count)
+    left, right = st.columns([7, 5], gap="large")
+    with left:
+        st.subheader("What the clips say", anchor=False)
+        picture(view, layer, one_weight)
+        numbers(view)
+    with right:
+        evidence()
+    with st.expander("Where the divergence sits: KL per dimension"):
+        widgets.show(plots.kl_figure(model.health.kl_per_dimension), "kl-figure")
+
+
+st.title("Posterior", anchor=False)
+st.markdown(
+    "Your clips do not give a personal weight a value but a **distribution**: it starts as the prior, "
+    "each clip says what it knows, and together they narrow it."
+)
+widgets.messages(state)
+if state.entries:
+    show_posterior()
+else:
+    widgets.nothing_yet("The posterior appears with your first clip; three make it worth looking at.")

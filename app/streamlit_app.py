@@ -1,0 +1,26 @@
+"""Router: the frame around every page. Run it with ``python run.py app``."""
+
+import session
+import streamlit as st
+import widgets
+
+from vop_core.errors import VopError
+
+st.set_page_config(page_title="VoP Studio", page_icon=":material/graphic_eq:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("app_pages/your_voice.py", title="Your voice", icon=":material/mic:", default=True),
+        st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
+        st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+    ],
+    position="top",
+)
+st.html("<style>.stMainBlockContainer{padding-top:4.5rem;max-width:1280px}</style>")
+session.warm_up()
+state = session.visit()
+try:
+    page.run()
+except VopError as error:  # a missing model or voice: one sentence instead of a traceback
+    st.error(str(error), icon=":material/block:")
+widgets.sidebar(state)  # last, so that it tells what the page has just taken in

@@ -1,0 +1,180 @@
+"""Parts that several pages show: the frame's sidebar, a figure with its words, a clip's tile, the ways to give a clip."""
+
+import session
+import streamlit as st
+
+from vop_core import plots, visit as computing
+
+FORMATS = "wav, flac, ogg, opus, mp3, m4a or webm, from 0.1 to 60 seconds, up to 20 MB"
+VERDICTS = {  # verdict -> badge colour, icon, word: never the colour alone
+    "good": ("green", ":material/check_circle:", "Good"),
+    "usable": ("orange", ":material/info:", "Usable"),
+    "poor": ("red", ":material/error:", "Poor"),
+}
+SOURCES = {
+    "recorded": (":material/mic:", "recorded"),
+    "uploaded": (":material/upload_file:", "uploaded"),
+    "synthetic": (":material/smart_toy:", "synthetic"),
+}
+PLOTLY = {"displayModeBar": False, "responsive": True}
+
+
+def show(figure, key: str, **options):
+    """Draw a figure with its text alternative."""
+    return st.plotly_chart(figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options)
+
+
+def key(state: session.Visit, name: str) -> str:
+    """A widget key that "Forget me" retires."""
+    return f"{name}-{state.generation}"
+
+
+# --- the frame -----------------------------------------------------------------------------------------------
+
+
+def sidebar(state: session.Visit) -> None:
+    """What is kept about this visitor, and the button that ends it."""
+    with st.sidebar:
+        st.markdown("### :material/graphic_eq: VoP Studio")
+        st.caption(
+            "A personal model from a few words, with its uncertainty. A reconstruction of VoP (ICML 2022)."
+        )
+        st.space("small")
+        st.markdown("**What is kept about you**")
+        st.markdown(_receipt(state))
+        st.caption("Only in this tab's memory, on this computer: no file, no cache, no log, no network.")
+        if st.button("Forget me", icon=":material/delete_forever:", width="stretch", key="forget-me"):
+            session.forget()
+            st.toast("Everything you gave is gone.", icon=":material/delete_forever:")
+            st.rerun()
+
+
+def _receipt(state: session.Visit) -> str:
+    if not (state.entries or state.query or state.trials):
+        return "Nothing."
+    seconds = sum(entry.clip.seconds for entry in state.entries)
+    lines = [f"- {counted(len(state.entries), 'clip')}, {seconds:.1f} s of sound"]
+    if state.query:
+        lines.append(f"- 1 query clip, {state.query.clip.seconds:.1f} s")
+    if state.personal:
+        lines.append(f"- 1 posterior from {counted(state.personal.model.shots, 'clip')}")
+    if state.trials:
+        lines.append(f"- {counted(len(state.trials), 'answer')} in the tally")
+    return "\n".join(lines)
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 clip``, ``2 clips``."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def messages(state: session.Visit) -> None:
+    """Refusals since the last good step: one sentence each, and what was there is still there."""
+    if state.refusals:
+        kept = " Everything you had is still here." if state.entries or state.query else ""
+        sentences = "\n\n".join(state.refusals)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(sentences + kept, icon=":material/block:")
+            if st.button("Dismiss", key="dismiss", type="tertiary"):
+                state.refusals.clear()
+                st.rerun()
+    for notice in state.notices:
+        st.info(notice, icon=":material/info:")
+    state.notices.clear()
+
+
+def nothing_yet(page: str) -> None:
+    """What a page shows before there is a clip."""
+    with st.container(border=True):
+        st.markdown(f"#### Nothing to show yet\n{page}")
+        st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
+
+
+# --- giving clips ----------------------------------------------------------------------------------------------
+
+
+def recorder(state: session.Visit, label: str, name: str, on_change) -> None:
+    """The microphone. ``on_change`` is called with the widget's key when a recording ends."""
+    widget = key(state, name)
+    st.audio_input(label, sample_rate=16_000, key=widget, on_change=on_change, args=(widget,))
+
+
+def uploader(state: session.Visit, label: str, name: str, on_change, *, several: bool) -> None:
+    """Files of any kind: what cannot be used is refused by our own sentence, not by the file's name."""
+    widget = key(state, name)
+    st.file_uploader(label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,))
+    st.caption(f"{FORMATS}.")
+
+
+def choose_person(column, state: session.Visit, name: str, preferred=None):
+    """A bundled person who speaks the task's words, described as what they are: synthetic."""
+    persons = session.bundled_persons(state.task)
+    return column.selectbox(
+        "Synthetic person",
+        persons,
+        index=persons.index(preferred) if preferred else 0,
+        format_func=lambda person: f"{person.name} ({person.room}, {person.microphone} microphone)",
+        key=key(state, f"{name}-{state.task}-{preferred.id if preferred else ''}"),
+    )
+
+
+# --- a clip ------------------------------------------------------------------------------------------------------
+
+
+def verdict_badge(quality) -> None:
+    """The microphone coach's verdict: icon, word and colour."""
+    colour, icon, word = VERDICTS[quality.verdict]
+    st.badge(word, icon=icon, color=colour)
+
+
+def coach(quality) -> None:
+    """Why, and what to do about it."""
+    if quality.verdict == "good":
+        st.caption(quality.reason)
+    else:
+        st.caption(f"**{quality.reason}** {quality.remedy}")
+
+
+def clip_body(holder, name: str) -> None:
+    """Picture, coach, notes and player of an entry or a query; picture and sound are made once and kept in it."""
+    if holder.figure is None:
+        holder.figure = plots.clip_figure(holder.clip)
+        holder.sound = computing.playable(holder.clip)
+    show(holder.figure, f"figure-{name}")
+    coach(holder.quality)
+    for note in holder.clip.notes:
+        st.caption(f":material/sync_alt: {note}")
+    st.audio(holder.sound, alt=f"Play {holder.clip.name}")
+
+
+def tile(state: session.Visit, entry: session.Entry) -> None:
+    """One enrollment clip: what it is, whether it is any good, and the two things one can do with it."""
+    icon, source = SOURCES[entry.source]
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
+            verdict_badge(entry.quality)
+        clip_body(entry, f"clip-{entry.number}")
+        if st.button(
+            "Remove",
+            key=f"remove-{entry.number}",
+            icon=":material/delete:",
+            help=f"Remove {entry.title}",
+            type="tertiary",
+        ):
+            state.entries.remove(entry)
+            st.rerun()
+
+
+# --- promises ------------------------------------------------------------------------------------------------------
+
+
+def promise_badges(promises) -> None:
+    """The four promises as they were measured while this model was made."""
+    columns = st.columns(len(promises))
+    for column, promise in zip(columns, promises, strict=True):
+        with column.container(border=True, height="stretch"):
+            icon, colour = (":material/verified:", "green") if promise.kept else (":material/gpp_bad:", "red")
+            st.badge(promise.name if promise.kept else f"{promise.name}: broken", icon=icon, color=colour)
+            st.markdown(f"**{promise.measured}**")
+            st.caption(promise.meaning)

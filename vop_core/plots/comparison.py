@@ -1,0 +1,123 @@
+"""Two models' answers to the same clip: probabilities side by side, and where the doubt comes from."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from vop_core.plots import style
+from vop_core.visit import Answer, Doubt, greatest_entropy, labels_worth_showing
+
+
+def probability_figure(
+    by_global: Sequence[Answer],
+    by_personal: Sequence[Answer],
+    controls: Mapping[str, Sequence[Answer]] | None = None,  # method name -> its answers
+    *,
+    most: int | None = 6,
+    true_label: str | None = None,
+) -> go.Figure:
+    """Global and personal probability of each label, joined by a line as long as the change.
+
+    The personal marker carries its credible interval over weight draws; controls stand as thin markers on the
+    same line. The ``most`` probable labels are shown (None: all), the true one among them if it is known.
+    """
+    controls = controls or {}
+    shown = labels_worth_showing(by_global, by_personal, most=most, always=true_label)
+    labels = [by_global[index].label for index in shown]
+    rows = [(style.CONTROLS[method], answers) for method, answers in controls.items()]
+    rows += [(style.GLOBAL, by_global), (style.PERSONAL, by_personal)]
+    figure = go.Figure()
+    _join(figure, [by_global[index] for index in shown], [by_personal[index] for index in shown])
+    for look, answers in rows:
+        _add_row(figure, look, [answers[index] for index in shown])
+    ticks = [f"<b>{label}</b> ✓" if label == true_label else label for label in labels]
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=labels[::-1], tickvals=labels, ticktext=ticks, showgrid=False
+    )
+    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="probability", nticks=6)
+    alt = f"Probabilities of {len(labels)} labels. " + " ".join(f"{look.name}: {_top(answers)}." for look, answers in rows)
+    return style.finish(figure, alt=alt, height=150 + 34 * len(labels), top=64 if controls else 40)
+
+
+def _join(figure: go.Figure, before: Sequence[Answer], after: Sequence[Answer]) -> None:
+    ends: list[float | None] = []
+    places: list[str | None] = []
+    for old, new in zip(before, after, strict=True):
+        ends += [old.probability, new.probability, None]
+        places += [old.label, old.label, None]
+    figure.add_scatter(
+        x=ends, y=places, mode="lines", line={"color": style.AXIS, "width": 3}, hoverinfo="skip", showlegend=False
+    )
+
+
+def _add_row(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> None:
+    if all(answer.lower is not None for answer in answers):
+        _add_intervals(figure, look, answers)
+    figure.add_scatter(
+        x=[answer.probability for answer in answers],
+        y=[answer.label for answer in answers],
+        mode="markers",
+        name=look.name,
+        marker={"symbol": look.symbol, "color": look.colour, "size": 11, "line": {"width": 2, "color": look.colour}},
+        hovertemplate=f"{look.name}<br>%{{y}}: %{{x:.1%}}<extra></extra>",
+    )
+
+
+def _add_intervals(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> None:
+    ends: list[float | None] = []
+    places: list[str | None] = []
+    for answer in answers:
+        ends += [answer.lower, answer.upper, None]
+        places += [answer.label, answer.label, None]
+    figure.add_scatter(
+        x=ends,
+        y=places,
+        mode="lines+markers",
+        name="95 % of its draws",
+        line={"color": look.fill(0.35), "width": 7},
+        marker={"symbol": "line-ns-open", "size": 12, "color": look.colour, "line": {"width": 1.5}},
+        hoverinfo="skip",
+    )
+
+
+def _top(answers: Sequence[Answer]) -> str:
+    best = max(answers, key=lambda answer: answer.probability)
+    said = f"{best.label}, {style.percent(best.probability)}"
+    if best.lower is not None and best.upper is not None:
+        said += f" (95 % of draws between {style.percent(best.lower)} and {style.percent(best.upper)})"
+    return said
+
+
+def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, height: int = 180) -> go.Figure:
+    """Total doubt of each model as a bar: aleatoric (the sound) plus epistemic (the weights), in nats.
+
+    The axis ends at ln(``labels``), the entropy of knowing nothing. ``height`` in pixels.
+    """
+    figure = go.Figure()
+    looks, doubts = (style.GLOBAL, style.PERSONAL), (by_global, by_personal)
+    parts = (
+        ("aleatoric: the sound", [doubt.aleatoric for doubt in doubts], "", 0.8),
+        ("epistemic: the weights", [doubt.epistemic for doubt in doubts], "/", 0.15),
+    )
+    for label, values, pattern, opacity in parts:
+        figure.add_bar(
+            y=[look.name for look in looks],
+            x=values,
+            name=label,
+            orientation="h",
+            marker={
+                "color": [look.fill(opacity) for look in looks],
+                "line": {"color": [look.colour for look in looks], "width": 1.5},
+                "pattern": {"shape": pattern, "fgcolor": [look.colour for look in looks], "size": 6},
+            },
+            hovertemplate=f"{label}<br>%{{x:.3f}} nats<extra></extra>",
+        )
+    largest = greatest_entropy(labels)
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    alt = " ".join(
+        f"{look.name}: total {doubt.total:.2f} nats, of which {doubt.epistemic:.2f} epistemic."
+        for look, doubt in zip(looks, doubts, strict=True)
+    )
+    return style.finish(figure, alt=f"{alt} Knowing nothing would be {largest:.2f}.", height=height, top=40)

@@ -1,0 +1,119 @@
+"""Is the narrowing earned? What more clips do to the posterior's width, and to answers that can be wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from vop_core.plots import style
+from vop_core.visit import LearningCurve, results_over_shots
+
+METHODS = {  # method of the evaluation's rows -> how it is drawn
+    "vop": style.Role("personal", style.PERSONAL.colour, "solid", "diamond"),
+    "global": style.Role("global", style.GLOBAL.colour, "dot", "circle-open"),
+    "vop-wrong-person": style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
+}
+OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line over the number of clips; ``low`` and ``high`` bound its 95 % interval where there is one."""
+
+    look: style.Role
+    clips: Sequence[int]
+    values: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+
+def narrowing_figure(
+    curve: LearningCurve,
+    rows: Sequence[Mapping],  # of an evaluation on real people: method, set, shots, accuracy, ci95, nll
+    *,
+    score: str = "accuracy",  # or "nll"
+    height: int = 430,
+) -> go.Figure:
+    """Above, how narrow the posterior gets with each clip; below, on the same axis, what that is worth.
+
+    The lower panel shows the evaluation's open-set rows (persons the model never heard) with their 95 %
+    intervals over persons, and the visit's own synthetic person where the words are known. ``height`` in pixels.
+    """
+    width = _Line(
+        style.Role("your posterior's width", style.PERSONAL.colour, "solid", "diamond"),
+        curve.clips,
+        curve.width,
+    )
+    lines = [_line(method, look, rows, score) for method, look in METHODS.items()]
+    own = curve.accuracy if score == "accuracy" else curve.nll
+    lines.append(_Line(OWN, curve.clips if own else (), own))
+    lines = [line for line in lines if line.clips]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13, row_heights=[0.38, 0.62])
+    _add(figure, width, row=1, legend=False)
+    for line in lines:
+        _add(figure, line, row=2)
+    who = "held-out real people" if any(line.look is not OWN for line in lines) else "this synthetic person"
+    _headline(figure, "How narrow: sd / prior sd, this visit", row=1)
+    _headline(figure, f"How good: {'accuracy' if score == 'accuracy' else 'NLL in nats'}, {who}", row=2)
+    most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)
+    figure.update_xaxes(range=[-0.4, most + 0.4], dtick=1, showgrid=False, zeroline=False)
+    figure.update_xaxes(title="number of clips", row=2, col=1)
+    figure.update_yaxes(title="sd / prior sd", range=[0, 1.08], nticks=4, row=1, col=1)
+    name = "accuracy" if score == "accuracy" else "NLL, nats"
+    figure.update_yaxes(
+        title=name, tickformat=".0%" if score == "accuracy" else ".2f", nticks=5, row=2, col=1
+    )
+    return style.finish(figure, alt=_words(width, lines, score), height=height, top=84)
+
+
+def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
+    found = results_over_shots(rows, method)
+    values = [row[score] for row in found]
+    intervals = [row.get("ci95") if score == "accuracy" else None for row in found]
+    bounded = bool(found) and all(intervals)
+    return _Line(
+        look,
+        [row["shots"] for row in found],
+        values,
+        [interval[0] for interval in intervals] if bounded else None,
+        [interval[1] for interval in intervals] if bounded else None,
+    )
+
+
+def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> None:
+    look = line.look
+    figure.add_scatter(
+        x=list(line.clips),
+        y=list(line.values),
+        error_y=style.interval(line.values, line.low, line.high, look.colour),
+        mode="lines+markers",
+        name=look.name,
+        showlegend=legend,
+        line={"color": look.colour, "dash": look.dash, "width": 2},
+        marker={
+            "symbol": look.symbol,
+            "size": 9,
+            "color": look.colour,
+            "line": {"width": 2, "color": look.colour},
+        },
+        hovertemplate=f"{look.name}<br>%{{x}} clips: %{{y:.3f}}<extra></extra>",
+        row=row,
+        col=1,
+    )
+
+
+def _words(width: _Line, lines: Sequence[_Line], score: str) -> str:
+    def said(value: float) -> str:
+        return style.percent(value) if score == "accuracy" else f"{value:.2f}"
+
+    parts = [
+        f"The posterior's standard deviation goes to {style.percent(width.values[-1])} of the prior's "
+        f"with {width.clips[-1]} clips."
+    ]
+    parts += [
+        f"{line.look.name}: {score} {said(line.values[0])} with {line.clips[0]} clips, "
+        f"{said(line.values[-1])} with {line.clips[-1]}."
+        for line in lines
+    ]
+    return " ".join(parts)

@@ -1,0 +1,283 @@
+"""The posterior over personal weights, drawn: one weight, a whole layer, and where the divergence sits.
+
+All values arrive computed; these functions choose ink only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.plots import style
+
+CURVE_POINTS = 161
+LAYER_WEIGHTS_SHOWN = 120
+DRAWS_SHOWN = 20  # in a whole layer: more would be a blot
+NORMAL_95 = 1.959964
+
+
+def normal_density(value: Tensor, mean: float, std: float) -> Tensor:
+    """Density of N(mean, std^2) at each value."""
+    return torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(value).exp()
+
+
+class Layer(Protocol):
+    """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the ``global_weights``."""
+
+    mean: Tensor
+    std: Tensor
+    names: Sequence[str]
+    global_weights: Tensor
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One layer as a page shows it; every Gaussian in the units of the weights."""
+
+    prior: Layer
+    combined: Layer
+    clips: Sequence[
+        tuple[str, int, Layer]
+    ] = ()  # title, index of its look (fixed per clip), its own posterior
+    before: Layer | None = None  # combined, before the last switch of a clip
+    draws: Float[Tensor, "draw weight"] | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.combined.names
+
+    @property
+    def moved(self) -> Float[Tensor, " weight"]:
+        """How far each mean moved from the prior's, in prior standard deviations."""
+        return (self.combined.mean - self.prior.mean) / self.prior.std
+
+    @property
+    def by_movement(self) -> list[int]:
+        """The weights' indices, most moved first."""
+        return self.moved.abs().argsort(descending=True, stable=True).tolist()
+
+
+def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, height: int = 420) -> go.Figure:
+    """One weight: prior, each clip's own posterior, the combined one, and draws from it as ticks.
+
+    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the prior would vanish
+    beside them. ``height`` in pixels.
+    """
+
+    def parameters(layer: Layer) -> tuple[float, float]:
+        return float(layer.mean[weight]), float(layer.std[weight])
+
+    curves = [("prior", style.PRIOR, 2.0, *parameters(view.prior))]
+    curves += [(title, style.clip_role(index), 1.5, *parameters(layer)) for title, index, layer in view.clips]
+    if view.before is not None:
+        curves.append(("combined, before the switch", style.BEFORE, 2.0, *parameters(view.before)))
+    curves.append(("combined", style.PERSONAL, 3.0, *parameters(view.combined)))
+    low = min(mean - 3.3 * std for *_, mean, std in curves)
+    high = max(mean + 3.3 * std for *_, mean, std in curves)
+    figure = go.Figure()
+    for label, look, width, mean, std in curves:
+        _add_density(figure, label, look, width, mean, std, (low, high), equal_peaks)
+    if view.draws is not None:
+        _add_rug(figure, view.draws[:, weight])
+    _add_global_weight(figure, float(view.combined.global_weights[weight]))
+    figure.update_xaxes(title=f"value of {view.names[weight]}", range=[low, high])
+    figure.update_yaxes(
+        title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5
+    )
+    prior, combined = curves[0], curves[-1]
+    alt = (
+        f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard deviation {prior[4]:.3f}. "
+        f"Combined posterior of {len(view.clips)} clip{'s' * (len(view.clips) != 1)}: mean {combined[3]:.3f}, "
+        f"standard deviation {combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of the prior's."
+    )
+    return style.finish(figure, alt=alt, height=height, top=70)
+
+
+def _add_density(
+    figure: go.Figure,
+    label: str,
+    look: style.Role,
+    width: float,
+    mean: float,
+    std: float,
+    bounds: tuple[float, float],
+    equal_peaks: bool,
+) -> None:
+    own = torch.linspace(
+        mean - 4 * std, mean + 4 * std, CURVE_POINTS
+    )  # a narrow curve keeps its shape on a wide axis
+    values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
+    density = normal_density(values, mean, std)
+    if equal_peaks:
+        density = density / density.max()
+    filled = look is style.PERSONAL
+    figure.add_scatter(
+        x=values.numpy(),
+        y=density.numpy(),
+        mode="lines",
+        name=label,
+        legendgroup=label,
+        line={"color": look.colour, "dash": look.dash, "width": width},
+        fill="tozeroy" if filled else None,
+        fillcolor=look.fill(0.16) if filled else None,
+        hovertemplate=f"{label}<br>mean {mean:.3f}, sd {std:.3f}<extra></extra>",
+    )
+    figure.add_scatter(  # the symbol on its peak, so that curves differ without colour
+        x=[mean],
+        y=[float(density.max())],
+        mode="markers",
+        legendgroup=label,
+        showlegend=False,
+        hoverinfo="skip",
+        marker={
+            "symbol": look.symbol,
+            "color": look.colour,
+            "size": 9,
+            "line": {"width": 1.5, "color": look.colour},
+        },
+    )
+
+
+def _add_rug(figure: go.Figure, draws: Float[Tensor, " draw"]) -> None:
+    figure.add_scatter(
+        x=draws.numpy(),
+        y=torch.zeros_like(draws).numpy(),
+        mode="markers",
+        name=f"{draws.numel()} draws",
+        cliponaxis=False,
+        marker={"symbol": "line-ns-open", "size": 16, "color": style.PERSONAL.colour, "line": {"width": 1.4}},
+        hovertemplate="draw %{x:.3f}<extra></extra>",
+    )
+
+
+def _add_global_weight(figure: go.Figure, value: float) -> None:
+    figure.add_vline(
+        x=value,
+        line={"color": style.GLOBAL.colour, "dash": style.GLOBAL.dash, "width": 1.5},
+        annotation={"text": "global weight", "font": {"color": style.GLOBAL.colour}},
+        annotation_position="top left",
+    )
+
+
+def layer_figure(
+    view: LayerView, *, selected: int | None = None, most_moved_first: bool = False, height: int = 420
+) -> go.Figure:
+    """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior mean.
+
+    At most 120 weights are shown, the most moved ones if there are more. Each point's ``customdata`` is the weight's
+    index in the layer, so that a page can select it. ``height`` in pixels.
+    """
+    order = _order(view.moved, most_moved_first)
+    position = torch.arange(order.numel()).numpy()
+
+    def deviation(mean: Tensor) -> Tensor:
+        return (mean - view.prior.mean)[..., order]
+
+    figure = go.Figure()
+    _add_band(figure, position, NORMAL_95 * view.prior.std[order], "prior, 95 %", style.PRIOR)
+    if view.draws is not None:
+        _add_dashes(figure, position, deviation(view.draws))
+    for title, index, layer in view.clips:
+        look = style.clip_role(index)
+        marker = {"symbol": f"{look.symbol}-open", "color": look.colour, "size": 6}
+        figure.add_scatter(
+            x=position,
+            y=deviation(layer.mean).numpy(),
+            mode="markers",
+            name=title,
+            marker=marker,
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=position,
+        y=deviation(view.combined.mean).numpy(),
+        mode="markers",
+        name="combined, 95 %",
+        error_y={
+            "type": "data",
+            "array": (NORMAL_95 * view.combined.std[order]).numpy(),
+            "width": 0,
+            "thickness": 2,
+            "color": style.PERSONAL.colour,
+        },
+        marker={"symbol": "diamond", "color": style.PERSONAL.colour, "size": 7},
+        customdata=order.numpy(),
+        text=[view.names[int(index)] for index in order],
+        hovertemplate="%{text}<br>deviation %{y:.3f}<extra></extra>",
+    )
+    if selected is not None and bool((order == selected).any()):
+        place = int((order == selected).nonzero()[0])
+        figure.add_vline(
+            x=place, line={"color": style.AXIS, "width": 1}, annotation={"text": view.names[selected]}
+        )
+    partial = order.numel() < len(view.names)
+    shown = f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
+    ordered = "most moved first" if most_moved_first or partial else "in the layer's order"
+    figure.update_xaxes(title=f"{shown}, {ordered}", showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_yaxes(title="deviation from the prior mean", nticks=7)
+    ratio = float((view.combined.std / view.prior.std).mean())
+    alt = (
+        f"{shown} of the layer, {ordered}: the combined posterior's standard deviation is on average "
+        f"{style.percent(ratio)} of the prior's; the weight moved most is {view.names[view.by_movement[0]]}."
+    )
+    return style.finish(figure, alt=alt, height=height, top=70)
+
+
+def _order(moved: Tensor, most_moved_first: bool) -> Tensor:
+    if not most_moved_first and moved.numel() <= LAYER_WEIGHTS_SHOWN:
+        return torch.arange(moved.numel())
+    return moved.abs().argsort(descending=True, stable=True)[:LAYER_WEIGHTS_SHOWN]
+
+
+def _add_band(figure: go.Figure, position: object, half_width: Tensor, label: str, look: style.Role) -> None:
+    line = {
+        "mode": "lines",
+        "line": {"color": look.colour, "dash": look.dash, "width": 1},
+        "hoverinfo": "skip",
+        "legendgroup": label,
+    }
+    figure.add_scatter(x=position, y=(-half_width).numpy(), showlegend=False, **line)
+    figure.add_scatter(
+        x=position, y=half_width.numpy(), name=label, fill="tonexty", fillcolor=look.fill(0.16), **line
+    )
+
+
+def _add_dashes(figure: go.Figure, position: object, deviations: Float[Tensor, "draw weight"]) -> None:
+    """All draws in one trace: a short dash per draw and weight."""
+    draws = deviations[:DRAWS_SHOWN]
+    figure.add_scatter(
+        x=[*position] * len(draws),
+        y=draws.flatten().numpy(),
+        mode="markers",
+        name=f"{len(draws)} draws",
+        hoverinfo="skip",
+        marker={"symbol": "line-ew-open", "size": 7, "color": style.PERSONAL.fill(0.5), "line": {"width": 1}},
+    )
+
+
+def kl_figure(
+    kl_per_dimension: Float[Tensor, " dimension"], *, unit: str = "dimension", height: int = 230
+) -> go.Figure:
+    """Nats of divergence per dimension, largest first: how many dimensions carry the person."""
+    values = kl_per_dimension.sort(descending=True).values
+    share = values.cumsum(0) / values.sum().clamp(min=1e-12)
+    figure = go.Figure()
+    figure.add_bar(
+        x=torch.arange(1, values.numel() + 1).numpy(),
+        y=values.numpy(),
+        marker={"color": style.PERSONAL.colour},
+        customdata=share.numpy(),
+        hovertemplate="%{y:.3f} nats; %{customdata:.0%} up to here<extra></extra>",
+    )
+    figure.update_xaxes(title=f"{unit}, largest first", showgrid=False)
+    figure.update_yaxes(title="KL, nats", rangemode="tozero")
+    half = int((share < 0.5).sum()) + 1
+    alt = (
+        f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} nats in all over "
+        f"{values.numel()} dimensions; {half} of them carry half of it."
+    )
+    return style.finish(figure, alt=alt, height=height, legend=False)

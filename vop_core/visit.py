@@ -1,0 +1,285 @@
+"""What a visit computes beside enrolling and predicting: ranked answers, changes, controls, learning curves.
+
+The pages hold no maths; this is the maths they would have held. A *model* here is anything that keeps the two promises
+of ``vop_core.types``: ``enroll`` and ``predict``.
+"""
+
+import base64
+import io
+import math
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.evaluation.classification import correctness, negative_log_likelihood
+from vop_core.types import Clip, Prediction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One label's probability, with its 95 % credible interval where weights were drawn."""
+
+    label: str
+    probability: float
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Entropies of one answer, in nats; total = aleatoric + epistemic."""
+
+    total: float
+    aleatoric: float
+    epistemic: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One model's answer to one query clip: every label's probability, and its doubt."""
+
+    answers: tuple[Answer, ...]
+    doubt: Doubt
+    draws: int = 0
+
+    @property
+    def best(self) -> Answer:
+        """The most probable label."""
+        return max(self.answers, key=lambda answer: answer.probability)
+
+
+def reply(prediction: Prediction, labels: Sequence[str], drawn: Prediction | None = None) -> Reply:
+    """The first query's prediction in plain numbers, in the order of ``labels``.
+
+    ``prediction`` is what one setting of the weights answers (the posterior mean's, as the frozen network would);
+    ``drawn``, the same query under draws of the weights, adds credible intervals and the split of the doubt.
+    """
+    probabilities = prediction.probabilities[0].tolist()
+    if drawn is None:
+        answers = tuple(map(Answer, labels, probabilities))
+        return Reply(answers, _doubt(prediction))
+    bounds = drawn.lower[0].tolist(), drawn.upper[0].tolist()
+    return Reply(tuple(map(Answer, labels, probabilities, *bounds)), _doubt(drawn), drawn.draws)
+
+
+def _doubt(prediction: Prediction) -> Doubt:
+    return Doubt(float(prediction.total[0]), float(prediction.aleatoric[0]), float(prediction.epistemic[0]))
+
+
+def ranked(answers: Sequence[Answer], most: int) -> list[Answer]:
+    """The ``most`` probable answers, most probable first."""
+    return sorted(answers, key=lambda answer: -answer.probability)[:most]
+
+
+def labels_worth_showing(
+    *models: Sequence[Answer], most: int | None = None, always: str | None = None
+) -> list[int]:
+    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always`` included."""
+    peak = [max(answer.probability for answer in column) for column in zip(*models, strict=True)]
+    order = sorted(range(len(peak)), key=lambda index: -peak[index])
+    missed = [index for index in order[most:] if models[0][index].label == always] if most else []
+    return order[:most] + missed
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one label's probability moved from the global to the personal model, in probability."""
+
+    label: str
+    before: float
+    after: float
+
+    @property
+    def points(self) -> float:
+        """Percentage points gained."""
+        return 100 * (self.after - self.before)
+
+
+def changes(before: Sequence[Answer], after: Sequence[Answer], most: int = 3) -> list[Change]:
+    """The labels whose probability moved most, by at least half a percentage point."""
+    moved = [
+        Change(old.label, old.probability, new.probability) for old, new in zip(before, after, strict=True)
+    ]
+    moved.sort(key=lambda change: -abs(change.points))
+    return [change for change in moved[:most] if abs(change.points) >= 0.5]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One query of this visit whose true word is known."""
+
+    truth: str
+    global_label: str
+    personal_label: str
+
+    @property
+    def outcome(self) -> str:
+        """``both right``, ``won`` (only the personal model right), ``lost`` (only the global) or ``both wrong``."""
+        right = (self.global_label == self.truth, self.personal_label == self.truth)
+        return {
+            (True, True): "both right",
+            (False, True): "won",
+            (True, False): "lost",
+            (False, False): "both wrong",
+        }[right]
+
+
+OUTCOMES = ("won", "lost", "both right", "both wrong")
+
+
+def tally(trials: Sequence[Trial]) -> dict[str, int]:
+    """How often each outcome occurred in this visit."""
+    return {outcome: sum(trial.outcome == outcome for trial in trials) for outcome in OUTCOMES}
+
+
+def greatest_entropy(labels: int) -> float:
+    """Entropy of knowing nothing about ``labels`` labels, in nats."""
+    return math.log(labels)
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """What the number of enrollment clips does, from 0 clips on."""
+
+    clips: tuple[int, ...]
+    width: tuple[float, ...]  # posterior sd / prior sd, geometric mean over weights
+    accuracy: tuple[float, ...] = ()  # on the person's query clips; empty where their words are unknown
+    nll: tuple[float, ...] = ()  # nats per query clip
+
+
+@torch.no_grad()
+def learning_curve(
+    vop,
+    enrollment: Float[Tensor, "shot mel frame"] | None,
+    query: Float[Tensor, "query mel frame"] | None = None,
+    truth: Sequence[int] | None = None,
+) -> LearningCurve:
+    """Enroll the first 0, 1, 2, ... clips; measure the posterior's width and, with known words, the answers."""
+    shots = range(1 + (0 if enrollment is None else len(enrollment)))
+    models = [vop.enroll(enrollment[:shot]) if shot else vop.prior_model() for shot in shots]
+    width = tuple(width_ratio(model) for model in models)
+    if query is None or truth is None:
+        return LearningCurve(tuple(shots), width)
+    label_index = torch.as_tensor(truth)
+    probabilities = [model.predict(query).probabilities for model in models]
+    return LearningCurve(
+        tuple(shots),
+        width,
+        tuple(float(correctness(each, label_index).mean()) for each in probabilities),
+        tuple(float(negative_log_likelihood(each, label_index).mean()) for each in probabilities),
+    )
+
+
+def results_over_shots(rows: Sequence[Mapping], method: str, set: str = "open") -> list[Mapping]:
+    """The evaluation rows of one method on one set of persons, by number of clips."""
+    found = [row for row in rows if row["method"] == method and row["set"] == set]
+    return sorted(found, key=lambda row: row["shots"])
+
+
+def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]) -> list[str]:
+    """Whether the narrowing is earned, in sentences: on real people first, then on this visit's synthetic person."""
+    sentences = [_earned_on_people(difference) for difference in _largest_shots(differences)]
+    if not rows:
+        sentences.append(
+            "The model's card holds no results on real people yet, so nothing here says that it is earned."
+        )
+    if curve.accuracy:
+        first, last = curve.accuracy[0], curve.accuracy[-1]
+        sentences.append(
+            f"On this synthetic person's own query clips: {first:.0%} right without clips, {last:.0%} with "
+            f"{curve.clips[-1]}. Ten clips of one voice are an illustration, not evidence."
+        )
+    return sentences
+
+
+def _largest_shots(differences: Sequence[Mapping]) -> list[Mapping]:
+    """The paired differences of vop on unheard persons, at the largest number of clips."""
+    own = [each for each in differences if each["a"] == "vop" and each["set"] == "open"]
+    most = max((each["shots"] for each in own), default=0)
+    return [each for each in own if each["shots"] == most]
+
+
+def _earned_on_people(difference: Mapping) -> str:
+    low, high = (100 * end for end in difference["ci95"])
+    earned_here = (
+        "earned"
+        if low > 0
+        else "not shown to be earned, since the interval includes 0"
+        if high >= 0
+        else "harm"
+    )
+    return (
+        f"On real people the model never heard, {difference['shots']} clips: {100 * difference['mean']:+.1f} points of "
+        f"accuracy against {difference['b']} (95 % interval {low:+.1f} to {high:+.1f}): {earned_here}."
+    )
+
+
+def width_ratio(model) -> float:
+    """Posterior sd / prior sd, geometric mean over weights; 1 without clips."""
+    return float((model.posterior.log_std - model.prior.log_std).mean().exp())
+
+
+def matched_noise(clip: Clip, *, generator: torch.Generator) -> Clip:
+    """Noise with the clip's level and spectrum and none of its speech: same magnitudes, random phases."""
+    spectrum = torch.fft.rfft(clip.waveform)
+    phase = 2 * math.pi * torch.rand(spectrum.shape, generator=generator)
+    noise = torch.fft.irfft(torch.polar(spectrum.abs(), phase), n=clip.waveform.numel())
+    return Clip(noise, clip.sample_rate, f"noise like {clip.name}")
+
+
+def playable(clip: Clip) -> str:
+    """The clip as a ``data:`` address (16-bit WAV), so that no server address ever holds a voice."""
+    samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(clip.sample_rate)
+        file.writeframes(samples.tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def generator(seed: int) -> torch.Generator:
+    """A source of randomness: the same seed, the same draws."""
+    return torch.Generator().manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How one combined posterior differs from another over a layer."""
+
+    shift: float  # root mean square of the means' difference, in prior standard deviations
+    width: float  # geometric mean of the standard deviations' ratio, new / old
+
+
+def movement(prior, old, new) -> Movement:
+    """What switching a clip did to a layer: how far the means moved and how the widths changed.
+
+    The three are Gaussians over the same weights, with ``mean`` and ``std``.
+    """
+    shift = ((new.mean - old.mean) / prior.std).square().mean().sqrt()
+    return Movement(float(shift), float((new.std / old.std).log().mean().exp()))
+
+
+def control_enrollments(
+    own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
+) -> dict[str, Sequence[Clip]]:
+    """Clips that enroll instead of one's own, as many: one other person's, one each of several, matched noise.
+
+    ``others`` holds the enrollment clips of other persons; at least one person with at least one clip.
+    """
+    order = torch.randperm(len(others), generator=generator).tolist()
+    wrong = others[order[0]]
+    return {
+        "vop-wrong-person": [wrong[index % len(wrong)] for index in range(len(own))],
+        "vop-mixed": [_nth(others[order[index % len(order)]], index) for index in range(len(own))],
+        "vop-noise": [matched_noise(clip, generator=generator) for clip in own],
+    }
+
+
+def _nth(clips: Sequence[Clip], index: int) -> Clip:
+    return clips[index % len(clips)]
