@@ -1,0 +1,46 @@
+"""What a model costs: parameters, multiply-accumulates, bytes of a person's file."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vop_core.errors import EvaluationError
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Numbers that training could change; a parameter used twice counts once, buffers do not count."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def multiply_accumulates(module: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates of one forward pass: convolutions and matrix products, wherever they are called.
+
+    Everything that multiplies matrices is counted below the modules (by torch's operator counter, at two
+    operations each), functional calls of personal layers included; additions, normalisation, activations and
+    pooling are not, as is the custom in keyword spotting.
+    """
+    modes = {part: part.training for part in module.modules()}
+    module.eval()  # batch normalisation must not learn from being counted
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            module(*inputs)
+    finally:
+        for part, training in modes.items():
+            part.training = training
+    return counter.get_total_flops() // 2
+
+
+def file_bytes(path: str | Path) -> int:
+    """Size of a person's file.
+
+    Raises
+    ------
+    EvaluationError
+        There is no such file.
+    """
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise EvaluationError(f"'{path}' cannot be measured; save the person's file first.") from error

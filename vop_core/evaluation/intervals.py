@@ -1,0 +1,154 @@
+r"""Intervals over persons: how far a mean would move if other persons had come.
+
+The person is the unit: clips, takes, repetitions and seeds are averaged within a person first. For n persons:
+
+* n >= 12: bias-corrected and accelerated bootstrap over persons, its level widened so that small n keep the
+  nominal coverage (the bootstrap's variance lacks the factor n / (n - 1), and its quantiles are the normal's
+  instead of Student's) [BOOTSTRAP]:  alpha' / 2 = Phi( -sqrt(n / (n - 1)) t_{n-1, 1 - alpha/2} );
+* n < 12, differences: the exact sign-flip interval. Among the 2^n - 1 means of subsets of persons, the k-th
+  smallest and largest cover the centre of a symmetric distribution with probability 1 - 2k / 2^n [TYPICAL];
+* n < 12, levels, and differences of fewer than 6 persons (2^n is too small): Student's t;
+* n = 1: no interval.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+LEVEL = 0.95
+BOOTSTRAP_PERSONS = 12  # from here on the bootstrap; below, every person is shown too
+SIGN_FLIP_PERSONS = 6  # 2 / 2^6 < 5 %: the smallest number of persons that can show anything
+HARMED_CLIPS = 6  # a person with fewer clips is never called harmed: the same bound, over clips
+_RESAMPLES = 9_999
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over persons with its 95 % interval; ``bounds`` is None where there is no interval."""
+
+    mean: float
+    bounds: tuple[float, float] | None
+    persons: int
+    kind: str  # how it was made, in words
+
+
+def interval_over_persons(
+    values: Float[np.ndarray, " person"] | Sequence[float],
+    *,
+    level: float = LEVEL,
+    seed: int = 0,
+    limits: tuple[float, float] | None = None,
+) -> Interval:
+    """Interval of a level (an accuracy): bootstrap from 12 persons on, Student's t below.
+
+    ``limits`` cut the interval to what is possible, (0, 1) for fractions. ``seed`` makes the bootstrap
+    repeatable. Raises ValueError without persons or with values that are not finite.
+    """
+    values = _checked(values)
+    if len(values) >= BOOTSTRAP_PERSONS:
+        bounds, kind = _bootstrap(values, level, seed), "bootstrap over persons"
+    else:
+        bounds, kind = _student(values, level), "Student's t over persons"
+    if bounds is not None and limits is not None:
+        bounds = max(bounds[0], limits[0]), min(bounds[1], limits[1])
+    return Interval(float(values.mean()), bounds, len(values), kind if bounds is not None else "none")
+
+
+def paired_interval(
+    differences: Float[np.ndarray, " person"] | Sequence[float], *, level: float = LEVEL, seed: int = 0
+) -> Interval:
+    """Interval of a mean difference, one difference per person: bootstrap, sign-flip or Student's t.
+
+    Raises ValueError without persons or with values that are not finite.
+    """
+    differences = _checked(differences)
+    if SIGN_FLIP_PERSONS <= len(differences) < BOOTSTRAP_PERSONS:
+        bounds = sign_flip_interval(differences, level=level)
+        return Interval(float(differences.mean()), bounds, len(differences), "sign-flip over persons")
+    return interval_over_persons(differences, level=level, seed=seed)
+
+
+def sign_flip_interval(
+    differences: Float[np.ndarray, " person"], *, level: float = LEVEL
+) -> tuple[float, float]:
+    """All centres that the exact two-sided sign-flip test does not reject, from the means of all subsets.
+
+    Flipping the signs of a subset F of d - c makes their sum no smaller exactly if mean_F(d) <= c, so the
+    test's p-value counts subset means. Raises ValueError for too few persons to reject anything.
+    """
+    count = len(differences)
+    rank = int((1 - level) / 2 * 2**count)
+    if rank < 1:
+        raise ValueError(f"{count} persons cannot support a sign-flip interval at level {level}")
+    subsets = chain.from_iterable(combinations(differences.tolist(), size) for size in range(1, count + 1))
+    means = sorted(sum(subset) / len(subset) for subset in subsets)
+    return means[rank - 1], means[-rank]
+
+
+def worst_decile(values: Float[np.ndarray, " person"] | Sequence[float]) -> float:
+    """Mean of the worst tenth of persons (rounded down), at least of one person."""
+    values = np.sort(_checked(values))
+    return float(values[: max(1, len(values) // 10)].mean())
+
+
+def persons_harmed(
+    clip_differences: Mapping[str, Float[np.ndarray, " _clip"]], *, level: float = LEVEL
+) -> tuple[str, ...]:
+    """Persons whose own interval of a - b, Student's t over their clips, lies below 0.
+
+    A level of 95 % calls one person in forty harmed where nothing changed: expect that many by chance.
+    """
+    harmed = []
+    for person, differences in clip_differences.items():
+        if len(differences) >= HARMED_CLIPS:
+            bounds = _student(_checked(differences), level)
+            if bounds is not None and bounds[1] < 0:
+                harmed.append(person)
+    return tuple(sorted(harmed))
+
+
+def seed_standard_deviation(means: Sequence[float]) -> float | None:
+    """How far the mean over persons moves from one trained model to the next; None for a single seed."""
+    return float(np.std(means, ddof=1)) if len(means) > 1 else None
+
+
+def _student(values: Float[np.ndarray, " unit"], level: float) -> tuple[float, float] | None:
+    count = len(values)
+    if count < 2:
+        return None
+    half = stats.t.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def _bootstrap(values: Float[np.ndarray, " person"], level: float, seed: int) -> tuple[float, float]:
+    if np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    count = len(values)
+    widened = np.sqrt(count / (count - 1)) * stats.t.ppf((1 + level) / 2, count - 1)
+    level = float(1 - 2 * stats.norm.sf(widened))
+    for method in ("BCa", "percentile"):  # BCa has no answer where almost all persons agree
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = stats.bootstrap(
+                (np.sort(values),),
+                np.mean,
+                confidence_level=level,
+                n_resamples=_RESAMPLES,
+                method=method,
+                rng=np.random.default_rng(seed),
+            ).confidence_interval
+        if np.isfinite(found.low) and np.isfinite(found.high):
+            break
+    return float(found.low), float(found.high)
+
+
+def _checked(values: Float[np.ndarray, " unit"] | Sequence[float]) -> Float[np.ndarray, " unit"]:
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError("an interval needs one finite value for each of at least one person")
+    return values
