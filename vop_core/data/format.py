@@ -14,6 +14,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -178,11 +179,12 @@ def _file_name(text: str) -> str:
 def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str) -> None:
     if not rows:
         raise DataError(f"No clips were found for '{destination}'; check that the source is complete.")
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    rows = sorted(rows, key=lambda row: (row["person"], row["label"], int(row["take"])))
+    columns = [column for column in dict.fromkeys(chain.from_iterable(rows)) if column != "seconds"]
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(stream, [*columns, "seconds"], restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: (row["person"], row["label"], int(row["take"]))))
+        writer.writerows(rows)
 
 
 def disk_error(place: str | Path, error: Exception) -> DataError:

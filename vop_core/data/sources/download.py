@@ -21,7 +21,7 @@ from vop_core.data.sources.source import Source
 from vop_core.errors import DataError
 
 Progress = Callable[[str, int, int | None], None]  # what is being done; how far; of how much
-_CHUNK = 1 << 16  # bytes
+_CHUNK = 1 << 14  # bytes; what is lost at most when a connection drops
 _PATIENCE = (10, 30)  # seconds to connect, and between two chunks
 _DROPPED = (ConnectionError, ChunkedEncodingError, Timeout)
 
@@ -124,8 +124,9 @@ class _Transfer:
 
     def _continue(self, url: str) -> None:
         headers = {"Accept-Encoding": "identity"}
-        if self.received and self.validator.exists():
-            headers |= {"Range": f"bytes={self.received}-", "If-Range": self.validator.read_text()}
+        validator = self.validator.read_text() if self.validator.exists() else ""
+        if self.received and validator:
+            headers |= {"Range": f"bytes={self.received}-", "If-Range": validator}
         with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as response:
             if response.status_code == 416:  # nothing is left to send, or the part is of another file
                 if response.headers.get("Content-Range", "").endswith(f"/{self.received}"):
@@ -133,10 +134,9 @@ class _Transfer:
                 self._start_over()
                 raise ConnectionError("the partial file does not fit")
             response.raise_for_status()
-            if response.status_code != 206:
-                self._start_over()
+            resumed = response.status_code == 206
             self._remember(response)
-            self._receive(response)
+            self._receive(response, done=self.received if resumed else 0)
 
     def _start_over(self) -> None:
         self.part.unlink(missing_ok=True)
@@ -145,14 +145,12 @@ class _Transfer:
     def _remember(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "")
         strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-        if strong:
-            self.validator.write_text(strong)
+        self.validator.write_text(strong)
 
-    def _receive(self, response: requests.Response) -> None:
+    def _receive(self, response: requests.Response, *, done: int) -> None:
         length = response.headers.get("Content-Length")
-        done = self.received
         total = done + int(length) if length and length.isdigit() else None
-        with self.part.open("ab") as stream:
+        with self.part.open("ab" if done else "wb") as stream:
             for chunk in response.iter_content(_CHUNK):
                 stream.write(chunk)
                 done += len(chunk)

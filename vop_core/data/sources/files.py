@@ -45,16 +45,16 @@ class SourceFiles:
 
     def _members(self):
         try:
+            if not self.place.exists():
+                raise DataError(
+                    f"There is nothing at '{self.place}'; give a folder or an archive that exists."
+                )
             if self.place.is_dir():
                 yield from self._folder()
             elif zipfile.is_zipfile(self.place):
                 yield from self._zip()
             elif tarfile.is_tarfile(self.place):
                 yield from self._tar()
-            elif not self.place.exists():
-                raise DataError(
-                    f"There is nothing at '{self.place}'; give a folder or an archive that exists."
-                )
             else:
                 raise DataError(
                     f"'{self.place}' is neither a folder nor a zip or tar archive; give one of these."

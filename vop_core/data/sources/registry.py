@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 
 from vop_core.data import audio
 from vop_core.data.format import LabelledClip, write_dataset
@@ -105,7 +106,15 @@ def prepare(
             f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'."
         )
     clips = _convert(source, files, plan, preparation, progress)
-    preparation.clips = write_dataset(preparation.folder, clips, texts={"SOURCE.md": _origin(source)})
+    try:
+        first = next(clips)
+    except StopIteration:
+        raise DataError(
+            f"Not one clip of '{place}' could be converted; the first one: {preparation.skipped[0]}"
+        ) from None
+    preparation.clips = write_dataset(
+        preparation.folder, chain([first], clips), texts={"SOURCE.md": _origin(source)}
+    )
     return preparation
 
 
@@ -121,15 +130,15 @@ def _free_folder(source: Source, destination: str | Path | None) -> Path:
 def _convert(
     source: Source,
     files: SourceFiles,
-    plan: Mapping[object, NamedClip],
+    plan: Mapping[PurePosixPath, NamedClip],
     preparation: Preparation,
     progress: Progress,
 ) -> Iterator[LabelledClip]:
-    heard: dict[bytes, object] = {}
+    heard: dict[bytes, PurePosixPath] = {}
     for done, (path, data) in enumerate(files.read(plan), start=1):
         progress(f"convert {source.title}", done, len(plan))
         try:
-            clip = audio.decode(data, name=str(path))
+            clip = audio.decode(data, name=path.name)
         except AudioError as error:
             preparation.skipped.append(f"{path}: {error}")
             continue
