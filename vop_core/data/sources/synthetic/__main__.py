@@ -1,4 +1,7 @@
-"""python -m vop_core.data.sources.synthetic --out FOLDER [--cohort bundled|training|test]"""
+"""python -m vop_core.data.sources.synthetic --out data/voices  makes the bundled voices as committed.
+
+With ``--cohort`` and, for the bundled, ``--language``, it writes a single folder from within this process.
+"""
 
 import argparse
 import sys
@@ -19,8 +22,8 @@ def main() -> int:
     )
     parser.add_argument("--cohort", choices=("bundled", "training", "test"), default="bundled")
     parser.add_argument("--seed", type=int, default=build.BUNDLED_SEED)
+    parser.add_argument("--language", choices=tuple(build.BUNDLED_FOLDERS), help="only this bundled folder")
     parser.add_argument("--persons", type=int, default=42)
-    parser.add_argument("--arabic-persons", type=int, default=12)
     parser.add_argument("--takes", type=int, default=3)
     parser.add_argument("--unknown-takes", type=int, default=1)
     parser.add_argument("--silence-takes", type=int, default=2)
@@ -34,13 +37,13 @@ def main() -> int:
 
 
 def write(options: argparse.Namespace) -> None:
-    """Write the cohort asked for."""
+    """Write the folder or folders asked for."""
+    if options.cohort == "bundled" and options.language is None:
+        build.build_bundled_voices(options.out, seed=options.seed)
+        return
     if options.cohort == "bundled":
         build.write_bundled(
-            options.out,
-            seed=options.seed,
-            english_persons=options.persons,
-            arabic_persons=options.arabic_persons,
+            options.out, language=options.language, persons=options.persons, seed=options.seed
         )
         return
     script = build.unknown_test_script(takes=options.takes)

@@ -30,7 +30,7 @@ from vop_core.data.sources.synthetic.words import (
 )
 from vop_core.errors import DataError
 
-ENGLISH_FOLDER, ARABIC_FOLDER = "synthetic-en", "synthetic-ar"  # also the data sets' names
+BUNDLED_FOLDERS = {"en": "synthetic-en", "ar": "synthetic-ar"}  # language of the words -> folder and data set
 COHORT_DATASETS = {
     "training": "synthetic-training",
     "test": "synthetic-test",
@@ -44,22 +44,14 @@ Script = tuple[str, str | None]  # label, and the word said or None for silence
 def build_bundled_voices(
     destination: Path | str, *, seed: int = BUNDLED_SEED, english_persons: int = 42, arabic_persons: int = 12
 ) -> Path:
-    """Make the bundled voices, ``synthetic-en`` and ``synthetic-ar``, anew below ``destination`` (about a
-    minute).
+    """Make the bundled voices, ``synthetic-en`` and ``synthetic-ar``, anew below ``destination`` (a minute).
 
     Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of different
     words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
     """
-    _in_fresh_process(
-        "bundled",
-        destination,
-        "--seed",
-        seed,
-        "--persons",
-        english_persons,
-        "--arabic-persons",
-        arabic_persons,
-    )
+    for language, persons in (("en", english_persons), ("ar", arabic_persons)):
+        arguments = ("--language", language, "--persons", persons, "--seed", seed)
+        _in_fresh_process("bundled", Path(destination) / BUNDLED_FOLDERS[language], *arguments)
     return Path(destination)
 
 
@@ -113,26 +105,23 @@ def _in_fresh_process(cohort: str, destination: Path | str, *arguments: object) 
         raise DataError(f"The synthetic voices could not be made: {reason}")
 
 
-def write_bundled(destination: Path, *, seed: int, english_persons: int, arabic_persons: int) -> None:
-    """Write both bundled folders from within this process; `build_bundled_voices` is the way to call it.
+def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> None:
+    """Write one bundled folder from within this process; `build_bundled_voices` is the way to call it.
 
     An earlier build is replaced only once the new one is complete.
     """
-    for folder, language, count, words in (
-        (destination / ENGLISH_FOLDER, "en", english_persons, KEYWORD_WORDS),
-        (destination / ARABIC_FOLDER, "ar", arabic_persons, ARABIC_WORDS),
-    ):
-        require_ours(folder)
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        rows: list[dict[str, str]] = []
-        for index, person in enumerate(draw_persons("bundled", count, seed=seed, language=language)):
-            generator = np.random.default_rng([seed, language == "ar", index, 7])
-            for row in _write_bundled_person(unfinished, person, words, generator):
-                rows.append(row | {"dataset": folder.name})
-        _write_metadata(unfinished, rows)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
+    words = KEYWORD_WORDS if language == "en" else ARABIC_WORDS
+    require_ours(folder)
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    rows: list[dict[str, str]] = []
+    for index, person in enumerate(draw_persons("bundled", persons, seed=seed, language=language)):
+        generator = np.random.default_rng([seed, language == "ar", index, 7])
+        for row in _write_bundled_person(unfinished, person, words, generator):
+            rows.append(row | {"dataset": BUNDLED_FOLDERS[language]})
+    _write_metadata(unfinished, rows)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
 
 
 def _write_bundled_person(

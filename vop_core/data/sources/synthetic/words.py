@@ -149,7 +149,7 @@ ARABIC_WORDS: dict[str, str] = {
     "rotate": "تَدْوِير",
     "record": "تَسْجِيل",
     "enter": "إِدْخَال",
-    "digit": "رَقَم",
+    "digit": "رَقْم",
     "direction": "اِتْتِجَاه",
     "options": "خِيَارَات",
     "undo": "تَرَاجُع",
