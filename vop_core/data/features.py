@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
 from vop_core.data.locations import cache_root
-from vop_core.data.persons import PersonDataset
+from vop_core.data.persons import ClipRecord, PersonDataset
 
 VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
 
@@ -94,7 +94,9 @@ def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor
     return torch.from_numpy(played).to(torch.float32)
 
 
-def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
+def put_in_room(
+    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
+) -> Float[Tensor, " sample"]:
     """Convolve with a random room's response: noise that decays exponentially behind the direct sound.
 
     Reverberation time 0.15 to 0.6 s, direct-to-reverberant ratio 0 to 12 dB; loudness is kept.
@@ -111,11 +113,15 @@ def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generato
     return wet * (waveform.norm() / wet.norm().clamp_min(1e-8))
 
 
-def matched_noise(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
+def matched_noise(
+    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
+) -> Float[Tensor, " sample"]:
     """Stationary noise with the clip's long-term spectrum and level: random phases, smoothed magnitudes."""
     spectrum = torch.fft.rfft(waveform).abs()
     width = max(1, spectrum.numel() // 160)
-    smooth = torch.nn.functional.avg_pool1d(spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False)
+    smooth = torch.nn.functional.avg_pool1d(
+        spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False
+    )
     phases = 2 * torch.pi * torch.rand(spectrum.shape, generator=generator)
     noise = torch.fft.irfft(torch.polar(smooth[0, 0], phases), waveform.numel())
     return noise * (waveform.norm() / noise.norm().clamp_min(1e-8))
@@ -147,25 +153,31 @@ def load_features(
     variants: Sequence[str] = ("original",),
     config: LogMelConfig | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cache: bool = True,
 ) -> FeatureTable:
     """Decode every clip of a data set once, focus it on its second of speech, and take log-mels.
 
-    Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16.
+    Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16; with
+    ``cache=False`` nothing is kept on disk. Raises AudioError, naming the file, for a clip that cannot be used.
     """
     config = config or LogMelConfig()
     unknown = set(variants) - set(VARIANTS)
     if unknown:
         raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(VARIANTS)}")
     wanted = list(dict.fromkeys(("original", *variants)))
-    files = {name: _cache_file(dataset, name, config) for name in wanted}
-    missing = [name for name in wanted if not files[name].exists()]
-    if missing:
-        _compute(dataset, missing, files, config, progress)
+    if cache:
+        files = {name: _cache_file(dataset, name, config) for name in wanted}
+        missing = [name for name in wanted if not files[name].exists()]
+        for name, value in _compute(dataset, missing, config, progress).items():
+            _write(files[name], value)
+        computed = {name: load_file(files[name])["log_mel"] for name in wanted}
+    else:
+        computed = _compute(dataset, wanted, config, progress)
     persons, labels = dataset.persons, dataset.labels
     person_of = {name: index for index, name in enumerate(persons)}
     label_of = {name: index for index, name in enumerate(labels)}
     return FeatureTable(
-        variants={name: load_file(files[name])["log_mel"].float() for name in wanted},
+        variants={name: computed[name].float() for name in wanted},
         person=torch.tensor([person_of[record.person] for record in dataset.records]),
         label=torch.tensor([label_of[record.label] for record in dataset.records]),
         take=torch.tensor([record.take for record in dataset.records]),
@@ -186,11 +198,14 @@ def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> P
 def _compute(
     dataset: PersonDataset,
     variants: Sequence[str],
-    files: dict[str, Path],
     config: LogMelConfig,
     progress: Callable[[int, int], None] | None,
-) -> None:
-    def one(record) -> list[Tensor]:
+) -> dict[str, Tensor]:
+    """Log-mels of all clips for each variant, as float16: what is stored and what is not must be the same numbers."""
+    if not variants:
+        return {}
+
+    def one(record: ClipRecord) -> list[Tensor]:
         waveform = decode_file(record.path).waveform
         seed = _person_seed(record.person)
         # A variant is made of the whole clip, then focused: what a microphone would have recorded.
@@ -203,8 +218,11 @@ def _compute(
             rows.append(row)
             if progress is not None and (done % 100 == 0 or done == len(dataset)):
                 progress(done, len(dataset))
-    for index, name in enumerate(variants):
-        files[name].parent.mkdir(parents=True, exist_ok=True)
-        part = files[name].with_suffix(f".part{os.getpid()}")
-        save_file({"log_mel": torch.stack([row[index] for row in rows])}, part)
-        part.replace(files[name])
+    return {name: torch.stack([row[index] for row in rows]) for index, name in enumerate(variants)}
+
+
+def _write(file: Path, log_mels: Tensor) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".part{os.getpid()}")
+    save_file({"log_mel": log_mels}, part)
+    part.replace(file)

@@ -56,7 +56,11 @@ class GlobalModel(nn.Module):
         return self
 
     def predict(
-        self, query: Float[Tensor, "query mel frame"], *, draws: int = 0, generator: torch.Generator | None = None
+        self,
+        query: Float[Tensor, "query mel frame"],
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
         """Class probabilities; there are no weights to draw, so ``draws`` changes nothing."""
         with torch.inference_mode():

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.global_model import logits_of
+from vop_core.methods.global_model import GlobalModel, logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
 from vop_core.nets.personal_layers import apply_deviations
@@ -108,7 +108,14 @@ class Vop(nn.Module):
         )
         if config.family == "low_rank":
             # Small, so that training starts near the global weights whatever z is drawn.
-            self.basis = nn.Parameter(0.05 * torch.randn(self.layout.size, size) / config.prior_scale)
+            self.basis = nn.Parameter(0.01 * torch.randn(self.layout.size, size) / config.prior_scale)
+
+    @classmethod
+    def from_global(cls, model: GlobalModel, config: VopConfig) -> "Vop":
+        """A new hyper-personalizer on a copy of a trained global encoder: where the second phase of training starts."""
+        vop = cls(model.config, config)
+        vop.encoder.load_state_dict(model.encoder.state_dict())
+        return vop
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -222,7 +229,9 @@ class Vop(nn.Module):
                 posterior = self.hyper_personalizer.prior().detach().expand(persons)
             else:
                 posterior = self.posteriors(enrollment)
-            vectors = [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
+            vectors = (
+                [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
+            )
             total = sum(
                 logits_of(self.encoder, query.flatten(0, 1), self.deviations(vector)).softmax(-1)
                 for vector in vectors
@@ -251,7 +260,9 @@ class Vop(nn.Module):
                 f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
             )
         if about.get("model") != self.fingerprint:
-            raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
+            raise PersonFileError(
+                f"'{path.name}' was enrolled with another model; enroll again with this one."
+            )
         size = self.hyper_personalizer.config.weights
         shapes = {"mean": (size,), "log_std": (size,)}
         if any(name not in tensors or tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
@@ -285,7 +296,9 @@ def same_person_loss(features: Float[Tensor, "person shot feature"], temperature
 
 def _needed(generator: torch.Generator | None) -> torch.Generator:
     if generator is None:
-        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
+        raise ValueError(
+            "drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)"
+        )
     return generator
 
 
@@ -325,7 +338,9 @@ class PersonalVop:
     @torch.no_grad()
     def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
         """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's (its index)."""
-        gaussian = {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
+        gaussian = (
+            {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
+        )
         if isinstance(which, int):
             gaussian = self.clip_posteriors[which]
         if gaussian is None:
@@ -350,7 +365,11 @@ class PersonalVop:
         return {layer: weights[:, vop.layout.layer_slice(layer)] for layer in self.layer_names}
 
     def predict(
-        self, query: Float[Tensor, "query mel frame"], *, draws: int = 0, generator: torch.Generator | None = None
+        self,
+        query: Float[Tensor, "query mel frame"],
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
         """Class probabilities: at the posterior mean (``draws`` = 0), or over draws with 95 % credible intervals."""
         vop = self._vop

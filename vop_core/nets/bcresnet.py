@@ -65,7 +65,13 @@ class BroadcastedBlock(nn.Module):
                 nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU()
             )
         self.frequency = nn.Conv2d(
-            channels_out, channels_out, (3, 1), stride=(stride, 1), padding=(1, 0), groups=channels_out, bias=False
+            channels_out,
+            channels_out,
+            (3, 1),
+            stride=(stride, 1),
+            padding=(1, 0),
+            groups=channels_out,
+            bias=False,
         )
         self.frequency_norm = PersonalSubSpectralNorm(channels_out)
         self.time = nn.Sequential(
@@ -165,8 +171,14 @@ class BcResNet(nn.Module):
                     )
                 )
         if "pointwise" in layers:
-            found.append(PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape)))
+            found.append(
+                PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape))
+            )
         if "classifier" in layers:
-            found.append(PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape)))
-            found.append(PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape)))
+            found.append(
+                PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape))
+            )
+            found.append(
+                PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape))
+            )
         return PersonalLayout(tuple(found))

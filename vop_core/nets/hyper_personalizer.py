@@ -29,7 +29,6 @@ from vop_core.variational.aggregate import (
 from vop_core.variational.gaussian import DiagonalGaussian
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class HyperPersonalizerConfig:
     """Sizes of the module and of what it generates."""
@@ -88,7 +87,9 @@ class HyperPersonalizer(nn.Module):
         self.trunk = ClipTrunk(config.mels, config.channels, config.features)
         # One more input tells how many clips were pooled: more evidence may narrow the posterior.
         self.head = nn.Sequential(
-            nn.Linear(config.features + 1, config.features), nn.ReLU(), nn.Linear(config.features, 2 * config.weights)
+            nn.Linear(config.features + 1, config.features),
+            nn.ReLU(),
+            nn.Linear(config.features, 2 * config.weights),
         )
         prior_mean = torch.zeros(config.weights)
         if config.learned_prior_mean:
@@ -101,7 +102,9 @@ class HyperPersonalizer(nn.Module):
         log_scale = self.prior_mean.new_tensor(self.config.prior_scale).log()
         return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
 
-    def clip_features(self, log_mels: Float[Tensor, "person shot mel frame"]) -> Float[Tensor, "person shot feature"]:
+    def clip_features(
+        self, log_mels: Float[Tensor, "person shot mel frame"]
+    ) -> Float[Tensor, "person shot feature"]:
         """One feature vector a clip."""
         return self.trunk(log_mels.flatten(0, 1)).unflatten(0, log_mels.shape[:2])
 
@@ -138,7 +141,9 @@ class HyperPersonalizer(nn.Module):
         )
 
     def forward(
-        self, log_mels: Float[Tensor, "person shot mel frame"], present: Bool[Tensor, "person shot"] | None = None
+        self,
+        log_mels: Float[Tensor, "person shot mel frame"],
+        present: Bool[Tensor, "person shot"] | None = None,
     ) -> DiagonalGaussian:
         """Log-mels of the persons' clips to their posteriors, batch axis (person)."""
         return self.aggregate(self.clip_features(log_mels), present)

@@ -49,7 +49,12 @@ class PersonalSubSpectralNorm(nn.Module):
         if self.training:
             norm.num_batches_tracked.add_(1)
         standardised = functional.batch_norm(
-            value, norm.running_mean, norm.running_var, training=self.training, momentum=norm.momentum, eps=norm.eps
+            value,
+            norm.running_mean,
+            norm.running_var,
+            training=self.training,
+            momentum=norm.momentum,
+            eps=norm.eps,
         )
         scale = spread_over_clips(norm.weight + scale, shape[0])[:, :, None, None]
         shift = spread_over_clips(norm.bias + shift, shape[0])[:, :, None, None]
@@ -157,10 +162,7 @@ class PersonalLayout:
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""
         return torch.cat(
-            [
-                state[parameter.name].reshape(-1, parameter.repeat).mean(1)
-                for parameter in self.parameters
-            ]
+            [state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters]
         )
 
 

@@ -30,7 +30,12 @@ def fingerprint(state: dict[str, Tensor]) -> str:
 def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]) -> None:
     """Write tensors with a JSON description; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": "vop-studio", "version": str(FORMAT_VERSION), "kind": kind, "about": json.dumps(about)}
+    metadata = {
+        "format": "vop-studio",
+        "version": str(FORMAT_VERSION),
+        "kind": kind,
+        "about": json.dumps(about),
+    }
     part = path.with_name(path.name + ".part")
     save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, metadata)
     part.replace(path)
@@ -67,7 +72,9 @@ def load_tensors(
             f"{FORMAT_VERSION}; make the file again with this program."
         )
     if metadata.get("kind") != kind:
-        raise error(f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file.")
+        raise error(
+            f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file."
+        )
     try:
         about = json.loads(metadata.get("about", ""))
     except ValueError:

@@ -1,0 +1,121 @@
+"""A task's shipped models: the global one and VoP, with the card that says what they are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.data.audio import clip_features
+from vop_core.data.locations import models_root
+from vop_core.errors import CheckpointError, PersonFileError
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.vop import PersonalVop, Vop, build_vop
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.tasks.keyword_spotting import TASKS
+from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
+from vop_core.types import Clip
+
+MODEL, CARD = "model.safetensors", "card.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything that answers for a task. Holds nothing of any visitor, so it may be shared between them."""
+
+    task: str
+    labels: tuple[str, ...]
+    global_model: GlobalModel
+    vop: Vop
+    card: dict[str, Any]
+
+    def features(self, clips: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
+        """Log-mels of clips, each focused on its second of speech: the same function as in training."""
+        return torch.stack([clip_features(clip.waveform) for clip in clips])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short hash of both models' weights."""
+        return fingerprint(_tensors(self.global_model, self.vop))
+
+    @property
+    def trained_persons(self) -> tuple[str, ...]:
+        """Persons whose clips trained the models: the closed set."""
+        return tuple(self.card["persons"]["trained"])
+
+
+def _tensors(global_model: GlobalModel, vop: Vop) -> dict[str, Tensor]:
+    return {f"global.{name}": value for name, value in global_model.state_dict().items()} | {
+        f"vop.{name}": value for name, value in vop.state_dict().items()
+    }
+
+
+def save_bundle(
+    folder: Path, task: str, labels: Sequence[str], global_model: GlobalModel, vop: Vop, card: dict[str, Any]
+) -> None:
+    """Write the weights and the card."""
+    about = {
+        "task": task,
+        "labels": list(labels),
+        "global": global_model.description(),
+        "vop": vop.description(),
+    }
+    save_tensors(folder / MODEL, _tensors(global_model, vop), kind="model", about=about)
+    (folder / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
+    """Load a task's models from ``data/models`` (or ``folder``).
+
+    Raises CheckpointError, in one sentence, when the task is unknown, its model missing, damaged, pickled, or of another
+    task, version or shape.
+    """
+    if folder is None:
+        if task not in TASKS:
+            raise CheckpointError(f"There is no task '{task}'; choose one of {', '.join(TASKS)}.")
+        folder = models_root() / task
+    if not (folder / MODEL).exists():
+        raise CheckpointError(f"There is no trained model for '{task}' yet; make it with: vop train {task}")
+    tensors, about = load_tensors(folder / MODEL, kind="model")
+    if about.get("task") != task:
+        raise CheckpointError(
+            f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file."
+        )
+    try:
+        global_model = GlobalModel(BcResNetConfig(**about["global"]))
+        vop = build_vop(about["vop"])
+        for prefix, module in (("global.", global_model), ("vop.", vop)):
+            own = {
+                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+            }
+            module.load_state_dict(own)
+        labels = tuple(about["labels"])
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (RuntimeError, KeyError, TypeError, ValueError, OSError):
+        raise CheckpointError(
+            f"The model of '{task}' does not fit this program (its weights, shapes or card differ); "
+            f"make it again with: vop train {task}"
+        ) from None
+    if len(labels) != vop.encoder.config.labels:
+        raise CheckpointError(
+            f"The model of '{task}' names {len(labels)} words but answers with another number."
+        )
+    for module in (global_model, vop):
+        module.eval().requires_grad_(False)
+    return Bundle(task, labels, global_model, vop, card)
+
+
+def open_person_file(path: Path | str) -> tuple[Bundle, PersonalVop]:
+    """A person's file and the models it belongs to; the file names its task. Raises PersonFileError as load_person."""
+    _, about = load_tensors(Path(path), kind="person", error=PersonFileError)
+    if about.get("task") not in TASKS:
+        raise PersonFileError(
+            f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again."
+        )
+    bundle = load_bundle(about["task"])
+    return bundle, bundle.vop.load_person(path, task=bundle.task)

@@ -1,0 +1,161 @@
+"""Cross-validation over persons: every person is once unknown; recipes share each fold's first phase."""
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vop_core.data.locations import cache_root
+from vop_core.data.persons import Fold, person_folds
+from vop_core.evaluation.report import make_report
+from vop_core.evaluation.report import Report as EvaluationReport
+from vop_core.evaluation.scores import ScoreTable, merge
+from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, config_hash
+from vop_core.experiments.runs import ScoringConfig, score_task, train_branch
+from vop_core.tasks.keyword_spotting import crossval_data, find_dataset
+from vop_core.training.loop import Logs
+
+FOLD_SEED = 0
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """One fold and seed: the shared phase, the global branch, and every recipe's branch, trained and scored."""
+
+    dataset: str
+    fold: int
+    persons: Fold
+    recipes: tuple[str, ...]
+    config: RunConfig
+    scoring: ScoringConfig
+    folder: Path
+
+    def scores_file(self, recipe: str) -> Path:
+        key = config_hash(
+            self.config,
+            self.scoring,
+            RECIPES[recipe],
+            self.dataset,
+            list(self.persons.train),
+            list(self.persons.test),
+        )
+        return self.folder / f"scores-{key}.npz"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"log-fold{self.fold}-seed{self.config.seed}.jsonl"
+
+
+def run_fold(job: FoldJob) -> None:
+    """Do what is not done yet of a job; progress goes to its log, one JSON object a line."""
+    torch.set_num_threads(1)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    if all(job.scores_file(recipe).exists() for recipe in job.recipes):
+        return
+    smooth: dict[str, float] = {}
+
+    def note(**entry: Any) -> None:
+        with job.log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"time": round(time.time(), 1)} | entry) + "\n")
+
+    def report(phase: str, step: int, steps: int, logs: Logs) -> None:
+        for name, value in logs.items():
+            smooth[name] = 0.98 * smooth.get(name, value) + 0.02 * value
+        if step % 50 == 0 or step == steps:
+            note(
+                phase=phase,
+                step=step,
+                steps=steps,
+                **{name: round(value, 4) for name, value in smooth.items()},
+            )
+        if step == steps:
+            smooth.clear()
+
+    data = crossval_data(job.dataset, job.persons)
+    rival = train_branch(data, job.config, None, job.folder, report=report)
+    for recipe in job.recipes:
+        vop = train_branch(data, job.config, RECIPES[recipe], job.folder, report=report)
+        file = job.scores_file(recipe)
+        if not file.exists():
+            note(phase=f"score {recipe}", step=0, steps=1)
+            score_task(data, rival, vop, job.scoring, seed=job.config.seed, fold=job.fold).save(file)
+            note(phase=f"score {recipe}", step=1, steps=1)
+
+
+def crossval(
+    dataset: str,
+    *,
+    folds: int = 4,
+    recipes: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    config: RunConfig | None = None,
+    scoring: ScoringConfig | None = None,
+    jobs: int | None = None,
+    on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+) -> dict[str, EvaluationReport]:
+    """Retrain and test on every fold; one report a recipe. Interrupted runs go on where they stopped.
+
+    Raises DataError without the data set, EvaluationError for more folds than persons.
+    """
+    config, scoring = config or RunConfig(), scoring or ScoringConfig()
+    recipes = tuple(recipes or RECIPES)
+    persons = person_folds(find_dataset(dataset).persons, folds, seed=FOLD_SEED)
+    name = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
+    folder = cache_root() / "runs" / name
+    work = [
+        FoldJob(dataset, fold, split, recipes, config.with_seed(seed), scoring, folder)
+        for seed in seeds
+        for fold, split in enumerate(persons)
+    ]
+    if any(not job.scores_file(recipe).exists() for job in work for recipe in recipes):
+        crossval_data(dataset, persons[0])  # fills the feature cache once, before the workers ask for it
+    _run_all(work, jobs or os.cpu_count() or 1, on_progress)
+    described = {
+        "dataset": name,
+        "folds": folds,
+        "fold_seed": FOLD_SEED,
+        "seeds": list(seeds),
+        "run": as_plain(config),
+        "scoring": as_plain(scoring),
+    }
+    return {
+        recipe: make_report(
+            name,
+            described | {"recipe": recipe, "vop": as_plain(RECIPES[recipe])},
+            merge([ScoreTable.load(job.scores_file(recipe)) for job in work]),
+        )
+        for recipe in recipes
+    }
+
+
+def _run_all(
+    work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[str, Any]], None] | None
+) -> None:
+    if jobs == 1:
+        for job in work:
+            run_fold(job)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(run_fold, job): job for job in work}
+        while any(not future.done() for future in running):
+            time.sleep(1)
+            for job in running.values():
+                if on_progress is not None and job.log.exists():
+                    on_progress({"fold": job.fold, "seed": job.config.seed} | _last_entry(job.log))
+        for future in running:
+            future.result()
+
+
+def _last_entry(log: Path) -> dict[str, Any]:
+    lines = log.read_text(encoding="utf-8").splitlines()
+    try:
+        return json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return {}

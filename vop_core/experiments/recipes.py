@@ -1,0 +1,57 @@
+"""Named recipes: everything that defines a run, frozen, so that a run is known by the hash of its config."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from vop_core.data.virtual_persons import VirtualPersonsConfig
+from vop_core.methods.vop import VopConfig
+from vop_core.training.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Encoder, augmentation and the two phases of training; the same for VoP and for its global rival.
+
+    Phase one trains a global model. From it start, with equally many more steps on the same episodes, the global
+    rival (which just goes on) and every VoP recipe (which adds a hyper-personalizer).
+    """
+
+    tau: float = 1.0
+    stem_stride: int = 2
+    shared: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=1200, persons_per_step=8, queries_per_person=8, learning_rate=8e-3
+        )
+    )
+    branch: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3
+        )
+    )
+    virtual: VirtualPersonsConfig = field(default_factory=VirtualPersonsConfig)
+    seed: int = 0
+
+    def with_seed(self, seed: int) -> "RunConfig":
+        """The same run from another seed, in both phases."""
+        return replace(
+            self,
+            seed=seed,
+            shared=replace(self.shared, seed=seed),
+            branch=replace(self.branch, seed=seed + 1000),
+        )
+
+
+RECIPES: dict[str, VopConfig] = {}
+
+
+def as_plain(config: Any) -> dict[str, Any]:
+    """A frozen config as JSON-like values."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def config_hash(*configs: Any) -> str:
+    """Short name of a combination of configs and plain values."""
+    plain = [as_plain(config) if hasattr(config, "__dataclass_fields__") else config for config in configs]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]

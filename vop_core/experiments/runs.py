@@ -1,0 +1,193 @@
+"""Train a global model and its VoP branches on a task's data, and score them: resumable, one file a result."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from vop_core.data.episodes import draw_episodes
+from vop_core.data.features import FeatureTable
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.protocol import EvaluationClips, ProtocolConfig, evaluate
+from vop_core.evaluation.scores import ScoreTable, merge
+from vop_core.experiments.recipes import RunConfig, config_hash
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.vop import Vop, VopConfig
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.tasks.keyword_spotting import TaskData
+from vop_core.training.batches import EpisodeSampler
+from vop_core.training.checkpoint import load_tensors, save_tensors
+from vop_core.training.config import TrainConfig
+from vop_core.training.loop import Logs, train
+
+SHOTS = (1, 3, 5, 10)
+Report = Callable[[str, int, int, Logs], None] | None  # phase, step, steps, logs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig:
+    """How many episodes are drawn for each person, and how far the costly rows go."""
+
+    shots: tuple[int, ...] = SHOTS
+    repetitions: int = 3
+    draws: int = 10
+    closed_shots: tuple[int, ...] = (5,)  # the closed set is asked about at these only
+    seed: int = 0
+
+
+def encoder_config(data: TaskData, config: RunConfig) -> BcResNetConfig:
+    """The encoder that a run on this data uses."""
+    return BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+
+
+def _fit(
+    module: torch.nn.Module,
+    data: TaskData,
+    train_config: TrainConfig,
+    config: RunConfig,
+    state: Path,
+    phase: str,
+    report: Report,
+) -> None:
+    sampler = EpisodeSampler(data.train, train_config, config.virtual, data.person_weights)
+    module.encoder.to(memory_format=torch.channels_last)  # twice as fast for depthwise convolutions
+    train(
+        module,
+        sampler,
+        train_config,
+        checkpoint=state,
+        report=None if report is None else lambda step, logs: report(phase, step, train_config.steps, logs),
+    )
+    state.unlink(missing_ok=True)
+
+
+def _trained(
+    file: Path, make: Callable[[], GlobalModel | Vop], fit: Callable[[GlobalModel | Vop, Path], None]
+) -> GlobalModel | Vop:
+    """The finished model of ``file`` if there is one, else made, fitted and written there."""
+    module = make()
+    if file.exists():
+        tensors, _ = load_tensors(file, kind="trained run")
+        module.load_state_dict(tensors)
+        return module.eval()
+    started = time.monotonic()
+    fit(module, file.with_suffix(".state"))
+    save_tensors(file, module.state_dict(), kind="trained run", about={"seconds": time.monotonic() - started})
+    return module.eval()
+
+
+def train_shared(data: TaskData, config: RunConfig, folder: Path, *, report: Report = None) -> GlobalModel:
+    """Phase one: the global model that everything starts from."""
+
+    def make() -> GlobalModel:
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            return GlobalModel(encoder_config(data, config))
+
+    file = folder / f"shared-{config_hash(config, data.name, data.train.persons)}.safetensors"
+    return _trained(
+        file, make, lambda module, state: _fit(module, data, config.shared, config, state, "shared", report)
+    )
+
+
+def train_branch(
+    data: TaskData, config: RunConfig, recipe: VopConfig | None, folder: Path, *, report: Report = None
+) -> GlobalModel | Vop:
+    """Phase two: a VoP recipe, or with None the global rival, from the shared model on, equally many steps."""
+    name = "global" if recipe is None else "vop"
+    parts = (config, data.name, data.train.persons) + (() if recipe is None else (recipe,))
+    file = folder / f"{name}-{config_hash(*parts)}.safetensors"
+
+    def make() -> GlobalModel | Vop:
+        shared = train_shared(data, config, folder, report=report)
+        if recipe is None:
+            return shared.train()
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed + 1)
+            return Vop.from_global(shared, recipe)
+
+    return _trained(
+        file, make, lambda module, state: _fit(module, data, config.branch, config, state, name, report)
+    )
+
+
+def evaluation_clips(table: FeatureTable) -> EvaluationClips:
+    """A table in the form the protocol reads."""
+    return EvaluationClips(
+        table.features, table.label, table.person, table.persons, table.variants.get("noise")
+    )
+
+
+def score(
+    table: FeatureTable,
+    global_model: GlobalModel,
+    vop: Vop,
+    *,
+    trained_persons: Sequence[str],
+    shots: Sequence[int],
+    config: ScoringConfig,
+    seed: int = 0,
+    fold: int = 0,
+    others: Mapping[str, Vop] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreTable:
+    """Score all rows on all persons of a table. Raises EvaluationError when a person has too few clips."""
+    if not len(table):
+        raise EvaluationError("There is no clip to evaluate; give a data set with persons and clips in it.")
+    generator = torch.Generator().manual_seed(config.seed)
+    persons = list(range(len(table.persons)))
+    episodes = [
+        episode
+        for count in shots
+        for _ in range(config.repetitions)
+        for episode in draw_episodes(
+            table.person, table.label, persons=persons, shots=count, generator=generator, names=table.persons
+        )
+    ]
+    return evaluate(
+        evaluation_clips(table),
+        episodes,
+        global_model=global_model,
+        vop=vop,
+        trained_persons=trained_persons,
+        generator=generator,
+        config=ProtocolConfig(draws=config.draws),
+        others=others,
+        seed=seed,
+        fold=fold,
+        progress=progress,
+    )
+
+
+def score_task(
+    data: TaskData,
+    global_model: GlobalModel,
+    vop: Vop,
+    config: ScoringConfig,
+    *,
+    seed: int = 0,
+    fold: int = 0,
+    sets: Sequence[str] = ("open", "closed"),
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreTable:
+    """Both sets of a task, the closed one at fewer shots."""
+    tables = []
+    for name in sets:
+        table, shots = (data.open, config.shots) if name == "open" else (data.closed, config.closed_shots)
+        if len(table):
+            tables.append(
+                score(
+                    table,
+                    global_model,
+                    vop,
+                    trained_persons=data.train.persons,
+                    shots=shots,
+                    config=config,
+                    seed=seed,
+                    fold=fold,
+                    progress=progress,
+                )
+            )
+    return merge(tables)

@@ -1,0 +1,163 @@
+"""Keyword spotting: which clips train, which test known persons on new takes (closed), which test unknown persons (open).
+
+Two tasks come with a trained model:
+
+``keywords-ar``  the 40 words of Arabic Speech Commands [ARABIC-SPEECH-COMMANDS]
+``keywords-en``  eight command words [DSPSPEECH20], ten digits [FSDD], ``unknown`` and ``silence``; synthetic training
+                 persons say all of it wideband, so that bandwidth does not tell digits from commands
+
+and any data set in the format can be cross-validated over its persons.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.data.features import FeatureTable, join_tables, load_features
+from vop_core.data.locations import cache_root, data_root
+from vop_core.data.persons import Fold, PersonDataset, closed_open_split, load_dataset, person_folds
+from vop_core.errors import DataError
+
+COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+UNKNOWN, SILENCE = "unknown", "silence"
+KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
+VARIANTS = ("slow", "fast", "room")
+SILENCES_PER_PERSON = 12
+FOLDS, FOLD_SEED = 4, 0  # the shipped models hold out fold 0 of these as their open set
+OPEN_DIGIT_SPEAKER = "fsdd/theo"
+
+Progress = Callable[[int, int], None] | None
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a method is trained on, and the two sets it is tested on."""
+
+    name: str
+    train: FeatureTable
+    closed: FeatureTable
+    open: FeatureTable
+    person_weights: Float[Tensor, " person"]  # how often a training person enters a step, relative
+
+
+def find_dataset(name: str) -> PersonDataset:
+    """The data set ``name`` in the data folder, without the persons known to be unusable.
+
+    Raises DataError when it is not there.
+    """
+    folder = Path(name) if Path(name).is_dir() else data_root() / name
+    if not folder.is_dir():
+        raise DataError(
+            f"The data set '{name}' is not in the data folder; set VOP_DATA to the folder that holds it, "
+            f"or fetch it with: vop data get {name}"
+        )
+    dataset = load_dataset(folder)
+    return dataset.without(dataset.known_bad) if dataset.known_bad else dataset
+
+
+def split(
+    dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]
+) -> tuple[FeatureTable, ...]:
+    """Train, closed and open tables; the last take of every word of a known person is held out as closed."""
+    row = {id(record): index for index, record in enumerate(dataset.records)}
+    parts = closed_open_split(dataset, open_persons=open_persons)
+    tables = []
+    for part in (parts.train, parts.closed, parts.open):
+        rows = torch.tensor([row[id(record)] for record in part.records], dtype=torch.long)
+        tables.append(table.select(rows).of_persons(part.persons))
+    return tuple(tables)
+
+
+def crossval_data(name: str, fold: Fold, *, progress: Progress = None) -> TaskData:
+    """One fold of a data set: its words are the labels, its test persons the open set."""
+    dataset = find_dataset(name)
+    table = load_features(dataset, variants=(*VARIANTS, "noise"), progress=progress)
+    train, closed, unknown_persons = split(dataset, table, fold.test)
+    return TaskData(dataset.name, train, closed, unknown_persons, torch.ones(len(train.persons)))
+
+
+def keywords_ar(*, progress: Progress = None) -> TaskData:
+    """Arabic commands; the open persons are those of fold 0."""
+    dataset = find_dataset("arabic_speech_commands")
+    fold = person_folds(dataset.persons, FOLDS, seed=FOLD_SEED)[0]
+    return replace(crossval_data("arabic_speech_commands", fold, progress=progress), name="keywords-ar")
+
+
+def keywords_en(*, progress: Progress = None) -> TaskData:
+    """English commands and digits, ``unknown`` and ``silence``.
+
+    Open persons: fold 0 of DSPSpeech-20 and one speaker of FSDD. The Mandarin words of DSPSpeech-20 are ``unknown``.
+    """
+    variants = (*VARIANTS, "telephone", "noise")
+    parts: list[tuple[FeatureTable, ...]] = []
+    weights: list[Tensor] = []
+    dspspeech = find_dataset("dspspeech20")
+    digits = find_dataset("fsdd")
+    synthetic = load_dataset(synthetic_training_folder())
+    open_of = {
+        dspspeech.name: person_folds(dspspeech.persons, FOLDS, seed=FOLD_SEED)[0].test,
+        digits.name: (OPEN_DIGIT_SPEAKER,),
+        synthetic.name: (),
+    }
+    # Real persons carry half of the steps and more; five telephone voices must not make up the digits.
+    for dataset, weight in ((dspspeech, 0.5), (digits, 0.15), (synthetic, 0.35)):
+        table = load_features(dataset, variants=variants, progress=progress)
+        tables = split(dataset, table, open_of[dataset.name])
+        if dataset is synthetic:  # never tested on, so that no figure on real people holds a synthetic person
+            nobody = table.select(torch.zeros(0, dtype=torch.long))
+            tables = (table, nobody, nobody)
+        parts.append(tuple(with_silence(relabel(part, KEYWORDS_EN)) for part in tables))
+        persons = len(parts[-1][0].persons)
+        weights.append(torch.full((persons,), weight / persons))
+    train, closed, unknown_persons = (
+        join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN)
+        for index in range(3)
+    )
+    return TaskData("keywords-en", train, closed, unknown_persons, torch.cat(weights))
+
+
+TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}
+
+
+def synthetic_training_folder() -> Path:
+    """The synthetic training persons, made on first use (needs the ``synth`` extra)."""
+    folder = cache_root() / "synthetic-training"
+    if not (folder / "metadata.csv").exists():
+        from vop_core.data.sources.synthetic import generate_training_persons
+
+        generate_training_persons(folder)
+    return folder
+
+
+def relabel(table: FeatureTable, labels: tuple[str, ...]) -> FeatureTable:
+    """The same clips under the task's labels; words that are no label become ``unknown``."""
+    known = {label: index for index, label in enumerate(labels)}
+    mapped = [known.get(label, known.get(UNKNOWN, -1)) for label in table.labels]
+    if -1 in mapped:
+        raise DataError(f"'{table.labels[mapped.index(-1)]}' is not a word of this task; remove those clips.")
+    return replace(table, label=torch.tensor(mapped, dtype=torch.long)[table.label], labels=labels)
+
+
+def with_silence(table: FeatureTable) -> FeatureTable:
+    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's clips, at lower levels."""
+    if not len(table):
+        return table
+    rows, gains = [], []
+    for person in range(len(table.persons)):
+        clips = (table.person == person).nonzero().squeeze(1)
+        rows.append(clips[torch.linspace(0, clips.numel() - 1, SILENCES_PER_PERSON).long()])
+        gains.append(torch.linspace(-7.0, 0.0, SILENCES_PER_PERSON))
+    chosen, gain = torch.cat(rows), torch.cat(gains)
+    noise = torch.logaddexp(table.variants["noise"][chosen] + gain[:, None, None], torch.tensor(-13.8))
+    return replace(
+        table,
+        variants={name: torch.cat((value, noise)) for name, value in table.variants.items()},
+        person=torch.cat((table.person, table.person[chosen])),
+        label=torch.cat((table.label, torch.full_like(chosen, table.labels.index(SILENCE)))),
+        take=torch.cat((table.take, table.take[chosen])),
+    )
