@@ -1,0 +1,174 @@
+"""``vop train``, ``vop evaluate`` and ``vop crossval``."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vop_core.cli.output import JsonTarget, check_writable, progress_bars, show, write_json
+from vop_core.errors import EvaluationError, VopError
+
+Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
+
+
+def train(
+    task: Task,
+    recipe: Annotated[
+        str | None, typer.Option(help="A named recipe; the project's choice unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, episodes and augmentation.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on where a training stopped, or start over.")
+    ] = True,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder for model and card, instead of data/models/TASK.")
+    ] = None,
+) -> None:
+    """Train a task's global and personal models, test them and write their card."""
+    from vop_core.data.locations import cache_root
+    from vop_core.evaluation.report import report_from_json
+    from vop_core.evaluation.tables import rich_tables
+    from vop_core.experiments import RECIPES, RunConfig, train_task
+    from vop_core.experiments.ship import DEFAULT_RECIPE
+
+    _check_task(task)
+    recipe = recipe or DEFAULT_RECIPE
+    _check_recipes([recipe], RECIPES)
+    if not resume:
+        shutil.rmtree(cache_root() / "runs" / task, ignore_errors=True)
+    with progress_bars() as bars:
+        bundle = train_task(
+            task,
+            recipe=recipe,
+            config=RunConfig().with_seed(seed) if seed else None,
+            folder=to,
+            report=lambda phase, step, steps, logs: bars.update(f"{task} {phase}", step, steps, _logs(logs)),
+        )
+    if "results" in bundle.card:
+        show(rich_tables(report_from_json(bundle.card["results"])))
+    typer.echo(f"{task} is trained (weights {bundle.fingerprint}).")
+
+
+def _logs(logs: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3g}" for name, value in list(logs.items())[:3])
+
+
+def _check_task(task: str) -> None:
+    from vop_core.tasks.keyword_spotting import TASKS
+
+    if task not in TASKS:
+        raise VopError(f"There is no task '{task}'; choose one of {', '.join(TASKS)}.")
+
+
+def _check_recipes(names: list[str], known: dict[str, Any]) -> None:
+    for name in names:
+        if name not in known:
+            raise VopError(f"There is no recipe '{name}'; choose one of {', '.join(known)}.")
+
+
+def numbers(text: str, option: str) -> tuple[int, ...]:
+    """'1,3,5' as numbers, ascending and each once.
+
+    Raises
+    ------
+    EvaluationError
+        Not a list of whole numbers of at least 1.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise EvaluationError(f"{option} takes whole numbers from 1 on, like 1,3,5, and not '{text}'.")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def evaluate(
+    task: Task,
+    data: Annotated[str, typer.Option("--data", help="Folder of a data set, or its name under VOP_DATA.")],
+    shots: Annotated[str, typer.Option(help="Numbers of enrollment clips to try.")] = "1,3,5,10",
+    repetitions: Annotated[
+        int | None, typer.Option(min=1, help="Episodes for each person and number of shots.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the episodes.")] = 0,
+    json_target: JsonTarget = None,
+) -> None:
+    """Test a trained model and all its controls on the persons of a data set."""
+    from dataclasses import replace
+
+    from vop_core.data.locations import find_dataset
+    from vop_core.evaluation.tables import rich_tables
+    from vop_core.experiments import ScoringConfig, evaluate_folder, load_bundle
+
+    counts = numbers(shots, "--shots")
+    check_writable(json_target)
+    bundle = load_bundle(task)
+    scoring = replace(ScoringConfig(), seed=seed)
+    if repetitions:
+        scoring = replace(scoring, repetitions=repetitions)
+    with progress_bars() as bars:
+        report = evaluate_folder(
+            bundle,
+            find_dataset(data),
+            shots=counts,
+            scoring=scoring,
+            progress=lambda done, total: bars.update(f"evaluate {task}", done, total),
+        )
+    if json_target != "-":
+        show(rich_tables(report))
+    if json_target:
+        write_json(report.to_json(), json_target)
+
+
+def crossval(
+    dataset: Annotated[str, typer.Argument(help="Folder of a data set, or its name under VOP_DATA.")],
+    folds: Annotated[int, typer.Option(min=2, help="Folds over persons.")] = 4,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="A named recipe; may be repeated; 'all' for every one.")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds to train with, like 0 or 0,1,2.")] = "0",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; the number of cores unless given.")
+    ] = None,
+    json_target: JsonTarget = None,
+) -> None:
+    """Retrain on every fold over persons, test on those left out; interrupted, it goes on where it stopped.
+
+    With several recipes the JSON holds one report for each, under "recipes".
+    """
+    from rich.rule import Rule
+
+    from vop_core.evaluation.tables import rich_tables
+    from vop_core.experiments import RECIPES
+    from vop_core.experiments import crossval as run_crossval
+    from vop_core.experiments.ship import DEFAULT_RECIPE
+
+    check_writable(json_target)
+    names = list(RECIPES) if recipe and "all" in recipe else (recipe or [DEFAULT_RECIPE])
+    _check_recipes(names, RECIPES)
+    if not all(part.strip().isdecimal() for part in seeds.split(",")):
+        raise EvaluationError(f"--seeds takes whole numbers from 0 on, like 0,1,2, and not '{seeds}'.")
+    with progress_bars() as bars:
+
+        def follow(entry: Any) -> None:
+            if "step" in entry:
+                bars.update(
+                    f"fold {entry['fold']} seed {entry['seed']}",
+                    entry["step"],
+                    entry["steps"],
+                    entry.get("phase", ""),
+                )
+
+        reports = run_crossval(
+            dataset,
+            folds=folds,
+            recipes=names,
+            seeds=sorted({int(part) for part in seeds.split(",")}),
+            jobs=jobs,
+            on_progress=follow,
+        )
+    if json_target != "-":
+        for name, report in reports.items():
+            show(Rule(f"recipe {name}"))
+            show(rich_tables(report))
+    if json_target:
+        plain = {name: report.to_json() for name, report in reports.items()}
+        write_json(next(iter(plain.values())) if len(plain) == 1 else {"recipes": plain}, json_target)

@@ -1,0 +1,103 @@
+"""``vop app``, ``vop lab`` and ``vop voices build``: programs that run beside the command line."""
+
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vop_core.errors import VopError
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+voices = typer.Typer(help="The bundled synthetic voices.", no_args_is_help=True)
+
+
+@voices.command()
+def build(
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to write, instead of data/voices.")] = None,
+) -> None:
+    """Make the bundled synthetic voices anew (needs the 'synth' extra); an earlier build is replaced."""
+    from vop_core.data.locations import voices_root
+    from vop_core.data.sources.synthetic import build_bundled_voices
+
+    folder = to or voices_root()
+    build_bundled_voices(folder)
+    typer.echo(f"The bundled voices are in {folder}.")
+
+
+@voices.command("check")
+def check_voices() -> None:
+    """Hold every bundled clip against its hash."""
+    from vop_core.data.voices import FOLDERS, damaged_clips
+    from vop_core.errors import DataError
+
+    damaged = [path for language in FOLDERS for path in damaged_clips(language)]
+    if damaged:
+        raise DataError(
+            f"{len(damaged)} bundled clip(s) are missing or altered, the first is '{damaged[0].name}'; "
+            f"fetch the repository anew or run 'vop voices build'."
+        )
+    typer.echo("Every bundled clip is as it was made.")
+
+
+def run_app(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+) -> None:
+    """Open the study environment in the browser, on this machine only."""
+    repository = _repository("app/streamlit_app.py")
+    _need("streamlit", "the app")
+    _check_port(port)
+    script = ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *context.args]
+    raise typer.Exit(_follow(script, repository))
+
+
+def run_lab(context: typer.Context) -> None:
+    """Open the notebooks in JupyterLab."""
+    repository = _repository("notebooks")
+    _need("jupyterlab", "the notebooks", extra="notebooks")
+    script = ["jupyterlab", "notebooks", "--ServerApp.ip=localhost", *context.args]
+    raise typer.Exit(_follow(script, repository))
+
+
+def _repository(needed: str) -> Path:
+    from vop_core.data.locations import repository_root
+
+    root = repository_root()
+    if not (root / needed).exists():
+        raise VopError(f"'{needed}' is not beside the package; run this from a clone of the repository.")
+    return root
+
+
+def _need(module: str, purpose: str, *, extra: str = "") -> None:
+    if importlib.util.find_spec(module) is None:
+        wanted = f'".[{extra}]"' if extra else '"."'
+        raise VopError(f"{module}, which {purpose} need(s), is not installed; run: pip install -e {wanted}")
+
+
+def _check_port(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if sys.platform != "win32":  # a port that was just freed is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise VopError(
+                f"Port {port} is reserved on this system; choose one above 1023 with --port."
+            ) from None
+        except OSError:
+            raise VopError(
+                f"Port {port} is taken; close the program that has it, or choose another with --port."
+            ) from None
+
+
+def _follow(script: list[str], folder: Path) -> int:
+    """Run ``python -m script`` in ``folder`` until it ends; Ctrl-C ends it quietly."""
+    try:
+        return subprocess.call([sys.executable, "-m", *script], cwd=folder)
+    except KeyboardInterrupt:
+        return 0

@@ -1,0 +1,83 @@
+"""The tree of commands, and what becomes of failures: one sentence, never a traceback."""
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vop_core import __version__
+from vop_core.cli import data, models, person, programs
+from vop_core.errors import VopError
+
+REFUSED = 2  # exit code: the input has to be mended
+BROKEN = 1  # exit code: the program is at fault
+
+
+class RefusingGroup(TyperGroup):
+    """Runs a command; a VopError becomes its own sentence, anything unexpected a sentence with a way on."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VopError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(REFUSED) from None
+        except KeyboardInterrupt:
+            typer.echo("Stopped; what was finished is kept.", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # the reader of a pipe left; the framework knows what to do
+            raise
+        except Exception as error:
+            if (
+                type(error).__module__.split(".")[0] in ("typer", "click")
+                or os.environ.get("VOP_DEBUG") == "1"
+            ):
+                raise
+            typer.echo(
+                f"Something went wrong inside VoP Studio ({type(error).__name__}: {_first_line(error)}); "
+                f"run the same command with VOP_DEBUG=1 to see where, and report that.",
+                err=True,
+            )
+            raise typer.Exit(BROKEN) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:200]
+
+
+app = typer.Typer(
+    name="vop",
+    cls=RefusingGroup,
+    help="VoP Studio: from a few clips of a voice to a posterior over network weights, and a personal model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.add_typer(data.app, name="data")
+app.command()(models.train)
+app.command()(models.evaluate)
+app.command()(models.crossval)
+app.command()(person.enroll)
+app.command()(person.predict)
+app.add_typer(programs.voices, name="voices")
+app.command("app", context_settings=programs.PASS_ON)(programs.run_app)
+app.command("lab", context_settings=programs.PASS_ON)(programs.run_lab)
