@@ -29,7 +29,7 @@ __all__ = [
 OFFSET = 0.01  # of full scale: a constant that large is a fault of the recorder, not a rounding
 DEAD_CHANNEL = 0.01  # of the loudest channel's peak, -40 dB: crosstalk, not a second microphone
 LONGEST_NAME = 60  # characters of a file's name in a sentence
-KEPT_AS_STORED = {"wav", "flac", "aiff", "caf", "au"}  # lossless: reading them changes nothing
+KEPT_AS_STORED = {"wav", "flac", "aiff"}  # lossless: reading them changes nothing
 
 
 def decode(data: bytes, *, name: str = "clip") -> Clip:

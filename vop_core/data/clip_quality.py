@@ -6,8 +6,8 @@ Four things are measured; the worst one is named, and between equals the ranking
 
 because what a recorder has cut off never comes back, noise hides the voice at every level, a low level alone
 is mended by a step towards the microphone, and too little voice by speaking again. The thresholds were set on
-900 clips of three public data sets (24, 27 and 5 persons) so that most of them are good, and on those clips with
-noise, gain and clipping added.
+900 clips of three public data sets (24, 27 and 5 persons) so that most of them are good, and on those clips
+with noise, gain and clipping added.
 """
 
 import functools
@@ -207,7 +207,7 @@ def _voiced_seconds(waveform: Float[Tensor, " sample"]) -> float:
 
 
 def _autocorrelation(frames: Float[Tensor, "frame sample"], longest: int) -> Float[Tensor, "frame lag"]:
-    """Lags 0 to ``longest``, free of wrap-around; a power of two, since some lengths transform very slowly."""
+    """Lags 0 to ``longest``, free of wrap-around; padded to a power of two, which transforms fast."""
     spectrum = torch.fft.rfft(frames, 1 << (frames.shape[-1] + longest).bit_length())
     return torch.fft.irfft(spectrum.real.square() + spectrum.imag.square())[:, : longest + 1]
 

@@ -1,6 +1,6 @@
 """Files of every kind to samples: what a container promises, what it holds, and when to refuse it.
 
-The first bytes decide who reads: soundfile for wav, aiff, caf, au, flac and ogg; PyAV for m4a, webm and mp3
+The first bytes decide who reads: soundfile for wav, aiff, flac and ogg; PyAV for m4a, webm and mp3
 (soundfile's mp3 reader writes its warnings on the terminal). A file whose first bytes are of no known kind
 reaches neither, so no playlist can make a decoder open other files or addresses.
 """
@@ -30,17 +30,7 @@ STREAMED_SIZES = {
     0x7FFFFFFF,
     0xFFFFFFFF,
 }  # what recorders write into a wav header that they cannot go back to
-READ_BY_SOUNDFILE = {
-    b"RIFF": "wav",
-    b"RIFX": "wav",
-    b"RF64": "wav",
-    b"fLaC": "flac",
-    b"OggS": "ogg",
-    b"FORM": "aiff",
-} | {
-    b"caff": "caf",
-    b".snd": "au",
-}
+READ_BY_SOUNDFILE = {b"RIFF": "wav", b"RF64": "wav", b"fLaC": "flac", b"OggS": "ogg", b"FORM": "aiff"}
 OTHER_CONTENT = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -187,9 +177,9 @@ def _refuse_header(rate: int, seconds: float, values: float, name: str) -> None:
 
 
 def _refuse_broken_off(data: bytes, kind: str, name: str) -> None:
-    """Catch what libsndfile silently shortens: a wav or an ogg page that says it is longer than the file."""
-    if kind == "wav" and data[:4] == b"RIFF" and len(data) >= 8:
-        size = int.from_bytes(data[4:8], "little")
+    """Catch what libsndfile silently shortens: a header or ogg page that promises more than is there."""
+    if data[:4] in (b"RIFF", b"FORM") and len(data) >= 8:
+        size = int.from_bytes(data[4:8], "little" if data[:4] == b"RIFF" else "big")
         # one byte of grace: some writers count the padding byte and leave it out
         if size not in STREAMED_SIZES and size + 8 > len(data) + 1:
             raise AudioError(f"{name} breaks off: bytes are missing at its end; copy or record it again.")

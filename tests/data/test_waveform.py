@@ -1,0 +1,107 @@
+"""Where the word is, and what a telephone leaves of a sound."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.audio_fixtures import vowel
+from vop_core.data.waveform import activity, focus, low_pass_4khz
+
+WORD = torch.from_numpy(vowel(0.5))  # 8,000 samples
+HOP = 160  # focus works in steps of 10 ms
+
+
+def room(seconds: float, *, level: float = 0.0, seed: int = 0) -> torch.Tensor:
+    return level * torch.randn(round(16_000 * seconds), generator=torch.Generator().manual_seed(seed))
+
+
+@settings(deadline=None, max_examples=30)
+@given(first=st.integers(0, 4 * 16_000 - 8_000), level=st.sampled_from([0.0, 1e-4, 3e-3]))
+def test_focus_finds_the_word_and_puts_it_in_the_middle(first, level):
+    recording = room(4, level=level)
+    recording[first : first + 8_000] += WORD
+    window = focus(recording)
+    assert window.numel() == 16_000
+    ideal = min(max(first - 4_000, 0), 3 * 16_000)  # as central as the recording's ends allow
+    expected = recording[ideal : ideal + 16_000]
+    shifts = [shift for shift in range(-5 * HOP, 5 * HOP + 1) if 0 <= ideal + shift <= 3 * 16_000]
+    assert any(torch.equal(window, recording[ideal + shift :][:16_000]) for shift in shifts), (
+        "more than 50 ms off"
+    )
+    assert window.square().sum() > 0.999 * expected.square().sum()
+
+
+def test_focus_prefers_a_word_to_a_louder_bang():
+    recording = room(4, level=1e-4)
+    recording[8_000:16_000] += WORD
+    recording[56_000:56_080] += 0.99  # 5 ms
+    assert torch.equal(
+        focus(recording)[4_000 - 2 * HOP :][:HOP], focus(recording[:32_000])[4_000 - 2 * HOP :][:HOP]
+    )
+    assert focus(recording).abs().max() < 0.5
+
+
+def test_focus_is_not_drawn_by_hum():
+    recording = room(4, level=1e-4)
+    recording[8_000:16_000] += WORD
+    time = torch.arange(16_000) / 16_000
+    recording[40_000:56_000] += 0.6 * torch.sin(2 * torch.pi * 50 * time)
+    assert activity(focus(recording)).max() > 0.5 * activity(WORD).max()
+
+
+def test_focus_returns_one_second_unchanged():
+    recording = room(1, level=0.1)
+    assert torch.equal(focus(recording), recording)
+
+
+def test_focus_pads_a_shorter_clip_on_both_sides():
+    window = focus(WORD)
+    assert torch.equal(window[4_000:12_000], WORD)
+    assert not window[:4_000].any() and not window[12_000:].any()
+    assert focus(WORD[:7_999]).numel() == 16_000
+
+
+def test_focus_takes_the_middle_where_nothing_stands_out():
+    recording = torch.zeros(48_000)
+    recording[24_000] = 1e-3
+    assert focus(torch.zeros(48_000)).numel() == 16_000
+    steady = torch.ones(48_000)
+    assert focus(steady).numel() == 16_000
+
+
+def test_focus_keeps_other_lengths():
+    assert focus(room(4, level=0.1), seconds=2.0).numel() == 32_000
+    assert focus(room(1, level=0.1), seconds=2.0).numel() == 32_000
+
+
+def test_activity_is_the_amplitude_of_a_tone():
+    """A sine of amplitude a has root mean square a / sqrt(2), in every frame away from the ends."""
+    tone = 0.4 * torch.sin(2 * torch.pi * 1_000 * torch.arange(16_000) / 16_000)
+    middle = activity(tone)[5:-5]
+    torch.testing.assert_close(middle, torch.full_like(middle, 0.4 / 2**0.5), rtol=1e-3, atol=0)
+
+
+def test_low_pass_keeps_3_khz_and_kills_5_khz():
+    time = torch.arange(16_000) / 16_000
+    low, high = (torch.sin(2 * torch.pi * hertz * time) for hertz in (3_000, 5_000))
+    inside = slice(1_000, -1_000)
+    kept, killed = low_pass_4khz(torch.stack([low, high]))
+    assert (kept - low)[inside].abs().max() < 1e-3
+    assert killed[inside].abs().max() < 1e-3  # -60 dB
+
+
+def test_low_pass_leaves_nothing_above_4_khz_of_noise():
+    noise = room(1, level=0.1)
+    spectrum = torch.fft.rfft(low_pass_4khz(noise) * torch.hann_window(16_000)).abs().square()
+    original = torch.fft.rfft(noise * torch.hann_window(16_000)).abs().square()
+    assert spectrum[4_100:].sum() < 1e-6 * original[4_100:].sum()
+    torch.testing.assert_close(spectrum[:3_400].sum(), original[:3_400].sum(), rtol=1e-3, atol=0)
+
+
+def test_low_pass_keeps_shape_and_alignment():
+    batch = room(1, level=0.1).reshape(2, 2, 4_000)
+    narrow = low_pass_4khz(batch)
+    assert narrow.shape == batch.shape
+    torch.testing.assert_close(narrow[1, 0], low_pass_4khz(batch[1, 0]))
+    assert low_pass_4khz(room(1)[:3_333]).numel() == 3_333
+    torch.testing.assert_close(low_pass_4khz(narrow)[..., 500:-500], narrow[..., 500:-500], atol=2e-3, rtol=0)
