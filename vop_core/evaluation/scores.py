@@ -210,7 +210,7 @@ class ScoreTable:
             The file is missing, damaged or no score table.
         """
         try:
-            with np.load(Path(path), allow_pickle=False) as stored:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             return cls(tuple(_read_scores(arrays)))
         except (OSError, ValueError, KeyError, IndexError, BadZipFile, EOFError) as error:
