@@ -79,7 +79,7 @@ def test_nll_and_brier_are_those_of_the_known_probabilities(fakes):
 
 
 def test_wrong_person_is_the_average_over_all_others(fakes):
-    """Two of five others share the accent: the row is 2/5 for these three, 1/2-blend for nobody."""
+    """Two of five others share the accent of the first three persons, nobody that of the rest."""
     voices = fakes.voices((1, 1, 1, 2, 3, 4))
     table = run(voices, fakes.episodes(voices), fakes.personalizing(), global_model=fakes.fixed())
     values = list(table.person_values(WRONG_PERSON, "open", 3).values())
