@@ -173,7 +173,7 @@ def test_a_farther_speaker_is_more_reverberant():
 def test_level_is_kept_and_the_noise_lies_as_far_below_as_asked():
     """Levels of a one-second tone and of the background alone; 4 s.e. of the noise's power allowed."""
     generator = np.random.default_rng(0)
-    microphone = acoustics.Microphone("test", 20, 8000, 0.0, (), "hiss", 20.0, 0.0)
+    microphone = acoustics.Microphone("test", 20.0, 8000.0, 0.0, (), "hiss", 20.0, 0.0)
     tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
     where = {"response": np.ones(1, np.float32), "lead_seconds": 0.0, "tail_seconds": 0.0}
     where |= {"microphone": microphone}

@@ -81,12 +81,12 @@ def draw_microphone(name: str, generator: np.random.Generator) -> Microphone:
     octaves = generator.uniform(np.log2(200), np.log2(6000), bumps)
     return Microphone(
         name=name,
-        low=round(float(generator.uniform(*low))),
-        high=round(float(generator.uniform(*high))),
+        low=float(round(generator.uniform(*low))),
+        high=float(round(generator.uniform(*high))),
         tilt=round(float(generator.uniform(*tilt)), 2),
         bumps=tuple(
             (
-                round(float(2**octave)),
+                float(round(2**octave)),
                 round(float(generator.uniform(-7, 7)), 1),
                 round(float(generator.uniform(0.3, 1)), 2),
             )
