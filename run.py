@@ -6,14 +6,14 @@
     python run.py vop ...              the command line, for example: python run.py vop data list
 
 Everything is installed into the folder .venv beside this file, at the versions of constraints.txt.
-Only the standard library is used here, and only syntax that Python 3.6 can read: an old Python gets a sentence.
+Only the standard library is used here, and only syntax that Python 3.6 reads: an old Python gets a sentence.
 """
 
 import sys
 
 
 def check_python(version):
-    """Leave with one sentence where this Python is none the packages exist for; `version` is (major, minor)."""
+    """Leave with one sentence where the packages do not exist for this Python; `version` is (major, minor)."""
     if not (3, 11) <= tuple(version) <= (3, 13):
         sys.exit(
             "VoP Studio needs Python 3.11, 3.12 or 3.13 and this is Python {}.{}: install one of them "
@@ -154,8 +154,8 @@ def check_machine(environment: Environment) -> None:
     free = shutil.disk_usage(environment.repository).free
     if free < FREE_BYTES and not environment.stamp.exists():
         raise SetupError(
-            f"The disk that holds {environment.repository} has {free / 1e9:.1f} GB free and the packages need "
-            f"{FREE_BYTES / 1e9:.0f} GB: free some space, or move the checkout to a larger disk, and start again."
+            f"The disk that holds {environment.repository} has {free / 1e9:.1f} GB free and "
+            f"the packages need {FREE_BYTES / 1e9:.0f} GB: free some space, or move the checkout to a larger disk."
         )
 
 
@@ -164,8 +164,8 @@ def make_environment(environment: Environment) -> None:
     version = environment.python_version()
     if version and not (3, 11) <= version <= (3, 13):
         raise SetupError(
-            f"The folder {environment.folder.name} was made with Python {version[0]}.{version[1]}, which is not "
-            "supported: delete that folder and start again with Python 3.11, 3.12 or 3.13."
+            f"The folder {environment.folder.name} was made with Python {version[0]}.{version[1]}, "
+            "which is not supported: delete that folder and start again with Python 3.11, 3.12 or 3.13."
         )
     if version and any(environment.folder.glob("[Ll]ib/**/site-packages/pip/__main__.py")):
         return
@@ -313,8 +313,8 @@ def explain(step: str, output: str, environment: Environment) -> str:
         )
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
     return (
-        f"{step} failed ({last[:200]}): delete the folder {environment.folder} and start again, and if it fails "
-        f"again report it with the file {environment.log.name} from that folder."
+        f"{step} failed ({last[:200]}): delete the folder {environment.folder} and start again, "
+        f"and if it fails again report it with the file {environment.log.name} from that folder."
     )
 
 
@@ -392,7 +392,7 @@ def main(arguments) -> int:
     except OSError as error:
         message = {
             errno.ENOSPC: f"The disk that holds {REPOSITORY} is full: free some space and start again.",
-            errno.EACCES: f"{error.filename or REPOSITORY} cannot be written or run: check whose folder it is.",
+            errno.EACCES: f"{error.filename or REPOSITORY} cannot be written or run: check who owns it.",
         }.get(error.errno, f"{error}: check the folder {REPOSITORY} and start again.")
     except KeyboardInterrupt:
         message = "Interrupted; start again to go on where it stopped."
