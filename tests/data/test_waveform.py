@@ -83,11 +83,11 @@ def test_activity_is_the_amplitude_of_a_tone():
 
 def test_low_pass_keeps_3_khz_and_kills_5_khz():
     time = torch.arange(16_000) / 16_000
-    low, high = (torch.sin(2 * torch.pi * hertz * time) for hertz in (3_000, 5_000))
-    inside = slice(1_000, -1_000)
+    swell = torch.hann_window(16_000)  # a tone that starts at once holds every frequency
+    low, high = (swell * torch.sin(2 * torch.pi * hertz * time) for hertz in (3_000, 5_000))
     kept, killed = low_pass_4khz(torch.stack([low, high]))
-    assert (kept - low)[inside].abs().max() < 1e-3
-    assert killed[inside].abs().max() < 1e-3  # -60 dB
+    assert (kept - low).abs().max() < 1e-4
+    assert killed.abs().max() < 1e-4  # -80 dB
 
 
 def test_low_pass_leaves_nothing_above_4_khz_of_noise():
@@ -104,4 +104,3 @@ def test_low_pass_keeps_shape_and_alignment():
     assert narrow.shape == batch.shape
     torch.testing.assert_close(narrow[1, 0], low_pass_4khz(batch[1, 0]))
     assert low_pass_4khz(room(1)[:3_333]).numel() == 3_333
-    torch.testing.assert_close(low_pass_4khz(narrow)[..., 500:-500], narrow[..., 500:-500], atol=2e-3, rtol=0)

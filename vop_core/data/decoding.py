@@ -22,14 +22,18 @@ MOST_BYTES = 20 * 2**20  # what the page accepts as an upload
 LONGEST_SECONDS = 60.0
 LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_VALUES = 2 * 60 * HIGHEST_RATE  # over all channels: what a minute of the finest stereo holds
+DECODERS_RAISE = (
+    soundfile.SoundFileError,
+    av.FFmpegError,
+    ValueError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+)
 LOSSY_SLACK_SECONDS = 0.1  # encoders' delays and padding: promised and decoded lengths differ by less
 
 ACCEPTED = "wav, flac, ogg, opus, mp3, m4a or webm"
-STREAMED_SIZES = {
-    0,
-    0x7FFFFFFF,
-    0xFFFFFFFF,
-}  # what recorders write into a wav header that they cannot go back to
+STREAMED_SIZES = {0, 0x7FFFFFFF, 0xFFFFFFFF}  # wav headers whose writer could not go back to them
 READ_BY_SOUNDFILE = {b"RIFF": "wav", b"RF64": "wav", b"fLaC": "flac", b"OggS": "ogg", b"FORM": "aiff"}
 OTHER_CONTENT = {
     b"\x89PNG": "a PNG picture",
@@ -71,9 +75,7 @@ def read(data: bytes, *, name: str) -> Recording:
         recording = reader(data, kind, name)
     except AudioError:
         raise
-    except (
-        Exception
-    ) as error:  # decoders meet strangers' bytes here: whatever they raise, the file is at fault
+    except DECODERS_RAISE as error:
         raise AudioError(
             f"{name} begins like {kind} but is damaged or incomplete; record or export it again."
         ) from error
@@ -128,8 +130,10 @@ def _read_with_av(data: bytes, kind: str, name: str) -> Recording:
         if not container.streams.audio:
             raise AudioError(f"{name} holds no sound track; choose a {ACCEPTED} file.")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise AudioError(f"{name} holds sound of an unknown kind; export it as wav or flac.")
         promised = _promised_seconds(container, stream, data, kind)
-        _refuse_header(stream.rate, promised, promised * stream.rate * stream.channels, name)
+        _refuse_header(stream.rate, promised, round(promised * stream.rate) * stream.channels, name)
         samples = np.concatenate(
             [np.zeros((stream.channels, 0), np.float32), *_planes(container, stream, name)], axis=1
         )
@@ -158,14 +162,14 @@ def _promised_seconds(
     """The sound's length by the header, 0 where it does not say."""
     if kind == "mp3" and not (b"Xing" in data[:8192] or b"Info" in data[:8192]):
         return 0.0  # without that frame the length is only guessed from the bit rate
-    if stream.duration is not None:
+    if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / av.time_base
     return 0.0
 
 
-def _refuse_header(rate: int, seconds: float, values: float, name: str) -> None:
+def _refuse_header(rate: int, seconds: float, values: int, name: str) -> None:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise AudioError(
             f"{name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at 16 kHz."

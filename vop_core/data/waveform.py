@@ -89,7 +89,6 @@ def _middle(speech: Float[Tensor, " frame"]) -> int:
 
 @functools.cache
 def _hann(dtype: torch.dtype) -> Float[Tensor, " window"]:
-    with torch.inference_mode(
-        False
-    ):  # an inference tensor would break the first later use that autograd sees
+    # an inference tensor would break the first later use that autograd sees
+    with torch.inference_mode(False):
         return torch.hann_window(FRAME, dtype=dtype)
