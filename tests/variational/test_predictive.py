@@ -71,6 +71,14 @@ def test_draws_that_agree_are_all_aleatoric():
     assert torch.equal(certain.label_index, torch.tensor([0, 0]))
 
 
+def test_rounding_does_not_make_knowledge_negative():
+    """Equal draws in single precision: the plain difference of entropies falls below 0 for some queries."""
+    agreed = random_draws(1, queries=500, seed=1).float().expand(7, -1, -1)
+    plain = torch.special.entr(agreed.mean(0)).sum(-1) - torch.special.entr(agreed).sum(-1).mean(0)
+    assert (plain < 0).any()
+    assert (predict_from_draws(agreed).epistemic >= 0).all()
+
+
 def test_as_the_width_goes_to_zero_the_answer_is_that_of_the_mean_weights(generator):
     mean = torch.randn(4, 6, generator=generator, dtype=torch.float64)  # label, feature
     features = torch.randn(3, 6, generator=generator, dtype=torch.float64)
