@@ -183,3 +183,9 @@ def test_without_a_choice_data_lies_in_the_repositorys_cache(monkeypatch):
     monkeypatch.delenv("VOP_DATA", raising=False)
     assert data_root() == cache_root() == repository_root() / "data" / "cache"
     assert (repository_root() / "vop_core").is_dir()
+
+
+def test_a_linked_folder_keeps_the_name_it_is_linked_under(folder, tmp_path):
+    link = tmp_path / "speech"
+    link.symlink_to(folder)
+    assert load_dataset(link).persons == ("speech/anna", "speech/ben", "speech/cai")

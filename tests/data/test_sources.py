@@ -491,3 +491,19 @@ def test_every_source_says_where_it_comes_from_and_under_which_terms():
         assert (source.sha256 is None) == (source.checksum_origin == "")
         if name != "dspspeech20":  # whose ids need all speakers
             assert len(source.plan([PurePosixPath(source.layout)], {})) == 1
+
+
+def test_the_readme_lists_every_source_with_its_terms(repository):
+    """A row for each source, with name, address, citation, licence and whether a checksum exists."""
+    text = (repository / "data" / "README.md").read_text("utf-8")
+    for name, source in SOURCES.items():
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        for fact in (source.homepage, f"[{source.citation}]", source.licence, f"{source.clips:,}"):
+            assert fact in row, f"{name}: {fact}"
+        assert ("SHA-256" in row) == (source.sha256 is not None)
+
+
+def test_every_sources_citation_resolves(repository):
+    citations = (repository / "CITATION.cff").read_text("utf-8")
+    for source in SOURCES.values():
+        assert f'abbreviation: "{source.citation}"' in citations

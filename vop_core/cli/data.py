@@ -46,9 +46,8 @@ def list_sources(json_target: JsonTarget = None) -> None:
         ]
         write_json(entries, json_target)
         return
-    table = Table(
-        Column("name", no_wrap=True), "persons", "words", "clips", "MB", "licence", "checksum", "here"
-    )
+    columns = ("persons", "words", "clips", "MB", "licence", "checksum", "here")
+    table = Table(Column("name", no_wrap=True), *columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name, source in SOURCES.items():
         table.add_row(
             name,

@@ -9,6 +9,7 @@ whole number), then any further attributes. A person is known everywhere as ``da
 import csv
 import errno
 import hashlib
+import os
 import re
 import shutil
 from collections import Counter
@@ -259,7 +260,12 @@ def check_dataset(folder: str | Path) -> DatasetReport:
     ]
     labels = {row["label"] for row in rows}
     return DatasetReport(
-        folder.resolve().name, len(clips_of), len(labels), sum(clips_of.values()), seconds, tuple(problems)
+        os.path.basename(os.path.abspath(folder)),
+        len(clips_of),
+        len(labels),
+        sum(clips_of.values()),
+        seconds,
+        tuple(problems),
     )
 
 

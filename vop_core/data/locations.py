@@ -48,7 +48,7 @@ def find_dataset(name_or_folder: str | Path) -> Path:
     given = Path(name_or_folder).expanduser()
     for candidate in (given, data_root() / given):
         if candidate.is_dir():
-            return candidate.resolve()
+            return Path(os.path.abspath(candidate))  # not resolved: a link keeps the name it was given
     raise DataError(
         f"There is no data set at '{name_or_folder}'; give a folder with a metadata.csv, "
         f"or fetch one with 'vop data get NAME' ('vop data list' shows the names)."

@@ -4,6 +4,7 @@ The files themselves (``metadata.csv`` and the clips) are described in :mod:`vop
 """
 
 import csv
+import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDatase
     """
     folder = Path(folder)
     rows = read_metadata(folder)
-    root = folder.resolve()
+    root = Path(os.path.abspath(folder))  # a linked folder keeps the name it is linked under
     name = name or root.name
     seen: Counter[tuple[str, str]] = Counter()
     records = []
@@ -155,7 +156,7 @@ def read_quality(folder: str | Path) -> dict[str, str]:
     table = Path(folder) / QUALITY
     if not table.is_file():
         return {}
-    name = Path(folder).resolve().name
+    name = os.path.basename(os.path.abspath(folder))
     with table.open(encoding="utf-8-sig", newline="") as stream:
         return {
             person_id(name, row["person"]): f"{row.get('flag', '')}: {row.get('evidence', '')}"

@@ -1,0 +1,403 @@
+"""The command line: what it prints, and that every refusal is one sentence and exit code 2."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from vop_core.cli import app
+from vop_core.data.format import LabelledClip, write_dataset
+
+LABELS = ("go", "no", "stop", "yes")
+
+
+def voice(person: int, word: int, take: int, seconds: float = 0.6) -> torch.Tensor:
+    """A buzz with a pitch of the person's and two partials of the word's; loud enough for the coach."""
+    generator = torch.Generator().manual_seed(1000 * person + 10 * word + take)
+    time = torch.arange(int(16_000 * seconds)) / 16_000
+    wave = sum(
+        torch.sin(2 * torch.pi * frequency * time)
+        for frequency in (110.0 + 25 * person, 500.0 + 300 * word, 1500.0 + 250 * word)
+    )
+    envelope = torch.sin(torch.pi * time / seconds)
+    return 0.15 * wave * envelope + 0.001 * torch.randn(len(time), generator=generator)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Four persons who say four words three times."""
+    folder = tmp_path_factory.mktemp("data") / "buzz"
+    write_dataset(
+        folder,
+        [
+            LabelledClip(f"p{person}", label, take, voice(person, word, take))
+            for person in range(4)
+            for word, label in enumerate(LABELS)
+            for take in range(3)
+        ],
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """An untrained pair of models in the place of the shipped ones: quick, and enough to speak through."""
+    from vop_core.experiments.bundle import save_bundle
+    from vop_core.methods.global_model import GlobalModel
+    from vop_core.methods.vop import Vop, VopConfig
+    from vop_core.nets.bcresnet import BcResNetConfig
+
+    root = tmp_path_factory.mktemp("models")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shared = GlobalModel(BcResNetConfig(labels=len(LABELS), stem_stride=2)).eval()
+        vop = Vop.from_global(shared, VopConfig()).eval()
+    card = {"recipe": "none", "persons": {"trained": ["buzz/p0"], "open": ["buzz/p1"]}}
+    for task in ("keywords-en", "keywords-ar"):
+        save_bundle(root / task, task, LABELS, shared, vop, card)
+    return root
+
+
+@pytest.fixture
+def run(monkeypatch, models, dataset):
+    """Run a command line in this process."""
+    monkeypatch.setattr("vop_core.experiments.bundle.models_root", lambda: models)
+    monkeypatch.setenv("VOP_DATA", str(dataset.parent))
+    monkeypatch.delenv("VOP_DEBUG", raising=False)
+
+    def invoke(*arguments):
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    return invoke
+
+
+def refused(result, says: str) -> str:
+    """The one sentence of a refusal."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    sentence = result.stderr.strip()
+    assert re.search(says, sentence), sentence
+    assert "\n" not in sentence
+    assert "Traceback" not in sentence
+    return sentence
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Three clips to enroll and one to ask about, all of one person."""
+    paths = [tmp_path / f"{name}.wav" for name in "ABCD"]
+    for word, path in enumerate(paths):
+        soundfile.write(path, voice(1, word, 7).numpy(), 16_000)
+    return paths
+
+
+# Help and failures
+
+
+def test_the_console_script_shows_its_commands_without_loading_torch():
+    """In a process of its own, because this one has torch already."""
+    code = (
+        "import sys; from vop_core.cli import main; sys.argv = ['vop', '--help']\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(sorted({'torch', 'numpy', 'streamlit', 'librosa'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+    for command in ("data", "train", "evaluate", "crossval", "enroll", "predict", "voices", "app", "lab"):
+        assert re.search(rf"^\W*{command}\s", done.stdout, re.MULTILINE), command
+
+
+def test_a_refusal_leaves_the_process_with_2_and_no_traceback(tmp_path):
+    code = "import sys; from vop_core.cli import main; sys.argv = ['vop', 'data', 'check', 'nowhere']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env=_environment(),
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("There is no data set at 'nowhere'")
+    assert done.stderr.count("\n") == 1
+
+
+def _environment():
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
+def test_the_version_is_shown(run):
+    from vop_core import __version__
+
+    assert run("--version").stdout.strip() == f"vop {__version__}"
+
+
+def test_something_unexpected_is_a_sentence_too_unless_debugging(run, monkeypatch):
+    def breaks(folder):
+        raise RuntimeError("inner trouble\nwith details")
+
+    monkeypatch.setattr("vop_core.data.format.check_dataset", breaks)
+    result = run("data", "check", "buzz")
+    assert result.exit_code == 1
+    assert "Something went wrong inside VoP Studio (RuntimeError: inner trouble)" in result.stderr
+    assert "with details" not in result.stderr
+    monkeypatch.setenv("VOP_DEBUG", "1")
+    assert isinstance(run("data", "check", "buzz").exception, RuntimeError)
+
+
+# vop data
+
+
+def test_data_list_shows_every_source(run):
+    from vop_core.data.sources.registry import SOURCES
+
+    result = run("data", "list", "--json", "-")
+    listed = {entry["name"]: entry for entry in json.loads(result.stdout)}
+    assert listed.keys() == SOURCES.keys()
+    assert not any(entry["here"] for entry in listed.values())
+    text = run("data", "list").stdout
+    assert all(name in text for name in SOURCES)
+
+
+def test_data_check_says_what_is_there(run, dataset):
+    result = run("data", "check", dataset)
+    assert result.exit_code == 0
+    assert result.stdout.strip() == "buzz is in order: 4 persons, 4 words, 48 clips, 0 minutes."
+    assert json.loads(run("data", "check", "buzz", "--json", "-").stdout)["clips"] == 48
+
+
+def test_data_check_refuses_what_is_broken(run, tmp_path):
+    refused(run("data", "check", tmp_path), "has no metadata.csv")
+    folder = tmp_path / "small"
+    write_dataset(folder, [LabelledClip("a", "yes", take, voice(0, 0, take)) for take in range(3)])
+    (folder / "a" / "yes_01.flac").unlink()
+    refused(run("data", "check", folder), "does not exist; add the file or remove the row")
+    (folder / "a" / "yes_02.flac").write_bytes(b"-")
+    result = run("data", "check", folder)
+    assert result.exit_code == 2
+    assert "is not readable audio" in result.stderr
+    assert result.stderr.strip().endswith("mend them and check again.")
+
+
+def test_data_prepare_converts_a_folder(run, tmp_path):
+    source = tmp_path / "fsdd-master" / "recordings"
+    source.mkdir(parents=True)
+    for take in range(2):
+        soundfile.write(source / f"3_theo_{take}.wav", voice(0, 1, take).numpy()[::2], 8000)
+    result = run("data", "prepare", "fsdd", source.parent, "--to", tmp_path / "fsdd")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("2 clips in")
+    assert run("data", "check", tmp_path / "fsdd").exit_code == 0
+    refused(run("data", "prepare", "mnist", source), "There is no data source 'mnist'")
+    refused(run("data", "prepare", "fsdd", source.parent, "--to", tmp_path / "fsdd"), "already exists")
+
+
+def test_data_get_without_network_is_one_sentence(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("vop_core.data.sources.registry.cache_root", lambda: tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    result = run("data", "get", "fsdd", "--to", tmp_path / "x", "--url", f"http://127.0.0.1:{port}/a.tar.gz")
+    refused(result, "cannot be reached; check the network")
+
+
+# vop enroll, vop predict
+
+
+def test_three_clips_make_a_person_and_a_fourth_gets_both_models_answers(run, clips, tmp_path):
+    out = tmp_path / "me.safetensors"
+    result = run("enroll", *clips[:3], "--task", "keywords-en", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Enrolled from 3 clip(s)")
+    assert out.stat().st_size < 300_000
+    result = run("predict", clips[3], "--person", out, "--json", "-")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert (answer["task"], answer["shots"]) == ("keywords-en", 3)
+    (clip,) = answer["clips"]
+    for model in ("global", "personal"):
+        shares = clip[model]["probabilities"]
+        assert tuple(shares) == LABELS
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+        assert clip[model]["label"] == max(shares, key=shares.get)
+    for label, (low, high) in clip["personal"]["interval95"].items():
+        assert 0 <= low <= high <= 1, label
+    assert clip["changed"] == (clip["global"]["label"] != clip["personal"]["label"])
+
+
+def test_the_same_seed_gives_the_same_answer_and_the_mean_needs_none(run, clips, tmp_path):
+    out = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
+    drawn = [
+        run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout for seed in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    mean = json.loads(run("predict", clips[3], "--person", out, "--draws", 0, "--json", "-").stdout)
+    assert "interval95" not in mean["clips"][0]["personal"]
+
+
+def test_the_answer_is_a_table_for_people_and_a_file_for_programs(run, clips, tmp_path):
+    out, file = tmp_path / "me.safetensors", tmp_path / "answer.json"
+    run("enroll", *clips[:2], "--task", "keywords-ar", "--out", out)
+    result = run("predict", *clips[2:], "--person", out, "--json", file)
+    assert "C.wav" in result.stdout and "D.wav" in result.stdout
+    assert "global" in result.stdout and "personal" in result.stdout
+    assert len(json.loads(file.read_text("utf-8"))["clips"]) == 2
+
+
+def test_conversions_are_remarked_on_stderr_and_json_stays_json(run, clips, tmp_path):
+    stereo = tmp_path / "stereo.wav"
+    sound = np.repeat(voice(1, 2, 3).numpy()[:, None], 2, axis=1)
+    soundfile.write(stereo, sound, 44_100)
+    out = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
+    result = run("predict", stereo, "--person", out, "--json", "-")
+    (clip,) = json.loads(result.stdout)["clips"]
+    assert clip["notes"]
+    assert "stereo.wav: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"RIFF", bytes(range(256)) * 20, b"<html></html>", b"path,person\n"],
+    ids=["empty", "truncated", "random", "html", "text"],
+)
+def test_bad_clips_are_refused_and_an_earlier_file_is_kept(run, clips, tmp_path, content):
+    out = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
+    before = out.read_bytes()
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(content)
+    refused(run("enroll", clips[0], bad, "--task", "keywords-en", "--out", out), r"bad\.wav")
+    assert out.read_bytes() == before
+    refused(run("predict", bad, "--person", out), r"bad\.wav")
+    refused(run("predict", tmp_path / "none.wav", "--person", out), r"none\.wav")
+
+
+@pytest.mark.parametrize(
+    ("samples", "kind"),
+    [
+        (np.zeros(16_000), "silence"),
+        (np.full(16_000, np.nan), "not a number"),
+        (np.sign(np.sin(np.arange(16_000))), "clipped"),
+        (voice(0, 0, 0).numpy()[:800], "short"),
+        (np.tile(voice(0, 0, 0).numpy(), 110), "long"),
+    ],
+)
+def test_unusable_sound_is_refused(run, tmp_path, samples, kind):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    refused(run("enroll", path, "--task", "keywords-en", "--out", tmp_path / "x.safetensors"), r"sound\.wav")
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_person_file_that_is_none_is_refused(run, clips, tmp_path):
+    person = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", person)
+    whole = person.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"\x80\x04pickle", b"PK\x03\x04zip", bytes(999)):
+        person.write_bytes(content)
+        refused(run("predict", clips[3], "--person", person), r"me\.safetensors")
+    refused(run("predict", clips[3], "--person", tmp_path / "nobody"), "nobody")
+
+
+def test_a_person_file_of_another_model_is_refused(run, clips, tmp_path):
+    person = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", person)
+    with safe_open(person, framework="pt") as stream:
+        metadata = stream.metadata()
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    about = json.loads(metadata["about"])
+    for change, says in (({"model": "0" * 16}, "model"), ({"task": "digits"}, "unknown task")):
+        save_file(tensors, person, {**metadata, "about": json.dumps({**about, **change})})
+        refused(run("predict", clips[3], "--person", person), says)
+
+
+def test_an_unknown_task_and_an_unwritable_place_are_refused(run, clips, tmp_path):
+    refused(run("enroll", clips[0], "--task", "songs", "--out", tmp_path / "x"), "There is no task 'songs'")
+    result = run("enroll", clips[0], "--task", "keywords-en", "--out", tmp_path / "no" / "x")
+    refused(result, "its folder does not exist")
+    refused(run("train", "songs"), "There is no task 'songs'")
+
+
+# vop evaluate, vop crossval
+
+
+def test_evaluate_prints_the_agreed_json(run, dataset):
+    result = run(
+        "evaluate", "keywords-en", "--data", dataset, "--shots", "1,3", "--repetitions", 1, "--json", "-"
+    )
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report.keys() >= {"task", "config", "rows", "differences"}
+    fields = {"method", "set", "shots", "persons", "accuracy", "ci95", "worst_decile", "nll", "ece"}
+    assert all(row.keys() >= fields for row in report["rows"])
+    assert {row["shots"] for row in report["rows"]} == {1, 3}
+    assert {row["method"] for row in report["rows"]} >= {
+        "global",
+        "vop",
+        "vop-zero",
+        "vop-wrong-person",
+        "vop-mixed",
+    }
+    persons = {(row["set"], row["persons"]) for row in report["rows"] if row["method"] == "global"}
+    assert persons == {("closed", 1), ("open", 3)}
+    assert all(0 <= row["accuracy"] <= 1 for row in report["rows"])
+    assert all(d.keys() >= {"a", "b", "set", "shots", "mean", "ci95"} for d in report["differences"])
+
+
+def test_evaluate_refuses_what_it_cannot_do(run, dataset, tmp_path):
+    refused(run("evaluate", "keywords-en", "--data", tmp_path), "has no metadata.csv")
+    refused(run("evaluate", "keywords-en", "--data", "nothing"), "There is no data set at 'nothing'")
+    refused(run("evaluate", "songs", "--data", dataset), "There is no task 'songs'")
+    refused(
+        run("evaluate", "keywords-en", "--data", dataset, "--shots", "0,x"), "--shots takes whole numbers"
+    )
+    refused(run("evaluate", "keywords-en", "--data", dataset, "--shots", 12), "too few for 12 enrollment")
+    target = tmp_path / "no" / "report.json"
+    refused(run("evaluate", "keywords-en", "--data", dataset, "--json", target), "its folder does not exist")
+
+
+def test_crossval_refuses_what_it_cannot_do(run):
+    refused(run("crossval", "nothing"), "'nothing'")
+    refused(run("crossval", "buzz", "--folds", 9), "9 folds need at least 9 persons")
+    refused(run("crossval", "buzz", "--recipe", "magic"), "There is no recipe 'magic'")
+    refused(run("crossval", "buzz", "--seeds", "a"), "--seeds takes whole numbers")
+
+
+# vop app
+
+
+def test_a_taken_port_is_said(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused(run("app", "--port", taken.getsockname()[1]), "is taken; close the program that has it")
+
+
+def test_app_and_lab_start_the_right_programs(run, monkeypatch):
+    started = []
+    monkeypatch.setattr("vop_core.cli.programs._follow", lambda script, folder: started.append(script) or 0)
+    monkeypatch.setattr("vop_core.cli.programs._repository", lambda needed: needed)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert run("app", "--port", port).exit_code == 0
+    assert run("lab", "--no-browser").exit_code == 0
+    assert started[0] == ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}"]
+    assert started[1][:2] == ["jupyterlab", "notebooks"] and started[1][-1] == "--no-browser"
