@@ -13,7 +13,7 @@ import sys
 
 
 def check_python(version):
-    """Leave with one sentence where the packages do not exist for this Python; `version` is (major, minor)."""
+    """Leave with one sentence where there are no packages for this Python; `version` is (major, minor)."""
     if not (3, 11) <= tuple(version) <= (3, 13):
         sys.exit(
             "VoP Studio needs Python 3.11, 3.12 or 3.13 and this is Python {}.{}: install one of them "
@@ -61,6 +61,7 @@ NO_NETWORK = (
     "error sending request",
     "failed to fetch",
     "proxyerror",
+    "(from versions: none)",  # all that pip says when it may not retry
 )
 
 # What a first click would otherwise wait for: librosa's compiler (about 14 s), and Python's own for the rest.
@@ -149,13 +150,13 @@ def check_machine(environment: Environment) -> None:
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
         raise SetupError(
             "PyTorch 2.13 is not built for Intel Macs: use an Apple-silicon Mac, Linux or Windows, "
-            "and on Apple silicon a Python that runs natively (arm64)."
+            "and on Apple silicon a native (arm64) Python."
         )
     free = shutil.disk_usage(environment.repository).free
     if free < FREE_BYTES and not environment.stamp.exists():
         raise SetupError(
-            f"The disk that holds {environment.repository} has {free / 1e9:.1f} GB free and "
-            f"the packages need {FREE_BYTES / 1e9:.0f} GB: free some space, or move the checkout to a larger disk."
+            f"The disk that holds {environment.repository} has {free / 1e9:.1f} GB free and the "
+            f"packages need {FREE_BYTES / 1e9:.0f} GB: free some space, or use a larger disk."
         )
 
 
@@ -180,9 +181,8 @@ def make_environment(environment: Environment) -> None:
     # A folder whose interpreter has gone away is made anew; a sound one without pip only gets pip.
     clear = [] if version else ["--clear"]
     step = f"Making {environment.folder.name} with Python {platform.python_version()}"
-    code, output = follow(step, [sys.executable, "-m", "venv", *clear, str(environment.folder)])
-    if code:
-        raise SetupError(explain(step, output, environment))
+    command = [sys.executable, "-m", "venv", *clear, str(environment.folder)]
+    run_step(step, command, environment)
 
 
 def install_torch(environment: Environment) -> None:
@@ -252,41 +252,61 @@ def run_step(step: str, command, environment: Environment) -> None:
         raise SetupError(explain(step, output, environment))
 
 
-def follow(step: str, command, environment=None):
+def follow(step: str, command, environment: Environment):
     """Run a command while one line tells how it goes; returns its exit code and all it said.
 
     What it said is appended to the environment's setup.log.
     """
     started = time.monotonic()
-    settings = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings,
-        cwd=environment.repository if environment else None, text=True, errors="replace",
-    )  # fmt: skip
+        command,
+        cwd=environment.repository,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    output = "".join(lines_with_news(process, step, started))
+    code = process.wait()
+    report(f"{step}: {'failed' if code else 'done'} after {time.monotonic() - started:.0f} s", last=True)
+    with contextlib.suppress(OSError), environment.log.open("a") as log:
+        log.write(f"{step}\n{output}\n")
+    return code, output
+
+
+def lines_with_news(process, step: str, started: float):
+    """Yield what a process says; meanwhile one line on the terminal shows the seconds and the latest news."""
     lines = queue.Queue()
-    threading.Thread(target=lambda: [*map(lines.put, process.stdout), lines.put(None)], daemon=True).start()
-    said, news = [], ""
-    live = sys.stdout.isatty()
-    if not live:
-        print(f"{step} ...", flush=True)
+
+    def read() -> None:
+        with process.stdout:
+            for line in process.stdout:
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    news = ""
+    report(f"{step} ...")
     while True:
         with contextlib.suppress(queue.Empty):
             line = lines.get(timeout=0.5)
             if line is None:
-                break
-            said.append(line)
+                return
             news = short_news(line) or news
-        if live:
-            print(f"\r\033[K{step}: {time.monotonic() - started:.0f} s  {news}"[:110], end="", flush=True)
-    code = process.wait()
-    ending = "done" if code == 0 else "failed"
-    print(f"{chr(13) + chr(27) + '[K' if live else '  '}{step if live else ''}"
-          f"{': ' if live else ''}{ending} after {time.monotonic() - started:.0f} s", flush=True)  # fmt: skip
-    output = "".join(said)
-    if environment:
-        with contextlib.suppress(OSError), environment.log.open("a") as log:
-            log.write(f"{step}\n{output}\n")
-    return code, output
+            yield line
+        if sys.stdout.isatty():
+            report(f"{step}: {time.monotonic() - started:.0f} s  {news}")
+
+
+def report(text: str, last: bool = False) -> None:
+    """Show a line: on a terminal each replaces the one before, elsewhere each stands for itself."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\033[K{text[:width]}", end="\n" if last else "", flush=True)
+    else:
+        print(text, flush=True)
 
 
 def short_news(line: str) -> str:

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMED_BY_THE_USER = {"jupyterlab", "streamlit", "torch", "plotly", "librosa"}
 
 # [VAE], [VOP slides, Method], [ECE, Eq. 3; NAEINI]: two capitals at least and nothing but a blank or bracket
-# before, so that shapes, types, subscripts and intervals such as [N], list[ECE], Float[Tensor, "clip"] are none.
+# before, so that shapes, types, subscripts and intervals ([N], list[ECE], Float[Tensor, "clip"]) are none.
 TAG = re.compile(r"(?<![\w)\]])\[([A-Z][A-Z0-9]+(?:-[A-Z0-9]+)*(?: slides)?)((?:[,;] [^\]\n]*)?)\]")
 
 

