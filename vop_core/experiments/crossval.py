@@ -14,15 +14,13 @@ import torch
 
 from vop_core.data.locations import cache_root
 from vop_core.data.persons import Fold, person_folds
-from vop_core.evaluation.report import make_report
 from vop_core.evaluation.report import Report as EvaluationReport
+from vop_core.evaluation.report import make_report
 from vop_core.evaluation.scores import ScoreTable, merge
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, config_hash
 from vop_core.experiments.runs import ScoringConfig, score_task, train_branch
-from vop_core.tasks.keyword_spotting import crossval_data, find_dataset
+from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, find_dataset
 from vop_core.training.loop import Logs
-
-FOLD_SEED = 0
 
 
 @dataclass(frozen=True)

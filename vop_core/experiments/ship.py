@@ -51,7 +51,7 @@ def train_task(
     config, scoring = config or RunConfig(), scoring or ScoringConfig()
     data = TASKS[task]()
     started = time.monotonic()
-    runs = cache_root() / "runs" / task
+    runs = cache_root() / "runs" / data.name
     global_model = train_branch(data, config, None, runs, report=report)
     vop = train_branch(data, config, RECIPES[recipe], runs, report=report)
     minutes = (time.monotonic() - started) / 60

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -62,6 +62,8 @@ class VopConfig:
     beta: float = 1.0  # 1 is the bound
     kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
     person_loss: float = 0.0  # weight of the auxiliary loss that pulls a person's clip features together
+    evidence: str = "encoder"  # what the hyper-personalizer sees of a clip: "encoder" statistics or "log_mel"
+    evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
 
@@ -98,9 +100,11 @@ class Vop(nn.Module):
         self.hyper_personalizer = HyperPersonalizer(
             HyperPersonalizerConfig(
                 weights=size,
-                mels=encoder.mels,
+                evidence=config.evidence,
+                inputs=self.encoder.statistic_count if config.evidence == "encoder" else encoder.mels,
                 channels=config.channels,
                 features=config.features,
+                dropout=config.evidence_dropout,
                 aggregation=config.aggregation,
                 prior_scale=config.prior_scale,
                 learned_prior_mean=config.learned_prior_mean,
@@ -125,13 +129,13 @@ class Vop(nn.Module):
         """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked for."""
         if self.config.conditioning == "self":
             return self._self_loss(batch, progress, label_smoothing, generator)
-        features = self.hyper_personalizer.clip_features(batch.enrollment)
+        features = self.clip_features(batch.enrollment, batch.present)
         posterior = self.hyper_personalizer.aggregate(features, batch.present)
         loss, logs = self._bound(
             posterior, batch.query, batch.labels, batch.training_clips, progress, label_smoothing, generator
         )
         if self.config.person_loss:
-            persons = same_person_loss(features)
+            persons = same_person_loss(features, batch.present)
             loss = loss + self.config.person_loss * persons
             logs["person_loss"] = persons.item()
         return loss, logs | {"loss": loss.item()}
@@ -141,7 +145,7 @@ class Vop(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """The slides' literal reading: each clip makes the weights that classify it, and pays its own KL."""
         alone = batch.query.flatten(0, 1)[:, None]
-        posterior = self.hyper_personalizer(alone)
+        posterior = self.hyper_personalizer.aggregate(self.clip_features(alone))
         labels = batch.labels.reshape(-1, 1)
         clips = torch.ones(labels.shape[0])
         return self._bound(posterior, alone, labels, clips, progress, label_smoothing, generator)
@@ -175,6 +179,21 @@ class Vop(nn.Module):
             "accuracy": accuracy.item(),
         }
 
+    def clip_features(
+        self,
+        log_mels: Float[Tensor, "person shot mel frame"],
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Float[Tensor, "person shot feature"]:
+        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips not present."""
+        if present is None:
+            present = torch.ones(log_mels.shape[:2], dtype=torch.bool, device=log_mels.device)
+        clips = log_mels[present]
+        evidence = clips if self.config.evidence == "log_mel" else self.encoder.statistics(clips)
+        features = self.hyper_personalizer.clip_features(evidence[None])[0]
+        spread = features.new_zeros(*present.shape, features.shape[-1])
+        spread[present] = features
+        return spread
+
     # --- from inference vectors to weights -----------------------------------------------------------------------
 
     def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
@@ -195,7 +214,7 @@ class Vop(nn.Module):
         if enrollment.shape[0] == 0:
             raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
         with torch.no_grad():
-            features = self.hyper_personalizer.clip_features(enrollment[None])
+            features = self.clip_features(enrollment[None])
             posterior = self.hyper_personalizer.aggregate(features)[0]
             experts = self.hyper_personalizer.clip_posteriors(features)[0]
         return PersonalVop(self, posterior, experts)
@@ -209,7 +228,7 @@ class Vop(nn.Module):
     def posteriors(self, enrollment: Float[Tensor, "person shot mel frame"]) -> DiagonalGaussian:
         """Posteriors of many persons with the same number of clips, batch axis (person)."""
         with torch.no_grad():
-            return self.hyper_personalizer(enrollment)
+            return self.hyper_personalizer.aggregate(self.clip_features(enrollment))
 
     def predict_persons(
         self,
@@ -279,15 +298,19 @@ class Vop(nn.Module):
         )
 
 
-def same_person_loss(features: Float[Tensor, "person shot feature"], temperature: float = 0.2) -> Tensor:
+def same_person_loss(
+    features: Float[Tensor, "person shot feature"],
+    present: Bool[Tensor, "person shot"],
+    temperature: float = 0.2,
+) -> Float[Tensor, ""]:
     """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its own person.
 
-    Reconstruction: not in the slides. Our first experiments found that it makes the posterior tell persons apart.
+    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first experiments found
+    that such a loss makes the posterior tell persons apart.
     """
-    persons, shots = features.shape[:2]
-    flat = functional.normalize(features.flatten(0, 1), dim=-1)
-    owner = torch.arange(persons, device=flat.device).repeat_interleave(shots)
-    itself = torch.eye(persons * shots, dtype=torch.bool, device=flat.device)
+    flat = functional.normalize(features[present], dim=-1)
+    owner = torch.arange(len(present), device=flat.device)[:, None].expand_as(present)[present]
+    itself = torch.eye(len(flat), dtype=torch.bool, device=flat.device)
     similarity = (flat @ flat.T / temperature).masked_fill(itself, -torch.inf)
     log_share = similarity.log_softmax(-1).masked_fill(itself, 0.0)
     same = (owner[:, None] == owner) & ~itself

@@ -90,11 +90,21 @@ class BroadcastedBlock(nn.Module):
             nn.Dropout2d(dropout),
         )
 
-    def forward(self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        value: Tensor,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
+    ) -> Tensor:
         identity = value
         if self.transition:
             value = self.change(value)
         two_dimensional = self.frequency_norm(self.frequency(value), scale, shift)
+        if statistics is not None:
+            bands = two_dimensional.unflatten(2, (self.frequency_norm.bands, -1))
+            variance, mean = torch.var_mean(bands, dim=(3, 4), correction=0)
+            statistics += [mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)]
         broadcast = self.time(two_dimensional.mean(2, keepdim=True))
         result = two_dimensional + broadcast
         return torch.relu(result if self.transition else result + identity)
@@ -147,6 +157,27 @@ class BcResNet(nn.Module):
         value = self.embedding(self.collapse(value), own.get("embedding.weight"))
         value = torch.relu(self.embedding_norm(value)).mean((2, 3))
         return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+
+    @torch.no_grad()
+    def statistics(self, features: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:
+        """What the encoder, with its global weights, makes of a clip: the hyper-personalizer's evidence.
+
+        Mean and standard deviation of each channel and band after each block's normalisation. Always computed in
+        evaluation mode, so that training sees what enrollment will see, and without gradients.
+        """
+        training = self.training
+        self.eval()
+        found: list[Tensor] = []
+        value = self.stem(features[:, None])
+        for block in self.blocks:
+            value = block(value, statistics=found)
+        self.train(training)
+        return torch.cat(found, dim=1)
+
+    @property
+    def statistic_count(self) -> int:
+        """Numbers that ``statistics`` gives for a clip."""
+        return sum(2 * block.frequency_norm.norm.num_features for block in self.blocks)
 
     def personal_layout(self, layers: tuple[str, ...]) -> PersonalLayout:
         """Which parameters are personal, for a subset of ``PERSONAL_LAYERS``.

@@ -1,7 +1,9 @@
 r"""The variational hyper-personalizer: features of clips to a Gaussian over the weights of personal layers.
 
-A small convolutional trunk along time turns each log-mel into a clip feature; a two-layer perceptron turns features into
-a mean and a precision for each weight [VOP slides, Method],
+A clip is seen through the encoder (the slides' "encoding module"): mean and standard deviation of every
+channel and band, block by block, under the global weights; or, as an alternative, through a small convolutional
+trunk of its own on the log-mel. A two-layer perceptron turns clip features into a mean and a precision for each
+weight [VOP slides, Method],
 
     mu = m + s * a(x),        1 / sigma^2 = (1 + softplus(b(x))) / s^2,
 
@@ -9,7 +11,7 @@ with prior N(m, s^2 I): no posterior is wider than the prior, and each clip's ev
 that Bayes' fusion is always valid. It is detachable: the encoder runs without it, and once a person is enrolled it is
 not needed again.
 
-Reconstruction: the slides give neither its layers nor its input; the trunk is ours and sees the log-mels.
+Reconstruction: the slides give neither its layers nor which features it reads.
 """
 
 from dataclasses import dataclass
@@ -29,23 +31,46 @@ from vop_core.variational.aggregate import (
 from vop_core.variational.gaussian import DiagonalGaussian
 
 
+EVIDENCE = ("encoder", "log_mel")
+
+
 @dataclass(frozen=True, kw_only=True)
 class HyperPersonalizerConfig:
     """Sizes of the module and of what it generates."""
 
     weights: int  # numbers with a posterior: personal weights, or the length of the personality code
-    mels: int = 40
-    channels: int = 48
+    evidence: str = "encoder"  # what a clip shows it: the encoder's statistics, or the log-mel ("log_mel")
+    inputs: int = 40  # numbers in a clip's statistics, or mel bands
+    channels: int = 48  # of the log-mel trunk
     features: int = 64
     aggregation: str = "pool_features"
+    dropout: float = 0.0  # share of a clip's statistics hidden in training
     prior_scale: float = 1.0  # s
     learned_prior_mean: bool = True  # m, else zero
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
             raise ValueError(f"aggregation is one of {', '.join(AGGREGATIONS)}; got {self.aggregation!r}")
+        if self.evidence not in EVIDENCE:
+            raise ValueError(f"evidence is one of {', '.join(EVIDENCE)}; got {self.evidence!r}")
         if self.prior_scale <= 0:
             raise ValueError(f"prior_scale must be positive, got {self.prior_scale}")
+
+
+class StatisticsTrunk(nn.Module):
+    """The encoder's statistics of a clip to one feature vector: what a voice and its channel do to the activations.
+
+    Replacing batch-normalisation statistics by a person's own [ADABN] is one linear reading of the same numbers.
+    """
+
+    def __init__(self, statistics: int, features: int, dropout: float) -> None:
+        super().__init__()
+        self.input_norm = nn.BatchNorm1d(statistics)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(statistics, features)
+
+    def forward(self, statistics: Float[Tensor, "clip statistic"]) -> Float[Tensor, "clip feature"]:
+        return torch.relu(self.output(self.dropout(self.input_norm(statistics))))
 
 
 class ClipTrunk(nn.Module):
@@ -84,7 +109,10 @@ class HyperPersonalizer(nn.Module):
     def __init__(self, config: HyperPersonalizerConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = ClipTrunk(config.mels, config.channels, config.features)
+        if config.evidence == "encoder":
+            self.trunk = StatisticsTrunk(config.inputs, config.features, config.dropout)
+        else:
+            self.trunk = ClipTrunk(config.inputs, config.channels, config.features)
         # One more input tells how many clips were pooled: more evidence may narrow the posterior.
         self.head = nn.Sequential(
             nn.Linear(config.features + 1, config.features),
@@ -103,10 +131,10 @@ class HyperPersonalizer(nn.Module):
         return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
 
     def clip_features(
-        self, log_mels: Float[Tensor, "person shot mel frame"]
+        self, evidence: Float[Tensor, "person shot *input"]
     ) -> Float[Tensor, "person shot feature"]:
-        """One feature vector a clip."""
-        return self.trunk(log_mels.flatten(0, 1)).unflatten(0, log_mels.shape[:2])
+        """One feature vector a clip, from its statistics (person, shot, statistic) or its log-mel."""
+        return self.trunk(evidence.flatten(0, 1)).unflatten(0, evidence.shape[:2])
 
     def posterior_of_features(
         self, features: Float[Tensor, "*batch feature"], counts: Float[Tensor, "*batch"]
@@ -142,8 +170,8 @@ class HyperPersonalizer(nn.Module):
 
     def forward(
         self,
-        log_mels: Float[Tensor, "person shot mel frame"],
+        evidence: Float[Tensor, "person shot *input"],
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> DiagonalGaussian:
-        """Log-mels of the persons' clips to their posteriors, batch axis (person)."""
-        return self.aggregate(self.clip_features(log_mels), present)
+        """The persons' clips to their posteriors, batch axis (person)."""
+        return self.aggregate(self.clip_features(evidence), present)
