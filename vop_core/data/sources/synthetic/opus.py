@@ -30,7 +30,7 @@ def _with_serial(data: bytes, serial: int) -> bytes:
         page = bytearray(data[place : place + length])
         page[14:18] = struct.pack("<I", serial)
         page[22:26] = bytes(4)
-        page[22:26] = struct.pack("<I", _checksum(page))
+        page[22:26] = struct.pack("<I", _checksum(bytes(page)))
         pages.append(bytes(page))
         place += length
     return b"".join(pages)
