@@ -82,7 +82,7 @@ def test_activity_is_the_amplitude_of_a_tone():
 
 
 def test_low_pass_keeps_3_khz_and_kills_5_khz():
-    time = torch.arange(16_000) / 16_000
+    time = torch.arange(16_000, dtype=torch.float64) / 16_000
     swell = torch.hann_window(16_000)  # a tone that starts at once holds every frequency
     low, high = (swell * torch.sin(2 * torch.pi * hertz * time) for hertz in (3_000, 5_000))
     kept, killed = low_pass_4khz(torch.stack([low, high]))

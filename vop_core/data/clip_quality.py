@@ -180,7 +180,7 @@ def _clipped(waveform: Float[Tensor, " sample"]) -> Bool[Tensor, " sample"]:
     return clipped
 
 
-def _signal_to_noise_db(frames: Float[Tensor, "frame sample"]) -> float:
+def _signal_to_noise_db(frames: Float[Tensor, "frame offset"]) -> float:
     """Power of the loud frames over that of the quiet ones, in the speech band, padded zeros left out."""
     spectrum = torch.fft.rfft(frames * _hann(FRAME), FRAME)
     lowest, highest = (round(hertz * FRAME / SAMPLE_RATE) for hertz in SPEECH_BAND)
@@ -206,13 +206,13 @@ def _voiced_seconds(waveform: Float[Tensor, " sample"]) -> float:
     return float(((periodicity > VOICED_PERIODICITY) & loud).sum()) * HOP / SAMPLE_RATE
 
 
-def _autocorrelation(frames: Float[Tensor, "frame sample"], longest: int) -> Float[Tensor, "frame lag"]:
+def _autocorrelation(frames: Float[Tensor, "frame offset"], longest: int) -> Float[Tensor, "frame lag"]:
     """Lags 0 to ``longest``, free of wrap-around; padded to a power of two, which transforms fast."""
     spectrum = torch.fft.rfft(frames, 1 << (frames.shape[-1] + longest).bit_length())
     return torch.fft.irfft(spectrum.real.square() + spectrum.imag.square())[:, : longest + 1]
 
 
-def _frames(waveform: Float[Tensor, " sample"], length: int) -> Float[Tensor, "frame sample"]:
+def _frames(waveform: Float[Tensor, " sample"], length: int) -> Float[Tensor, "frame offset"]:
     """Frames every 10 ms; a clip shorter than one frame is padded with zeros to one."""
     missing = max(length - waveform.numel(), 0)
     return functional.pad(waveform, (0, missing)).unfold(0, length, HOP)
@@ -223,6 +223,6 @@ def _decibels(power: float) -> float:
 
 
 @functools.cache
-def _hann(length: int) -> Float[Tensor, " sample"]:
+def _hann(length: int) -> Float[Tensor, " offset"]:
     with torch.inference_mode(False):
         return torch.hann_window(length)
