@@ -60,7 +60,7 @@ VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS = (
 )  # "six" has about 0.1 s of vowel, 95 % of real clips more
 
 FRAME, HOP, PITCH_FRAME = 400, 160, 640  # samples: 25, 10 and 40 ms (two periods of the lowest pitch)
-SMALLEST = 1e-12  # added before logarithms
+SMALLEST = 1e-12  # powers below count as it, so that every logarithm and quotient is finite
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _frames(waveform: Float[Tensor, " sample"], length: int) -> Float[Tensor, "f
 
 
 def _decibels(power: float) -> float:
-    return 10 * math.log10(power + SMALLEST)
+    return 10 * math.log10(max(power, SMALLEST))
 
 
 @functools.cache
