@@ -34,7 +34,7 @@ class VirtualPersonsConfig:
 
 
 OFF = VirtualPersonsConfig(
-    warp=0, rate=0, channel=0, gain=0, noise_probability=0, shift=0, variant_probability=0
+    warp=0.0, rate=0.0, channel=0.0, gain=0.0, noise_probability=0.0, shift=0, variant_probability=0.0
 )
 
 
