@@ -1,7 +1,9 @@
 """What this visitor has recorded, and what all visitors share.
 
-The only module that touches ``st.session_state`` and ``st.cache_*``. Shared between visitors: the models and the bundled
-synthetic voices. Everything personal lives in ``st.session_state`` alone and ends with "Forget me" or the tab.
+The only module that touches ``st.session_state`` and ``st.cache_*``. Shared between visitors: the
+models and the bundled
+synthetic voices. Everything personal lives in ``st.session_state`` alone and ends with "Forget me" or
+the tab.
 """
 
 import threading
@@ -88,6 +90,7 @@ class Visit:
     curve: tuple | None = None  # what it belongs to, and the learning curve
     trials: dict[int, computing.Trial] = field(default_factory=dict)  # by query number
     draw_seed: int = 0
+    weights: dict[tuple[str, str], int] = field(default_factory=dict)  # looked at, by task and layer
     renewals: dict[str, int] = field(default_factory=dict)  # how often each input was emptied
 
     @property
@@ -109,7 +112,9 @@ def visit() -> Visit:
 
 
 def forget() -> None:
-    """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit still holds."""
+    """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit still
+    holds.
+    """
     generation, task = visit().generation, visit().task
     _drop_uploads()
     st.session_state.clear()
@@ -125,6 +130,11 @@ def _drop_uploads() -> None:
 def widget_name(state: Visit, name: str) -> str:
     """The present name of an input that is emptied after each use."""
     return f"{name}-{state.renewals.get(name, 0)}"
+
+
+def given(widget: str):
+    """What an input holds when it calls back: a file, several, or nothing."""
+    return st.session_state.get(widget)
 
 
 def renew(state: Visit, name: str) -> None:
@@ -156,7 +166,8 @@ def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
     return voices.bundled_persons(LANGUAGES[task])
 
 
-# --- clips coming in ------------------------------------------------------------------------------------------
+# --- clips coming in
+# ------------------------------------------------------------------------------------------
 
 
 def listen(data: bytes, name: str) -> tuple[Clip, clip_quality.ClipQuality]:
@@ -170,7 +181,8 @@ def add_clip(state: Visit, data: bytes, name: str, source: str) -> None:
     try:
         if len(state.entries) >= MOST_CLIPS:
             raise AudioError(
-                f"{MOST_CLIPS} clips are as many as the models were trained with; remove one before adding another."
+                f"{MOST_CLIPS} clips are as many as the models were trained with; remove one before "
+                f"adding another."
             )
         clip, quality = listen(data, name)
         _refuse_twin(state, clip)
@@ -186,7 +198,8 @@ def _refuse_twin(state: Visit, clip: Clip) -> None:
             (entry.clip.waveform == clip.waveform).all()
         ):
             raise AudioError(
-                f"{clip.name} is the same recording as {entry.title}; it would count twice, so it was left out."
+                f"{clip.name} is the same recording as {entry.title}; it would count twice, so it was "
+                f"left out."
             )
 
 
@@ -233,7 +246,8 @@ def _ask(state: Visit, clip: Clip, quality, source: str, seal: promises.SealedLa
     state.query = Query(clip, quality, source, state.queries_given, seal)
 
 
-# --- the personal model ------------------------------------------------------------------------------------------
+# --- the personal model
+# ------------------------------------------------------------------------------------------
 
 
 def personal(state: Visit) -> Personal | None:
@@ -281,7 +295,8 @@ def borrowed_person(state: Visit) -> voices.BundledPerson | None:
     return next((person for person in bundled_persons(state.task) if person.id in borrowed), None)
 
 
-# --- what the posterior page shows ---------------------------------------------------------------------------
+# --- what the posterior page shows
+# ---------------------------------------------------------------------------
 
 
 def layer_view(state: Visit, layer: str, draws: int) -> plots.LayerView:
@@ -301,10 +316,28 @@ def layer_view(state: Visit, layer: str, draws: int) -> plots.LayerView:
     )
 
 
+def chosen_weight(state: Visit, layer: str, otherwise: int) -> int:
+    """The weight this visitor looks at in a layer; ``otherwise`` the first time."""
+    return state.weights.setdefault((state.task, layer), otherwise)
+
+
+def choose_weight(state: Visit, layer: str, weight: int) -> None:
+    """Remember the weight for the next time."""
+    state.weights[state.task, layer] = weight
+
+
 def results(state: Visit) -> tuple[list, list]:
     """The model card's rows and paired differences, measured on real people who were not in the training."""
     found = bundle(state.task).card.get("results", {})
     return found.get("rows", []), found.get("differences", [])
+
+
+def health_over_persons(state: Visit) -> str:
+    """What the card says about collapse over many persons, which one person's posterior cannot show."""
+    health = bundle(state.task).card.get("health")
+    if not health:
+        return ""
+    return f"Over {health['persons']} people never heard in training: {health['sentence']}"
 
 
 def learning_curve(state: Visit) -> computing.LearningCurve:
@@ -328,7 +361,8 @@ def _learning_curve(state: Visit) -> computing.LearningCurve:
     )
 
 
-# --- what the compare page shows -----------------------------------------------------------------------------
+# --- what the compare page shows
+# -----------------------------------------------------------------------------
 
 
 @dataclass
@@ -342,20 +376,27 @@ class Replies:
 
 
 def replies(state: Visit) -> Replies:
-    """Both models' answers; the personal one by its posterior-mean weights, which costs no more than the global."""
+    """Both models' answers; the personal one by its posterior-mean weights, which costs no more than
+    the global.
+    """
     made, models = personal(state), bundle(state.task)
     key = (made.key, state.query.number)
     if state.replies is None or state.replies.key != key:
         features = models.features([state.query.clip])
         by_global, by_personal = (model.predict(features) for model in (models.global_model, made.model))
         state.replies = Replies(
-            key, computing.reply(by_global, models.labels), computing.reply(by_personal, models.labels), made.model.shots
+            key,
+            computing.reply(by_global, models.labels),
+            computing.reply(by_personal, models.labels),
+            made.model.shots,
         )
     return state.replies
 
 
 def add_draws(state: Visit) -> Replies:
-    """The same answers with credible intervals and the split of the doubt, from draws of the personal weights."""
+    """The same answers with credible intervals and the split of the doubt, from draws of the personal
+    weights.
+    """
     answered = replies(state)
     if not answered.by_personal.draws:
         models, model = bundle(state.task), state.personal.model

@@ -1,9 +1,12 @@
-"""Parts that several pages show: the frame's sidebar, a figure with its words, a clip's tile, the ways to give a clip."""
+"""Parts that several pages show: the frame's sidebar, a figure with its words, a clip's tile, the ways
+to give a clip.
+"""
 
 import session
 import streamlit as st
 
-from vop_core import plots, visit as computing
+from vop_core import plots
+from vop_core import visit as computing
 
 FORMATS = "wav, flac, ogg, opus, mp3, m4a or webm, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # verdict -> badge colour, icon, word: never the colour alone
@@ -29,7 +32,8 @@ def key(state: session.Visit, name: str) -> str:
     return f"{name}-{state.generation}"
 
 
-# --- the frame -----------------------------------------------------------------------------------------------
+# --- the frame
+# -----------------------------------------------------------------------------------------------
 
 
 def sidebar(state: session.Visit) -> None:
@@ -90,7 +94,41 @@ def nothing_yet(page: str) -> None:
         st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
 
 
-# --- giving clips ----------------------------------------------------------------------------------------------
+def about_model(state: session.Visit) -> None:
+    """The words, and what the model's card says about its training, its tests and its price."""
+    models = session.bundle(state.task)
+    card = models.card
+    with st.expander(
+        f"About the model: {session.TASKS[state.task]}, {len(models.labels)} words",
+        icon=":material/description:",
+    ):
+        st.markdown("**Words.** " + " · ".join(models.labels))
+        if state.task == "keywords-ar":
+            st.caption("Spoken in Arabic; the list gives their English meanings.")
+        persons = card.get("persons")
+        if persons:
+            st.markdown(
+                f"**Training.** {len(persons['trained'])} persons, {card['training_clips']:,} clips. "
+                + "; ".join(card["data"])
+                + "."
+            )
+            st.markdown(
+                f"**Test.** {len(persons['open'])} further persons it never heard; results stand on the "
+                f"Posterior page."
+            )
+        cost = card.get("cost")
+        if cost:
+            st.markdown(
+                f"**Price.** {cost['global_parameters']:,} parameters; a person's posterior takes "
+                f"{cost['bytes_per_person']:,} bytes, and a frozen personal network costs what the "
+                f"global one costs: "
+                f"{cost['frozen_multiply_accumulates'] / 1e6:.1f} million multiply-accumulates a clip."
+            )
+        st.caption("A reconstruction from the paper's abstract and slides; its numbers are not the paper's.")
+
+
+# --- giving clips
+# ----------------------------------------------------------------------------------------------
 
 
 def recorder(state: session.Visit, label: str, name: str, on_change) -> None:
@@ -118,7 +156,8 @@ def choose_person(column, state: session.Visit, name: str, preferred=None):
     )
 
 
-# --- a clip ------------------------------------------------------------------------------------------------------
+# --- a clip
+# ------------------------------------------------------------------------------------------------------
 
 
 def verdict_badge(quality) -> None:
@@ -136,7 +175,9 @@ def coach(quality) -> None:
 
 
 def clip_body(holder, name: str) -> None:
-    """Picture, coach, notes and player of an entry or a query; picture and sound are made once and kept in it."""
+    """Picture, coach, notes and player of an entry or a query; picture and sound are made once and
+    kept in it.
+    """
     if holder.figure is None:
         holder.figure = plots.clip_figure(holder.clip)
         holder.sound = computing.playable(holder.clip)
@@ -150,7 +191,7 @@ def clip_body(holder, name: str) -> None:
 def tile(state: session.Visit, entry: session.Entry) -> None:
     """One enrollment clip: what it is, whether it is any good, and the two things one can do with it."""
     icon, source = SOURCES[entry.source]
-    with st.container(border=True):
+    with st.container(border=True, key=f"tile-{entry.number}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
             verdict_badge(entry.quality)
@@ -166,7 +207,8 @@ def tile(state: session.Visit, entry: session.Entry) -> None:
             st.rerun()
 
 
-# --- promises ------------------------------------------------------------------------------------------------------
+# --- promises
+# ------------------------------------------------------------------------------------------------------
 
 
 def promise_badges(promises) -> None:

@@ -5,8 +5,8 @@
     unsupervised   no label is read: the words of bundled clips are sealed, and seals count their openings
     training-free  no optimizer step, no tensor kept for a backward pass, no tensor of the model changed
 
-What this cannot see: data that was in memory before. That the model files hold weights and nothing else is what their
-cards and safetensors headers show.
+What this cannot see: data that was in memory before. That the model files hold weights and nothing
+else is what their cards and safetensors headers show.
 """
 
 import sys
@@ -89,7 +89,9 @@ def _audit(event: str, arguments: tuple) -> None:
 
 @contextmanager
 def _watching() -> Iterator[_Ledger]:
-    """Count, in this thread: files and connections opened, optimizer steps, tensors kept for a backward pass."""
+    """Count, in this thread: files and connections opened, optimizer steps, tensors kept for a
+    backward pass.
+    """
     if not _hook_installed.is_set():
         sys.addaudithook(_audit)
         _hook_installed.set()
@@ -122,8 +124,8 @@ def watch_enrollment(
 ) -> tuple[Result, tuple[Promise, ...]]:
     """Run ``enroll`` and report what it did: its result, and the four promises as they were measured.
 
-    ``clips`` is the number of enrollment clips, ``model`` the method whose tensors must not change, ``seals`` the
-    labels that are known but must not be read.
+    ``clips`` is the number of enrollment clips, ``model`` the method whose tensors must not change,
+    ``seals`` the labels that are known but must not be read.
     """
     openings = [seal.openings for seal in seals]
     versions = _versions(model)
@@ -155,7 +157,8 @@ def _source_free(data_files: Sequence[str], connections: int) -> Promise:
         "source-free",
         not data_files and not connections,
         f"{_count(len(data_files), 'data file')} and {_count(connections, 'connection')} opened",
-        "No training data is needed on the device: while your model was made, no data file was opened and nothing "
+        "No training data is needed on the device: while your model was made, no data file was opened "
+        "and nothing "
         "was fetched.",
     )
 
@@ -174,7 +177,8 @@ def _unsupervised(read: int, known: int) -> Promise:
         "unsupervised",
         read == 0,
         f"{read} of {_count(known, 'known label')} read" if known else "no labels exist, none read",
-        "Nobody says which words were spoken: only sound went in. Where the word of a clip is known, it is sealed, "
+        "Nobody says which words were spoken: only sound went in. Where the word of a clip is known, it "
+        "is sealed, "
         "and the seals count how often they are opened.",
     )
 

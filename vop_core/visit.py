@@ -1,7 +1,7 @@
 """What a visit computes beside enrolling and predicting: ranked answers, changes, controls, learning curves.
 
-The pages hold no maths; this is the maths they would have held. A *model* here is anything that keeps the two promises
-of ``vop_core.types``: ``enroll`` and ``predict``.
+The pages hold no maths; this is the maths they would have held. A *model* here is anything that keeps
+the two promises of ``vop_core.types``: ``enroll`` and ``predict``.
 """
 
 import base64
@@ -55,7 +55,7 @@ class Reply:
 def reply(prediction: Prediction, labels: Sequence[str], drawn: Prediction | None = None) -> Reply:
     """The first query's prediction in plain numbers, in the order of ``labels``.
 
-    ``prediction`` is what one setting of the weights answers (the posterior mean's, as the frozen network would);
+    ``prediction`` is what one setting of the weights answers (the posterior mean, as the frozen network);
     ``drawn``, the same query under draws of the weights, adds credible intervals and the split of the doubt.
     """
     probabilities = prediction.probabilities[0].tolist()
@@ -78,7 +78,9 @@ def ranked(answers: Sequence[Answer], most: int) -> list[Answer]:
 def labels_worth_showing(
     *models: Sequence[Answer], most: int | None = None, always: str | None = None
 ) -> list[int]:
-    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always`` included."""
+    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always``
+    included.
+    """
     peak = [max(answer.probability for answer in column) for column in zip(*models, strict=True)]
     order = sorted(range(len(peak)), key=lambda index: -peak[index])
     missed = [index for index in order[most:] if models[0][index].label == always] if most else []
@@ -118,7 +120,9 @@ class Trial:
 
     @property
     def outcome(self) -> str:
-        """``both right``, ``won`` (only the personal model right), ``lost`` (only the global) or ``both wrong``."""
+        """``both right``, ``won`` (only the personal model right), ``lost`` (only the global) or
+        ``both wrong``.
+        """
         right = (self.global_label == self.truth, self.personal_label == self.truth)
         return {
             (True, True): "both right",
@@ -158,7 +162,9 @@ def learning_curve(
     query: Float[Tensor, "query mel frame"] | None = None,
     truth: Sequence[int] | None = None,
 ) -> LearningCurve:
-    """Enroll the first 0, 1, 2, ... clips; measure the posterior's width and, with known words, the answers."""
+    """Enroll the first 0, 1, 2, ... clips; measure the posterior's width and, with known words, the
+    answers.
+    """
     shots = range(1 + (0 if enrollment is None else len(enrollment)))
     models = [vop.enroll(enrollment[:shot]) if shot else vop.prior_model() for shot in shots]
     width = tuple(width_ratio(model) for model in models)
@@ -180,42 +186,48 @@ def results_over_shots(rows: Sequence[Mapping], method: str, set: str = "open") 
     return sorted(found, key=lambda row: row["shots"])
 
 
+NAMED_DIFFERENCES = {  # of a report -> what it asks
+    "personal gain": "against the best of the global model, no clips and mixed persons' clips",
+    "right minus wrong": "against a model made with another person's clips",
+}
+USUAL_SHOTS = 5
+
+
 def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]) -> list[str]:
-    """Whether the narrowing is earned, in sentences: on real people first, then on this visit's synthetic person."""
-    sentences = [_earned_on_people(difference) for difference in _largest_shots(differences)]
+    """Whether the narrowing is earned, in sentences: on real people first, then on this visit's
+    synthetic person.
+    """
+    sentences = [_earned_on_people(each) for each in _headline_differences(differences)]
     if not rows:
         sentences.append(
-            "The model's card holds no results on real people yet, so nothing here says that it is earned."
+            "The model's card holds no results on real people, so nothing here says that it is earned."
         )
     if curve.accuracy:
         first, last = curve.accuracy[0], curve.accuracy[-1]
         sentences.append(
             f"On this synthetic person's own query clips: {first:.0%} right without clips, {last:.0%} with "
-            f"{curve.clips[-1]}. Ten clips of one voice are an illustration, not evidence."
+            f"{curve.clips[-1]}. A few clips of one voice illustrate; they prove nothing."
         )
     return sentences
 
 
-def _largest_shots(differences: Sequence[Mapping]) -> list[Mapping]:
-    """The paired differences of vop on unheard persons, at the largest number of clips."""
-    own = [each for each in differences if each["a"] == "vop" and each["set"] == "open"]
-    most = max((each["shots"] for each in own), default=0)
-    return [each for each in own if each["shots"] == most]
+def _headline_differences(differences: Sequence[Mapping]) -> list[Mapping]:
+    """The report's named differences on unheard persons, at 5 clips or the largest number there is."""
+    named = [each for each in differences if each.get("name") in NAMED_DIFFERENCES and each["set"] == "open"]
+    shots = sorted({each["shots"] for each in named})
+    chosen = USUAL_SHOTS if USUAL_SHOTS in shots else shots[-1] if shots else 0
+    return [each for each in named if each["shots"] == chosen]
 
 
 def _earned_on_people(difference: Mapping) -> str:
-    low, high = (100 * end for end in difference["ci95"])
-    earned_here = (
-        "earned"
-        if low > 0
-        else "not shown to be earned, since the interval includes 0"
-        if high >= 0
-        else "harm"
-    )
-    return (
-        f"On real people the model never heard, {difference['shots']} clips: {100 * difference['mean']:+.1f} points of "
-        f"accuracy against {difference['b']} (95 % interval {low:+.1f} to {high:+.1f}): {earned_here}."
-    )
+    said = f"{100 * difference['mean']:+.1f} points of accuracy {NAMED_DIFFERENCES[difference['name']]}"
+    if difference["ci95"] is None:
+        verdict = "one person alone, so no interval and no verdict"
+    else:
+        low, high = (100 * end for end in difference["ci95"])
+        judged = "earned" if low > 0 else "a harm" if high < 0 else "not shown to be earned"
+        verdict = f"95 % interval {low:+.1f} to {high:+.1f}: {judged}"
+    return f"Real people never heard in training, {difference['shots']} clips each: {said} ({verdict})."
 
 
 def width_ratio(model) -> float:
@@ -268,7 +280,8 @@ def movement(prior, old, new) -> Movement:
 def control_enrollments(
     own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
 ) -> dict[str, Sequence[Clip]]:
-    """Clips that enroll instead of one's own, as many: one other person's, one each of several, matched noise.
+    """Clips that enroll instead of one's own, as many: one other person's, one each of several,
+    matched noise.
 
     ``others`` holds the enrollment clips of other persons; at least one person with at least one clip.
     """

@@ -10,7 +10,10 @@ from vop_core import visit as computing
 state = session.visit()
 CONTROLS = {
     "vop-zero": ("Prior mean", "Your model without any clip: what personalization starts from."),
-    "vop-wrong-person": ("Wrong person", "Made with another synthetic person's clips: a gain here is not about you."),
+    "vop-wrong-person": (
+        "Wrong person",
+        "Made with another synthetic person's clips: a gain here is not about you.",
+    ),
     "vop-mixed": ("Mixed persons", "Every clip from another synthetic person."),
     "vop-noise": ("Noise", "Your clips' level and spectrum with the speech scrambled away."),
 }
@@ -24,7 +27,7 @@ OUTCOMES = {
 
 def recorded(widget: str) -> None:
     """A recording ended: it is the new query."""
-    given = st.session_state[widget]
+    given = session.given(widget)
     if given is not None:
         state.refusals.clear()
         session.ask(state, given.getvalue(), f"recording {state.queries_given + 1}", "recorded")
@@ -32,7 +35,7 @@ def recorded(widget: str) -> None:
 
 def uploaded(widget: str) -> None:
     """A file arrived: it is the new query, or one sentence says why not."""
-    given = st.session_state[widget]
+    given = session.given(widget)
     if given is not None:
         state.refusals.clear()
         session.ask(state, given.getvalue(), given.name, "uploaded")
@@ -73,15 +76,19 @@ def give_query() -> None:
         borrow_form()
 
 
-def answer_card(column, who: str, icon: str, answered: computing.Reply):
-    """One model's word, how sure it is, and the runners-up; returns the place for what is known a moment later."""
+def answer_card(column, model: str, who: str, icon: str, answered: computing.Reply):
+    """One model's word, how sure it is, and the runners-up; returns the place for what is known a
+    moment later.
+    """
     first, *others = computing.ranked(answered.answers, most=3)
-    with column.container(border=True, height="stretch"):
+    with column.container(border=True, height="stretch", key=f"answer-{model}-{state.query.number}"):
         st.markdown(f"{icon} {who}")
         st.markdown(f"## {first.label}")
         st.markdown(f"**{plots.percent(first.probability)}** sure")
         place = st.empty()
-        st.caption("Then " + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others))
+        st.caption(
+            "Then " + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
+        )
         return place
 
 
@@ -89,14 +96,18 @@ def verdict(answered: session.Replies) -> None:
     """What personalization changed, in one sentence."""
     before, after = answered.by_global.best, answered.by_personal.best
     if before.label != after.label:
-        st.markdown(f":material/swap_horiz: **Your clips changed the answer** from {before.label} to {after.label}.")
+        st.markdown(
+            f":material/swap_horiz: **Your clips changed the answer** from {before.label} to {after.label}."
+        )
         return
     points = 100 * (after.probability - before.probability)
     if abs(points) < 0.5:
         st.markdown(":material/drag_handle: **Same answer**, as sure as before.")
     else:
         surer = "surer" if points > 0 else "less sure"
-        st.markdown(f":material/drag_handle: **Same answer**, {abs(points):.0f} points {surer} with your clips.")
+        st.markdown(
+            f":material/drag_handle: **Same answer**, {abs(points):.0f} points {surer} with your clips."
+        )
 
 
 def ask_and_answer() -> None:
@@ -104,14 +115,22 @@ def ask_and_answer() -> None:
     give_query()
     if state.query is None:
         with st.container(border=True):
-            st.markdown("#### No query yet\nSay one more word, and the global model and yours answer side by side.")
+            st.markdown(
+                "#### No query yet\nSay one more word, and the global model and yours answer side by side."
+            )
         return
     answered = session.replies(state)
     st.subheader(f"Answers to query {state.query.number}", anchor=False)
     columns = st.columns([4, 4, 3])
-    answer_card(columns[0], "**Global model**, the same for everybody", ":material/public:", answered.by_global)
+    answer_card(
+        columns[0],
+        "global",
+        "**Global model**, the same for everybody",
+        ":material/public:",
+        answered.by_global,
+    )
     who = f"**Your model**, from {widgets.counted(answered.shots, 'clip')}"
-    place = answer_card(columns[1], who, ":material/person:", answered.by_personal)
+    place = answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal)
     verdict(answered)
     answered = session.add_draws(state)  # after the answers, so that nobody waits for it
     best = answered.by_personal.best
@@ -171,13 +190,17 @@ def doubt(answered: session.Replies) -> None:
     """Total = aleatoric + epistemic, for both models."""
     st.markdown("#### Where the doubt comes from")
     widgets.show(
-        plots.uncertainty_figure(answered.by_global.doubt, answered.by_personal.doubt, labels=len(answered.by_global.answers)),
+        plots.uncertainty_figure(
+            answered.by_global.doubt, answered.by_personal.doubt, labels=len(answered.by_global.answers)
+        ),
         "uncertainty",
     )
     own = answered.by_personal.doubt
     st.caption(
-        f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and {own.epistemic:.2f} "
-        f"epistemic (the weights), from {answered.by_personal.draws} draws. The global model has one set of weights: "
+        f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and "
+        f"{own.epistemic:.2f} "
+        f"epistemic (the weights), from {answered.by_personal.draws} draws. The global model has one "
+        f"set of weights: "
         "it cannot disagree with itself, and all its doubt counts as aleatoric."
     )
 

@@ -33,7 +33,8 @@ def switch_clips() -> None:
 def health_light(model) -> None:
     """Collapse is called collapse."""
     box, icon, words = HEALTH[model.health.verdict]
-    box(f"**{words}.** {model.health.sentence}", icon=icon)
+    everybody = session.health_over_persons(state)
+    box(f"**{words}.** {model.health.sentence}" + (f" {everybody}" if everybody else ""), icon=icon)
 
 
 def controls(model) -> tuple[str, bool, int]:
@@ -53,7 +54,9 @@ def controls(model) -> tuple[str, bool, int]:
     count = columns[2].slider(
         "Draws from the posterior", 0, 100, 20, key=widgets.key(state, "draws"), persist_state="session"
     )
-    if columns[3].button("Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"):
+    if columns[3].button(
+        "Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"
+    ):
         state.draw_seed += 1
     return layer, shown == "One weight", count
 
@@ -63,14 +66,16 @@ def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
     if one_weight:
         choose, scale = st.columns([3, 4], vertical_alignment="bottom")
         weight = choose.selectbox(
-            "Weight, most moved first",
-            view.by_movement,
+            "Weight",
+            range(len(view.names)),
+            index=session.chosen_weight(state, layer, view.by_movement[0]),
             format_func=view.names.__getitem__,
             key=widgets.key(state, f"weight-{state.task}-{layer}"),
-            persist_state="session",
+            help="At first the one that your clips moved most.",
         )
-        equal = st.toggle(
-            "Give every curve the same height", key=widgets.key(state, "equal"), persist_state="session"
+        session.choose_weight(state, layer, weight)
+        equal = scale.toggle(
+            "Same height for every curve", key=widgets.key(state, "equal"), persist_state="session"
         )
         widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
     else:
@@ -130,7 +135,10 @@ def show_posterior() -> None:
     if state.enrolled:
         health_light(model)
     else:
-        st.info("No clip is on: this is the prior, what the model assumes about everybody.", icon=":material/info:")
+        st.info(
+            "No clip is on: this is the prior, what the model assumes about everybody.",
+            icon=":material/info:",
+        )
     layer, one_weight, count = controls(model)
     view = session.layer_view(state, layer, count)
     left, right = st.columns([7, 5], gap="large")

@@ -9,7 +9,7 @@ state = session.visit()
 
 def recorded(widget: str) -> None:
     """A recording ended: it becomes a tile, and a fresh microphone takes its place."""
-    given = st.session_state[widget]
+    given = session.given(widget)
     if given is not None:
         state.refusals.clear()
         session.add_clip(state, given.getvalue(), f"recording {state.clips_given + 1}", "recorded")
@@ -18,7 +18,7 @@ def recorded(widget: str) -> None:
 
 def uploaded(widget: str) -> None:
     """Files arrived: each becomes a tile or one sentence."""
-    files = st.session_state[widget]
+    files = session.given(widget) or []
     state.refusals.clear()
     for given in files:
         session.add_clip(state, given.getvalue(), given.name, "uploaded")
@@ -39,7 +39,8 @@ def choose_task() -> None:
 
 def borrow_form() -> None:
     st.caption(
-        "Computer-made voices that no model was trained on. They show how personalization works where there is no microphone; "
+        "Computer-made voices that no model was trained on. They show how personalization works where "
+        "there is no microphone; "
         "they are not people, and results on them are not results on people."
     )
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
@@ -90,12 +91,17 @@ def result() -> None:
     more = f" {widgets.counted(missing, 'more clip')} will narrow it." if missing > 0 else ""
     with st.container(border=True, key="result"):
         st.markdown(
-            f":material/check_circle: **Your personal model is ready**: a posterior from {widgets.counted(shots, 'clip')}, "
+            f":material/check_circle: **Your personal model is ready**: a posterior from "
+            f"{widgets.counted(shots, 'clip')}, "
             f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         with st.container(horizontal=True):
-            st.page_link("app_pages/posterior.py", label="See its posterior", icon=":material/bar_chart_4_bars:")
-            st.page_link("app_pages/compare.py", label="Let both models answer", icon=":material/compare_arrows:")
+            st.page_link(
+                "app_pages/posterior.py", label="See its posterior", icon=":material/bar_chart_4_bars:"
+            )
+            st.page_link(
+                "app_pages/compare.py", label="Let both models answer", icon=":material/compare_arrows:"
+            )
 
 
 def tiles() -> None:
@@ -112,17 +118,18 @@ def tiles() -> None:
 
 st.title("Your voice", anchor=False)
 st.markdown(
-    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own appears: no training, no labels."
+    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own appears: no "
+    "training, no labels."
 )
 choose_task()
 give_clips()
 widgets.messages(state)
 if len(state.persons) > 1:
     st.warning(
-        "These clips come from different people. A personal model of a mixture is nobody's: remove the clips that are not yours.",
+        "These clips come from different people. A personal model of a mixture is nobody's: remove the "
+        "clips that are not yours.",
         icon=":material/group:",
     )
 result()
 tiles()
-with st.expander(f"The words of {session.TASKS[state.task]}"):
-    st.markdown(" · ".join(session.bundle(state.task).labels))
+widgets.about_model(state)

@@ -35,8 +35,8 @@ def mel_decibels(
 ) -> Float[Tensor, "mel frame"]:
     """Mel power in dB re full scale [LIBROSA].
 
-    librosa makes it once ``warm_up`` has run; until then our own log-mel does, which a test holds equal to librosa's,
-    because librosa's first call takes seconds and a visitor would wait for a compiler.
+    librosa makes it once ``warm_up`` has run; until then our own log-mel does, which a test holds
+    equal to librosa's, because librosa's first call takes seconds and a visitor would wait for a compiler.
     """
     config = config or LogMelConfig()
     if not _librosa_is_warm.is_set():
@@ -87,7 +87,8 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
     figure.update_xaxes(ticksuffix=" s", nticks=5, showgrid=False, fixedrange=True, row=2, col=1)
     figure.update_xaxes(range=[0, clip.seconds])
     alt = (
-        f"{clip.name}: {clip.seconds:.1f} seconds of sound; waveform with a peak of {style.percent(peak)} of full scale, "
+        f"{clip.name}: {clip.seconds:.1f} seconds of sound; waveform with a peak of "
+        f"{style.percent(peak)} of full scale, "
         "and its mel spectrogram, low to high pitch from bottom to top."
         + (
             f" The model hears the second from {begin:.1f} to {end:.1f} s."
@@ -112,7 +113,9 @@ def _shade_unheard(figure: go.Figure, begin: float, end: float, seconds: float) 
     """Veil what lies outside the window that the model hears, and draw the window's edges."""
     for left, right, edge in ((0.0, begin, begin), (end, seconds, end)):
         if right - left > 0.01:
-            figure.add_vrect(x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1)
+            figure.add_vrect(
+                x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1
+            )
             figure.add_vrect(x0=left, x1=right, fillcolor="rgba(40,44,54,0.62)", line_width=0, row=2, col=1)
             figure.add_vline(x=edge, line={"color": style.PERSONAL.colour, "width": 1.5, "dash": "dash"})
 

@@ -35,7 +35,9 @@ def probability_figure(
         categoryorder="array", categoryarray=labels[::-1], tickvals=labels, ticktext=ticks, showgrid=False
     )
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="probability", nticks=6)
-    alt = f"Probabilities of {len(labels)} labels. " + " ".join(f"{look.name}: {_top(answers)}." for look, answers in rows)
+    alt = f"Probabilities of {len(labels)} labels. " + " ".join(
+        f"{look.name}: {_top(answers)}." for look, answers in rows
+    )
     return style.finish(figure, alt=alt, height=150 + 34 * len(labels), top=64 if controls else 40)
 
 
@@ -46,7 +48,12 @@ def _join(figure: go.Figure, before: Sequence[Answer], after: Sequence[Answer]) 
         ends += [old.probability, new.probability, None]
         places += [old.label, old.label, None]
     figure.add_scatter(
-        x=ends, y=places, mode="lines", line={"color": style.AXIS, "width": 3}, hoverinfo="skip", showlegend=False
+        x=ends,
+        y=places,
+        mode="lines",
+        line={"color": style.AXIS, "width": 3},
+        hoverinfo="skip",
+        showlegend=False,
     )
 
 
@@ -58,7 +65,12 @@ def _add_row(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> 
         y=[answer.label for answer in answers],
         mode="markers",
         name=look.name,
-        marker={"symbol": look.symbol, "color": look.colour, "size": 11, "line": {"width": 2, "color": look.colour}},
+        marker={
+            "symbol": look.symbol,
+            "color": look.colour,
+            "size": 11,
+            "line": {"width": 2, "color": look.colour},
+        },
         hovertemplate=f"{look.name}<br>%{{y}}: %{{x:.1%}}<extra></extra>",
     )
 
@@ -114,7 +126,9 @@ def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, hei
         )
     largest = greatest_entropy(labels)
     figure.update_layout(barmode="stack", bargap=0.35)
-    figure.update_xaxes(title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6)
+    figure.update_xaxes(
+        title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = " ".join(
         f"{look.name}: total {doubt.total:.2f} nats, of which {doubt.epistemic:.2f} epistemic."

@@ -14,6 +14,7 @@ METHODS = {  # method of the evaluation's rows -> how it is drawn
     "global": style.Role("global", style.GLOBAL.colour, "dot", "circle-open"),
     "vop-wrong-person": style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
 }
+SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
 OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
 
 
@@ -38,13 +39,11 @@ def narrowing_figure(
     """Above, how narrow the posterior gets with each clip; below, on the same axis, what that is worth.
 
     The lower panel shows the evaluation's open-set rows (persons the model never heard) with their 95 %
-    intervals over persons, and the visit's own synthetic person where the words are known. ``height`` in pixels.
+    intervals over persons, and the visit's own synthetic person where the words are known. ``height``
+    in pixels.
     """
-    width = _Line(
-        style.Role("your posterior's width", style.PERSONAL.colour, "solid", "diamond"),
-        curve.clips,
-        curve.width,
-    )
+    look = style.Role("width", style.PERSONAL.colour, "solid", "diamond")
+    width = _Line(look, curve.clips, curve.width)
     lines = [_line(method, look, rows, score) for method, look in METHODS.items()]
     own = curve.accuracy if score == "accuracy" else curve.nll
     lines.append(_Line(OWN, curve.clips if own else (), own))
@@ -53,18 +52,33 @@ def narrowing_figure(
     _add(figure, width, row=1, legend=False)
     for line in lines:
         _add(figure, line, row=2)
-    who = "held-out real people" if any(line.look is not OWN for line in lines) else "this synthetic person"
-    _headline(figure, "How narrow: sd / prior sd, this visit", row=1)
-    _headline(figure, f"How good: {'accuracy' if score == 'accuracy' else 'NLL in nats'}, {who}", row=2)
+    people = any(line.look is not OWN for line in lines)
+    who = "held-out real people" if people else "this synthetic person" if lines else "no results yet"
+    _headline(figure, "How narrow: sd / prior sd, your clips", row=1)
+    _headline(figure, f"How good: {SCORES[score]}, {who}", row=2)
     most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)
     figure.update_xaxes(range=[-0.4, most + 0.4], dtick=1, showgrid=False, zeroline=False)
     figure.update_xaxes(title="number of clips", row=2, col=1)
-    figure.update_yaxes(title="sd / prior sd", range=[0, 1.08], nticks=4, row=1, col=1)
-    name = "accuracy" if score == "accuracy" else "NLL, nats"
-    figure.update_yaxes(
-        title=name, tickformat=".0%" if score == "accuracy" else ".2f", nticks=5, row=2, col=1
-    )
-    return style.finish(figure, alt=_words(width, lines, score), height=height, top=84)
+    figure.update_yaxes(range=[0, 1.08], nticks=4, row=1, col=1)
+    figure.update_yaxes(tickformat=".0%" if score == "accuracy" else ".2f", nticks=5, row=2, col=1)
+    style.finish(figure, alt=_words(width, lines, score), height=height, top=30)
+    return figure.update_layout(legend={"y": -0.17, "yanchor": "top"})
+
+
+def _headline(figure: go.Figure, text: str, *, row: int) -> None:
+    """A panel's title, above it, at its left edge."""
+    axes = {1: ("x domain", "y domain"), 2: ("x2 domain", "y2 domain")}
+    x_axis, y_axis = axes[row]
+    where = {
+        "x": 0,
+        "y": 1,
+        "xref": x_axis,
+        "yref": y_axis,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "yshift": 5,
+    }
+    figure.add_annotation(text=text, showarrow=False, **where)
 
 
 def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:

@@ -26,7 +26,9 @@ def normal_density(value: Tensor, mean: float, std: float) -> Tensor:
 
 
 class Layer(Protocol):
-    """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the ``global_weights``."""
+    """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the
+    ``global_weights``.
+    """
 
     mean: Tensor
     std: Tensor
@@ -64,8 +66,8 @@ class LayerView:
 def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, height: int = 420) -> go.Figure:
     """One weight: prior, each clip's own posterior, the combined one, and draws from it as ticks.
 
-    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the prior would vanish
-    beside them. ``height`` in pixels.
+    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the prior
+    would vanish beside them. ``height`` in pixels.
     """
 
     def parameters(layer: Layer) -> tuple[float, float]:
@@ -90,9 +92,12 @@ def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, he
     )
     prior, combined = curves[0], curves[-1]
     alt = (
-        f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard deviation {prior[4]:.3f}. "
-        f"Combined posterior of {len(view.clips)} clip{'s' * (len(view.clips) != 1)}: mean {combined[3]:.3f}, "
-        f"standard deviation {combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of the prior's."
+        f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard deviation "
+        f"{prior[4]:.3f}. "
+        f"Combined posterior of {len(view.clips)} clip{'s' * (len(view.clips) != 1)}: mean "
+        f"{combined[3]:.3f}, "
+        f"standard deviation {combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of "
+        f"the prior's."
     )
     return style.finish(figure, alt=alt, height=height, top=70)
 
@@ -168,8 +173,8 @@ def layer_figure(
 ) -> go.Figure:
     """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior mean.
 
-    At most 120 weights are shown, the most moved ones if there are more. Each point's ``customdata`` is the weight's
-    index in the layer, so that a page can select it. ``height`` in pixels.
+    At most 120 weights are shown, the most moved ones if there are more. Each point's ``customdata``
+    is the weight's index in the layer, so that a page can select it. ``height`` in pixels.
     """
     order = _order(view.moved, most_moved_first)
     position = torch.arange(order.numel()).numpy()
@@ -277,7 +282,8 @@ def kl_figure(
     figure.update_yaxes(title="KL, nats", rangemode="tozero")
     half = int((share < 0.5).sum()) + 1
     alt = (
-        f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} nats in all over "
+        f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} nats in "
+        f"all over "
         f"{values.numel()} dimensions; {half} of them carry half of it."
     )
     return style.finish(figure, alt=alt, height=height, legend=False)

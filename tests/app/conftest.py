@@ -1,0 +1,147 @@
+"""Pages on an untrained model: the pages' behaviour is tested here, the models' worth in the evaluation."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data.audio_fixtures import soundfile_bytes, vowel
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = ("open", "close", "print", "one", "two", "three")
+
+
+@pytest.fixture(autouse=True)
+def app_modules(monkeypatch):
+    """Streamlit puts the script's folder on the path; AppTest does not."""
+    monkeypatch.syspath_prepend(str(ROOT / "app"))
+    yield
+    for name in ("session", "widgets"):
+        sys.modules.pop(name, None)
+
+
+def make_bundle(task: str, *, rows=(), differences=(), health=None):
+    """A bundle with random weights and six words."""
+    import torch
+
+    from vop_core.experiments import Bundle
+    from vop_core.methods.global_model import GlobalModel
+    from vop_core.methods.vop import Vop, VopConfig
+    from vop_core.nets.bcresnet import BcResNetConfig
+
+    torch.manual_seed(3)
+    encoder = BcResNetConfig(labels=len(WORDS), tau=0.5)
+    vop = Vop(encoder, VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8))
+    card = {"results": {"rows": list(rows), "differences": list(differences)}, "health": health}
+    models = GlobalModel(encoder), vop
+    for module in models:
+        module.eval().requires_grad_(False)
+    return Bundle(task, WORDS, *models, card)
+
+
+@pytest.fixture
+def bundle(monkeypatch):
+    """The page's models, replaced by random ones; returns a function to change the card."""
+    import streamlit
+
+    from vop_core import experiments, plots
+
+    streamlit.cache_resource.clear()
+    card = {}
+    monkeypatch.setattr(experiments, "load_bundle", lambda task: make_bundle(task, **card))
+    monkeypatch.setattr(plots, "warm_up", lambda: None)
+    yield card
+    streamlit.cache_resource.clear()
+
+
+@pytest.fixture
+def persons(monkeypatch, tmp_path):
+    """Three bundled persons with five enrollment and four query clips each."""
+    from vop_core.data import voices
+
+    made = tuple(_person(number, tmp_path) for number in range(1, 4))
+    monkeypatch.setattr(voices, "bundled_persons", lambda language="en": made)
+    return made
+
+
+def _person(number: int, folder: Path):
+    from vop_core.data.voices import BundledClip, BundledPerson
+
+    clips = []
+    for take in range(9):
+        path = folder / f"{number}-{take}.wav"
+        path.write_bytes(soundfile_bytes(vowel(0.6 + 0.05 * take, pitch=100.0 + 25 * number + take)))
+        clips.append(BundledClip(path, WORDS[take % len(WORDS)], take, "enrollment" if take < 5 else "query"))
+    return BundledPerson(
+        id=f"synthetic-en/{number:02}",
+        name=f"Synthetic {number:02} · test accent",
+        language="en",
+        accent="test",
+        voice="none",
+        pitch=50,
+        rate=160,
+        vocal_tract=1.0,
+        room="a dry room",
+        microphone="flat",
+        enrollment=tuple(clips[:5]),
+        query=tuple(clips[5:]),
+    )
+
+
+@pytest.fixture
+def app(bundle, persons):
+    """The app on its first page."""
+    from streamlit.testing.v1 import AppTest
+
+    return AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+
+
+@pytest.fixture
+def voice():
+    """WAV bytes of one word of one voice; another number, another word."""
+    return lambda number=0: soundfile_bytes(vowel(0.7 + 0.04 * number, pitch=120.0 + 9 * number))
+
+
+@pytest.fixture
+def enrolled(app, voice):
+    """The app after three recorded clips."""
+    for number in range(3):
+        record(app, voice(number))
+    return app
+
+
+def record(app, data: bytes):
+    """Speak into the page's microphone."""
+    return app.audio_input[0].set_value(("recording.wav", data, "audio/wav")).run()
+
+
+def upload(app, *files: tuple[str, bytes]):
+    """Drop files on the page."""
+    return (
+        app.file_uploader[0]
+        .set_value([(name, data, "application/octet-stream") for name, data in files])
+        .run()
+    )
+
+
+def open_page(app, name: str):
+    """Go to a page by its file's name."""
+    return app.switch_page(f"app_pages/{name}.py").run()
+
+
+def press(app, key: str):
+    """Press the button with a key."""
+    return app.button(key=key).click().run()
+
+
+def words(app) -> str:
+    """Everything the page says, in one string."""
+    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info", "success", "metric")
+    said = [getattr(element, "value", "") for kind in kinds for element in getattr(app, kind)]
+    said += [element.label for element in app.metric]
+    return "\n".join(str(text) for text in said)
+
+
+def alternatives(app) -> list[str]:
+    """The text alternatives of the page's figures."""
+    return [chart.proto.alt for chart in app.get("plotly_chart")]

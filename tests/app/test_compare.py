@@ -1,0 +1,123 @@
+"""Page: one more word, two answers, the controls, the tally and the four promises."""
+
+import pytest
+
+from tests.app.conftest import WORDS, alternatives, open_page, press, record, upload, words
+
+
+@pytest.fixture
+def asked(enrolled, voice):
+    """The compare page after three clips and one query."""
+    open_page(enrolled, "compare")
+    return record(enrolled, voice(7))
+
+
+def test_without_clips_there_is_nobody_to_compare_with(app):
+    open_page(app, "compare")
+    assert not app.exception
+    assert "no personal model" in words(app)
+
+
+def test_without_a_query_the_promises_stand_already(enrolled):
+    open_page(enrolled, "compare")
+    said = words(enrolled)
+    assert "No query yet" in said
+    for promise in ("source-free", "few-shot", "unsupervised", "training-free"):
+        assert promise in said and f"{promise}: broken" not in said
+    assert (
+        "**3 clips**" in said
+        and "**0 gradient steps**" in said
+        and "**0 data files and 0 connections opened**" in said
+    )
+
+
+def test_a_query_gets_both_answers_with_an_interval_and_the_split_of_doubt(asked):
+    assert not asked.exception
+    said = words(asked)
+    assert "**Global model**" in said and "**Your model**, from 3 clips" in said
+    assert sum(f"## {word}" in said for word in WORDS) >= 1 and said.count("sure") >= 2
+    assert "95 % of 64 draws" in said
+    assert "aleatoric" in said and "epistemic" in said
+    assert any(text.startswith("Probabilities of") for text in alternatives(asked))
+
+
+def test_a_second_query_replaces_the_answers(asked, voice):
+    record(asked, voice(9))
+    assert "Answers to query 2" in words(asked)
+
+
+def test_a_bad_query_keeps_the_former_answers(asked):
+    asked.file_uploader[0].set_value(("b.wav", b"", "audio/wav")).run()
+    assert not asked.exception
+    assert "b.wav is empty" in asked.error[0].value and "still here" in asked.error[0].value
+    assert "Answers to query 1" in words(asked)
+
+
+def test_a_query_can_be_uploaded(enrolled, voice):
+    open_page(enrolled, "compare")
+    enrolled.file_uploader[0].set_value(("word.wav", voice(8), "audio/wav")).run()
+    assert "Answers to query 1" in words(enrolled)
+
+
+def test_the_controls_are_answered_by_models_made_with_the_wrong_clips(asked):
+    (toggle,) = [toggle for toggle in asked.toggle if toggle.label == "Show the controls"]
+    toggle.set_value(True).run()
+    assert not asked.exception
+    said = words(asked)
+    for control in ("Prior mean", "Wrong person", "Mixed persons", "Noise"):
+        assert f"**{control}**" in said
+    (text,) = [text for text in alternatives(asked) if text.startswith("Probabilities of")]
+    assert "wrong person" in text and "noise" in text
+
+
+def test_all_words_can_be_shown(asked):
+    (toggle,) = [toggle for toggle in asked.toggle if toggle.label == "All words"]
+    toggle.set_value(True).run()
+    assert any(f"Probabilities of {len(WORDS)} labels" in text for text in alternatives(asked))
+
+
+def test_the_tally_counts_only_queries_whose_word_is_told(asked, voice):
+    assert "No query with a known word yet" in words(asked)
+    asked.selectbox(key="truth-1-0").set_value(WORDS[0]).run()
+    assert sum(int(metric.value) for metric in asked.metric) == 1
+    record(asked, voice(9))
+    assert sum(int(metric.value) for metric in asked.metric) == 1
+    asked.selectbox(key="truth-2-0").set_value(WORDS[1]).run()
+    assert sum(int(metric.value) for metric in asked.metric) == 2
+
+
+def test_a_borrowed_query_is_counted_by_its_known_word_and_enrollment_read_none(app):
+    press(app, "borrow")
+    open_page(app, "compare")
+    assert "**0 of 3 known labels read**" in words(app)
+    press(app, "ask-bundled")
+    assert not app.exception
+    visit = app.session_state["visit"]
+    assert f"The word was **{visit.query.counted}**" in words(app)
+    assert all(entry.seal.openings == 0 for entry in visit.entries), "enrollment labels stay sealed"
+    assert len(visit.trials) == 1
+
+
+def test_the_same_question_is_answered_alike_on_the_next_run(asked):
+    before = words(asked)
+    asked.run()
+    assert words(asked) == before
+
+
+def test_forget_me_works_here_too(asked):
+    press(asked, "forget-me")
+    assert not asked.exception
+    assert "no personal model" in words(asked) and "Nothing." in words(asked)
+
+
+def test_asking_makes_no_new_personal_model(asked, voice):
+    before = asked.session_state["visit"].personal
+    record(asked, voice(9))
+    assert asked.session_state["visit"].personal is before
+
+
+def test_upload_of_several_enrollment_files_leads_here(app, voice):
+    upload(app, ("a.wav", voice(1)), ("b.wav", voice(2)), ("c.wav", voice(3)))
+    open_page(app, "compare")
+    record(app, voice(4))
+    assert "Answers to query 1" in words(app)

@@ -1,0 +1,226 @@
+"""Page: give clips. What is usable becomes a tile; what is not becomes one sentence and costs nothing."""
+
+import io
+
+import numpy as np
+import pytest
+
+from tests.app.conftest import alternatives, press, record, upload, words
+from tests.data.audio_fixtures import av_bytes, soundfile_bytes, vowel
+
+GOOD = {
+    "voice.wav": lambda: soundfile_bytes(vowel(0.8)),
+    "voice.flac": lambda: soundfile_bytes(vowel(0.8), kind="FLAC"),
+    "voice.ogg": lambda: soundfile_bytes(vowel(0.8), kind="OGG", subtype="VORBIS"),
+    "voice.opus": lambda: soundfile_bytes(vowel(0.8, rate=48_000), 48_000, kind="OGG", subtype="OPUS"),
+    "voice.mp3": lambda: soundfile_bytes(vowel(0.8), kind="MP3", subtype="MPEG_LAYER_III"),
+    "voice.m4a": lambda: av_bytes(vowel(0.8, rate=44_100), 44_100, kind="ipod", codec="aac"),
+    "voice.webm": lambda: av_bytes(vowel(0.8, rate=48_000), 48_000, kind="webm", codec="libopus"),
+    "four-kilohertz.wav": lambda: soundfile_bytes(vowel(0.8, rate=4_000), 4_000),
+    "studio.wav": lambda: soundfile_bytes(vowel(0.8, rate=192_000), 192_000),
+    "stereo.wav": lambda: soundfile_bytes(np.stack([vowel(0.8), vowel(0.8)], axis=1)),
+}
+CONVERTED = ("voice.m4a", "voice.webm", "voice.opus", "four-kilohertz.wav", "studio.wav", "stereo.wav")
+
+
+def _not_finite() -> bytes:
+    samples = vowel(0.8)
+    samples[5_000:5_100] = np.nan
+    return soundfile_bytes(samples, subtype="FLOAT")
+
+
+BAD = {
+    "empty.wav": lambda: b"",
+    "truncated.wav": lambda: soundfile_bytes(vowel(0.8))[:8_000],
+    "random.wav": lambda: np.random.default_rng(0).bytes(20_000),
+    "picture.png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(2_000),
+    "letter.wav": lambda: b"Dear Sir or Madam, " * 200,
+    "silence.wav": lambda: soundfile_bytes(np.zeros(16_000, np.float32)),
+    "clipped.wav": lambda: soundfile_bytes(np.sign(np.sin(np.arange(16_000) / 20)).astype(np.float32)),
+    "nan.wav": _not_finite,
+    "short.wav": lambda: soundfile_bytes(vowel(0.8)[6_000:6_800]),
+    "long.wav": lambda: soundfile_bytes(np.tile(vowel(1.0), 61)),
+}
+
+
+def test_an_empty_visit_says_what_to_do_and_that_nothing_is_kept(app):
+    assert not app.exception
+    assert "No clips yet" in words(app)
+    assert "Nothing." in words(app)
+    assert [tab.label.split(": ")[-1] for tab in app.tabs] == [
+        "Record",
+        "Upload files",
+        "Borrow a synthetic voice",
+    ]
+
+
+def test_three_recordings_become_three_tiles_and_a_personal_model(enrolled):
+    assert not enrolled.exception
+    said = words(enrolled)
+    assert "Your personal model is ready" in said and "from 3 clips" in said and "0 gradient steps" in said
+    assert "3 clips" in said and "1 posterior from 3 clips" in said
+    assert len(enrolled.get("plotly_chart")) == 3 and len(enrolled.get("audio")) == 3
+    assert all("mel spectrogram" in alternative for alternative in alternatives(enrolled))
+    assert [badge for badge in ("Good", "Usable", "Poor") if badge in said]
+
+
+def test_a_single_clip_is_enough_to_begin(app, voice):
+    record(app, voice())
+    assert "from 1 clip" in words(app) and "2 more clips" in words(app)
+
+
+def test_the_microphone_is_empty_again_after_each_clip(enrolled):
+    assert enrolled.audio_input[0].value is None
+    assert enrolled.audio_input[0].label == "Clip 4: say one word"
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_file_of_every_accepted_kind_becomes_a_tile(app, name):
+    upload(app, (name, GOOD[name]()))
+    assert not app.exception and not app.error
+    assert "from 1 clip" in words(app)
+    if name in CONVERTED:
+        assert ":material/sync_alt:" in words(app), "a conversion leaves a note"
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_upload_gives_one_sentence_and_keeps_everything(enrolled, name):
+    upload(enrolled, (name, BAD[name]()))
+    assert not enrolled.exception
+    (refusal,) = enrolled.error
+    sentence = refusal.value.removesuffix(" Everything you had is still here.")
+    assert refusal.value != sentence, "it is said that nothing is lost"
+    assert sentence.startswith(name) and sentence.count(". ") == 0 and sentence.endswith(".")
+    assert len(enrolled.get("plotly_chart")) == 3 and "from 3 clips" in words(enrolled)
+
+
+def test_of_several_files_the_good_ones_are_kept(app):
+    upload(app, ("a.wav", GOOD["voice.wav"]()), ("b.wav", b""), ("c.wav", soundfile_bytes(vowel(0.9))))
+    assert "from 2 clips" in words(app)
+    assert len(app.error) == 1 and "b.wav" in app.error[0].value
+
+
+def test_the_next_good_step_ends_the_complaint(app, voice):
+    upload(app, ("b.wav", b""))
+    assert app.error
+    record(app, voice())
+    assert not app.error
+
+
+def test_a_complaint_can_be_dismissed(app):
+    upload(app, ("b.wav", b""))
+    press(app, "dismiss")
+    assert not app.error
+
+
+def test_the_same_recording_does_not_count_twice(app, voice):
+    record(app, voice())
+    record(app, voice())
+    assert "from 1 clip" in words(app)
+    assert "same recording as Clip 1" in app.error[0].value
+
+
+def test_the_eleventh_clip_is_refused_because_training_saw_ten(app, voice):
+    upload(app, *[(f"{number}.wav", voice(number)) for number in range(11)])
+    assert "from 10 clips" in words(app)
+    assert len(app.error) == 1 and "10 clips are as many" in app.error[0].value
+
+
+def test_a_removed_clip_is_gone_from_the_model(enrolled):
+    press(enrolled, "remove-2")
+    said = words(enrolled)
+    assert "from 2 clips" in said and "**Clip 2**" not in said and "**Clip 3**" in said
+
+
+def test_a_borrowed_voice_gives_three_clips_called_synthetic(app):
+    press(app, "borrow")
+    said = words(app)
+    assert said.count("synthetic ·") == 3 and "from 3 clips" in said
+    assert "they are not people" in said
+
+
+def test_a_borrowed_voice_replaces_own_clips_only_after_saying_so(enrolled):
+    button = enrolled.button(key="borrow")
+    assert button.label == "Replace your 3 clips"
+    button.click().run()
+    assert "recorded ·" not in words(enrolled) and enrolled.button(key="borrow").label == "Use this voice"
+
+
+def test_clips_of_different_people_are_pointed_out(app, voice):
+    press(app, "borrow")
+    record(app, voice())
+    assert "different people" in app.warning[0].value
+
+
+def test_another_task_keeps_the_clips(enrolled):
+    enrolled.segmented_control[0].set_value("keywords-ar").run()
+    assert not enrolled.exception
+    assert "from 3 clips" in words(enrolled)
+
+
+def test_forget_me_empties_everything(enrolled):
+    upload(enrolled, ("b.wav", b""))
+    press(enrolled, "forget-me")
+    said = words(enrolled)
+    assert "No clips yet" in said and "Nothing." in said and not enrolled.error
+    assert not enrolled.get("plotly_chart") and not enrolled.get("audio")
+    visit = enrolled.session_state["visit"]
+    assert (visit.entries, visit.personal, visit.query, visit.trials) == ([], None, None, {})
+    remaining = [key for key in enrolled.session_state.filtered_state if key != "visit"]
+    assert not any(isinstance(enrolled.session_state[key], io.IOBase) for key in remaining)
+
+
+def test_another_visitor_sees_nothing_of_this_one(enrolled, bundle):
+    from streamlit.testing.v1 import AppTest
+
+    from tests.app.conftest import ROOT
+
+    other = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+    assert "No clips yet" in words(other) and "Nothing." in words(other)
+
+
+def test_what_is_shared_between_visitors_holds_no_sound(enrolled):
+    import session
+
+    shared = [session.bundle("keywords-en"), session.bundled_persons("keywords-en"), session.warm_up()]
+    waveforms = {id(entry.clip.waveform) for entry in enrolled.session_state["visit"].entries}
+    import gc
+
+    from vop_core.types import Clip
+
+    reachable, waiting = set(), list(shared)
+    while waiting:
+        thing = waiting.pop()
+        if (
+            id(thing) in reachable
+            or isinstance(thing, type)
+            or type(thing).__name__ in ("module", "function")
+        ):
+            continue
+        reachable.add(id(thing))
+        assert not isinstance(thing, Clip)
+        waiting += gc.get_referents(thing)
+    assert not waveforms & reachable
+
+
+def test_the_voice_is_played_from_the_page_itself_not_from_an_address(enrolled):
+    assert all(player.proto.url.startswith("data:audio/wav;base64,") for player in enrolled.get("audio"))
+
+
+def test_a_missing_model_is_one_sentence(persons, monkeypatch):
+    import streamlit
+    from streamlit.testing.v1 import AppTest
+
+    from tests.app.conftest import ROOT
+    from vop_core import experiments, plots
+    from vop_core.errors import CheckpointError
+
+    def missing(task):
+        raise CheckpointError("There is no trained model yet; make it with: vop train keywords-en")
+
+    streamlit.cache_resource.clear()
+    monkeypatch.setattr(experiments, "load_bundle", missing)
+    monkeypatch.setattr(plots, "warm_up", lambda: None)
+    app = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+    assert not app.exception
+    assert "vop train" in app.error[0].value

@@ -1,0 +1,139 @@
+"""A real server, a real Chromium, and a microphone that hears one bundled person."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+PAUSE = 0.35  # seconds between the words that the microphone hears
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is."""
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
+        None,
+    )
+    if found is None:
+        pytest.skip("no Chromium on this machine; .ci/run installs one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def microphone(tmp_path_factory) -> Path:
+    """A 48 kHz file, played in a loop as the microphone: the words of one bundled person with pauses
+    between.
+    """
+    import numpy as np
+    import soundfile
+    import soxr
+
+    from vop_core.data.voices import bundled_persons
+
+    person = bundled_persons("en")[0]
+    pause = np.zeros(round(16_000 * PAUSE), np.float32)
+    words = [part for clip in person.enrollment for part in (clip.load().waveform.numpy(), pause)]
+    path = tmp_path_factory.mktemp("microphone") / "person.wav"
+    soundfile.write(path, soxr.resample(np.concatenate(words), 16_000, 48_000), 48_000, subtype="PCM_16")
+    return path
+
+
+def serve(script: Path, folder: Path):
+    """Start a Streamlit script on a free port; yields its address and stops it afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
+    with open(folder / "server.log", "wb") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+        try:
+            address = f"http://localhost:{port}"
+            _wait_for(address, server)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_for(address: str, server: subprocess.Popen, seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise RuntimeError("the server ended by itself; see server.log")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"no server after {seconds} s")
+
+
+@pytest.fixture(scope="session")
+def app_address(tmp_path_factory):
+    """The app as a visitor meets it."""
+    yield from serve(ROOT / "app" / "streamlit_app.py", tmp_path_factory.mktemp("app"))
+
+
+ECHO = """
+import wave
+import streamlit as st
+given = st.audio_input("Echo", sample_rate=16_000)
+if given is not None:
+    st.session_state["number"] = st.session_state.get("number", 0) + 1
+    with wave.open(given) as file, st.container(key=f"echo-{st.session_state['number']}"):
+        st.write(f"{file.getnframes() / file.getframerate():.2f} s")
+"""
+
+
+@pytest.fixture(scope="session")
+def echo_address(tmp_path_factory):
+    """A page that only says how long the clip was: what recording costs without any model."""
+    folder = tmp_path_factory.mktemp("echo")
+    (folder / "echo.py").write_text(ECHO)
+    yield from serve(folder / "echo.py", folder)
+
+
+@pytest.fixture
+def browser(chromium, microphone):
+    """Chromium with the fake microphone."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=[*QUIET, f"--use-file-for-fake-audio-capture={microphone}"]
+        )
+        yield opened
+        opened.close()
