@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-from vop_core.data.locations import cache_root
+from vop_core.data.locations import cache_root, repository_root
 from vop_core.data.persons import Fold, person_folds
 from vop_core.evaluation.report import Report as EvaluationReport
 from vop_core.evaluation.report import make_report
@@ -47,21 +48,28 @@ class FoldJob:
         return self.folder / f"scores-{key}.npz"
 
     @property
+    def done(self) -> bool:
+        """Whether every recipe of the job is scored."""
+        return all(self.scores_file(recipe).exists() for recipe in self.recipes)
+
+    @property
     def log(self) -> Path:
         return self.folder / f"log-fold{self.fold}-seed{self.config.seed}.jsonl"
 
 
-def run_fold(job: FoldJob) -> None:
+def run_fold(job: FoldJob, on_progress: Callable[[Mapping[str, Any]], None] | None = None) -> None:
     """Do what is not done yet of a job; progress goes to its log, one JSON object a line."""
     torch.set_num_threads(1)
     job.folder.mkdir(parents=True, exist_ok=True)
-    if all(job.scores_file(recipe).exists() for recipe in job.recipes):
+    if job.done:
         return
     smooth: dict[str, float] = {}
 
     def note(**entry: Any) -> None:
         with job.log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"time": round(time.time(), 1)} | entry) + "\n")
+        if on_progress is not None:
+            on_progress({"fold": job.fold, "seed": job.config.seed} | entry)
 
     def report(phase: str, step: int, steps: int, logs: Logs) -> None:
         for name, value in logs.items():
@@ -112,7 +120,8 @@ def crossval(
         for seed in seeds
         for fold, split in enumerate(persons)
     ]
-    if any(not job.scores_file(recipe).exists() for job in work for recipe in recipes):
+    _bring_committed(folder, name)
+    if not all(job.done for job in work):
         crossval_data(dataset, persons[0])  # fills the feature cache once, before the workers ask for it
     _run_all(work, jobs or os.cpu_count() or 1, on_progress)
     described = {
@@ -133,12 +142,20 @@ def crossval(
     }
 
 
+def _bring_committed(folder: Path, dataset: str) -> None:
+    """Finished folds that came with the repository need no training: their files are named by their config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (repository_root() / "data" / "results" / "runs" / dataset).glob("*"):
+        if not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
+
+
 def _run_all(
     work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[str, Any]], None] | None
 ) -> None:
     if jobs == 1:
         for job in work:
-            run_fold(job)
+            run_fold(job, on_progress)
         return
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(run_fold, job): job for job in work}
