@@ -30,7 +30,6 @@ from vop_core.variational.aggregate import (
 )
 from vop_core.variational.gaussian import DiagonalGaussian
 
-
 EVIDENCE = ("encoder", "log_mel")
 
 
