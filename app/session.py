@@ -25,6 +25,7 @@ TASKS = {
 }
 LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
 MOST_CLIPS = promises.MOST_CLIPS
+WORD_STRIDE = 7  # proposes words from all over the list
 DRAWS = 64  # weight draws behind a credible interval
 FIRST_RESULT_CLIPS = 3
 
@@ -57,6 +58,7 @@ class Query:
     source: str
     number: int
     seal: promises.SealedLabel | None = None
+    word: str = ""  # the sealed word, once opened
     counted: str | None = None  # the true word it entered the tally with
     figure: object = None
     sound: str = ""
@@ -76,6 +78,7 @@ class Personal:
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
+    page: str = ""  # the page seen last
     generation: int = 0  # part of every personal widget's key, so that forgetting empties the widgets too
     task: str = "keywords-en"
     entries: list[Entry] = field(default_factory=list)
@@ -109,6 +112,13 @@ def visit() -> Visit:
     if "visit" not in st.session_state:
         st.session_state["visit"] = Visit()
     return st.session_state["visit"]
+
+
+def enter(state: Visit, page: str) -> None:
+    """A page opens; complaints of another page are over."""
+    if state.page != page:
+        state.refusals.clear()
+        state.page = page
 
 
 def forget() -> None:
@@ -332,12 +342,9 @@ def results(state: Visit) -> tuple[list, list]:
     return found.get("rows", []), found.get("differences", [])
 
 
-def health_over_persons(state: Visit) -> str:
+def health_over_persons(state: Visit) -> dict | None:
     """What the card says about collapse over many persons, which one person's posterior cannot show."""
-    health = bundle(state.task).card.get("health")
-    if not health:
-        return ""
-    return f"Over {health['persons']} people never heard in training: {health['sentence']}"
+    return bundle(state.task).card.get("health")
 
 
 def learning_curve(state: Visit) -> computing.LearningCurve:
@@ -421,6 +428,14 @@ def control_replies(state: Visit) -> dict[str, computing.Reply]:
         control = models.vop.enroll(models.features(clips))
         answered[method] = computing.reply(control.predict(features), models.labels)
     return answered
+
+
+def true_word(state: Visit) -> str:
+    """The word of a synthetic query; its seal is opened once, and only after both models have answered."""
+    query = state.query
+    if not query.word:
+        query.word = query.seal.open()
+    return query.word
 
 
 def count(state: Visit, answered: Replies, truth: str | None) -> None:

@@ -19,8 +19,12 @@ page = st.navigation(
 st.html("<style>.stMainBlockContainer{padding-top:4.5rem;max-width:1280px}</style>")
 session.warm_up()
 state = session.visit()
+session.enter(state, page.title)
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
     st.error(str(error), icon=":material/block:")
+except Exception:  # whatever else goes wrong, what is kept can be seen and forgotten
+    widgets.sidebar(state)
+    raise
 widgets.sidebar(state)  # last, so that it tells what the page has just taken in

@@ -121,22 +121,19 @@ def ask_and_answer() -> None:
         return
     answered = session.replies(state)
     st.subheader(f"Answers to query {state.query.number}", anchor=False)
-    columns = st.columns([4, 4, 3])
-    answer_card(
-        columns[0],
-        "global",
-        "**Global model**, the same for everybody",
-        ":material/public:",
-        answered.by_global,
-    )
-    who = f"**Your model**, from {widgets.counted(answered.shots, 'clip')}"
-    place = answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal)
-    verdict(answered)
+    said, heard = st.columns([8, 3])
+    with said:
+        columns = st.columns(2)
+        everybody = "**Global model**, the same for everybody"
+        answer_card(columns[0], "global", everybody, ":material/public:", answered.by_global)
+        who = f"**Your model**, from {widgets.counted(answered.shots, 'clip')}"
+        place = answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal)
+        verdict(answered)
     answered = session.add_draws(state)  # after the answers, so that nobody waits for it
     best = answered.by_personal.best
     low, high = plots.percent(best.lower), plots.percent(best.upper)
     place.markdown(f"95 % of {answered.by_personal.draws} draws of its weights: {low} to {high}")
-    with columns[2].container(border=True, height="stretch"):
+    with heard.container(border=True):
         widgets.clip_body(state.query, f"query-{state.query.number}")
     left, right = st.columns([7, 5], gap="large")
     with left:
@@ -209,8 +206,13 @@ def running_tally(answered: session.Replies) -> None:
     """This visit's score needs the true word: known for synthetic clips, asked for otherwise."""
     st.markdown("#### Tally of this visit")
     if state.query.seal is not None:
-        session.count(state, answered, state.query.counted or state.query.seal.open())
-        st.caption(f"The word was **{state.query.counted}**, known because the clip is synthetic.")
+        word = session.true_word(state)
+        known = word in session.bundle(state.task).labels
+        session.count(state, answered, word if known else None)
+        st.caption(
+            f"The word was **{word}**, known because the clip is synthetic."
+            + ("" if known else " This model has no such word, so it is not counted.")
+        )
     else:
         said = st.selectbox(
             "Which word did you say? (optional; it only counts here)",

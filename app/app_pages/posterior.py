@@ -31,10 +31,18 @@ def switch_clips() -> None:
 
 
 def health_light(model) -> None:
-    """Collapse is called collapse."""
+    """Collapse is called collapse: this person's, and the one that only shows over many persons."""
+    over_persons = session.health_over_persons(state)
     box, icon, words = HEALTH[model.health.verdict]
-    everybody = session.health_over_persons(state)
-    box(f"**{words}.** {model.health.sentence}" + (f" {everybody}" if everybody else ""), icon=icon)
+    box(f"**{words}.** {model.health.sentence}", icon=icon)
+    if over_persons:
+        box, icon, words = HEALTH[over_persons["verdict"]]
+        people, shots = over_persons["persons"], over_persons["shots"]
+        said = f"Over {people} people never heard in training, {shots} clips each:"
+        if over_persons["verdict"] == "healthy":
+            st.caption(f"{icon} {said} {over_persons['sentence']}")
+        else:
+            box(f"**{words}.** {said} {over_persons['sentence']}", icon=icon)
 
 
 def controls(model) -> tuple[str, bool, int]:
@@ -93,6 +101,7 @@ def numbers(view: plots.LayerView) -> None:
         f"{learned.width:.0%}",
         switched and f"{switched.width - 1:+.0%} by the switch",
         delta_color="off",
+        delta_arrow="off",
         help="Posterior sd / prior sd, geometric mean over the layer's weights; 100 % is the prior.",
     )
     columns[1].metric(

@@ -68,7 +68,7 @@ def give_clips() -> None:
         widgets.recorder(
             state, f"Clip {number}: say one word", session.widget_name(state, "microphone"), recorded
         )
-        st.caption("About a second. Any word of the list below, or any other: nobody labels it.")
+        st.caption("About a second each. Which word it is does not matter: nobody labels it.")
     with upload:
         widgets.uploader(
             state,

@@ -168,3 +168,13 @@ def test_a_borrowed_persons_own_answers_are_shown_live(app):
 def test_a_card_without_results_proves_nothing(enrolled):
     open_page(enrolled, "posterior")
     assert "holds no results on real people" in words(enrolled)
+
+
+def test_a_collapse_that_only_many_persons_show_is_called_so(enrolled, bundle):
+    import streamlit
+
+    sentence = "The posterior is the same for every person."
+    bundle["health"] = {"persons": 24, "shots": 5, "verdict": "prior", "sentence": sentence}
+    streamlit.cache_resource.clear()
+    open_page(enrolled, "posterior")
+    assert "Collapsed to the prior" in enrolled.warning[0].value and sentence in enrolled.warning[0].value

@@ -71,7 +71,7 @@ def test_a_single_clip_is_enough_to_begin(app, voice):
 
 def test_the_microphone_is_empty_again_after_each_clip(enrolled):
     assert enrolled.audio_input[0].value is None
-    assert enrolled.audio_input[0].label == "Clip 4: say one word"
+    assert enrolled.audio_input[0].label.startswith("Clip 4: say one word")
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -125,7 +125,7 @@ def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, hei
             hovertemplate=f"{label}<br>%{{x:.3f}} nats<extra></extra>",
         )
     largest = greatest_entropy(labels)
-    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
     figure.update_xaxes(
         title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6
     )

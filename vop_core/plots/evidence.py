@@ -69,16 +69,8 @@ def _headline(figure: go.Figure, text: str, *, row: int) -> None:
     """A panel's title, above it, at its left edge."""
     axes = {1: ("x domain", "y domain"), 2: ("x2 domain", "y2 domain")}
     x_axis, y_axis = axes[row]
-    where = {
-        "x": 0,
-        "y": 1,
-        "xref": x_axis,
-        "yref": y_axis,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "yshift": 5,
-    }
-    figure.add_annotation(text=text, showarrow=False, **where)
+    where = {"x": 0, "y": 1, "xref": x_axis, "yref": y_axis, "xanchor": "left", "yanchor": "bottom"}
+    figure.add_annotation(text=text, showarrow=False, yshift=5, **where)
 
 
 def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
