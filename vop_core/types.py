@@ -1,8 +1,9 @@
 """The glossary as code: what a clip, a prediction and the two promises of every method are.
 
 Axis names, singular, used in every shape of the package:
-    person, shot (enrollment clip), query (clip to be classified), clip, label, sample (of a waveform),
-    mel, frame, feature, weight (a number with a posterior; for the low-rank family, of the personality code), draw (from a posterior), step (of training)
+    person, shot (enrollment clip), query (clip to be classified), clip, label, sample (of a waveform), mel, frame,
+    feature, statistic (of an encoder's activations), weight (a number with a posterior; for the low-rank family, of
+    the personality code), draw (from a posterior), step (of training)
 
 A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of the
 personal layers; *query* clips are then classified. Federated code says client where the person is a client.

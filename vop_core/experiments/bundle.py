@@ -72,8 +72,8 @@ def save_bundle(
 def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     """Load a task's models from ``data/models`` (or ``folder``).
 
-    Raises CheckpointError, in one sentence, when the task is unknown, its model missing, damaged, pickled, or of another
-    task, version or shape.
+    Raises CheckpointError, in one sentence, when the task is unknown, its model missing, damaged, pickled, or of
+    another task, version or shape.
     """
     if folder is None:
         if task not in TASKS:

@@ -1,4 +1,4 @@
-"""The rival of every personal model: one encoder for everybody, trained on the same clips and steps, enrolling nobody."""
+"""The rival of every personal model: one encoder for everybody, trained on the same clips and steps."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""Keyword spotting: which clips train, which test known persons on new takes (closed), which test unknown persons (open).
+"""Keyword spotting: which clips train, and which test known persons on new takes (closed) or unknown persons (open).
 
 Two tasks come with a trained model:
 
@@ -144,7 +144,7 @@ def relabel(table: FeatureTable, labels: tuple[str, ...]) -> FeatureTable:
 
 
 def with_silence(table: FeatureTable) -> FeatureTable:
-    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's clips, at lower levels."""
+    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's clips, quieter."""
     if not len(table):
         return table
     rows, gains = [], []
