@@ -1,0 +1,81 @@
+"""Facts about the two models in the box, on clips and persons that anybody has: the bundled synthetic voices."""
+
+import pytest
+import torch
+
+from vop_core.data.features import load_features
+from vop_core.data.persons import load_dataset
+from vop_core.data.voices import bundled_dataset, bundled_persons
+from vop_core.evaluation.report import PERSONAL_GAIN, RIGHT_MINUS_WRONG, report_from_json
+from vop_core.experiments import load_bundle
+from vop_core.experiments.ship import digit_share_rise, model_card
+from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, TASKS, UNKNOWN, relabel
+
+MOST_RISE = 0.02  # the project's target: words are heard, not bandwidth
+
+
+@pytest.fixture(scope="module", params=list(TASKS))
+def bundle(request):
+    return load_bundle(request.param)
+
+
+@pytest.fixture(scope="module")
+def english():
+    return load_bundle("keywords-en")
+
+
+def test_the_card_names_the_persons_and_its_report_reads_back(bundle):
+    assert not set(bundle.card["persons"]["trained"]) & set(bundle.card["persons"]["open"])
+    report = report_from_json(bundle.card["results"])
+    assert report.task == bundle.task
+    for name in (PERSONAL_GAIN, RIGHT_MINUS_WRONG):
+        assert report.difference(name, "open", 5) is not None
+    assert model_card(bundle.card, report).startswith(f"# {bundle.task}")
+
+
+def test_no_bundled_person_was_trained_on(bundle):
+    bundled = {person.id for language in ("en", "ar") for person in bundled_persons(language)}
+    assert bundled
+    assert not bundled & set(bundle.card["persons"]["trained"])
+
+
+def test_a_frozen_person_costs_what_the_global_model_costs(bundle):
+    cost = bundle.card["cost"]
+    assert cost["frozen_multiply_accumulates"] == cost["global_multiply_accumulates"]
+    clips = [clip.load() for clip in bundled_persons("en")[0].enrollment]
+    frozen = bundle.vop.enroll(bundle.features(clips)).freeze()
+    assert frozen.state_dict().keys() == bundle.global_model.encoder.state_dict().keys()
+
+
+def test_bundled_english_voices_are_heard_far_above_chance(english):
+    """42 persons x 10 clips, 20 classes: chance is 5 %. A model that hears nothing would fail by a mile."""
+    persons = bundled_persons("en")
+    clips = [(clip.load(), clip.label) for person in persons for clip in person.query]
+    answers = english.global_model.predict(english.features([clip for clip, _ in clips])).label_index.tolist()
+    right = [english.labels[answer] == label for answer, (_, label) in zip(answers, clips, strict=True)]
+    assert sum(right) / len(right) > 0.5
+
+
+@pytest.mark.parametrize("method", ["global_model", "vop"])
+def test_low_passing_command_clips_does_not_turn_them_into_digits(english, method):
+    table = relabel(load_features(bundled_dataset("en"), variants=("telephone",), cache=False), KEYWORDS_EN)
+    commands = torch.tensor([KEYWORDS_EN.index(word) for word in COMMANDS])
+    table = table.select(torch.isin(table.label, commands))
+    assert len(table) > 100
+    assert digit_share_rise(getattr(english, method), table) <= MOST_RISE
+
+
+@pytest.mark.slow
+def test_english_words_never_trained_are_mostly_answered_unknown(english, tmp_path):
+    pytest.importorskip("espeakng_loader", reason="needs the synth extra")
+    from vop_core.data.sources.synthetic import (
+        UNKNOWN_TEST_WORDS,
+        UNKNOWN_TRAINING_WORDS,
+        generate_unknown_test,
+    )
+
+    assert not set(UNKNOWN_TEST_WORDS) & (set(UNKNOWN_TRAINING_WORDS) | set(KEYWORDS_EN))
+    folder = generate_unknown_test(tmp_path / "unknown", persons=6)
+    table = relabel(load_features(load_dataset(folder), cache=False), KEYWORDS_EN)
+    answers = english.global_model.predict(table.features).label_index
+    assert float((answers == KEYWORDS_EN.index(UNKNOWN)).float().mean()) > 0.5

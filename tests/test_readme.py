@@ -1,0 +1,36 @@
+"""The README says what the result files say, and names the two commands."""
+
+import pytest
+
+from vop_core.data.locations import repository_root
+from vop_core.errors import EvaluationError
+from vop_core.experiments.readme import BEGIN, END, fill, load_results, results_section
+
+README = (repository_root() / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_results_in_the_readme_are_those_of_the_result_files():
+    assert fill(README, results_section(load_results())) == README, "run: vop results"
+
+
+def test_a_changed_result_changes_the_readme():
+    reports = load_results()
+    if not reports:
+        pytest.skip("no result file is committed yet")
+    assert fill(README, results_section(reports[:-1])) != README
+
+
+def test_both_commands_are_named():
+    assert "python run.py app" in README and "python run.py test" in README
+
+
+def test_a_readme_without_its_marks_is_refused():
+    with pytest.raises(EvaluationError, match="two comments"):
+        fill(README.replace(BEGIN, ""), "x")
+
+
+def test_filling_keeps_everything_outside_the_marks():
+    filled = fill(README, "one line")
+    assert filled.split(BEGIN)[0] == README.split(BEGIN)[0]
+    assert filled.split(END)[1] == README.split(END)[1]
+    assert f"{BEGIN}\none line\n{END}" in filled
