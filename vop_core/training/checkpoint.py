@@ -51,7 +51,8 @@ def load_tensors(
     path = Path(path)
     if not path.is_file():
         raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
-    head = path.open("rb").read(8)
+    with path.open("rb") as stream:
+        head = stream.read(8)
     if head[:2] == b"PK" or head[:1] == b"\x80":
         raise error(
             f"'{path.name}' is a pickled file, which can run foreign code; only safetensors files are read here."
@@ -77,6 +78,8 @@ def load_tensors(
         )
     try:
         about = json.loads(metadata.get("about", ""))
+        if not isinstance(about, dict):
+            raise ValueError
     except ValueError:
         raise error(f"The description inside '{path.name}' is damaged; make the file again.") from None
     return tensors, about
