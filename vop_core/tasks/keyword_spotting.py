@@ -2,8 +2,8 @@
 
 Two tasks come with a trained model:
 
-``keywords-ar``  the 40 words of Arabic Speech Commands [ARABIC-SPEECH-COMMANDS]
-``keywords-en``  eight command words [DSPSPEECH20], ten digits [FSDD], ``unknown`` and ``silence``; synthetic training
+``keywords-ar``  the 40 words of Arabic Speech Commands [ASC]
+``keywords-en``  eight command words [DSPSPEECH], ten digits [FSDD], ``unknown`` and ``silence``; synthetic training
                  persons say all of it wideband, so that bandwidth does not tell digits from commands
 
 and any data set in the format can be cross-validated over its persons.
