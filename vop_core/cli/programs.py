@@ -11,7 +11,10 @@ import typer
 
 from vop_core.errors import VopError
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+PASS_ON = {"ignore_unknown_options": True}  # they are the started program's
+Rest = Annotated[
+    list[str] | None, typer.Argument(metavar="[...]", help="Passed on to the program that is started.")
+]
 
 voices = typer.Typer(help="The bundled synthetic voices.", no_args_is_help=True)
 
@@ -45,22 +48,22 @@ def check_voices() -> None:
 
 
 def run_app(
-    context: typer.Context,
+    rest: Rest = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
 ) -> None:
     """Open the study environment in the browser, on this machine only."""
     repository = _repository("app/streamlit_app.py")
     _need("streamlit", "the app")
     _check_port(port)
-    script = ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *context.args]
+    script = ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *(rest or [])]
     raise typer.Exit(_follow(script, repository))
 
 
-def run_lab(context: typer.Context) -> None:
+def run_lab(rest: Rest = None) -> None:
     """Open the notebooks in JupyterLab."""
     repository = _repository("notebooks")
     _need("jupyterlab", "the notebooks", extra="notebooks")
-    script = ["jupyterlab", "notebooks", "--ServerApp.ip=localhost", *context.args]
+    script = ["jupyterlab", "notebooks", "--ServerApp.ip=localhost", *(rest or [])]
     raise typer.Exit(_follow(script, repository))
 
 

@@ -17,7 +17,7 @@ BROKEN = 1  # exit code: the program is at fault
 class RefusingGroup(TyperGroup):
     """Runs a command; a VopError becomes its own sentence, anything unexpected a sentence with a way on."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except VopError as error:
@@ -56,10 +56,11 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"vop {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
