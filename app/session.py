@@ -83,7 +83,6 @@ class Visit:
     task: str = "keywords-en"
     entries: list[Entry] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
     clips_given: int = 0
     personal: Personal | None = None
     before: Personal | None = None  # the model before the last switch of a clip
@@ -153,7 +152,7 @@ def renew(state: Visit, name: str) -> None:
     _drop_uploads()
 
 
-# --- shared by all visitors: nothing personal ---------------------------------------------------------------
+# --- shared by all visitors: nothing personal --------------------------------------------------------
 
 
 @st.cache_resource(show_spinner="Loading the model…")
@@ -176,8 +175,7 @@ def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
     return voices.bundled_persons(LANGUAGES[task])
 
 
-# --- clips coming in
-# ------------------------------------------------------------------------------------------
+# --- clips coming in ---------------------------------------------------------------------------------
 
 
 def listen(data: bytes, name: str) -> tuple[Clip, clip_quality.ClipQuality]:
@@ -191,8 +189,7 @@ def add_clip(state: Visit, data: bytes, name: str, source: str) -> None:
     try:
         if len(state.entries) >= MOST_CLIPS:
             raise AudioError(
-                f"{MOST_CLIPS} clips are as many as the models were trained with; remove one before "
-                f"adding another."
+                f"{MOST_CLIPS} clips are as many as the models were trained with; remove one before adding another."
             )
         clip, quality = listen(data, name)
         _refuse_twin(state, clip)
@@ -204,17 +201,21 @@ def add_clip(state: Visit, data: bytes, name: str, source: str) -> None:
 
 def _refuse_twin(state: Visit, clip: Clip) -> None:
     for entry in state.entries:
-        if entry.clip.waveform.shape == clip.waveform.shape and bool(
-            (entry.clip.waveform == clip.waveform).all()
-        ):
+        if entry.clip.waveform.shape == clip.waveform.shape and bool((entry.clip.waveform == clip.waveform).all()):
             raise AudioError(
-                f"{clip.name} is the same recording as {entry.title}; it would count twice, so it was "
-                f"left out."
+                f"{clip.name} is the same recording as {entry.title}; it would count twice, so it was left out."
             )
+
+
+def remove(state: Visit, entry: Entry) -> None:
+    """Take a clip out, and with it every posterior that it shaped."""
+    state.entries.remove(entry)
+    state.personal = state.before = state.curve = state.replies = None
 
 
 def borrow(state: Visit, person: voices.BundledPerson, shots: int) -> None:
     """Replace the enrollment clips by the first ``shots`` of a bundled person."""
+    state.refusals.clear()
     entries = []
     for record in person.enrollment[:shots]:
         state.clips_given += 1
@@ -230,7 +231,7 @@ def borrow(state: Visit, person: voices.BundledPerson, shots: int) -> None:
             )
         )
     state.entries = entries
-    state.query = None
+    state.personal = state.before = state.curve = state.replies = state.query = None
 
 
 def ask(state: Visit, data: bytes, name: str, source: str) -> bool:
@@ -246,6 +247,7 @@ def ask(state: Visit, data: bytes, name: str, source: str) -> bool:
 
 def ask_bundled(state: Visit, person: voices.BundledPerson, index: int) -> None:
     """Ask about a bundled person's query clip, whose word is known but sealed."""
+    state.refusals.clear()
     record = person.query[index]
     clip = record.load()
     _ask(state, clip, clip_quality.assess(clip.waveform), "synthetic", promises.SealedLabel(record.label))
@@ -256,8 +258,7 @@ def _ask(state: Visit, clip: Clip, quality, source: str, seal: promises.SealedLa
     state.query = Query(clip, quality, source, state.queries_given, seal)
 
 
-# --- the personal model
-# ------------------------------------------------------------------------------------------
+# --- the personal model ------------------------------------------------------------------------------
 
 
 def personal(state: Visit) -> Personal | None:
@@ -305,8 +306,7 @@ def borrowed_person(state: Visit) -> voices.BundledPerson | None:
     return next((person for person in bundled_persons(state.task) if person.id in borrowed), None)
 
 
-# --- what the posterior page shows
-# ---------------------------------------------------------------------------
+# --- what the posterior page shows -------------------------------------------------------------------
 
 
 def layer_view(state: Visit, layer: str, draws: int) -> plots.LayerView:
@@ -368,8 +368,7 @@ def _learning_curve(state: Visit) -> computing.LearningCurve:
     )
 
 
-# --- what the compare page shows
-# -----------------------------------------------------------------------------
+# --- what the compare page shows ---------------------------------------------------------------------
 
 
 @dataclass

@@ -32,25 +32,30 @@ def key(state: session.Visit, name: str) -> str:
     return f"{name}-{state.generation}"
 
 
-# --- the frame
-# -----------------------------------------------------------------------------------------------
+# --- the frame ---------------------------------------------------------------------------------------
 
 
 def sidebar(state: session.Visit) -> None:
     """What is kept about this visitor, and the button that ends it."""
     with st.sidebar:
         st.markdown("### :material/graphic_eq: VoP Studio")
-        st.caption(
-            "A personal model from a few words, with its uncertainty. A reconstruction of VoP (ICML 2022)."
-        )
+        st.caption("A personal model from a few words, with its uncertainty. A reconstruction of VoP (ICML 2022).")
         st.space("small")
         st.markdown("**What is kept about you**")
         st.markdown(_receipt(state))
         st.caption("Only in this tab's memory, on this computer: no file, no cache, no log, no network.")
-        if st.button("Forget me", icon=":material/delete_forever:", width="stretch", key="forget-me"):
-            session.forget()
-            st.toast("Everything you gave is gone.", icon=":material/delete_forever:")
-            st.rerun()
+        st.button(
+            "Forget me",
+            icon=":material/delete_forever:",
+            width="stretch",
+            key="forget-me",
+            on_click=_forget,
+        )
+
+
+def _forget() -> None:
+    session.forget()
+    st.toast("Everything you gave is gone.", icon=":material/delete_forever:")
 
 
 def _receipt(state: session.Visit) -> str:
@@ -79,12 +84,7 @@ def messages(state: session.Visit) -> None:
         sentences = "\n\n".join(state.refusals)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.error(sentences + kept, icon=":material/block:")
-            if st.button("Dismiss", key="dismiss", type="tertiary"):
-                state.refusals.clear()
-                st.rerun()
-    for notice in state.notices:
-        st.info(notice, icon=":material/info:")
-    state.notices.clear()
+            st.button("Dismiss", key="dismiss", type="tertiary", on_click=state.refusals.clear)
 
 
 def nothing_yet(page: str) -> None:
@@ -113,8 +113,7 @@ def about_model(state: session.Visit) -> None:
                 + "."
             )
             st.markdown(
-                f"**Test.** {len(persons['open'])} further persons it never heard; results stand on the "
-                f"Posterior page."
+                f"**Test.** {len(persons['open'])} further persons it never heard; results stand on the Posterior page."
             )
         cost = card.get("cost")
         if cost:
@@ -127,8 +126,7 @@ def about_model(state: session.Visit) -> None:
         st.caption("A reconstruction from the paper's abstract and slides; its numbers are not the paper's.")
 
 
-# --- giving clips
-# ----------------------------------------------------------------------------------------------
+# --- giving clips ------------------------------------------------------------------------------------
 
 
 def recorder(state: session.Visit, label: str, name: str, on_change) -> None:
@@ -156,8 +154,7 @@ def choose_person(column, state: session.Visit, name: str, preferred=None):
     )
 
 
-# --- a clip
-# ------------------------------------------------------------------------------------------------------
+# --- a clip ------------------------------------------------------------------------------------------
 
 
 def verdict_badge(quality) -> None:
@@ -196,19 +193,18 @@ def tile(state: session.Visit, entry: session.Entry) -> None:
             st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
             verdict_badge(entry.quality)
         clip_body(entry, f"clip-{entry.number}")
-        if st.button(
+        st.button(
             "Remove",
             key=f"remove-{entry.number}",
             icon=":material/delete:",
             help=f"Remove {entry.title}",
             type="tertiary",
-        ):
-            state.entries.remove(entry)
-            st.rerun()
+            on_click=session.remove,
+            args=(state, entry),
+        )
 
 
-# --- promises
-# ------------------------------------------------------------------------------------------------------
+# --- promises ----------------------------------------------------------------------------------------
 
 
 def promise_badges(promises) -> None:

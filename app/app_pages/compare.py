@@ -47,11 +47,15 @@ def borrow_form() -> None:
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     person = widgets.choose_person(left, state, "query-person", session.borrowed_person(state))
     number = middle.selectbox("Clip", range(1, len(person.query) + 1), key=widgets.key(state, "query-number"))
-    if right.button(
-        "Ask both models", type="primary", icon=":material/hearing:", width="stretch", key="ask-bundled"
-    ):
-        state.refusals.clear()
-        session.ask_bundled(state, person, number - 1)
+    right.button(
+        "Ask both models",
+        type="primary",
+        icon=":material/hearing:",
+        width="stretch",
+        key="ask-bundled",
+        on_click=session.ask_bundled,
+        args=(state, person, number - 1),
+    )
 
 
 def give_query() -> None:
@@ -86,9 +90,7 @@ def answer_card(column, model: str, who: str, icon: str, answered: computing.Rep
         st.markdown(f"## {first.label}")
         st.markdown(f"**{plots.percent(first.probability)}** sure")
         place = st.empty()
-        st.caption(
-            "Then " + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
-        )
+        st.caption("Then " + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others))
         return place
 
 
@@ -96,18 +98,14 @@ def verdict(answered: session.Replies) -> None:
     """What personalization changed, in one sentence."""
     before, after = answered.by_global.best, answered.by_personal.best
     if before.label != after.label:
-        st.markdown(
-            f":material/swap_horiz: **Your clips changed the answer** from {before.label} to {after.label}."
-        )
+        st.markdown(f":material/swap_horiz: **Your clips changed the answer** from {before.label} to {after.label}.")
         return
     points = 100 * (after.probability - before.probability)
     if abs(points) < 0.5:
         st.markdown(":material/drag_handle: **Same answer**, as sure as before.")
     else:
         surer = "surer" if points > 0 else "less sure"
-        st.markdown(
-            f":material/drag_handle: **Same answer**, {abs(points):.0f} points {surer} with your clips."
-        )
+        st.markdown(f":material/drag_handle: **Same answer**, {abs(points):.0f} points {surer} with your clips.")
 
 
 def ask_and_answer() -> None:
@@ -115,9 +113,7 @@ def ask_and_answer() -> None:
     give_query()
     if state.query is None:
         with st.container(border=True):
-            st.markdown(
-                "#### No query yet\nSay one more word, and the global model and yours answer side by side."
-            )
+            st.markdown("#### No query yet\nSay one more word, and the global model and yours answer side by side.")
         return
     answered = session.replies(state)
     st.subheader(f"Answers to query {state.query.number}", anchor=False)
@@ -236,9 +232,7 @@ def running_tally(answered: session.Replies) -> None:
 
 
 st.title("Compare", anchor=False)
-st.markdown(
-    "One more word, two answers: the **global** model that everybody gets, and the one **your clips** made."
-)
+st.markdown("One more word, two answers: the **global** model that everybody gets, and the one **your clips** made.")
 widgets.messages(state)
 personal = session.personal(state)
 if personal is None:

@@ -62,9 +62,7 @@ def controls(model) -> tuple[str, bool, int]:
     count = columns[2].slider(
         "Draws from the posterior", 0, 100, 20, key=widgets.key(state, "draws"), persist_state="session"
     )
-    if columns[3].button(
-        "Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"
-    ):
+    if columns[3].button("Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"):
         state.draw_seed += 1
     return layer, shown == "One weight", count
 
@@ -82,9 +80,7 @@ def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
             help="At first the one that your clips moved most.",
         )
         session.choose_weight(state, layer, weight)
-        equal = scale.toggle(
-            "Same height for every curve", key=widgets.key(state, "equal"), persist_state="session"
-        )
+        equal = scale.toggle("Same height for every curve", key=widgets.key(state, "equal"), persist_state="session")
         widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
     else:
         sort = st.toggle("Most moved first", key=widgets.key(state, "sort"), persist_state="session")

@@ -50,9 +50,15 @@ def borrow_form() -> None:
     )
     own = [entry for entry in state.entries if entry.person is None]
     label = f"Replace your {widgets.counted(len(own), 'clip')}" if own else "Use this voice"
-    if right.button(label, icon=":material/smart_toy:", type="primary", width="stretch", key="borrow"):
-        state.refusals.clear()
-        session.borrow(state, person, shots)
+    right.button(
+        label,
+        icon=":material/smart_toy:",
+        type="primary",
+        width="stretch",
+        key="borrow",
+        on_click=session.borrow,
+        args=(state, person, shots),
+    )
 
 
 def give_clips() -> None:
@@ -65,9 +71,7 @@ def give_clips() -> None:
     )
     with record:
         number = len(state.entries) + 1
-        widgets.recorder(
-            state, f"Clip {number}: say one word", session.widget_name(state, "microphone"), recorded
-        )
+        widgets.recorder(state, f"Clip {number}: say one word", session.widget_name(state, "microphone"), recorded)
         st.caption("About a second each. Which word it is does not matter: nobody labels it.")
     with upload:
         widgets.uploader(
@@ -96,12 +100,8 @@ def result() -> None:
             f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         with st.container(horizontal=True):
-            st.page_link(
-                "app_pages/posterior.py", label="See its posterior", icon=":material/bar_chart_4_bars:"
-            )
-            st.page_link(
-                "app_pages/compare.py", label="Let both models answer", icon=":material/compare_arrows:"
-            )
+            st.page_link("app_pages/posterior.py", label="See its posterior", icon=":material/bar_chart_4_bars:")
+            st.page_link("app_pages/compare.py", label="Let both models answer", icon=":material/compare_arrows:")
 
 
 def tiles() -> None:

@@ -117,11 +117,7 @@ def record(app, data: bytes):
 
 def upload(app, *files: tuple[str, bytes]):
     """Drop files on the page."""
-    return (
-        app.file_uploader[0]
-        .set_value([(name, data, "application/octet-stream") for name, data in files])
-        .run()
-    )
+    return app.file_uploader[0].set_value([(name, data, "application/octet-stream") for name, data in files]).run()
 
 
 def open_page(app, name: str):

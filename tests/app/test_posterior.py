@@ -75,9 +75,7 @@ def test_a_clip_switched_off_leaves_the_posterior_and_what_it_was_before_stays_v
     names = [trace.get("name") for trace in traces(enrolled, "Densities")]
     assert "Clip 2" not in names and "combined, before the switch" in names
     assert enrolled.session_state["visit"].personal.model.shots == 2
-    assert "by the switch" in words(enrolled) or any(
-        "by the switch" in str(metric.delta) for metric in enrolled.metric
-    )
+    assert "by the switch" in words(enrolled) or any("by the switch" in str(metric.delta) for metric in enrolled.metric)
 
 
 def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
@@ -141,9 +139,7 @@ def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enroll
     said = words(enrolled)
     assert "+4.0 points" in said and "+1.0 to +7.0: earned" in said
     assert "-1.0 to +11.0: not shown to be earned" in said
-    assert {"personal", "global", "wrong person"} <= {
-        trace["name"] for trace in traces(enrolled, "The posterior's")
-    }
+    assert {"personal", "global", "wrong person"} <= {trace["name"] for trace in traces(enrolled, "The posterior's")}
 
 
 def test_nll_can_be_judged_instead(enrolled, bundle):
