@@ -87,7 +87,7 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
     )
 
 
-def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor, " sample"]:
+def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor, " played"]:
     """Play ``rate`` times faster by resampling: duration, pitch and formants all move."""
     import soxr
 
