@@ -15,9 +15,8 @@ from vop_core.variational.aggregate import AGGREGATIONS
 
 LAYERS = {
     "film": ("film",),
-    "band film": ("band_film",),
-    "classifier": ("classifier",),
-    "all layers": ("film", "pointwise", "classifier"),
+    "band film, classifier": ("band_film", "classifier"),
+    "pointwise, classifier": ("pointwise", "classifier"),
 }
 METHODS = {"global": lambda: ready(GlobalModel(encoder_config()))} | {
     f"vop {family}, {rule}, {evidence}, {layers}": (

@@ -1,0 +1,162 @@
+"""A person's file: what goes in comes out, no voice in it, and nothing foreign is ever read."""
+
+import json
+import re
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from tests.toys import log_mels, make_vop
+from vop_core.errors import PersonFileError
+from vop_core.methods.vop import FAMILIES
+
+CLIPS, QUERY = log_mels(3, seed=1), log_mels(2, seed=2)
+
+
+@pytest.fixture(scope="module")
+def vop():
+    return make_vop()
+
+
+@pytest.fixture
+def file(vop, tmp_path):
+    path = tmp_path / "me.safetensors"
+    vop.enroll(CLIPS).save(path, task="toy")
+    return path
+
+
+def metadata(path):
+    with safe_open(path, framework="pt") as stream:
+        return stream.metadata()
+
+
+def rewrite(path, *, about=None, tensors=None, **changes):
+    """Change a field of the file, or some of its tensors (None removes one)."""
+    fields, held = metadata(path) | changes, load_file(path) | (tensors or {})
+    if about:
+        fields["about"] = json.dumps(json.loads(fields["about"]) | about)
+    save_file({name: value for name, value in held.items() if value is not None}, path, fields)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_saved_person_is_loaded_exactly(family, tmp_path):
+    vop = make_vop(family=family)
+    personal = vop.enroll(CLIPS)
+    personal.save(tmp_path / "me.safetensors", task="toy")
+    loaded = vop.load_person(tmp_path / "me.safetensors", task="toy")
+    for own, other in ((personal.posterior, loaded.posterior), (personal.clip_posteriors, loaded.clip_posteriors)):
+        torch.testing.assert_close(own.mean, other.mean, rtol=0, atol=0)
+        torch.testing.assert_close(own.log_std, other.log_std, rtol=0, atol=0)
+    assert loaded.shots == 3
+    torch.testing.assert_close(
+        loaded.predict(QUERY).probabilities, personal.predict(QUERY).probabilities, rtol=0, atol=0
+    )
+
+
+def test_nobody_can_be_saved_too(vop, tmp_path):
+    vop.prior_model().save(tmp_path / "nobody.safetensors")
+    assert vop.load_person(tmp_path / "nobody.safetensors").shots == 0
+
+
+def test_a_file_holds_a_posterior_and_no_voice(vop, file):
+    """Mean and log standard deviation, combined and of each clip: too few numbers to hold a clip."""
+    tensors = load_file(file)
+    assert set(tensors) == {"mean", "log_std", "clip_mean", "clip_log_std"}
+    width = vop.config.code
+    assert sum(value.numel() for value in tensors.values()) == 2 * width * (1 + 3) < CLIPS[0].numel()
+    assert file.stat().st_size < 2000
+    assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "shots"}
+    assert vop.enroll(CLIPS).bytes == 2 * 4 * width
+
+
+def refused(vop, file, reason, task="toy"):
+    with pytest.raises(PersonFileError) as caught:
+        vop.load_person(file, task=task)
+    sentence = str(caught.value)
+    assert re.search(reason, sentence), sentence
+    assert sentence.endswith(".") and sentence.count(". ") == 0 and "\n" not in sentence
+    assert str(file.parent) not in sentence
+
+
+def test_a_file_of_another_task_is_refused(vop, file):
+    refused(vop, file, "enrolled for toy, not for keywords-ar", task="keywords-ar")
+
+
+def test_a_file_of_another_model_is_refused(file):
+    refused(make_vop(seed=1), file, "another model")
+
+
+def test_a_file_of_another_version_is_refused(vop, file):
+    rewrite(file, version="99")
+    refused(vop, file, "version 99")
+
+
+def test_a_file_of_another_kind_or_program_is_refused(vop, file):
+    rewrite(file, kind="model")
+    refused(vop, file, "holds a model, but a person")
+    rewrite(file, format="other")
+    refused(vop, file, "not written by VoP Studio")
+
+
+UNCHECKED = pytest.mark.xfail(reason="load_person does not look at the shape of the clips' posteriors", strict=True)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"mean": torch.zeros(5)},
+        {"log_std": torch.zeros(4, 1)},
+        {"mean": None},
+        {"clip_mean": None},
+        {"clip_log_std": torch.zeros(2, 4)},
+        pytest.param({"clip_mean": torch.zeros(3, 7), "clip_log_std": torch.zeros(3, 7)}, marks=UNCHECKED),
+        pytest.param({"clip_mean": torch.zeros(4), "clip_log_std": torch.zeros(4)}, marks=UNCHECKED),
+    ],
+    ids=["mean", "log_std", "no mean", "no clips", "clips", "clips' width", "clips' axes"],
+)
+def test_a_file_of_another_shape_is_refused(vop, file, tensors):
+    rewrite(file, tensors=tensors)
+    refused(vop, file, "another shape|lacks its clips")
+
+
+@pytest.mark.parametrize("name", ["mean", "log_std", "clip_mean", "clip_log_std"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_refused(vop, file, name, value):
+    tensor = load_file(file)[name]
+    tensor.view(-1)[0] = value
+    rewrite(file, tensors={name: tensor})
+    refused(vop, file, "not finite")
+
+
+@pytest.mark.parametrize("kept", [0, 4, 9, 60, -1])
+def test_a_truncated_file_is_refused(vop, file, kept):
+    file.write_bytes(file.read_bytes()[:kept])
+    refused(vop, file, "damaged or not a safetensors file")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_bytes_are_refused(vop, file, seed):
+    numbers = torch.randint(0, 256, (4000,), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    file.write_bytes(b"\x01" + bytes(numbers.tolist()))
+    refused(vop, file, "damaged or not a safetensors file")
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_pickled_file_is_refused_unread(vop, file, new):
+    torch.save({"mean": torch.zeros(4)}, file, _use_new_zipfile_serialization=new)
+    refused(vop, file, "pickled")
+
+
+@pytest.mark.parametrize("about", ["", "{", "[]", "null", "3"])
+def test_a_damaged_description_is_refused(vop, file, about):
+    rewrite(file)
+    fields = metadata(file) | {"about": about}
+    save_file(load_file(file), file, fields)
+    refused(vop, file, "description|damaged")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_so(vop, tmp_path):
+    refused(vop, tmp_path / "nobody.safetensors", "no file 'nobody.safetensors'")
+    refused(vop, tmp_path, "no file")

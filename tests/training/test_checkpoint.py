@@ -1,0 +1,94 @@
+"""Files of weights: exact, whole or absent, and never of another kind."""
+
+import re
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vop_core.errors import CheckpointError
+from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
+
+TENSORS = {"a": torch.randn(3, 2), "b": torch.tensor(3), "empty": torch.zeros(0, 4)}
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "deep" / "model.safetensors"
+    save_tensors(path, TENSORS, kind="model", about={"task": "toy", "سلام": [1, 2]})
+    return path
+
+
+def refused(file, reason, kind="model"):
+    with pytest.raises(CheckpointError) as caught:
+        load_tensors(file, kind=kind)
+    sentence = str(caught.value)
+    assert re.search(reason, sentence), sentence
+    assert sentence.endswith(".") and sentence.count(". ") == 0 and "\n" not in sentence
+
+
+def test_what_is_written_is_read_exactly(file):
+    tensors, about = load_tensors(file, kind="model")
+    assert about == {"task": "toy", "سلام": [1, 2]}
+    assert tensors.keys() == TENSORS.keys()
+    for name, value in TENSORS.items():
+        torch.testing.assert_close(tensors[name], value, rtol=0, atol=0)
+    assert [path.name for path in file.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_tensors_that_lie_otherwise_in_memory_are_written_the_same(file):
+    value = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    save_tensors(file, {"weight": value, "part": value[:, 1]}, kind="model", about={})
+    tensors, _ = load_tensors(file, kind="model")
+    torch.testing.assert_close(tensors["weight"], value, rtol=0, atol=0)
+    torch.testing.assert_close(tensors["part"], value[:, 1], rtol=0, atol=0)
+
+
+def test_other_kinds_versions_and_programs_are_refused(file):
+    refused(file, "holds a model, but a person", kind="person")
+    head = {"format": "vop-studio", "version": "1", "kind": "model", "about": "{}"}
+    for change, reason in (
+        ({"version": "2"}, "version 2"),
+        ({"format": "other"}, "not written by VoP Studio"),
+        ({"about": "{"}, "description"),
+        ({"about": "[]"}, "description"),
+    ):
+        save_file(TENSORS, file, head | change)
+        refused(file, reason)
+    save_file(TENSORS, file)
+    refused(file, "not written by VoP Studio")
+
+
+@pytest.mark.parametrize("kept", [0, 5, 40, -1])
+def test_a_truncated_file_is_refused(file, kept):
+    file.write_bytes(file.read_bytes()[:kept])
+    refused(file, "damaged or not a safetensors file")
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_pickle_is_refused_unread(file, new):
+    class Bomb:
+        def __reduce__(self):
+            return exec, ("raise AssertionError('the pickle was opened')",)
+
+    torch.save({"a": Bomb()}, file, _use_new_zipfile_serialization=new)
+    refused(file, "pickled")
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    refused(tmp_path / "none.safetensors", "no file 'none.safetensors'")
+
+
+def test_a_fingerprint_tells_values_names_shapes_and_types_apart():
+    state = {"a": torch.arange(6.0), "b": torch.ones(2)}
+    others = [
+        {"a": torch.arange(6.0) + 1e-6, "b": torch.ones(2)},
+        {"a": torch.arange(6.0), "c": torch.ones(2)},
+        {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2)},
+        {"a": torch.arange(6.0), "b": torch.ones(2, dtype=torch.int32)},
+        {"a": torch.arange(6.0)},
+    ]
+    prints = [fingerprint(state), *map(fingerprint, others)]
+    assert len(set(prints)) == len(prints)
+    assert fingerprint(dict(reversed(state.items()))) == prints[0]
+    assert fingerprint({"a": torch.arange(6.0), "b": torch.ones(2, 2)[:, 0]}) == prints[0]
