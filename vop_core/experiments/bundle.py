@@ -83,16 +83,12 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
         raise CheckpointError(f"There is no trained model for '{task}' yet; make it with: vop train {task}")
     tensors, about = load_tensors(folder / MODEL, kind="model")
     if about.get("task") != task:
-        raise CheckpointError(
-            f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file."
-        )
+        raise CheckpointError(f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file.")
     try:
         global_model = GlobalModel(BcResNetConfig(**about["global"]))
         vop = build_vop(about["vop"])
         for prefix, module in (("global.", global_model), ("vop.", vop)):
-            own = {
-                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
-            }
+            own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             module.load_state_dict(own)
         labels = tuple(about["labels"])
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -102,9 +98,7 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
             f"make it again with: vop train {task}"
         ) from None
     if len(labels) != vop.encoder.config.labels:
-        raise CheckpointError(
-            f"The model of '{task}' names {len(labels)} words but answers with another number."
-        )
+        raise CheckpointError(f"The model of '{task}' names {len(labels)} words but answers with another number.")
     for module in (global_model, vop):
         module.eval().requires_grad_(False)
     return Bundle(task, labels, global_model, vop, card)
@@ -114,8 +108,6 @@ def open_person_file(path: Path | str) -> tuple[Bundle, PersonalVop]:
     """A person's file and the models it belongs to; the file names its task. Raises PersonFileError as load_person."""
     _, about = load_tensors(Path(path), kind="person", error=PersonFileError)
     if about.get("task") not in TASKS:
-        raise PersonFileError(
-            f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again."
-        )
+        raise PersonFileError(f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again.")
     bundle = load_bundle(about["task"])
     return bundle, bundle.vop.load_person(path, task=bundle.task)

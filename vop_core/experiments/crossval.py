@@ -18,8 +18,8 @@ from vop_core.data.persons import Fold, person_folds
 from vop_core.evaluation.report import Report as EvaluationReport
 from vop_core.evaluation.report import make_report
 from vop_core.evaluation.scores import ScoreTable, merge
-from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, config_hash
-from vop_core.experiments.runs import ScoringConfig, score_task, train_branch
+from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
+from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
 from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, find_dataset
 from vop_core.training.loop import Logs
 
@@ -37,15 +37,15 @@ class FoldJob:
     folder: Path
 
     def scores_file(self, recipe: str) -> Path:
-        key = config_hash(
+        return scores_file(
+            self.folder,
             self.config,
             self.scoring,
             RECIPES[recipe],
             self.dataset,
-            list(self.persons.train),
-            list(self.persons.test),
+            self.persons.train,
+            self.persons.test,
         )
-        return self.folder / f"scores-{key}.npz"
 
     @property
     def done(self) -> bool:
@@ -150,9 +150,7 @@ def _bring_committed(folder: Path, dataset: str) -> None:
             shutil.copyfile(file, folder / file.name)
 
 
-def _run_all(
-    work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[str, Any]], None] | None
-) -> None:
+def _run_all(work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[str, Any]], None] | None) -> None:
     if jobs == 1:
         for job in work:
             run_fold(job, on_progress)

@@ -21,13 +21,11 @@ class RunConfig:
     tau: float = 1.0
     stem_stride: int = 2
     shared: TrainConfig = field(
-        default_factory=lambda: TrainConfig(
-            steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3
-        )
+        default_factory=lambda: TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
     )
     branch: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3
+            steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
         )
     )
     virtual: VirtualPersonsConfig = field(default_factory=VirtualPersonsConfig)

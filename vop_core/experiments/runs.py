@@ -108,16 +108,26 @@ def train_branch(
             torch.manual_seed(config.seed + 1)
             return Vop.from_global(shared, recipe)
 
-    return _trained(
-        file, make, lambda module, state: _fit(module, data, config.branch, config, state, name, report)
-    )
+    return _trained(file, make, lambda module, state: _fit(module, data, config.branch, config, state, name, report))
+
+
+def scores_file(
+    folder: Path,
+    config: RunConfig,
+    scoring: ScoringConfig,
+    recipe: VopConfig,
+    dataset: str,
+    train_persons: Sequence[str],
+    open_persons: Sequence[str],
+) -> Path:
+    """Where the scores of a run lie: named by everything that they depend on."""
+    key = config_hash(config, scoring, recipe, dataset, list(train_persons), list(open_persons))
+    return folder / f"scores-{key}.npz"
 
 
 def evaluation_clips(table: FeatureTable) -> EvaluationClips:
     """A table in the form the protocol reads."""
-    return EvaluationClips(
-        table.features, table.label, table.person, table.persons, table.variants.get("noise")
-    )
+    return EvaluationClips(table.features, table.label, table.person, table.persons, table.variants.get("noise"))
 
 
 def score(

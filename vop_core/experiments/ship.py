@@ -15,10 +15,11 @@ from vop_core.data.persons import load_dataset
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
 from vop_core.evaluation.report import Report, make_report
+from vop_core.evaluation.scores import ScoreTable
 from vop_core.evaluation.tables import markdown
 from vop_core.experiments.bundle import Bundle, load_bundle, save_bundle
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
-from vop_core.experiments.runs import ScoringConfig, score_task, train_branch
+from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop
 from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, TaskData, relabel
@@ -56,7 +57,10 @@ def train_task(
     global_model = train_branch(data, config, None, runs, report=report)
     vop = train_branch(data, config, RECIPES[recipe], runs, report=report)
     minutes = (time.monotonic() - started) / 60
-    scores = score_task(data, global_model, vop, scoring, seed=config.seed)
+    file = scores_file(runs, config, scoring, RECIPES[recipe], data.name, data.train.persons, data.open.persons)
+    if not file.exists():
+        score_task(data, global_model, vop, scoring, seed=config.seed).save(file)
+    scores = ScoreTable.load(file)
     described = {"recipe": recipe, "vop": as_plain(RECIPES[recipe]), "run": as_plain(config)}
     result = make_report(task, described | {"scoring": as_plain(scoring)}, scores)
     card = {
@@ -67,11 +71,7 @@ def train_task(
         "training_minutes": round(minutes, 1),
         "persons": {"trained": list(data.train.persons), "open": list(data.open.persons)},
         "training_clips": len(data.train),
-        "data": [
-            text
-            for name, text in LICENCES.items()
-            if any(p.startswith(name + "/") for p in data.train.persons)
-        ],
+        "data": [text for name, text in LICENCES.items() if any(p.startswith(name + "/") for p in data.train.persons)],
         "health": health_of(vop, data.open),
         "cost": cost_of(global_model, vop, data.open),
         "checks": checks_of(task, global_model, vop, data),
@@ -84,10 +84,14 @@ def train_task(
 
 
 def for_task(task: str, config: RunConfig) -> RunConfig:
-    """The config with what the task adds: keywords-en hears half of its persons through a telephone band."""
+    """The config with what the task adds.
+
+    keywords-en hears half of its persons through a telephone band; its second phase keeps the first one's seed.
+    """
     if task != "keywords-en":
         return config
-    return replace(config, virtual=replace(config.virtual, telephone_probability=0.5))
+    virtual = replace(config.virtual, telephone_probability=0.5)
+    return replace(config, virtual=virtual, branch=replace(config.branch, seed=config.seed))
 
 
 def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
@@ -99,9 +103,7 @@ def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
         "persons": health.persons,
         "kl_nats": round(health.kl, 2),
         "std_ratio": round(health.std_ratio, 3),
-        "between_person_std": None
-        if health.between_person_std is None
-        else round(health.between_person_std, 3),
+        "between_person_std": None if health.between_person_std is None else round(health.between_person_std, 3),
         "active_units": health.active_units,
         "units": posteriors.mean.shape[-1],
         "verdict": health.verdict,
@@ -147,8 +149,7 @@ def checks_of(task: str, global_model: GlobalModel, vop: Vop, data: TaskData) ->
     tables["bundled synthetic persons"] = _only(relabel(table, KEYWORDS_EN), COMMANDS)
     checks: dict[str, Any] = {
         f"rise of commands called digits when low-passed at 4 kHz, {name}": {
-            method: round(digit_share_rise(model, part), 4)
-            for method, model in models(global_model, vop).items()
+            method: round(digit_share_rise(model, part), 4) for method, model in models(global_model, vop).items()
         }
         for name, part in tables.items()
     }
@@ -159,9 +160,7 @@ def checks_of(task: str, global_model: GlobalModel, vop: Vop, data: TaskData) ->
         generate_unknown_test(unknown)
     words = relabel(load_features(load_dataset(unknown)), KEYWORDS_EN)
     checks["English words never trained, answered unknown"] = {
-        method: round(
-            float((_answers(model, words.features) == KEYWORDS_EN.index(UNKNOWN)).float().mean()), 4
-        )
+        method: round(float((_answers(model, words.features) == KEYWORDS_EN.index(UNKNOWN)).float().mean()), 4)
         for method, model in models(global_model, vop).items()
     }
     return checks
@@ -201,9 +200,7 @@ def model_card(card: dict[str, Any], result: Report) -> str:
     lines = [
         f"# {card['task']}",
         "",
-        "A reconstruction of Variational On-the-Fly Personalization; written by `vop train "
-        + card["task"]
-        + "`.",
+        "A reconstruction of Variational On-the-Fly Personalization; written by `vop train " + card["task"] + "`.",
         "",
         f"- **Data**: {'; '.join(card['data'])}. {card['training_clips']} training clips of "
         f"{len(card['persons']['trained'])} persons; {len(card['persons']['open'])} persons kept out (open set).",
@@ -217,9 +214,7 @@ def model_card(card: dict[str, Any], result: Report) -> str:
         f"hyper-personalizer has {cost['hyper_personalizer_parameters']} parameters, a person takes "
         f"{cost['bytes_per_person']} bytes.",
         *[
-            f"- **Check**: {name}: "
-            + ", ".join(f"{method} {value:.1%}" for method, value in figures.items())
-            + "."
+            f"- **Check**: {name}: " + ", ".join(f"{method} {value:.1%}" for method, value in figures.items()) + "."
             for name, figures in card["checks"].items()
         ],
         "",
