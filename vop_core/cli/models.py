@@ -29,7 +29,7 @@ def train(
     from vop_core.data.locations import cache_root
     from vop_core.evaluation.report import report_from_json
     from vop_core.evaluation.tables import rich_tables
-    from vop_core.experiments import RECIPES, RunConfig, train_task
+    from vop_core.experiments import RECIPES, train_task
     from vop_core.experiments.ship import DEFAULT_RECIPE
 
     _check_task(task)
@@ -41,7 +41,7 @@ def train(
         bundle = train_task(
             task,
             recipe=recipe,
-            config=RunConfig().with_seed(seed) if seed else None,
+            seed=seed,
             folder=to,
             report=lambda phase, step, steps, logs: bars.update(f"{task} {phase}", step, steps, _logs(logs)),
         )

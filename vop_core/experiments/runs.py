@@ -51,7 +51,7 @@ def _fit(
     phase: str,
     report: Report,
 ) -> None:
-    sampler = EpisodeSampler(data.train, train_config, config.virtual, data.person_weights)
+    sampler = EpisodeSampler(data.train, train_config, config.virtual, data.person_weights, data.label_weights)
     module.encoder.to(memory_format=torch.channels_last)  # twice as fast for depthwise convolutions
     train(
         module,

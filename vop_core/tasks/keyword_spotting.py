@@ -28,6 +28,7 @@ UNKNOWN, SILENCE = "unknown", "silence"
 KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
 VARIANTS = ("slow", "fast", "room")
 SILENCES_PER_PERSON = 12
+UNKNOWN_WEIGHT = 6.0  # times as often as a keyword
 FOLDS, FOLD_SEED = 4, 0  # the shipped models hold out fold 0 of these as their open set
 OPEN_DIGIT_SPEAKER = "fsdd/theo"
 
@@ -43,6 +44,7 @@ class TaskData:
     closed: FeatureTable
     open: FeatureTable
     person_weights: Float[Tensor, " person"]  # how often a training person enters a step, relative
+    label_weights: Float[Tensor, " label"]  # how often each of a person's labels is drawn, relative
 
 
 def find_dataset(name: str) -> PersonDataset:
@@ -60,9 +62,7 @@ def find_dataset(name: str) -> PersonDataset:
     return dataset.without(dataset.known_bad) if dataset.known_bad else dataset
 
 
-def split(
-    dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]
-) -> tuple[FeatureTable, ...]:
+def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]) -> tuple[FeatureTable, ...]:
     """Train, closed and open tables; the last take of every word of a known person is held out as closed."""
     row = {id(record): index for index, record in enumerate(dataset.records)}
     parts = closed_open_split(dataset, open_persons=open_persons)
@@ -78,7 +78,8 @@ def crossval_data(name: str, fold: Fold, *, progress: Progress = None) -> TaskDa
     dataset = find_dataset(name)
     table = load_features(dataset, variants=(*VARIANTS, "noise"), progress=progress)
     train, closed, unknown_persons = split(dataset, table, fold.test)
-    return TaskData(dataset.name, train, closed, unknown_persons, torch.ones(len(train.persons)))
+    uniform = torch.ones(len(train.persons)), torch.ones(len(train.labels))
+    return TaskData(dataset.name, train, closed, unknown_persons, *uniform)
 
 
 def keywords_ar(*, progress: Progress = None) -> TaskData:
@@ -105,7 +106,7 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
         synthetic.name: (),
     }
     # Real persons carry half of the steps and more; five telephone voices must not make up the digits.
-    for dataset, weight in ((dspspeech, 0.5), (digits, 0.15), (synthetic, 0.35)):
+    for dataset, weight in ((dspspeech, 0.45), (digits, 0.25), (synthetic, 0.3)):
         table = load_features(dataset, variants=variants, progress=progress)
         tables = split(dataset, table, open_of[dataset.name])
         if dataset is synthetic:  # never tested on, so that no figure on real people holds a synthetic person
@@ -115,10 +116,12 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
         persons = len(parts[-1][0].persons)
         weights.append(torch.full((persons,), weight / persons))
     train, closed, unknown_persons = (
-        join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN)
-        for index in range(3)
+        join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN) for index in range(3)
     )
-    return TaskData("keywords-en", train, closed, unknown_persons, torch.cat(weights))
+    # Every word that is no keyword is one label: drawn like one keyword, it would hardly be learned.
+    label_weights = torch.ones(len(KEYWORDS_EN))
+    label_weights[KEYWORDS_EN.index(UNKNOWN)] = UNKNOWN_WEIGHT
+    return TaskData("keywords-en", train, closed, unknown_persons, torch.cat(weights), label_weights)
 
 
 TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}

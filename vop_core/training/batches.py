@@ -35,6 +35,7 @@ class EpisodeSampler:
         config: TrainConfig,
         virtual: VirtualPersonsConfig,
         person_weights: Float[Tensor, " person"] | None = None,
+        label_weights: Float[Tensor, " label"] | None = None,
     ) -> None:
         self.table, self.config, self.virtual = table, config, virtual
         self.clips = [(table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))]
@@ -45,9 +46,10 @@ class EpisodeSampler:
                     f"{name} has {clips.numel()} training clips but a step needs {needed}; leave this person out."
                 )
         self.person_weights = torch.ones(len(table.persons)) if person_weights is None else person_weights
-        # Uniform over a person's words, so that a frequent word (or "unknown") does not fill the step.
+        # Labels are drawn by their weights, not by how many clips they have.
+        wanted = torch.ones(len(table.labels)) if label_weights is None else label_weights
         self.clip_weights = [
-            1.0 / torch.bincount(table.label[clips], minlength=len(table.labels))[table.label[clips]]
+            (wanted / torch.bincount(table.label[clips], minlength=len(wanted)))[table.label[clips]]
             for clips in self.clips
         ]
         self.augmented = [name for name in table.variants if name not in ("original", "telephone", "noise")]
@@ -85,7 +87,5 @@ class EpisodeSampler:
                 names.append(self.augmented[int(draw[2] * len(self.augmented))])
             else:
                 names.append("original")
-        features = torch.stack(
-            [self.table.variants[name][row] for name, row in zip(names, rows, strict=True)]
-        )
+        features = torch.stack([self.table.variants[name][row] for name, row in zip(names, rows, strict=True)])
         return augment(features, self.virtual, generator=generator)

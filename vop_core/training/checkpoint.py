@@ -73,9 +73,7 @@ def load_tensors(
             f"{FORMAT_VERSION}; make the file again with this program."
         )
     if metadata.get("kind") != kind:
-        raise error(
-            f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file."
-        )
+        raise error(f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file.")
     try:
         about = json.loads(metadata.get("about", ""))
         if not isinstance(about, dict):
@@ -121,9 +119,7 @@ def load_training_state(
             f"'{path.name}' belongs to a training with other settings; remove it, or go back to those settings."
         )
     try:
-        module.load_state_dict(
-            {name[7:]: value for name, value in tensors.items() if name.startswith("module.")}
-        )
+        module.load_state_dict({name[7:]: value for name, value in tensors.items() if name.startswith("module.")})
     except RuntimeError:
         raise CheckpointError(f"'{path.name}' belongs to a model of another shape; remove it.") from None
     state: dict[int, dict[str, Tensor]] = {}
