@@ -78,6 +78,22 @@ def _trained(
     return module.eval()
 
 
+def run_file(phase: str, data: TaskData, config: RunConfig, recipe: VopConfig | None, folder: Path) -> Path:
+    """Where a phase's finished weights lie: named by everything that they depend on."""
+    parts = (config, data.name, data.train.persons) + (() if recipe is None else (recipe,))
+    return folder / f"{phase}-{config_hash(*parts)}.safetensors"
+
+
+def training_seconds(data: TaskData, config: RunConfig, recipe: VopConfig, folder: Path) -> float:
+    """Wall-clock time of a finished run's three trainings: the shared phase, the global branch and the VoP branch."""
+    files = [
+        run_file("shared", data, config, None, folder),
+        run_file("global", data, config, None, folder),
+        run_file("vop", data, config, recipe, folder),
+    ]
+    return sum(load_tensors(file, kind="trained run")[1]["seconds"] for file in files)
+
+
 def train_shared(data: TaskData, config: RunConfig, folder: Path, *, report: Report = None) -> GlobalModel:
     """Phase one: the global model that everything starts from."""
 
@@ -86,7 +102,7 @@ def train_shared(data: TaskData, config: RunConfig, folder: Path, *, report: Rep
             torch.manual_seed(config.seed)
             return GlobalModel(encoder_config(data, config))
 
-    file = folder / f"shared-{config_hash(config, data.name, data.train.persons)}.safetensors"
+    file = run_file("shared", data, config, None, folder)
     return _trained(
         file, make, lambda module, state: _fit(module, data, config.shared, config, state, "shared", report)
     )
@@ -97,8 +113,7 @@ def train_branch(
 ) -> GlobalModel | Vop:
     """Phase two: a VoP recipe, or with None the global rival, from the shared model on, equally many steps."""
     name = "global" if recipe is None else "vop"
-    parts = (config, data.name, data.train.persons) + (() if recipe is None else (recipe,))
-    file = folder / f"{name}-{config_hash(*parts)}.safetensors"
+    file = run_file(name, data, config, recipe, folder)
 
     def make() -> GlobalModel | Vop:
         shared = train_shared(data, config, folder, report=report)

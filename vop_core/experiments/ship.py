@@ -1,6 +1,5 @@
 """Train the models that come in the box, test them, and write their cards."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from vop_core.evaluation.scores import ScoreTable
 from vop_core.evaluation.tables import markdown
 from vop_core.experiments.bundle import Bundle, load_bundle, save_bundle
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
-from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
+from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch, training_seconds
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop
 from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, TaskData, relabel
@@ -53,11 +52,10 @@ def train_task(
     """
     config, scoring = config or task_config(task).with_seed(seed), scoring or ScoringConfig()
     data = TASKS[task]()
-    started = time.monotonic()
     runs = cache_root() / "runs" / data.name
     global_model = train_branch(data, config, None, runs, report=report)
     vop = train_branch(data, config, RECIPES[recipe], runs, report=report)
-    minutes = (time.monotonic() - started) / 60
+    minutes = training_seconds(data, config, RECIPES[recipe], runs) / 60
     file = scores_file(runs, config, scoring, RECIPES[recipe], data.name, data.train.persons, data.open.persons)
     if not file.exists():
         score_task(data, global_model, vop, scoring, seed=config.seed).save(file)
@@ -85,7 +83,7 @@ def train_task(
 
 
 def task_config(task: str) -> RunConfig:
-    """How a task's shipped model is trained: keywords-en hears half of its persons through a telephone band, and longer."""
+    """How a shipped model is trained; keywords-en for longer, and half of its persons through a telephone band."""
     config = RunConfig()
     if task != "keywords-en":
         return config
@@ -207,8 +205,8 @@ def model_card(card: dict[str, Any], result: Report) -> str:
         "",
         f"- **Data**: {'; '.join(card['data'])}. {card['training_clips']} training clips of "
         f"{len(card['persons']['trained'])} persons; {len(card['persons']['open'])} persons kept out (open set).",
-        f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in {card['training_minutes']} minutes on this "
-        "project's two-core machine. The full config, and every person's name, is in `card.json`.",
+        f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in {card['training_minutes']} minutes (three "
+        "trainings, on one of two shared cores). The full config, and every person's name, is in `card.json`.",
         f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): {health['sentence']} "
         f"KL {health['kl_nats']} nats over {health['units']} units, {health['active_units']} of them active; sd "
         f"{health['std_ratio']} of the prior's.",
