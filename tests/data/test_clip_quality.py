@@ -58,9 +58,10 @@ def test_the_ranking_is_clipping_noise_level_voiced_seconds():
 
 
 def test_the_worse_problem_goes_before_the_higher_rank():
-    slightly_noisy_and_very_quiet = word(1.2e-3, noise=2e-5)
-    quality = assess(slightly_noisy_and_very_quiet)
-    assert quality.verdict == "poor" and quality.problem == "level"
+    """Some noise (usable) and a very low level (poor): noise ranks higher, the level is worse."""
+    assert assess(100 * word(0.004, noise=4e-4)).problem == "noise"  # the same clip, loud enough
+    quality = assess(word(0.004, noise=4e-4))
+    assert (quality.verdict, quality.problem) == ("poor", "level")
 
 
 @pytest.mark.parametrize("ratio_db", [10, 20, 30])
@@ -101,6 +102,14 @@ def test_a_share_of_flat_tops_is_counted():
     assert assess(waveform).clipped_fraction == pytest.approx(1_000 / RATE)
 
 
+def test_peaks_of_two_samples_are_no_flat_tops():
+    waveform = 0.1 * torch.sin(2 * torch.pi * 200 * torch.arange(RATE) / RATE)
+    waveform[100::100] = waveform[101::100] = 1.0
+    assert assess(waveform).clipped_fraction == 0
+    waveform[102::100] = 1.0
+    assert assess(waveform).clipped_fraction == pytest.approx(3 * 159 / RATE)
+
+
 def test_clipping_is_heard_behind_a_volume_control_too():
     clipped = (word(0.5) * 8).clamp(-1, 1)
     assert assess(clipped * 0.4).problem == "clipping"
@@ -114,9 +123,7 @@ def test_an_ordinary_peak_at_full_scale_is_no_clipping():
 
 def test_more_noise_never_improves_the_verdict():
     order = ["good", "usable", "poor"]
-    verdicts = [
-        order.index(assess(word(0.5, noise=noise)).verdict) for noise in (1e-4, 1e-3, 0.02, 0.06, 0.2, 0.5)
-    ]
+    verdicts = [order.index(assess(word(0.5, noise=noise)).verdict) for noise in (1e-4, 1e-3, 0.02, 0.06, 0.2, 0.5)]
     assert verdicts == sorted(verdicts) and verdicts[0] == 0 and verdicts[-1] == 2
 
 
