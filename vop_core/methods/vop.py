@@ -431,4 +431,6 @@ class PersonalVop:
 
 def build_vop(description: Mapping[str, Any]) -> Vop:
     """An untrained Vop from the settings that ``Vop.description`` gave."""
-    return Vop(BcResNetConfig(**description["encoder"]), VopConfig(**description["vop"]))
+    settings = description["vop"]
+    settings = {**settings, "personal_layers": tuple(settings["personal_layers"])}  # JSON knows only lists
+    return Vop(BcResNetConfig(**description["encoder"]), VopConfig(**settings))
