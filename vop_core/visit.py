@@ -75,9 +75,7 @@ def ranked(answers: Sequence[Answer], most: int) -> list[Answer]:
     return sorted(answers, key=lambda answer: -answer.probability)[:most]
 
 
-def labels_worth_showing(
-    *models: Sequence[Answer], most: int | None = None, always: str | None = None
-) -> list[int]:
+def labels_worth_showing(*models: Sequence[Answer], most: int | None = None, always: str | None = None) -> list[int]:
     """Indices of the ``most`` labels that any model finds probable, most probable first, ``always``
     included.
     """
@@ -103,9 +101,7 @@ class Change:
 
 def changes(before: Sequence[Answer], after: Sequence[Answer], most: int = 3) -> list[Change]:
     """The labels whose probability moved most, by at least half a percentage point."""
-    moved = [
-        Change(old.label, old.probability, new.probability) for old, new in zip(before, after, strict=True)
-    ]
+    moved = [Change(old.label, old.probability, new.probability) for old, new in zip(before, after, strict=True)]
     moved.sort(key=lambda change: -abs(change.points))
     return [change for change in moved[:most] if abs(change.points) >= 0.5]
 
@@ -199,9 +195,7 @@ def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[
     """
     sentences = [_earned_on_people(each) for each in _headline_differences(differences)]
     if not rows:
-        sentences.append(
-            "The model's card holds no results on real people, so nothing here says that it is earned."
-        )
+        sentences.append("The model's card holds no results on real people, so nothing here says that it is earned.")
     if curve.accuracy:
         first, last = curve.accuracy[0], curve.accuracy[-1]
         sentences.append(
@@ -227,7 +221,8 @@ def _earned_on_people(difference: Mapping) -> str:
         low, high = (100 * end for end in difference["ci95"])
         judged = "earned" if low > 0 else "a harm" if high < 0 else "not shown to be earned"
         verdict = f"95 % interval {low:+.1f} to {high:+.1f}: {judged}"
-    return f"Real people never heard in training, {difference['shots']} clips each: {said} ({verdict})."
+    sentence = f"Real people never heard in training, {difference['shots']} clips each: {said} ({verdict})."
+    return sentence.replace(" -", " \N{MINUS SIGN}")
 
 
 def width_ratio(model) -> float:

@@ -49,7 +49,6 @@ def borrow_form() -> None:
     number = middle.selectbox("Clip", range(1, len(person.query) + 1), key=widgets.key(state, "query-number"))
     right.button(
         "Ask both models",
-        type="primary",
         icon=":material/hearing:",
         width="stretch",
         key="ask-bundled",

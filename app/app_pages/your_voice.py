@@ -53,7 +53,6 @@ def borrow_form() -> None:
     right.button(
         label,
         icon=":material/smart_toy:",
-        type="primary",
         width="stretch",
         key="borrow",
         on_click=session.borrow,

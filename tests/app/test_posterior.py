@@ -138,7 +138,7 @@ def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enroll
     open_page(enrolled, "posterior")
     said = words(enrolled)
     assert "+4.0 points" in said and "+1.0 to +7.0: earned" in said
-    assert "-1.0 to +11.0: not shown to be earned" in said
+    assert "\N{MINUS SIGN}1.0 to +11.0: not shown to be earned" in said
     assert {"personal", "global", "wrong person"} <= {trace["name"] for trace in traces(enrolled, "The posterior's")}
 
 

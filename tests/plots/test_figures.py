@@ -18,9 +18,7 @@ from vop_core.plots import style
 from vop_core.types import Clip
 from vop_core.visit import Answer, Doubt, LearningCurve
 
-THEMES = tomllib.loads((Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text())[
-    "theme"
-]
+THEMES = tomllib.loads((Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
 ROLES = [style.PRIOR, style.GLOBAL, style.PERSONAL, style.BEFORE, *style.CONTROLS.values()]
 
 
@@ -40,9 +38,7 @@ def contrast(one: str, other: str) -> float:
 def test_every_mark_stands_out_three_to_one(theme):
     ground = THEMES[theme]["backgroundColor"]
     colours = {role.colour for role in ROLES} | set(style.CLIP_COLOURS)
-    assert {
-        colour: round(contrast(colour, ground), 2) for colour in colours if contrast(colour, ground) < 3
-    } == {}
+    assert {colour: round(contrast(colour, ground), 2) for colour in colours if contrast(colour, ground) < 3} == {}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -151,6 +147,12 @@ def test_no_picture_before_the_warm_up_imports_a_compiler():
         "assert 'numba' not in sys.modules, 'the first picture waits for numba'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_cell_of_the_spectrogram_lies_below_the_colour_scale():
+    waveform = torch.cat([torch.zeros(8_000), torch.sin(torch.arange(8_000) / 3)])
+    (heatmap,) = [trace for trace in plots.clip_figure(Clip(waveform)).data if trace.type == "heatmap"]
+    assert np.min(heatmap.z) >= heatmap.zmin - 0.05 and np.max(heatmap.z) <= heatmap.zmax + 0.05
 
 
 def test_the_envelope_holds_every_peak():

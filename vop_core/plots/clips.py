@@ -30,9 +30,7 @@ def warm_up() -> None:
     _librosa_is_warm.set()
 
 
-def mel_decibels(
-    waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None
-) -> Float[Tensor, "mel frame"]:
+def mel_decibels(waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None) -> Float[Tensor, "mel frame"]:
     """Mel power in dB re full scale [LIBROSA].
 
     librosa makes it once ``warm_up`` has run; until then our own log-mel does, which a test holds
@@ -90,11 +88,7 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
         f"{clip.name}: {clip.seconds:.1f} seconds of sound; waveform with a peak of "
         f"{style.percent(peak)} of full scale, "
         "and its mel spectrogram, low to high pitch from bottom to top."
-        + (
-            f" The model hears the second from {begin:.1f} to {end:.1f} s."
-            if end - begin < clip.seconds
-            else ""
-        )
+        + (f" The model hears the second from {begin:.1f} to {end:.1f} s." if end - begin < clip.seconds else "")
     )
     figure = style.finish(figure, alt=alt, height=height, legend=False)
     return figure.update_layout(margin={"l": 2, "r": 2, "t": 2, "b": 4})
@@ -113,9 +107,7 @@ def _shade_unheard(figure: go.Figure, begin: float, end: float, seconds: float) 
     """Veil what lies outside the window that the model hears, and draw the window's edges."""
     for left, right, edge in ((0.0, begin, begin), (end, seconds, end)):
         if right - left > 0.01:
-            figure.add_vrect(
-                x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1
-            )
+            figure.add_vrect(x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1)
             figure.add_vrect(x0=left, x1=right, fillcolor="rgba(40,44,54,0.62)", line_width=0, row=2, col=1)
             figure.add_vline(x=edge, line={"color": style.PERSONAL.colour, "width": 1.5, "dash": "dash"})
 
@@ -132,8 +124,9 @@ def _add_spectrogram(figure: go.Figure, decibels: Tensor, seconds: float) -> Non
     if decibels.shape[1] > SPECTROGRAM_COLUMNS:
         decibels = functional.adaptive_max_pool1d(decibels, SPECTROGRAM_COLUMNS)
     loudest = float(decibels.max())
+    shown = decibels.clamp(min=loudest - RANGE_DECIBELS)  # plotly extrapolates the colours of what lies below
     figure.add_heatmap(
-        z=decibels.round(decimals=1).numpy(),
+        z=shown.round(decimals=1).numpy(),
         x=torch.linspace(0, seconds, decibels.shape[1]).numpy(),
         colorscale="Magma",
         zmin=loudest - RANGE_DECIBELS,

@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 from vop_core.plots import style
 from vop_core.visit import Answer, Doubt, greatest_entropy, labels_worth_showing
 
+LEGEND_RANKS = {style.GLOBAL.name: 1, style.PERSONAL.name: 2}  # then the interval, then the controls
+
 
 def probability_figure(
     by_global: Sequence[Answer],
@@ -65,6 +67,7 @@ def _add_row(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> 
         y=[answer.label for answer in answers],
         mode="markers",
         name=look.name,
+        legendrank=LEGEND_RANKS.get(look.name, 4),
         marker={
             "symbol": look.symbol,
             "color": look.colour,
@@ -86,6 +89,7 @@ def _add_intervals(figure: go.Figure, look: style.Role, answers: Sequence[Answer
         y=places,
         mode="lines+markers",
         name="95 % of its draws",
+        legendrank=3,
         line={"color": look.fill(0.35), "width": 7},
         marker={"symbol": "line-ns-open", "size": 12, "color": look.colour, "line": {"width": 1.5}},
         hoverinfo="skip",
@@ -126,9 +130,7 @@ def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, hei
         )
     largest = greatest_entropy(labels)
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
-    figure.update_xaxes(
-        title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6
-    )
+    figure.update_xaxes(title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = " ".join(
         f"{look.name}: total {doubt.total:.2f} nats, of which {doubt.epistemic:.2f} epistemic."

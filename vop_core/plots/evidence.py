@@ -15,6 +15,7 @@ METHODS = {  # method of the evaluation's rows -> how it is drawn
     "vop-wrong-person": style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
 }
 SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
+ASIDE = {"global": 0.1, "vop-wrong-person": -0.1}  # of a clip, so that intervals stand beside each other
 OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
 
 
@@ -25,6 +26,7 @@ class _Line:
     look: style.Role
     clips: Sequence[int]
     values: Sequence[float]
+    aside: float = 0.0
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
 
@@ -82,6 +84,7 @@ def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) ->
         look,
         [row["shots"] for row in found],
         values,
+        ASIDE.get(method, 0.0),
         [interval[0] for interval in intervals] if bounded else None,
         [interval[1] for interval in intervals] if bounded else None,
     )
@@ -90,7 +93,8 @@ def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) ->
 def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> None:
     look = line.look
     figure.add_scatter(
-        x=list(line.clips),
+        x=[clips + line.aside for clips in line.clips],
+        customdata=list(line.clips),
         y=list(line.values),
         error_y=style.interval(line.values, line.low, line.high, look.colour),
         mode="lines+markers",
@@ -103,7 +107,7 @@ def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> No
             "color": look.colour,
             "line": {"width": 2, "color": look.colour},
         },
-        hovertemplate=f"{look.name}<br>%{{x}} clips: %{{y:.3f}}<extra></extra>",
+        hovertemplate=f"{look.name}<br>%{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         row=row,
         col=1,
     )

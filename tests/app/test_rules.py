@@ -1,0 +1,30 @@
+"""One keeper of state, and shared caches that nothing of a visitor enters."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "app").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_only_session_keeps_state_and_caches(path):
+    text = path.read_text(encoding="utf-8")
+    keeps = "session_state" in text or "cache_" in text
+    assert not keeps or path.stem == "session"
+
+
+def test_the_shared_caches_take_nothing_of_a_visitor():
+    tree = ast.parse((ROOT / "app" / "session.py").read_text(encoding="utf-8"))
+    cached = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and any("cache_" in ast.unparse(each) for each in node.decorator_list)
+    ]
+    assert {node.name: [argument.arg for argument in node.args.args] for node in cached} == {
+        "bundle": ["task"],
+        "warm_up": [],
+        "bundled_persons": ["task"],
+    }
