@@ -213,10 +213,13 @@ class Vop(nn.Module):
         """
         if enrollment.shape[0] == 0:
             raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
+        training = self.training
+        self.eval()  # in training mode, batch normalisation would learn from the visitor
         with torch.no_grad():
             features = self.clip_features(enrollment[None])
             posterior = self.hyper_personalizer.aggregate(features)[0]
             experts = self.hyper_personalizer.clip_posteriors(features)[0]
+        self.train(training)
         return PersonalVop(self, posterior, experts)
 
     def prior_model(self) -> "PersonalVop":
@@ -289,6 +292,8 @@ class Vop(nn.Module):
         clip_mean, clip_log_std = tensors.get("clip_mean"), tensors.get("clip_log_std")
         if clip_mean is None or clip_log_std is None or clip_mean.shape != clip_log_std.shape:
             raise PersonFileError(f"'{path.name}' lacks its clips' posteriors; enroll again.")
+        if clip_mean.ndim != 2 or clip_mean.shape[1] != size:
+            raise PersonFileError(f"'{path.name}' holds a posterior of another shape; enroll again.")
         if not all(bool(value.isfinite().all()) for value in tensors.values()):
             raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
         return PersonalVop(

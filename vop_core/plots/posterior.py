@@ -5,7 +5,7 @@ All values arrive computed; these functions choose ink only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import plotly.graph_objects as go
 import torch
@@ -25,6 +25,7 @@ def normal_density(value: Tensor, mean: float, std: float) -> Tensor:
     return torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(value).exp()
 
 
+@runtime_checkable
 class Layer(Protocol):
     """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the
     ``global_weights``.
