@@ -87,11 +87,7 @@ class Environment:
 
     def program(self, name: str) -> Path:
         """The path of an installed program, `python` included, on this system."""
-        return (
-            self.folder
-            / ("Scripts" if os.name == "nt" else "bin")
-            / (name + (".exe" if os.name == "nt" else ""))
-        )
+        return self.folder / ("Scripts" if os.name == "nt" else "bin") / (name + (".exe" if os.name == "nt" else ""))
 
     def python_version(self):
         """(major, minor) of the environment's interpreter, or None where there is none that can run."""
@@ -201,11 +197,7 @@ def install_torch(environment: Environment) -> None:
 
 def wants_cpu_torch() -> bool:
     """True on Linux where no NVIDIA driver answers."""
-    return (
-        sys.platform == "linux"
-        and not shutil.which("nvidia-smi")
-        and not Path("/proc/driver/nvidia").exists()
-    )
+    return sys.platform == "linux" and not shutil.which("nvidia-smi") and not Path("/proc/driver/nvidia").exists()
 
 
 def install_packages(environment: Environment, extras) -> None:
@@ -216,9 +208,7 @@ def install_packages(environment: Environment, extras) -> None:
     what = ["--constraint", constraints, "--editable", target]
     python = str(environment.program("python"))
     step = "Installing the other packages"
-    code, output = follow(
-        step, [python, "-m", "uv", "pip", "install", "--python", python, *what], environment
-    )
+    code, output = follow(step, [python, "-m", "uv", "pip", "install", "--python", python, *what], environment)
     if code and not any(sign in output.lower() for sign in DISK_FULL):
         # uv does not read pip's settings; where those name a mirror or a certificate, pip still gets through.
         run_step("Installing the other packages with pip", [*pip(environment), *what], environment)
@@ -230,9 +220,7 @@ def warm_up(environment: Environment) -> None:
     """Have everything compiled that a first click would wait for, and find out whether the packages work."""
     python = str(environment.program("python"))
     step = "Compiling what the first click would wait for"
-    other = subprocess.Popen(
-        [python, "-c", WARM_UP[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    other = subprocess.Popen([python, "-c", WARM_UP[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     code, output = follow(step, [python, "-c", WARM_UP[0]], environment)
     other_output, _ = other.communicate()
     if code or other.returncode:
@@ -367,9 +355,7 @@ def app_arguments(arguments):
             continue
         value = value if equals else next(remaining, "")
         if not value.isdigit() or not 1 <= int(value) <= 65535:
-            raise SetupError(
-                f"{value or 'Nothing'} is no port: write a number from 1 to 65535 behind --port."
-            )
+            raise SetupError(f"{value or 'Nothing'} is no port: write a number from 1 to 65535 behind --port.")
         port = int(value)
     return port, rest
 

@@ -243,9 +243,7 @@ def test_three_clips_make_a_person_and_a_fourth_gets_both_models_answers(run, cl
 def test_the_same_seed_gives_the_same_answer_and_the_mean_needs_none(run, clips, tmp_path):
     out = tmp_path / "me.safetensors"
     run("enroll", clips[0], "--task", "keywords-en", "--out", out)
-    drawn = [
-        run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout for seed in (1, 1, 2)
-    ]
+    drawn = [run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     mean = json.loads(run("predict", clips[3], "--person", out, "--draws", 0, "--json", "-").stdout)
     assert "interval95" not in mean["clips"][0]["personal"]
@@ -339,9 +337,7 @@ def test_an_unknown_task_and_an_unwritable_place_are_refused(run, clips, tmp_pat
 
 
 def test_evaluate_prints_the_agreed_json(run, dataset):
-    result = run(
-        "evaluate", "keywords-en", "--data", dataset, "--shots", "1,3", "--repetitions", 1, "--json", "-"
-    )
+    result = run("evaluate", "keywords-en", "--data", dataset, "--shots", "1,3", "--repetitions", 1, "--json", "-")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report.keys() >= {"task", "config", "rows", "differences"}
@@ -365,9 +361,7 @@ def test_evaluate_refuses_what_it_cannot_do(run, dataset, tmp_path):
     refused(run("evaluate", "keywords-en", "--data", tmp_path), "has no metadata.csv")
     refused(run("evaluate", "keywords-en", "--data", "nothing"), "There is no data set at 'nothing'")
     refused(run("evaluate", "songs", "--data", dataset), "There is no task 'songs'")
-    refused(
-        run("evaluate", "keywords-en", "--data", dataset, "--shots", "0,x"), "--shots takes whole numbers"
-    )
+    refused(run("evaluate", "keywords-en", "--data", dataset, "--shots", "0,x"), "--shots takes whole numbers")
     refused(run("evaluate", "keywords-en", "--data", dataset, "--shots", 12), "too few for 12 enrollment")
     target = tmp_path / "no" / "report.json"
     refused(run("evaluate", "keywords-en", "--data", dataset, "--json", target), "its folder does not exist")

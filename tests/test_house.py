@@ -32,9 +32,7 @@ def docstrings(path: Path) -> list[str]:
     return [
         node.value.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
 
 
@@ -55,10 +53,7 @@ def tracked_files() -> list[Path]:
 
 def requirements() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"].values()
-    return [
-        Requirement(line)
-        for line in [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
-    ]
+    return [Requirement(line) for line in [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]]
 
 
 def pins() -> dict[str, list[Requirement]]:
@@ -175,9 +170,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def after_importing_everything():
-    result = subprocess.run(
-        [sys.executable, "-c", IMPORT_EVERYTHING], cwd=ROOT, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -193,18 +186,14 @@ def test_importing_the_package_waits_for_no_compiler_and_needs_no_extra(after_im
 
 
 def test_importing_the_package_itself_is_light():
-    script = (
-        "import sys, vop_core, vop_core.errors; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
-    )
+    script = "import sys, vop_core, vop_core.errors; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
 # What is loaded
 
 
-@pytest.mark.parametrize(
-    "path", python_files("vop_core", "app"), ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", python_files("vop_core", "app"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_unpickled(path):
     assert not imported_names(path) & {
         "pickle",
@@ -220,9 +209,7 @@ def test_nothing_is_unpickled(path):
         keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         assert keywords.get("allow_pickle", "False") == "False", f"line {call.lineno}"
         assert keywords.get("weights_only", "True") == "True", f"line {call.lineno}"
-        assert name not in {"torch.load", "pandas.read_pickle"} or "weights_only" in keywords, (
-            f"line {call.lineno}"
-        )
+        assert name not in {"torch.load", "pandas.read_pickle"} or "weights_only" in keywords, f"line {call.lineno}"
 
 
 # What is cited
@@ -233,8 +220,7 @@ def test_a_tag_is_told_from_a_shape():
         "VAE", "VOP slides", "ESPEAK-NG", "BCM",
     }  # fmt: skip
     assert (
-        tags("""[N, D], [0, 1], Float[Tensor, "clip mel frame"], [None], found[VOP, x], list[EWC], [Clip]""")
-        == set()
+        tags("""[N, D], [0, 1], Float[Tensor, "clip mel frame"], [None], found[VOP, x], list[EWC], [Clip]""") == set()
     )
 
 
@@ -242,12 +228,7 @@ def test_every_tag_in_a_docstring_resolves_in_the_citation_file():
     references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
     known = [reference["abbreviation"] for reference in references]
     assert len(known) == len(set(known))
-    used = {
-        (tag, path.name)
-        for path in python_files("vop_core")
-        for text in docstrings(path)
-        for tag in tags(text)
-    }
+    used = {(tag, path.name) for path in python_files("vop_core") for text in docstrings(path) for tag in tags(text)}
     assert len({tag for tag, _ in used}) > 10, "the pattern no longer finds the tags"
     assert {(tag, name) for tag, name in used if tag not in known} == set()
 

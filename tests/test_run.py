@@ -241,9 +241,7 @@ def test_a_damaged_stamp_counts_as_none(environment, stamp):
     assert environment.installed_extras() is None
 
 
-def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
-    run, environment, monkeypatch
-):
+def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(run, environment, monkeypatch):
     asked = []
     for step in ("make_environment", "install_torch", "warm_up"):
         monkeypatch.setattr(run, step, lambda *_: None)
@@ -281,9 +279,7 @@ def test_pip_takes_over_where_uv_cannot(run, environment):
     assert installer.startswith("-m pip") and "uv" in installer
     assert by_uv.startswith("-m uv pip install") and by_pip.startswith("-m pip")
     for command in (by_uv, by_pip):
-        assert command.endswith(
-            f"--constraint {environment.repository}/constraints.txt --editable .[notebooks]"
-        )
+        assert command.endswith(f"--constraint {environment.repository}/constraints.txt --editable .[notebooks]")
 
 
 def free_port() -> int:

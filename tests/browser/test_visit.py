@@ -79,8 +79,8 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, app_addres
     record(page, ".st-key-answer-global-1 h2", ".st-key-answer-personal-1 h2")
     page.get_by_text("draws of its weights").wait_for()
     for promise in ("source-free", "few-shot", "unsupervised", "training-free"):
-        assert page.get_by_text(promise, exact=True).first.is_visible()
-    assert page.get_by_text("0 gradient steps").first.is_visible()
+        page.get_by_text(promise, exact=True).first.wait_for()
+    page.get_by_text("0 gradient steps").first.wait_for()
 
     page.get_by_role("button", name="Forget me").click()
     page.get_by_text("no personal model to compare with").wait_for()

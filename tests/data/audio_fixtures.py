@@ -17,9 +17,7 @@ def vowel(seconds: float = 1.0, *, rate: int = RATE, pitch: float = 140.0, peak:
     return (peak * wave / np.abs(wave).max()).astype(np.float32)
 
 
-def soundfile_bytes(
-    samples: np.ndarray, rate: int = RATE, *, kind: str = "WAV", subtype: str = "PCM_16"
-) -> bytes:
+def soundfile_bytes(samples: np.ndarray, rate: int = RATE, *, kind: str = "WAV", subtype: str = "PCM_16") -> bytes:
     """(sample,) or (sample, channel) in a container of libsndfile's."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=kind, subtype=subtype)

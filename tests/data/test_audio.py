@@ -346,9 +346,7 @@ def test_the_way_from_bytes_to_features_loads_no_compiler(repository):
         "clip = decode(sys.stdin.buffer.read()); clip_features(clip.waveform); assess(clip.waveform)\n"
         "low_pass_4khz(clip.waveform); print([name for name in ('numba', 'librosa') if name in sys.modules])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], input=WAV, capture_output=True, cwd=repository, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", code], input=WAV, capture_output=True, cwd=repository, check=True)
     assert run.stdout.strip() == b"[]"
 
 

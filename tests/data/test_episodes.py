@@ -34,9 +34,7 @@ tables = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=4, m
 def test_any_episode_is_one_persons_and_disjoint(table, shots, seed, queries):
     person, word = torch.tensor(table).T
     enough = [p for p in person.unique().tolist() if (person == p).sum() >= shots + (queries or 1)]
-    episodes = draw_episodes(
-        person, word, persons=enough, shots=shots, generator=seeded(seed), queries=queries
-    )
+    episodes = draw_episodes(person, word, persons=enough, shots=shots, generator=seeded(seed), queries=queries)
     assert [episode.person for episode in episodes] == enough
     for episode in episodes:
         check_episode(episode, person)
@@ -86,9 +84,7 @@ def test_the_same_seed_draws_the_same_episodes_and_another_seed_others():
     person, word = grid(4, 10, 5)
 
     def drawn(seed):
-        episodes = draw_episodes(
-            person, word, persons=[0, 1, 2, 3], shots=5, generator=seeded(seed), queries=20
-        )
+        episodes = draw_episodes(person, word, persons=[0, 1, 2, 3], shots=5, generator=seeded(seed), queries=20)
         return [(e.enrollment.tolist(), e.query.tolist()) for e in episodes]
 
     assert drawn(7) == drawn(7)
@@ -138,9 +134,7 @@ def test_no_shots_are_refused():
 
 def test_a_person_on_both_sides_of_a_split_is_a_leak():
     check_disjoint(["a/1", "a/2"], ["a/3"])
-    with pytest.raises(
-        LeakageError, match=r"1 person\(s\) stand on both the training and the test side \(a/2\)"
-    ):
+    with pytest.raises(LeakageError, match=r"1 person\(s\) stand on both the training and the test side \(a/2\)"):
         check_disjoint(["a/1", "a/2"], ["a/2", "a/3"])
 
 

@@ -55,10 +55,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 def google_speech_commands() -> bytes:
     names = [
-        f"./{word}/{who}_nohash_{k}.wav"
-        for word in ("yes", "no")
-        for who in ("004ae714", "0a7c2a8d")
-        for k in (0, 1)
+        f"./{word}/{who}_nohash_{k}.wav" for word in ("yes", "no") for who in ("004ae714", "0a7c2a8d") for k in (0, 1)
     ]
     files = {name: wav(seed) for seed, name in enumerate(names)}
     files["./_background_noise_/white_noise.wav"] = wav(90)
@@ -87,9 +84,7 @@ def audio_mnist() -> bytes:
 
 def free_spoken_digits() -> bytes:
     root = "free-spoken-digit-dataset-1.0.9"
-    names = [
-        f"{digit}_{who}_{take}.wav" for digit in (0, 7) for who in ("theo", "george") for take in (0, 12)
-    ]
+    names = [f"{digit}_{who}_{take}.wav" for digit in (0, 7) for who in ("theo", "george") for take in (0, 12)]
     files = {f"{root}/recordings/{name}": wav(seed, rate=8000) for seed, name in enumerate(names)}
     return tarred({f"{root}/README.md": b"# FSDD", f"{root}/metadata.py": b"metadata = {}", **files})
 
@@ -228,9 +223,7 @@ def test_each_source_is_fetched_verified_and_converted(name, serve, monkeypatch,
     content = ARCHIVES[name]()
     publish(monkeypatch, name, content)
     seen = []
-    done = get(
-        name, url=serve(content).url, progress=lambda stage, at, total: seen.append((stage, at, total))
-    )
+    done = get(name, url=serve(content).url, progress=lambda stage, at, total: seen.append((stage, at, total)))
     assert done.folder == own_folders / "data" / name
     assert done.skipped == []
     report = check_dataset(done.folder)
@@ -357,9 +350,7 @@ def test_a_dropped_connection_is_taken_up_where_it_broke(digits):
 
 def test_a_later_run_resumes_what_an_earlier_one_left(digits, own_folders):
     digits.drop_after = [2 * download._CHUNK] + [0] * 4
-    with pytest.raises(
-        DataError, match=r"keeps breaking off after 0\.0 MB; run the same command again to resume"
-    ):
+    with pytest.raises(DataError, match=r"keeps breaking off after 0\.0 MB; run the same command again to resume"):
         get("fsdd", url=digits.url)
     digits.requests.clear()
     assert get("fsdd", url=digits.url).clips == 8
@@ -417,9 +408,7 @@ def test_no_network_is_said_at_once():
     with socket.socket() as probe:  # a port where nobody listens
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    refuses(
-        rf"127\.0\.0\.1:{port} cannot be reached; check the network", url=f"http://127.0.0.1:{port}/x.zip"
-    )
+    refuses(rf"127\.0\.0\.1:{port} cannot be reached; check the network", url=f"http://127.0.0.1:{port}/x.zip")
 
 
 def test_an_address_that_is_none_is_said():
@@ -475,9 +464,7 @@ def test_a_data_set_that_is_there_is_not_overwritten(digits):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(
-        DataError, match="There is no data source 'mnist'; the known ones are speech_commands_v2"
-    ):
+    with pytest.raises(DataError, match="There is no data source 'mnist'; the known ones are speech_commands_v2"):
         find_source("mnist")
 
 

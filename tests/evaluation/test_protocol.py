@@ -39,10 +39,7 @@ def run(voices, episodes, vop, *, global_model, trained=(), config=None, seed=0,
 
 
 def accuracies(table, shots=3, set_name="open"):
-    return {
-        row: float(np.mean(list(table.person_values(row, set_name, shots).values())))
-        for row, *_ in table.cells
-    }
+    return {row: float(np.mean(list(table.person_values(row, set_name, shots).values()))) for row, *_ in table.cells}
 
 
 def test_a_personal_gain_appears_with_the_right_person_and_vanishes_in_every_control(fakes):
@@ -142,9 +139,7 @@ def test_batches_stay_bounded_and_do_not_change_the_scores(fakes, chunk):
     voices = fakes.voices(ACCENTS, clips=[21, 9, 14, 5, 17, 11])
     episodes = fakes.episodes(voices)
     vop, reference = fakes.personalizing(), fakes.personalizing()
-    small = run(
-        voices, episodes, vop, global_model=fakes.fixed(), config=ProtocolConfig(chunk_clips=chunk, draws=3)
-    )
+    small = run(voices, episodes, vop, global_model=fakes.fixed(), config=ProtocolConfig(chunk_clips=chunk, draws=3))
     large = run(voices, episodes, reference, global_model=fakes.fixed(), config=ProtocolConfig(draws=3))
     assert vop.largest <= max(chunk, 3)  # a single query with three draws cannot be split further
     for first, second in zip(small.scores, large.scores, strict=True):

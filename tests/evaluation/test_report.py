@@ -38,9 +38,7 @@ def score(method, person, correct, *, set_name="open", shots=5, repetition=0, se
     clips = np.arange(len(correct)) if clips is None else np.asarray(clips)
     nll = -np.log(np.where(correct > 0, 0.75, 0.25))
     bins = reliability(np.full(len(correct), 0.75), correct)
-    return EpisodeScore(
-        method, set_name, shots, person, repetition, seed, fold, clips, correct, nll, correct, bins
-    )
+    return EpisodeScore(method, set_name, shots, person, repetition, seed, fold, clips, correct, nll, correct, bins)
 
 
 def table_of(accuracies, *, clips=100, **further):
@@ -130,12 +128,8 @@ def test_seeds_are_averaged_within_persons_and_their_spread_is_reported():
 
 def test_folds_concatenate_unknown_persons_and_average_known_ones():
     folds = [
-        ScoreTable(
-            (score(VOP, "set/a", [1, 1], fold=0), score(VOP, "set/c", [1], fold=0, set_name="closed"))
-        ),
-        ScoreTable(
-            (score(VOP, "set/b", [0, 1], fold=1), score(VOP, "set/c", [0], fold=1, set_name="closed"))
-        ),
+        ScoreTable((score(VOP, "set/a", [1, 1], fold=0), score(VOP, "set/c", [1], fold=0, set_name="closed"))),
+        ScoreTable((score(VOP, "set/b", [0, 1], fold=1), score(VOP, "set/c", [0], fold=1, set_name="closed"))),
     ]
     report = make_report("t", {}, merge(folds))
     assert report.row(VOP, "open", 5).per_person == {"set/a": 1, "set/b": 0.5}
@@ -257,9 +251,7 @@ def test_scores_come_back_from_their_file(fakes, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[:200], lambda b: b"PK" + b[50:], lambda b: b"x"]
-)
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:200], lambda b: b"PK" + b[50:], lambda b: b"x"])
 def test_a_damaged_table_of_scores_is_refused(damage, tmp_path):
     path = tmp_path / "scores.npz"
     table_of({VOP: [0.9]}).save(path)

@@ -100,8 +100,6 @@ def test_a_file_of_another_kind_or_program_is_refused(vop, file):
     refused(vop, file, "not written by VoP Studio")
 
 
-
-
 @pytest.mark.parametrize(
     "tensors",
     [

@@ -266,7 +266,7 @@ def test_labels_of_the_enrollment_never_reach_the_loss():
     )[0]
     absent = batch.enrollment + 3 * (~batch.present)[..., None, None]
     torch.testing.assert_close(loss(absent), loss(batch.enrollment), rtol=0, atol=0)
-    assert float(loss(batch.enrollment + 3)) != float(loss(batch.enrollment))
+    assert loss(batch.enrollment + 3).item() != loss(batch.enrollment).item()
 
 
 def test_training_reaches_every_parameter():

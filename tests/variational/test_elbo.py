@@ -44,17 +44,13 @@ def test_the_loss_is_mean_cross_entropy_plus_beta_over_training_clips_times_the_
     cross_entropy = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.5, 2.0]])
     divergence, clips = torch.tensor([10.0, 6.0]), torch.tensor([100, 30])
     expected = ((2.0 + beta * 10 / 100) + (1.0 + beta * 6 / 30)) / 2
-    torch.testing.assert_close(
-        negative_elbo(cross_entropy, divergence, clips, beta=beta), torch.tensor(expected)
-    )
+    torch.testing.assert_close(negative_elbo(cross_entropy, divergence, clips, beta=beta), torch.tensor(expected))
 
 
 def test_beta_is_one_unless_said_otherwise():
     cross_entropy, divergence = random_losses(3, 4)
     clips = torch.tensor([7, 8, 9])
-    assert negative_elbo(cross_entropy, divergence, clips) == negative_elbo(
-        cross_entropy, divergence, clips, beta=1.0
-    )
+    assert negative_elbo(cross_entropy, divergence, clips) == negative_elbo(cross_entropy, divergence, clips, beta=1.0)
 
 
 @given(seed=SEEDS, repeats=st.integers(1, 5))
@@ -80,9 +76,7 @@ def test_the_price_of_a_person_is_the_persons_own_and_not_that_of_the_batch(seed
 def test_the_loss_of_several_persons_is_the_mean_of_each_alone(seed):
     cross_entropy, divergence = random_losses(4, 3, seed)
     clips = torch.tensor([5, 50, 500, 1])
-    alone = [
-        negative_elbo(cross_entropy[[k]], divergence[[k]], clips[[k]], beta=0.3) for k in range(4)
-    ]
+    alone = [negative_elbo(cross_entropy[[k]], divergence[[k]], clips[[k]], beta=0.3) for k in range(4)]
     together = negative_elbo(cross_entropy, divergence, clips, beta=0.3)
     torch.testing.assert_close(together, torch.stack(alone).mean())
 
@@ -107,9 +101,7 @@ def test_over_all_of_a_persons_clips_the_loss_is_the_bound_per_clip(seed, clips)
     person = twin.draw_person(clips=clips, generator=generator)
     prior = twin.weights_given_clips(person.clips)
     posterior = twin.weights_given_labels(person.clips, person.labels)
-    each = [
-        -twin.expected_log_likelihood(posterior, person.clips[[i]], person.labels[[i]]) for i in range(clips)
-    ]
+    each = [-twin.expected_log_likelihood(posterior, person.clips[[i]], person.labels[[i]]) for i in range(clips)]
     divergence = torch.distributions.kl_divergence(posterior, prior).reshape(1)
     loss = negative_elbo(torch.stack(each)[None], divergence, torch.tensor([clips]))
     evidence = twin.log_evidence(person.clips, person.labels)

@@ -85,9 +85,7 @@ def test_the_training_loss_of_one_person_is_pyros_per_clip(problem):
     """With every clip of the person as query and beta = 1, N_k loss = Pyro's negative ELBO."""
     posterior, prior, _, _ = problem
     expected, drawn = pyro_loss(TraceMeanField_ELBO(), problem)
-    loss = negative_elbo(
-        cross_entropy(drawn, problem)[None], posterior.kl(prior)[None], torch.tensor([QUERIES])
-    )
+    loss = negative_elbo(cross_entropy(drawn, problem)[None], posterior.kl(prior)[None], torch.tensor([QUERIES]))
     torch.testing.assert_close(QUERIES * loss, expected, rtol=1e-12, atol=0)
 
 

@@ -14,9 +14,7 @@ Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
 
 def train(
     task: Task,
-    recipe: Annotated[
-        str | None, typer.Option(help="A named recipe; the project's choice unless given.")
-    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A named recipe; the project's choice unless given.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, episodes and augmentation.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on where a training stopped, or start over.")

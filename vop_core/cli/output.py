@@ -48,9 +48,7 @@ def check_writable(target: str | None) -> None:
     VopError
         The file's folder does not exist, or the file is a folder.
     """
-    if target not in (None, STDOUT) and (
-        Path(target).is_dir() or not Path(target).absolute().parent.is_dir()
-    ):
+    if target not in (None, STDOUT) and (Path(target).is_dir() or not Path(target).absolute().parent.is_dir()):
         raise VopError(f"'{target}' cannot be written, for its folder does not exist; choose another file.")
 
 

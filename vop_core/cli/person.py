@@ -12,9 +12,7 @@ MOST_SHOWN = 3  # most probable words in the table
 
 
 def enroll(
-    clips: Annotated[
-        list[Path], typer.Argument(help="Clips of one person; which words they say does not matter.")
-    ],
+    clips: Annotated[list[Path], typer.Argument(help="Clips of one person; which words they say does not matter.")],
     task: Annotated[str, typer.Option(help="keywords-en or keywords-ar.")],
     out: Annotated[Path, typer.Option(help="The person's file to write (safetensors; no audio in it).")],
 ) -> None:
@@ -28,9 +26,7 @@ def enroll(
     try:
         person.save(out, task=task)
     except OSError as error:
-        raise PersonFileError(
-            f"'{out}' cannot be written ({error.strerror}); choose another file."
-        ) from error
+        raise PersonFileError(f"'{out}' cannot be written ({error.strerror}); choose another file.") from error
     kl = float(person.posterior.kl(person.prior))
     typer.echo(
         f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the posterior is "
@@ -41,9 +37,7 @@ def enroll(
 def predict(
     clips: Annotated[list[Path], typer.Argument(help="Clips to recognize.")],
     person: Annotated[Path, typer.Option(help="The person's file that 'vop enroll' wrote.")],
-    draws: Annotated[
-        int, typer.Option(min=0, max=10_000, help="Weight draws; 0 uses the posterior's mean.")
-    ] = 100,
+    draws: Annotated[int, typer.Option(min=0, max=10_000, help="Weight draws; 0 uses the posterior's mean.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     json_target: JsonTarget = None,
 ) -> None:
@@ -87,9 +81,7 @@ def _read(paths: list[Path]) -> list[Any]:
     return clips
 
 
-def _answer(
-    labels: tuple[str, ...], prediction: Any, position: int, *, spread: bool = False
-) -> dict[str, Any]:
+def _answer(labels: tuple[str, ...], prediction: Any, position: int, *, spread: bool = False) -> dict[str, Any]:
     """One clip's answer as plain values; with ``spread``, 95 % credible intervals and entropies in nats."""
     probabilities = prediction.probabilities[position].tolist()
     best = int(prediction.label_index[position])

@@ -12,9 +12,7 @@ import typer
 from vop_core.errors import VopError
 
 PASS_ON = {"ignore_unknown_options": True}  # they are the started program's
-Rest = Annotated[
-    list[str] | None, typer.Argument(metavar="[...]", help="Passed on to the program that is started.")
-]
+Rest = Annotated[list[str] | None, typer.Argument(metavar="[...]", help="Passed on to the program that is started.")]
 
 voices = typer.Typer(help="The bundled synthetic voices.", no_args_is_help=True)
 
@@ -89,9 +87,7 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
-            raise VopError(
-                f"Port {port} is reserved on this system; choose one above 1023 with --port."
-            ) from None
+            raise VopError(f"Port {port} is reserved on this system; choose one above 1023 with --port.") from None
         except OSError:
             raise VopError(
                 f"Port {port} is taken; close the program that has it, or choose another with --port."

@@ -29,10 +29,7 @@ class RefusingGroup(TyperGroup):
         except BrokenPipeError:  # the reader of a pipe left; the framework knows what to do
             raise
         except Exception as error:
-            if (
-                type(error).__module__.split(".")[0] in ("typer", "click")
-                or os.environ.get("VOP_DEBUG") == "1"
-            ):
+            if type(error).__module__.split(".")[0] in ("typer", "click") or os.environ.get("VOP_DEBUG") == "1":
                 raise
             typer.echo(
                 f"Something went wrong inside VoP Studio ({type(error).__name__}: {_first_line(error)}); "

@@ -58,9 +58,7 @@ class Record:
         self.correct, self.nll, self.brier, self.answers = np.zeros((4, len(self.query)))
         self.bins = Reliability.empty()
 
-    def add(
-        self, probabilities: Float[Tensor, "query label"], labels: Int[Tensor, " query"], start: int
-    ) -> None:
+    def add(self, probabilities: Float[Tensor, "query label"], labels: Int[Tensor, " query"], start: int) -> None:
         """Take in the answers to the queries from position ``start`` on."""
         probabilities = probabilities.double()
         span = slice(start, start + len(labels))
@@ -120,10 +118,7 @@ def answer_fixed(
 ) -> None:
     """Fill records whose answers depend on no enrollment: every clip is read once, whoever it is from."""
     needed = torch.cat([record.query for record in records]).unique()
-    rows = [
-        _ask(name, method, None, features[chunk].unsqueeze(0), labels)[0]
-        for chunk in needed.split(chunk_clips)
-    ]
+    rows = [_ask(name, method, None, features[chunk].unsqueeze(0), labels)[0] for chunk in needed.split(chunk_clips)]
     probabilities = torch.cat(rows)
     position = torch.full((len(labels),), -1, dtype=torch.long)
     position[needed] = torch.arange(len(needed))

@@ -12,9 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def correctness(
-    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
-) -> Float[Tensor, "*batch"]:
+def correctness(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """1 where the most probable label is the true one, else 0; of equal labels the first counts."""
     return (probabilities.argmax(-1) == labels).to(probabilities.dtype)
 
@@ -27,9 +25,7 @@ def negative_log_likelihood(
     return -true.clamp(min=torch.finfo(true.dtype).tiny).log()
 
 
-def brier_score(
-    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
-) -> Float[Tensor, "*batch"]:
+def brier_score(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Squared distance between the probabilities and certainty of the true label: 0 is best, 2 is worst."""
     true = torch.nn.functional.one_hot(labels.long(), probabilities.shape[-1])
     return (probabilities - true).square().sum(-1)

@@ -73,9 +73,7 @@ def paired_interval(
     return interval_over_persons(differences, level=level, seed=seed)
 
 
-def sign_flip_interval(
-    differences: Float[np.ndarray, " person"], *, level: float = LEVEL
-) -> tuple[float, float]:
+def sign_flip_interval(differences: Float[np.ndarray, " person"], *, level: float = LEVEL) -> tuple[float, float]:
     """All centres that the exact two-sided sign-flip test does not reject, from the means of all subsets.
 
     Flipping the signs of a subset F of d - c makes their sum no smaller exactly if mean_F(d) <= c, so the

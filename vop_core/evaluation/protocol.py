@@ -158,9 +158,7 @@ def evaluate(
     return ScoreTable(tuple(record.score() for record in records))
 
 
-def plan(
-    clips: EvaluationClips, episodes: Iterable[Episode], trained_persons: Collection[str]
-) -> list[_Planned]:
+def plan(clips: EvaluationClips, episodes: Iterable[Episode], trained_persons: Collection[str]) -> list[_Planned]:
     """Check the episodes and put them into an order that does not depend on how they were given."""
     trained = set(trained_persons)
     sets = [CLOSED if name in trained else OPEN for name in clips.persons]

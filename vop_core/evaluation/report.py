@@ -136,9 +136,7 @@ def make_report(task: str, config: Mapping[str, Any], table: ScoreTable) -> Repo
     if not table.scores:
         raise EvaluationError("There are no scores to report; evaluate at least one person.")
     settings = sorted({(set_name, shots) for _, set_name, shots in table.cells})
-    rows = tuple(
-        _row(table, *cell) for cell in sorted(table.cells, key=lambda cell: (cell[1:], _rank(cell[0])))
-    )
+    rows = tuple(_row(table, *cell) for cell in sorted(table.cells, key=lambda cell: (cell[1:], _rank(cell[0]))))
     differences: list[ReportDifference] = []
     for set_name, shots in settings:
         compared = [_difference(table, a, b, set_name, shots) for a, b in _COMPARED]
@@ -273,8 +271,7 @@ def report_from_json(content: Any) -> Report:
         _demand(isinstance(content.get(key), kind), f"The report's '{key}' is missing or of the wrong type.")
     rows = tuple(_entry(ReportRow, entry, f"Row {i}") for i, entry in enumerate(content["rows"], 1))
     differences = tuple(
-        _entry(ReportDifference, entry, f"Difference {i}")
-        for i, entry in enumerate(content["differences"], 1)
+        _entry(ReportDifference, entry, f"Difference {i}") for i, entry in enumerate(content["differences"], 1)
     )
     for i, row in enumerate(rows, 1):
         for name in ("accuracy", "worst_decile", "ece"):

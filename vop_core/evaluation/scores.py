@@ -132,9 +132,7 @@ class ScoreTable:
         """The reliability diagram of a cell, everything pooled."""
         return self._reliabilities(method, set_name, shots, lambda score: 0).get(0, Reliability.empty())
 
-    def _reliabilities(
-        self, method: str, set_name: str, shots: int, key: Callable[[EpisodeScore], object]
-    ) -> dict:
+    def _reliabilities(self, method: str, set_name: str, shots: int, key: Callable[[EpisodeScore], object]) -> dict:
         sums: dict[object, Reliability] = {}
         for score in self.of(method, set_name, shots):
             name = key(score)
@@ -158,9 +156,7 @@ class ScoreTable:
             if seed is None or first.seed == seed
         )
 
-    def paired_clips(
-        self, a: str, b: str, set_name: str, shots: int
-    ) -> dict[str, Float[np.ndarray, " clip"]]:
+    def paired_clips(self, a: str, b: str, set_name: str, shots: int) -> dict[str, Float[np.ndarray, " clip"]]:
         """Each person's accuracy differences a - b, one per clip: repetitions, folds and seeds averaged."""
         collected: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for first, clips, difference in self._pairs(a, b, set_name, shots, "correct"):
@@ -178,25 +174,21 @@ class ScoreTable:
             second = others.get(_episode(first))
             if second is None:
                 continue
-            clips, left, right = np.intersect1d(
-                first.clips, second.clips, assume_unique=True, return_indices=True
-            )
+            clips, left, right = np.intersect1d(first.clips, second.clips, assume_unique=True, return_indices=True)
             if len(clips):
                 yield first, clips, getattr(first, value)[left] - getattr(second, value)[right]
 
     def save(self, path: str | Path) -> None:
         """Write the table as one npz of plain arrays: no pickle, no audio."""
         lengths = [len(score.clips) for score in self.scores]
-        columns = {
-            name: np.array([getattr(score, name) for score in self.scores]) for name in (*_TEXTS, *_NUMBERS)
-        }
+        columns = {name: np.array([getattr(score, name) for score in self.scores]) for name in (*_TEXTS, *_NUMBERS)}
         clip_columns = {
             name: np.concatenate([getattr(score, name) for score in self.scores] or [np.zeros(0)])
             for name in _CLIP_COLUMNS
         }
-        bins = np.array(
-            [[getattr(score.reliability, name) for name in _BIN_COLUMNS] for score in self.scores]
-        ).reshape(len(self.scores), len(_BIN_COLUMNS), -1)
+        bins = np.array([[getattr(score.reliability, name) for name in _BIN_COLUMNS] for score in self.scores]).reshape(
+            len(self.scores), len(_BIN_COLUMNS), -1
+        )
         with Path(path).open("wb") as stream:
             np.savez_compressed(stream, lengths=np.array(lengths), bins=bins, **columns, **clip_columns)
 

@@ -251,12 +251,9 @@ class Vop(nn.Module):
                 posterior = self.hyper_personalizer.prior().detach().expand(persons)
             else:
                 posterior = self.posteriors(enrollment)
-            vectors = (
-                [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
-            )
+            vectors = [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
             total = sum(
-                logits_of(self.encoder, query.flatten(0, 1), self.deviations(vector)).softmax(-1)
-                for vector in vectors
+                logits_of(self.encoder, query.flatten(0, 1), self.deviations(vector)).softmax(-1) for vector in vectors
             )
         return (total / max(1, draws)).unflatten(0, query.shape[:2])
 
@@ -282,9 +279,7 @@ class Vop(nn.Module):
                 f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
             )
         if about.get("model") != self.fingerprint:
-            raise PersonFileError(
-                f"'{path.name}' was enrolled with another model; enroll again with this one."
-            )
+            raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
         size = self.hyper_personalizer.config.weights
         shapes = {"mean": (size,), "log_std": (size,)}
         if any(name not in tensors or tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
@@ -324,9 +319,7 @@ def same_person_loss(
 
 def _needed(generator: torch.Generator | None) -> torch.Generator:
     if generator is None:
-        raise ValueError(
-            "drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)"
-        )
+        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
     return generator
 
 
@@ -366,9 +359,7 @@ class PersonalVop:
     @torch.no_grad()
     def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
         """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's (its index)."""
-        gaussian = (
-            {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
-        )
+        gaussian = {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
         if isinstance(which, int):
             gaussian = self.clip_posteriors[which]
         if gaussian is None:
@@ -383,9 +374,7 @@ class PersonalVop:
         return LayerPosterior(layer, vop.layout.weight_names(layer), base + mean, variance.sqrt(), base)
 
     @torch.no_grad()
-    def sample_weights(
-        self, count: int, *, generator: torch.Generator
-    ) -> dict[str, Float[Tensor, "draw weight"]]:
+    def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
         """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
         vop = self._vop
         base = vop.layout.flatten_global(vop.encoder.state_dict())

@@ -55,9 +55,7 @@ class BcResNetConfig:
 class BroadcastedBlock(nn.Module):
     """One residual block; see the module's equation."""
 
-    def __init__(
-        self, channels_in: int, channels_out: int, *, stride: int, dilation: int, dropout: float
-    ) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, stride: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.transition = channels_in != channels_out or stride != 1
         if self.transition:
@@ -138,9 +136,7 @@ class BcResNet(nn.Module):
                 channels = width
         self.blocks = nn.ModuleList(blocks)
         height = config.mels // 8
-        self.collapse = nn.Conv2d(
-            channels, channels, (height, 5), padding=(0, 2), groups=channels, bias=False
-        )
+        self.collapse = nn.Conv2d(channels, channels, (height, 5), padding=(0, 2), groups=channels, bias=False)
         self.embedding = PersonalPointwise(channels, config.channels(32))
         self.embedding_norm = nn.BatchNorm2d(config.channels(32))
         self.classifier = PersonalClassifier(config.channels(32), config.labels)
@@ -202,14 +198,8 @@ class BcResNet(nn.Module):
                     )
                 )
         if "pointwise" in layers:
-            found.append(
-                PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape))
-            )
+            found.append(PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape)))
         if "classifier" in layers:
-            found.append(
-                PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape))
-            )
-            found.append(
-                PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape))
-            )
+            found.append(PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape)))
+            found.append(PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape)))
         return PersonalLayout(tuple(found))

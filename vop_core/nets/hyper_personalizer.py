@@ -129,9 +129,7 @@ class HyperPersonalizer(nn.Module):
         log_scale = self.prior_mean.new_tensor(self.config.prior_scale).log()
         return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
 
-    def clip_features(
-        self, evidence: Float[Tensor, "person shot *input"]
-    ) -> Float[Tensor, "person shot feature"]:
+    def clip_features(self, evidence: Float[Tensor, "person shot *input"]) -> Float[Tensor, "person shot feature"]:
         """One feature vector a clip, from its statistics (person, shot, statistic) or its log-mel."""
         return self.trunk(evidence.flatten(0, 1)).unflatten(0, evidence.shape[:2])
 

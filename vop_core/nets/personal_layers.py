@@ -161,9 +161,7 @@ class PersonalLayout:
 
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""
-        return torch.cat(
-            [state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters]
-        )
+        return torch.cat([state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters])
 
 
 def apply_deviations(state: Mapping[str, Tensor], deviations: Deviations) -> dict[str, Tensor]:

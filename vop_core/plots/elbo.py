@@ -59,9 +59,7 @@ def bound_figure(
     return style.finish(figure, alt=alt, height=height, top=64)
 
 
-def gap_figure(
-    divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], *, height: int = 360
-) -> go.Figure:
+def gap_figure(divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], *, height: int = 360) -> go.Figure:
     """Evidence minus ELBO over KL(q || posterior), one point for each q, beside the diagonal."""
     figure = go.Figure()
     ends = divergence.aminmax()
@@ -95,9 +93,7 @@ def price_figure(
     for name, beta in marks.items():
         figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
         # plotly places annotations on a logarithmic axis by their exponent
-        figure.add_annotation(
-            x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False
-        )
+        figure.add_annotation(x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False)
     figure.update_xaxes(type="log")
     figure.update_xaxes(title="beta in: loss = mean cross-entropy + (beta / N_k) KL", row=2, col=1)
     figure.update_yaxes(title="gap, nats", row=1, col=1)
@@ -136,13 +132,9 @@ def fusion_figure(
     return style.finish(figure, alt=alt, height=height)
 
 
-def _curve(
-    figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None
-) -> None:
+def _curve(figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None) -> None:
     col = None if row is None else 1
-    figure.add_scatter(
-        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col
-    )
+    figure.add_scatter(x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col)
 
 
 def _points(
@@ -152,7 +144,7 @@ def _points(
     name: str,
     role: style.Role,
     row: int | None = None,
-    size: float = 9,
+    size: float | int = 9,
 ) -> None:
     col = None if row is None else 1
     figure.add_scatter(
@@ -170,7 +162,7 @@ def _line(role: style.Role) -> dict:
     return {"color": role.colour, "dash": role.dash, "width": 2.5}
 
 
-def _marker(role: style.Role, size: float) -> dict:
+def _marker(role: style.Role, size: float | int) -> dict:
     edge = {"width": 2, "color": role.colour}  # open symbols are drawn by their edge alone
     return {"color": role.colour, "symbol": role.symbol, "size": size, "line": edge}
 

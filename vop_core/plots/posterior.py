@@ -43,9 +43,7 @@ class LayerView:
 
     prior: Layer
     combined: Layer
-    clips: Sequence[
-        tuple[str, int, Layer]
-    ] = ()  # title, index of its look (fixed per clip), its own posterior
+    clips: Sequence[tuple[str, int, Layer]] = ()  # title, index of its look (fixed per clip), its own posterior
     before: Layer | None = None  # combined, before the last switch of a clip
     draws: Float[Tensor, "draw weight"] | None = None
 
@@ -88,9 +86,7 @@ def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, he
         _add_rug(figure, view.draws[:, weight])
     _add_global_weight(figure, float(view.combined.global_weights[weight]))
     figure.update_xaxes(title=f"value of {view.names[weight]}", range=[low, high])
-    figure.update_yaxes(
-        title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5
-    )
+    figure.update_yaxes(title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5)
     prior, combined = curves[0], curves[-1]
     alt = (
         f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard deviation "
@@ -113,9 +109,7 @@ def _add_density(
     bounds: tuple[float, float],
     equal_peaks: bool,
 ) -> None:
-    own = torch.linspace(
-        mean - 4 * std, mean + 4 * std, CURVE_POINTS
-    )  # a narrow curve keeps its shape on a wide axis
+    own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)  # a narrow curve keeps its shape on a wide axis
     values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
     density = normal_density(values, mean, std)
     if equal_peaks:
@@ -217,9 +211,7 @@ def layer_figure(
     )
     if selected is not None and bool((order == selected).any()):
         place = int((order == selected).nonzero()[0])
-        figure.add_vline(
-            x=place, line={"color": style.AXIS, "width": 1}, annotation={"text": view.names[selected]}
-        )
+        figure.add_vline(x=place, line={"color": style.AXIS, "width": 1}, annotation={"text": view.names[selected]})
     partial = order.numel() < len(view.names)
     shown = f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
     ordered = "most moved first" if most_moved_first or partial else "in the layer's order"
@@ -247,9 +239,7 @@ def _add_band(figure: go.Figure, position: object, half_width: Tensor, label: st
         "legendgroup": label,
     }
     figure.add_scatter(x=position, y=(-half_width).numpy(), showlegend=False, **line)
-    figure.add_scatter(
-        x=position, y=half_width.numpy(), name=label, fill="tonexty", fillcolor=look.fill(0.16), **line
-    )
+    figure.add_scatter(x=position, y=half_width.numpy(), name=label, fill="tonexty", fillcolor=look.fill(0.16), **line)
 
 
 def _add_dashes(figure: go.Figure, position: object, deviations: Float[Tensor, "draw weight"]) -> None:

@@ -101,7 +101,7 @@ def listing(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
 
 
-def percent(fraction: float) -> str:
+def percent(fraction: float | int) -> str:
     """``0.314`` -> ``31 %``; never a bare 0 or 100 where the number is neither."""
     if 0 < fraction < 0.005:
         return "under 1 %"

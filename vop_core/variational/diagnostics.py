@@ -84,9 +84,7 @@ def posterior_health(
     )
 
 
-def _between_persons(
-    posteriors: DiagonalGaussian, prior: DiagonalGaussian
-) -> tuple[Tensor, int] | tuple[None, None]:
+def _between_persons(posteriors: DiagonalGaussian, prior: DiagonalGaussian) -> tuple[Tensor, int] | tuple[None, None]:
     if posteriors.batch_shape[0] < 2:
         return None, None
     variance = posteriors.mean.var(0) / prior.variance

@@ -23,9 +23,7 @@ from vop_core.variational.gaussian import DiagonalGaussian
 _LARGEST_STD_OF_A_PROBABILITY = 0.5
 
 
-def predict_from_draws(
-    draw_probabilities: Float[Tensor, "draw query label"], level: float = 0.95
-) -> Prediction:
+def predict_from_draws(draw_probabilities: Float[Tensor, "draw query label"], level: float = 0.95) -> Prediction:
     """Average over draws; interval, entropies and Monte-Carlo error come from their spread.
 
     ``level`` is the mass of the equal-tailed credible interval of each probability. A single draw has no

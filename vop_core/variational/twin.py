@@ -59,8 +59,7 @@ class LinearGaussianTwin:
         """A twin with Gaussian random maps; weights are correlated, as in a real network."""
         return cls(
             clip_map=_randn(observations, weights, generator=generator),
-            weight_map=torch.eye(weights, dtype=torch.float64)
-            + 0.3 * _randn(weights, weights, generator=generator),
+            weight_map=torch.eye(weights, dtype=torch.float64) + 0.3 * _randn(weights, weights, generator=generator),
             feature_map=_randn(weights, observations, generator=generator),
             clip_noise=clip_noise,
             label_noise=label_noise,
@@ -90,9 +89,7 @@ class LinearGaussianTwin:
 
     def weight_prior(self) -> MultivariateNormal:
         """p(w) = N(0, B B'), what is known of a person without a clip."""
-        return MultivariateNormal(
-            torch.zeros_like(self.weight_map[0]), self.weight_map @ self.weight_map.mT
-        )
+        return MultivariateNormal(torch.zeros_like(self.weight_map[0]), self.weight_map @ self.weight_map.mT)
 
     def weights_given_clips(self, clips: Float[Tensor, "clip observation"]) -> MultivariateNormal:
         """p(w | x_1..n) exactly; without a clip it is the prior. The slides' prior term p(w | x)."""
@@ -162,9 +159,7 @@ class LinearGaussianTwin:
         identity = torch.eye(self.clip_map.shape[1], dtype=torch.float64)
         return identity + len(clips) * self.clip_map.mT @ self.clip_map / self.clip_noise**2
 
-    def _weights(
-        self, code_precision: Float[Tensor, "code code"], pull: Float[Tensor, " code"]
-    ) -> MultivariateNormal:
+    def _weights(self, code_precision: Float[Tensor, "code code"], pull: Float[Tensor, " code"]) -> MultivariateNormal:
         """From z with the given precision and precision times mean, to w = B z."""
         covariance = torch.linalg.inv(code_precision)
         spread = self.weight_map @ covariance @ self.weight_map.mT
