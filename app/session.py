@@ -175,6 +175,14 @@ def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
     return voices.bundled_persons(LANGUAGES[task])
 
 
+def example_word(state: Visit, number: int) -> str:
+    """A word to propose for the clip with this number; none where the list holds translations only."""
+    if state.task == "keywords-ar":
+        return ""
+    words = [label for label in bundle(state.task).labels if label not in ("unknown", "silence")]
+    return words[(number * WORD_STRIDE) % len(words)]
+
+
 # --- clips coming in ---------------------------------------------------------------------------------
 
 

@@ -70,7 +70,9 @@ def give_clips() -> None:
     )
     with record:
         number = len(state.entries) + 1
-        widgets.recorder(state, f"Clip {number}: say one word", session.widget_name(state, "microphone"), recorded)
+        example = session.example_word(state, number)
+        asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
+        widgets.recorder(state, asked, session.widget_name(state, "microphone"), recorded)
         st.caption("About a second each. Which word it is does not matter: nobody labels it.")
     with upload:
         widgets.uploader(

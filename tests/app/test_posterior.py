@@ -173,4 +173,5 @@ def test_a_collapse_that_only_many_persons_show_is_called_so(enrolled, bundle):
     bundle["health"] = {"persons": 24, "shots": 5, "verdict": "prior", "sentence": sentence}
     streamlit.cache_resource.clear()
     open_page(enrolled, "posterior")
-    assert "Collapsed to the prior" in enrolled.warning[0].value and sentence in enrolled.warning[0].value
+    said = [warning.value for warning in enrolled.warning]  # the untrained model's own light may be one of them
+    assert any("Collapsed to the prior" in text and sentence in text for text in said)

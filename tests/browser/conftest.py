@@ -75,9 +75,7 @@ def serve(script: Path, folder: Path):
         "true",
     ]
     with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
-        )
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
         try:
             address = f"http://localhost:{port}"
             _wait_for(address, server)

@@ -104,14 +104,9 @@ def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, a
         echo.bring_to_front()
         echoed.append(record(echo, f".st-key-echo-{number}"))
         page.bring_to_front()
-        answered.append(
-            record(page, f".st-key-answer-global-{number} h2", f".st-key-answer-personal-{number} h2")
-        )
+        answered.append(record(page, f".st-key-answer-global-{number} h2", f".st-key-answer-personal-{number} h2"))
         page.get_by_text("draws of its weights").wait_for()
     # the first of each warms up caches; the acceptance is about a visit, not about its first click
     ratio = statistics.median(answered[1:]) / statistics.median(echoed[1:])
-    print(
-        f"echo {statistics.median(echoed[1:]):.0f} ms, answers {statistics.median(answered[1:]):.0f} "
-        f"ms: {ratio:.2f}"
-    )
+    print(f"echo {statistics.median(echoed[1:]):.0f} ms, answers {statistics.median(answered[1:]):.0f} ms: {ratio:.2f}")
     assert ratio <= MOST_SLOWER_THAN_ECHO

@@ -124,13 +124,13 @@ def _add_spectrogram(figure: go.Figure, decibels: Tensor, seconds: float) -> Non
     if decibels.shape[1] > SPECTROGRAM_COLUMNS:
         decibels = functional.adaptive_max_pool1d(decibels, SPECTROGRAM_COLUMNS)
     loudest = float(decibels.max())
-    shown = decibels.clamp(min=loudest - RANGE_DECIBELS)  # plotly extrapolates the colours of what lies below
+    shown = decibels.clamp(min=loudest - RANGE_DECIBELS).round(decimals=1)
     figure.add_heatmap(
-        z=shown.round(decimals=1).numpy(),
+        z=shown.numpy(),
         x=torch.linspace(0, seconds, decibels.shape[1]).numpy(),
         colorscale="Magma",
-        zmin=loudest - RANGE_DECIBELS,
-        zmax=loudest,
+        zmin=float(shown.min()) - 0.5,  # plotly extrapolates the colours of what lies below, and shows it pink
+        zmax=float(shown.max()),
         showscale=False,
         hovertemplate="%{x:.2f} s · mel band %{y}<br>%{z:.0f} dB<extra></extra>",
         row=2,
