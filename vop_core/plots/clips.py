@@ -17,6 +17,9 @@ from vop_core.types import Clip
 ENVELOPE_COLUMNS = 240  # enough for a tile a few hundred pixels wide
 SPECTROGRAM_COLUMNS = 300  # a minute of sound still makes a small picture
 RANGE_DECIBELS = 70.0  # shown below the loudest cell
+# Dark to light in even steps. Plotly's own Magma begins with #000004, which Streamlit takes for a placeholder of its
+# theme and replaces by a pink.
+LOUDNESS = ("#0b0716", "#231151", "#5f187f", "#982d80", "#d3436e", "#f8765c", "#febb81", "#fcfdbf")
 
 _librosa_is_warm = threading.Event()
 
@@ -128,8 +131,8 @@ def _add_spectrogram(figure: go.Figure, decibels: Tensor, seconds: float) -> Non
     figure.add_heatmap(
         z=shown.numpy(),
         x=torch.linspace(0, seconds, decibels.shape[1]).numpy(),
-        colorscale="Magma",
-        zmin=float(shown.min()) - 0.5,  # plotly extrapolates the colours of what lies below, and shows it pink
+        colorscale=LOUDNESS,
+        zmin=float(shown.min()),
         zmax=float(shown.max()),
         showscale=False,
         hovertemplate="%{x:.2f} s · mel band %{y}<br>%{z:.0f} dB<extra></extra>",
