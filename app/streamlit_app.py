@@ -1,12 +1,16 @@
 """Router: the frame around every page. Run it with ``python run.py app``."""
 
+from pathlib import Path
+
 import session
 import streamlit as st
 import widgets
 
 from vop_core.errors import VopError
 
-st.set_page_config(page_title="VoP Studio", page_icon=":material/graphic_eq:", layout="wide")
+# A picture of our own: a ":material/...:" name would be fetched from another host.
+ICON = Path(__file__).with_name("icon.png")
+st.set_page_config(page_title="VoP Studio", page_icon=ICON, layout="wide")
 
 page = st.navigation(
     [

@@ -82,9 +82,9 @@ def messages(state: session.Visit) -> None:
     if state.refusals:
         kept = " Everything you had is still here." if state.entries or state.query else ""
         sentences = "\n\n".join(state.refusals)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.error(sentences + kept, icon=":material/block:")
-            st.button("Dismiss", key="dismiss", type="tertiary", on_click=state.refusals.clear)
+        said, dismiss = st.columns([8, 1], vertical_alignment="center")
+        said.error(sentences + kept, icon=":material/block:")
+        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=state.refusals.clear)
 
 
 def nothing_yet(page: str) -> None:

@@ -24,7 +24,7 @@ QUIET = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
-PAUSE = 0.35  # seconds between the words that the microphone hears
+SILENCE = 8  # seconds after a word; Chromium would start the file again
 
 
 @pytest.fixture(scope="session")
@@ -39,23 +39,31 @@ def chromium() -> str:
     return found
 
 
+class Microphone:
+    """What Chromium's fake microphone hears: it reads the file anew, from its start, for every recording."""
+
+    def __init__(self, path: Path) -> None:
+        from vop_core.data.voices import bundled_persons
+
+        person = bundled_persons("en")[0]
+        self.path = path
+        self.words = [clip.load().waveform.numpy() for clip in (*person.enrollment, *person.query)]
+        self.hear(0)
+
+    def hear(self, number: int) -> None:
+        """From now on the bundled person says their word of that number, and then nothing."""
+        import numpy as np
+        import soundfile
+        import soxr
+
+        said = np.concatenate([self.words[number], np.zeros(SILENCE * 16_000, np.float32)])
+        soundfile.write(self.path, soxr.resample(said, 16_000, 48_000), 48_000, subtype="PCM_16")
+
+
 @pytest.fixture(scope="session")
-def microphone(tmp_path_factory) -> Path:
-    """A 48 kHz file, played in a loop as the microphone: the words of one bundled person with pauses
-    between.
-    """
-    import numpy as np
-    import soundfile
-    import soxr
-
-    from vop_core.data.voices import bundled_persons
-
-    person = bundled_persons("en")[0]
-    pause = np.zeros(round(16_000 * PAUSE), np.float32)
-    words = [part for clip in person.enrollment for part in (clip.load().waveform.numpy(), pause)]
-    path = tmp_path_factory.mktemp("microphone") / "person.wav"
-    soundfile.write(path, soxr.resample(np.concatenate(words), 16_000, 48_000), 48_000, subtype="PCM_16")
-    return path
+def microphone(tmp_path_factory) -> Microphone:
+    """A microphone before which one bundled person stands."""
+    return Microphone(tmp_path_factory.mktemp("microphone") / "person.wav")
 
 
 def serve(script: Path, folder: Path):
@@ -131,7 +139,7 @@ def browser(chromium, microphone):
 
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
-            executable_path=chromium, args=[*QUIET, f"--use-file-for-fake-audio-capture={microphone}"]
+            executable_path=chromium, args=[*QUIET, f"--use-file-for-fake-audio-capture={microphone.path}"]
         )
         yield opened
         opened.close()
