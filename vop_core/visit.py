@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data import features
 from vop_core.evaluation.classification import correctness, negative_log_likelihood
 from vop_core.types import Clip, Prediction
 
@@ -231,10 +232,8 @@ def width_ratio(model) -> float:
 
 
 def matched_noise(clip: Clip, *, generator: torch.Generator) -> Clip:
-    """Noise with the clip's level and spectrum and none of its speech: same magnitudes, random phases."""
-    spectrum = torch.fft.rfft(clip.waveform)
-    phase = 2 * math.pi * torch.rand(spectrum.shape, generator=generator)
-    noise = torch.fft.irfft(torch.polar(spectrum.abs(), phase), n=clip.waveform.numel())
+    """Noise with the clip's level and spectrum and none of its speech: the very control that evaluation uses."""
+    noise = features.matched_noise(clip.waveform, generator=generator)
     return Clip(noise, clip.sample_rate, f"noise like {clip.name}")
 
 

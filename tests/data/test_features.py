@@ -94,7 +94,6 @@ def test_other_settings_and_other_clips_have_a_cache_of_their_own(dataset, cache
     assert len(list((cache / "features").iterdir())) == 3
 
 
-@pytest.mark.xfail(reason="the cache knows a clip by its name and size only", strict=True)
 def test_a_clip_recorded_anew_is_not_answered_from_the_cache(tmp_path, cache):
     """Uncompressed files of one length have one size: only their contents or times tell them apart."""
     folder = tmp_path / "wavs"

@@ -148,7 +148,7 @@ def test_both_branches_start_from_one_shared_model_and_train_equally_long(folder
 def test_more_folds_than_persons_and_unknown_folders_are_refused(folder, cache):
     with pytest.raises(EvaluationError, match="9 folds need at least 9 persons"):
         cross_validate(folder, folds=9)
-    with pytest.raises(DataError, match="not in the data folder"):
+    with pytest.raises(DataError, match="There is no data set"):
         cross_validate("no_such_words")
 
 

@@ -75,6 +75,17 @@ def test_a_pickle_is_refused_unread(file, new):
     refused(file, "pickled")
 
 
+def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
+    """A safetensors file begins with its header's length, which may look like a pickle's or a zip's first bytes."""
+    heads = set()
+    for length in range(0, 264, 8):
+        file = tmp_path / f"{length}.safetensors"
+        save_tensors(file, TENSORS, kind="model", about={"padding": "x" * length})
+        heads.add(file.read_bytes()[0])
+        assert len(load_tensors(file, kind="model")[1]["padding"]) == length
+    assert 0x80 in heads
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     refused(tmp_path / "none.safetensors", "no file 'none.safetensors'")
 

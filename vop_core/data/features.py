@@ -21,7 +21,6 @@ from torch import Tensor
 from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
 from vop_core.data.locations import cache_root
 from vop_core.data.persons import ClipRecord, PersonDataset
-from vop_core.errors import DataError
 
 VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
 
@@ -189,20 +188,11 @@ def load_features(
 
 def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> Path:
     listing = [
-        (str(record.path.relative_to(dataset.root)), record.person, _size(record)) for record in dataset.records
+        (str(record.path.relative_to(dataset.root)), record.person, digest)
+        for record, digest in zip(dataset.records, dataset.digests, strict=True)
     ]
     key = hashlib.sha256(json.dumps([listing, variant, str(config), 2]).encode()).hexdigest()[:20]
     return cache_root() / "features" / f"{dataset.name}-{variant}-{key}.safetensors"
-
-
-def _size(record: ClipRecord) -> int:
-    try:
-        return record.path.stat().st_size
-    except OSError:
-        raise DataError(
-            f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove its row from "
-            "metadata.csv."
-        ) from None
 
 
 def _compute(

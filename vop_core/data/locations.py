@@ -50,6 +50,7 @@ def find_dataset(name_or_folder: str | Path) -> Path:
         if candidate.is_dir():
             return Path(os.path.abspath(candidate))  # not resolved: a link keeps the name it was given
     raise DataError(
-        f"There is no data set at '{name_or_folder}'; give a folder with a metadata.csv, "
-        f"or fetch one with 'vop data get NAME' ('vop data list' shows the names)."
+        f"There is no data set at '{name_or_folder}', nor of that name in the data folder; give a folder with a "
+        f"metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with 'vop data get NAME' "
+        f"('vop data list' shows the names)."
     )

@@ -4,6 +4,8 @@ The files themselves (``metadata.csv`` and the clips) are described in :mod:`vop
 """
 
 import csv
+import hashlib
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -69,6 +71,26 @@ class PersonDataset:
         counts = Counter(record.person for record in self.records)
         return {person: counts[person] for person in self.persons}
 
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """What each recording is, by its bytes: a clip recorded anew under its old name is another clip.
+
+        Raises
+        ------
+        DataError
+            A recording is missing.
+        """
+        return tuple(_digest(record) for record in self.records)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the recordings with who says what in them; what was computed from others is not this data set's."""
+        listing = [
+            (str(record.path.relative_to(self.root)), record.person, record.label, record.take, digest)
+            for record, digest in zip(self.records, self.digests, strict=True)
+        ]
+        return hashlib.sha256(json.dumps(sorted(listing)).encode()).hexdigest()[:12]
+
     def restrict(
         self,
         *,
@@ -100,6 +122,16 @@ class PersonDataset:
     def without(self, persons: Collection[str]) -> "PersonDataset":
         """Everybody but ``persons``."""
         return self.restrict(persons=[person for person in self.persons if person not in set(persons)])
+
+
+def _digest(record: ClipRecord) -> str:
+    try:
+        return hashlib.sha256(record.path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        raise DataError(
+            f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove its row from "
+            "metadata.csv."
+        ) from None
 
 
 def _require_known(kind: str, asked: Collection[str] | None, known: Sequence[str], name: str) -> None:

@@ -20,7 +20,7 @@ from vop_core.evaluation.report import make_report
 from vop_core.evaluation.scores import ScoreTable, merge
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
-from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, find_dataset
+from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, usable_dataset
 from vop_core.training.loop import Logs
 
 
@@ -29,6 +29,7 @@ class FoldJob:
     """One fold and seed: the shared phase, the global branch, and every recipe's branch, trained and scored."""
 
     dataset: str
+    recordings: str  # the data set's fingerprint
     fold: int
     persons: Fold
     recipes: tuple[str, ...]
@@ -43,6 +44,7 @@ class FoldJob:
             self.scoring,
             RECIPES[recipe],
             self.dataset,
+            self.recordings,
             self.persons.train,
             self.persons.test,
         )
@@ -112,11 +114,12 @@ def crossval(
     """
     config, scoring = config or RunConfig(), scoring or ScoringConfig()
     recipes = tuple(recipes or RECIPES)
-    persons = person_folds(find_dataset(dataset).persons, folds, seed=FOLD_SEED)
+    found = usable_dataset(dataset)
+    persons = person_folds(found.persons, folds, seed=FOLD_SEED)
     name = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
     folder = cache_root() / "runs" / name
     work = [
-        FoldJob(dataset, fold, split, recipes, config.with_seed(seed), scoring, folder)
+        FoldJob(dataset, found.fingerprint, fold, split, recipes, config.with_seed(seed), scoring, folder)
         for seed in seeds
         for fold, split in enumerate(persons)
     ]
@@ -159,16 +162,18 @@ def _run_all(work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[
         running = {pool.submit(run_fold, job): job for job in work}
         while any(not future.done() for future in running):
             time.sleep(1)
-            for job in running.values():
-                if on_progress is not None and job.log.exists():
-                    on_progress({"fold": job.fold, "seed": job.config.seed} | _last_entry(job.log))
+            for future, job in running.items():
+                entry = _last_entry(job.log)
+                if future.done() and future.exception():  # the others go on: what they finish is kept
+                    entry["phase"] = f"failed: {future.exception()}"
+                if on_progress is not None and entry:
+                    on_progress({"fold": job.fold, "seed": job.config.seed, "step": 0, "steps": 1} | entry)
         for future in running:
             future.result()
 
 
 def _last_entry(log: Path) -> dict[str, Any]:
-    lines = log.read_text(encoding="utf-8").splitlines()
     try:
-        return json.loads(lines[-1])
-    except (IndexError, ValueError):
+        return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    except (OSError, IndexError, ValueError):
         return {}

@@ -80,7 +80,7 @@ def _trained(
 
 def run_file(phase: str, data: TaskData, config: RunConfig, recipe: VopConfig | None, folder: Path) -> Path:
     """Where a phase's finished weights lie: named by everything that they depend on."""
-    parts = (config, data.name, data.train.persons) + (() if recipe is None else (recipe,))
+    parts = (config, data.name, data.recordings, data.train.persons) + (() if recipe is None else (recipe,))
     return folder / f"{phase}-{config_hash(*parts)}.safetensors"
 
 
@@ -132,11 +132,12 @@ def scores_file(
     scoring: ScoringConfig,
     recipe: VopConfig,
     dataset: str,
+    recordings: str,
     train_persons: Sequence[str],
     open_persons: Sequence[str],
 ) -> Path:
     """Where the scores of a run lie: named by everything that they depend on."""
-    key = config_hash(config, scoring, recipe, dataset, list(train_persons), list(open_persons))
+    key = config_hash(config, scoring, recipe, dataset, recordings, list(train_persons), list(open_persons))
     return folder / f"scores-{key}.npz"
 
 

@@ -56,7 +56,9 @@ def train_task(
     global_model = train_branch(data, config, None, runs, report=report)
     vop = train_branch(data, config, RECIPES[recipe], runs, report=report)
     minutes = training_seconds(data, config, RECIPES[recipe], runs) / 60
-    file = scores_file(runs, config, scoring, RECIPES[recipe], data.name, data.train.persons, data.open.persons)
+    file = scores_file(
+        runs, config, scoring, RECIPES[recipe], data.name, data.recordings, data.train.persons, data.open.persons
+    )
     if not file.exists():
         score_task(data, global_model, vop, scoring, seed=config.seed).save(file)
     scores = ScoreTable.load(file)

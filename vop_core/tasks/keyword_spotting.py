@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable, join_tables, load_features
-from vop_core.data.locations import cache_root, data_root
+from vop_core.data.locations import cache_root, find_dataset
 from vop_core.data.persons import Fold, PersonDataset, closed_open_split, load_dataset, person_folds
 from vop_core.errors import DataError
 
@@ -40,6 +40,7 @@ class TaskData:
     """What a method is trained on, and the two sets it is tested on."""
 
     name: str
+    recordings: str  # fingerprint of the data sets behind it
     train: FeatureTable
     closed: FeatureTable
     open: FeatureTable
@@ -47,18 +48,12 @@ class TaskData:
     label_weights: Float[Tensor, " label"]  # how often each of a person's labels is drawn, relative
 
 
-def find_dataset(name: str) -> PersonDataset:
-    """The data set ``name`` in the data folder, without the persons known to be unusable.
+def usable_dataset(name: str) -> PersonDataset:
+    """The data set of that name or folder, without the persons known to be unusable.
 
     Raises DataError when it is not there.
     """
-    folder = Path(name) if Path(name).is_dir() else data_root() / name
-    if not folder.is_dir():
-        raise DataError(
-            f"The data set '{name}' is not in the data folder; set VOP_DATA to the folder that holds it, "
-            f"or fetch it with: vop data get {name}"
-        )
-    dataset = load_dataset(folder)
+    dataset = load_dataset(find_dataset(name))
     return dataset.without(dataset.known_bad) if dataset.known_bad else dataset
 
 
@@ -75,16 +70,16 @@ def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[st
 
 def crossval_data(name: str, fold: Fold, *, progress: Progress = None) -> TaskData:
     """One fold of a data set: its words are the labels, its test persons the open set."""
-    dataset = find_dataset(name)
+    dataset = usable_dataset(name)
     table = load_features(dataset, variants=(*VARIANTS, "noise"), progress=progress)
     train, closed, unknown_persons = split(dataset, table, fold.test)
     uniform = torch.ones(len(train.persons)), torch.ones(len(train.labels))
-    return TaskData(dataset.name, train, closed, unknown_persons, *uniform)
+    return TaskData(dataset.name, dataset.fingerprint, train, closed, unknown_persons, *uniform)
 
 
 def keywords_ar(*, progress: Progress = None) -> TaskData:
     """Arabic commands; the open persons are those of fold 0, so that its run in a cross-validation is this model."""
-    dataset = find_dataset("arabic_speech_commands")
+    dataset = usable_dataset("arabic_speech_commands")
     fold = person_folds(dataset.persons, FOLDS, seed=FOLD_SEED)[0]
     return crossval_data("arabic_speech_commands", fold, progress=progress)
 
@@ -97,8 +92,8 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
     variants = (*VARIANTS, "telephone", "noise")
     parts: list[tuple[FeatureTable, ...]] = []
     weights: list[Tensor] = []
-    dspspeech = find_dataset("dspspeech20")
-    digits = find_dataset("fsdd")
+    dspspeech = usable_dataset("dspspeech20")
+    digits = usable_dataset("fsdd")
     synthetic = load_dataset(synthetic_training_folder())
     open_of = {
         dspspeech.name: person_folds(dspspeech.persons, FOLDS, seed=FOLD_SEED)[0].test,
@@ -121,7 +116,8 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
     # Every word that is no keyword is one label: drawn like one keyword, it would hardly be learned.
     label_weights = torch.ones(len(KEYWORDS_EN))
     label_weights[KEYWORDS_EN.index(UNKNOWN)] = UNKNOWN_WEIGHT
-    return TaskData("keywords-en", train, closed, unknown_persons, torch.cat(weights), label_weights)
+    recordings = "-".join(dataset.fingerprint for dataset in (dspspeech, digits, synthetic))
+    return TaskData("keywords-en", recordings, train, closed, unknown_persons, torch.cat(weights), label_weights)
 
 
 TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}

@@ -51,17 +51,15 @@ def load_tensors(
     path = Path(path)
     if not path.is_file():
         raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
-    with path.open("rb") as stream:
-        head = stream.read(8)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
-        raise error(
-            f"'{path.name}' is a pickled file, which can run foreign code; only safetensors files are read here."
-        )
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError, OverflowError):
+        if _looks_pickled(path):
+            raise error(
+                f"'{path.name}' is a pickled file, which can run foreign code; only safetensors files are read here."
+            ) from None
         raise error(
             f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once more."
         ) from None
@@ -81,6 +79,13 @@ def load_tensors(
     except ValueError:
         raise error(f"The description inside '{path.name}' is damaged; make the file again.") from None
     return tensors, about
+
+
+def _looks_pickled(path: Path) -> bool:
+    # Asked only of what is no safetensors file: a sound one may begin with the same bytes, its header's length.
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    return head == b"PK\x03\x04" or head[:1] == b"\x80"
 
 
 def save_training_state(
