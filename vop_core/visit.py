@@ -200,8 +200,8 @@ def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[
     if curve.accuracy:
         first, last = curve.accuracy[0], curve.accuracy[-1]
         sentences.append(
-            f"On this synthetic person's own query clips: {first:.0%} right without clips, {last:.0%} with "
-            f"{curve.clips[-1]}. A few clips of one voice illustrate; they prove nothing."
+            f"On this synthetic person's own query clips: {100 * first:.0f} % right without clips, "
+            f"{100 * last:.0f} % with {curve.clips[-1]}. A few clips of one voice illustrate; they prove nothing."
         )
     return sentences
 

@@ -104,12 +104,13 @@ def verdict(answered: session.Replies) -> None:
         st.markdown(":material/drag_handle: **Same answer**, as sure as before.")
     else:
         surer = "surer" if points > 0 else "less sure"
-        st.markdown(f":material/drag_handle: **Same answer**, {abs(points):.0f} points {surer} with your clips.")
+        st.markdown(f":material/drag_handle: **Same answer**, {abs(points):.1f} points {surer} with your clips.")
 
 
 def ask_and_answer() -> None:
     """The query, and at once both answers; pictures and details follow them."""
     give_query()
+    widgets.messages(state)  # below the tabs: above, it would shift them, and the browser would open the first again
     if state.query is None:
         with st.container(border=True):
             st.markdown("#### No query yet\nSay one more word, and the global model and yours answer side by side.")
@@ -174,8 +175,9 @@ def what_changed(answered: session.Replies) -> None:
         st.caption("No word by as much as half a percentage point.")
     for change in moved:
         icon = ":material/trending_up:" if change.points > 0 else ":material/trending_down:"
-        before, after = plots.percent(change.before), plots.percent(change.after)
-        st.markdown(f"{icon} **{change.label}** {change.points:+.0f} points: {before} → {after}")
+        sign = "+" if change.points > 0 else "\N{MINUS SIGN}"
+        before, after = 100 * change.before, 100 * change.after
+        st.markdown(f"{icon} **{change.label}** {sign}{abs(change.points):.1f} points: {before:.1f} % → {after:.1f} %")
 
 
 def doubt(answered: session.Replies) -> None:
@@ -232,9 +234,9 @@ def running_tally(answered: session.Replies) -> None:
 
 st.title("Compare", anchor=False)
 st.markdown("One more word, two answers: the **global** model that everybody gets, and the one **your clips** made.")
-widgets.messages(state)
 personal = session.personal(state)
 if personal is None:
+    widgets.messages(state)
     widgets.nothing_yet("There is no personal model to compare with yet: it takes one clip, better three.")
 else:
     ask_and_answer()

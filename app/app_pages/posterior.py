@@ -47,7 +47,7 @@ def health_light(model) -> None:
 
 def controls(model) -> tuple[str, bool, int]:
     """Which layer, whether as a whole, and how many draws; "draw again" takes fresh ones."""
-    columns = st.columns([3, 3, 4, 2], vertical_alignment="bottom", gap="medium")
+    columns = st.columns([3, 4, 4, 3], vertical_alignment="bottom", gap="medium")
     layer = columns[0].selectbox(
         "Layer", model.layer_names, key=widgets.key(state, f"layer-{state.task}"), persist_state="session"
     )
@@ -94,7 +94,7 @@ def numbers(view: plots.LayerView) -> None:
     columns = st.columns(3)
     columns[0].metric(
         "Width",
-        f"{learned.width:.0%}",
+        plots.percent(learned.width),
         switched and f"{switched.width - 1:+.0%} by the switch",
         delta_color="off",
         delta_arrow="off",

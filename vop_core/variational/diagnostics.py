@@ -94,7 +94,7 @@ def _between_persons(posteriors: DiagonalGaussian, prior: DiagonalGaussian) -> t
 def _judge(kl: float, std_ratio: float, active_units: int | None) -> tuple[Verdict, str]:
     if std_ratio < POINT_MASS_STD_RATIO:
         return "point mass", (
-            f"The posterior has collapsed to a point: its width is {std_ratio:.1%} of the prior's, "
+            f"The posterior has collapsed to a point: its width is {100 * std_ratio:.1f} % of the prior's, "
             "so draws are all alike and their spread is no measure of uncertainty."
         )
     if kl < PRIOR_KL:
@@ -108,6 +108,6 @@ def _judge(kl: float, std_ratio: float, active_units: int | None) -> tuple[Verdi
             "so enrollment says nothing about who speaks."
         )
     return "healthy", (
-        f"The posterior is a distribution: {kl:.1f} nats away from the prior, {std_ratio:.0%} of its width"
+        f"The posterior is a distribution: {kl:.1f} nats away from the prior, {100 * std_ratio:.0f} % of its width"
         + (f", {active_units} weights differ between persons." if active_units is not None else ".")
     )
