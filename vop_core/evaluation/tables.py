@@ -9,6 +9,7 @@ from rich.text import Text
 from vop_core.evaluation.intervals import BOOTSTRAP_PERSONS
 from vop_core.evaluation.report import PERSONAL_GAIN, Report, ReportDifference, ReportRow
 
+MOST_NAMED = 4  # persons in a cell; the JSON names them all
 _ROW_HEADER = ("method", "accuracy % [95 %]", "worst decile", "NLL", "ECE %", "harmed")
 _DIFFERENCE_HEADER = ("difference", "points [95 %]", "NLL [95 %]")
 
@@ -77,8 +78,8 @@ def _with_spread(header: tuple[str, ...], seeds: int) -> tuple[str, ...]:
 
 def _row_cells(row: ReportRow, seeds: int) -> tuple[str, ...]:
     harmed = "" if row.harmed is None else f"{len(row.harmed)}"
-    if row.harmed:
-        harmed += f" ({', '.join(row.harmed)})"
+    if row.harmed and len(row.harmed) <= MOST_NAMED:
+        harmed += f" ({', '.join(person.rpartition('/')[2] for person in row.harmed)})"
     cells = (
         row.method,
         f"{100 * row.accuracy:.1f}{_bounds(row.ci95, 100.0, '.1f')}",

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from vop_core.data.locations import repository_root
 from vop_core.errors import EvaluationError
+from vop_core.evaluation.protocol import GLOBAL, VOP
 from vop_core.evaluation.report import PERSONAL_GAIN, RIGHT_MINUS_WRONG, Report, ReportDifference, report_from_json
+from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.evaluation.tables import markdown
+from vop_core.experiments.recipes import RECIPES
 
 BEGIN, END = "<!-- results: made by `vop results`, not by hand -->", "<!-- end of results -->"
 SHOTS = 5
@@ -29,32 +32,51 @@ def load_results(folder: Path | None = None) -> list[Report]:
 
 
 def results_section(reports: list[Report]) -> str:
-    """Markdown: one line a recipe with the two numbers that decide, then the full open-set table at five shots."""
+    """Markdown: a line for each set and recipe with the numbers that decide, then whole tables, folded away but one."""
     if not reports:
         return "No result file is there yet; make them with `python run.py vop crossval`."
+    order = list(RECIPES)
+    reports = sorted(reports, key=lambda report: (report.task, order.index(report.config["recipe"])))
     parts = [
-        "| data set (open set, 5 clips) | recipe | personal gain, points [95 %] | measured against | "
-        "right minus wrong person [95 %] |",
-        "|---|---|---|---|---|",
+        f"| data set ({SHOTS} clips) | recipe | set | global % | VoP % | personal gain, points [95 %] | "
+        "right minus wrong person, points [95 %] | the same in NLL, nats (below 0 is better) |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_line(report, set_name) for report in reports for set_name in (OPEN, CLOSED)),
     ]
     for report in reports:
-        gain = report.difference(PERSONAL_GAIN, "open", SHOTS)
-        wrong = report.difference(RIGHT_MINUS_WRONG, "open", SHOTS)
-        parts.append(
-            f"| {report.task} | {report.config['recipe']} | {_points(gain)} | "
-            f"{gain.best_control if gain else '-'} | {_points(wrong)} |"
-        )
-    for report in reports:
         config = report.config
-        parts += [
-            "",
-            f"**{report.task}, recipe `{config['recipe']}`**: {config['folds']} folds over persons, seed(s) "
-            f"{', '.join(map(str, config['seeds']))}, {config['run']['shared']['steps']} shared and "
-            f"{config['run']['branch']['steps']} further steps for global and VoP alike.",
-            "",
-            markdown(report, set_name="open", shots=SHOTS),
-        ]
+        table = markdown(report, set_name=OPEN, shots=SHOTS)
+        said = (
+            f"{config['folds']} folds over persons, seed(s) {', '.join(map(str, config['seeds']))}, "
+            f"{config['run']['shared']['steps']} shared and {config['run']['branch']['steps']} further steps for "
+            "global and VoP alike"
+        )
+        title = f"{report.task}, recipe {config['recipe']}: all rows, open set, {SHOTS} clips"
+        parts += ["", f"<details><summary>{title}</summary>", "", f"{said}.", "", table, "", "</details>"]
     return "\n".join(parts)
+
+
+def _line(report: Report, set_name: str) -> str:
+    gain = report.difference(PERSONAL_GAIN, set_name, SHOTS)
+    wrong = report.difference(RIGHT_MINUS_WRONG, set_name, SHOTS)
+    rows = [report.row(method, set_name, SHOTS) for method in (GLOBAL, VOP)]
+    cells = [
+        report.task,
+        report.config["recipe"],
+        set_name,
+        *("-" if row is None else f"{100 * row.accuracy:.1f}" for row in rows),
+        _points(gain) + (f" over {gain.best_control}" if gain and gain.best_control else ""),
+        _points(wrong),
+        _nats(wrong),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _nats(difference: ReportDifference | None) -> str:
+    if difference is None or difference.nll_mean is None:
+        return "-"
+    bounds = "" if difference.nll_ci95 is None else "[{:+.3f}, {:+.3f}]".format(*difference.nll_ci95)
+    return f"{difference.nll_mean:+.3f} {bounds}".strip()
 
 
 def _points(difference: ReportDifference | None) -> str:
