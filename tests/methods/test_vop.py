@@ -63,6 +63,17 @@ def test_an_enrolled_posterior_can_be_trained_on(rule):
     assert mean.grad.abs().sum() > 0
 
 
+def test_enrolling_in_the_middle_of_a_training_learns_nothing_from_the_visitor():
+    vop = make_vop()
+    expected = vop.enroll(log_mels(3, seed=5)).posterior.mean
+    before = {name: value.clone() for name, value in vop.state_dict().items()}
+    found = vop.train().enroll(log_mels(3, seed=5)).posterior.mean
+    assert vop.training, "the training goes on where it was"
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    for name, value in vop.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
 def test_enrollment_needs_a_clip_and_says_so_in_one_sentence():
     with pytest.raises(EvaluationError) as caught:
         make_vop().enroll(CLIPS[:0])
