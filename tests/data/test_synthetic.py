@@ -17,6 +17,7 @@ from vop_core.data.sources.synthetic import (
     build_bundled_voices,
     generate_training_persons,
     generate_unknown_test,
+    invent_word,
     opus,
 )
 from vop_core.errors import DataError
@@ -36,7 +37,7 @@ def persons():
 def training(persons, tmp_path_factory):
     """A small training folder: two persons, two words, every unknown word once."""
     folder = tmp_path_factory.mktemp("made") / "training"
-    return generate_training_persons(folder, persons=2, words=["zero", "speech"], takes=2, seed=5)
+    return generate_training_persons(folder, persons=2, words=["zero", "speech"], takes=2, invented=3, seed=5)
 
 
 def _hashes(folder):
@@ -85,6 +86,8 @@ def test_every_accent_has_a_sound_for_every_phoneme(persons):
     by_accent = {person.accent: person for person in persons.draw_persons("bundled", 40, seed=3)}
     assert set(by_accent) == set(persons.ACCENTS)
     words = [*KEYWORD_WORDS.values(), *UNKNOWN_TRAINING_WORDS.values(), *UNKNOWN_TEST_WORDS.values()]
+    inventor = np.random.default_rng(0)
+    words += [invent_word(inventor) for _ in range(300)]
     for person, word in itertools.product(by_accent.values(), words):
         table = persons.phoneme_table(persons.ACCENTS[person.accent][1])
         for sound in persons.pronounce(word, person).split("|"):
@@ -108,7 +111,19 @@ def test_training_folder_holds_what_was_asked_for(training):
     assert dataset.persons == ("synthetic-training/t01", "synthetic-training/t02")
     assert dataset.labels == ("silence", "speech", "unknown", "zero")
     words = [record.attributes["word"] for record in dataset.records if record.label == "unknown"]
-    assert sorted(words) == sorted([*UNKNOWN_TRAINING_WORDS] * 2)
+    listed = [word for word in words if word in UNKNOWN_TRAINING_WORDS]
+    assert sorted(listed) == sorted([*UNKNOWN_TRAINING_WORDS] * 2)
+    assert len(words) - len(listed) == len(set(words) - set(listed)) == 2 * 3, "nobody makes up another's word"
+
+
+def test_an_invented_word_is_never_a_keyword_or_a_test_word():
+    """Whatever the stress: `unknown` must not be taught a keyword, nor one of the words that test it."""
+    generator = np.random.default_rng(0)
+    words = [invent_word(generator) for _ in range(20_000)]
+    known = {word.replace("'", "") for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS) for word in table.values()}
+    assert not known & {word.replace("'", "") for word in words}
+    assert all(word.count("'") == 1 for word in words)
+    assert len(set(words)) > 15_000
 
 
 def test_words_are_loud_and_silence_is_quiet_and_nothing_clips(training):

@@ -125,7 +125,7 @@ TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "key
 
 def synthetic_training_folder() -> Path:
     """The synthetic training persons, made on first use (needs the ``synth`` extra)."""
-    folder = cache_root() / "synthetic-training"
+    folder = cache_root() / "synthetic-training-2"  # the number goes up when what they say changes
     if not (folder / "metadata.csv").exists():
         from vop_core.data.sources.synthetic import generate_training_persons
 

@@ -15,6 +15,7 @@ from vop_core.data.sources.synthetic.words import (
     KEYWORD_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
+    invent_word,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "build_bundled_voices",
     "generate_training_persons",
     "generate_unknown_test",
+    "invent_word",
 ]

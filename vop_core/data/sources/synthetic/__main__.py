@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--persons", type=int, default=42)
     parser.add_argument("--takes", type=int, default=3)
     parser.add_argument("--unknown-takes", type=int, default=1)
+    parser.add_argument("--invented", type=int, default=40)
     parser.add_argument("--silence-takes", type=int, default=2)
     parser.add_argument("--words", nargs="+", default=list(KEYWORD_WORDS))
     try:
@@ -52,6 +53,7 @@ def write(options: argparse.Namespace) -> None:
             options.words,
             takes=options.takes,
             unknown_takes=options.unknown_takes,
+            invented=options.invented,
             silence_takes=options.silence_takes,
         )
     build.write_cohort(options.out, options.cohort, persons=options.persons, seed=options.seed, script=script)

@@ -27,9 +27,11 @@ from vop_core.data.sources.synthetic.words import (
     KEYWORD_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
+    invent_word,
 )
 from vop_core.errors import DataError
 
+INVENTED = "*"  # in a script: a word that the speaker makes up
 BUNDLED_FOLDERS = {"en": "synthetic-en", "ar": "synthetic-ar"}  # language of the words -> folder and data set
 COHORT_DATASETS = {
     "training": "synthetic-training",
@@ -62,21 +64,22 @@ def generate_training_persons(
     words: Iterable[str] | None = None,
     takes: int = 3,
     unknown_takes: int = 1,
+    invented: int = 40,
     silence_takes: int = 2,
     seed: int = 1,
 ) -> Path:
     """Make a folder of training persons, none of them a bundled one: FLAC clips and ``metadata.csv``.
 
     Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables) ``takes``
-    times and each of UNKNOWN_TRAINING_WORDS ``unknown_takes`` times, labelled ``unknown`` with the word as an
-    attribute; ``silence_takes`` clips labelled ``silence`` hold the background alone. With the defaults 106
-    clips a person. Raises DataError for a word without phonemes, and without the ``synth`` extra.
+    times and, labelled ``unknown`` with the word as an attribute, each of UNKNOWN_TRAINING_WORDS
+    ``unknown_takes`` times and ``invented`` words that nobody else says; ``silence_takes`` clips labelled
+    ``silence`` hold the background alone. With the defaults 146 clips a person. Raises DataError for a word without phonemes, and without the ``synth`` extra.
     """
     chosen = tuple(words) if words is not None else tuple(KEYWORD_WORDS)
     if missing := [word for word in chosen if word not in KEYWORD_WORDS]:
         raise DataError(f"No phonemes for {missing[0]!r}: choose among {', '.join(KEYWORD_WORDS)}.")
     arguments = ("--persons", persons, "--takes", takes, "--unknown-takes", unknown_takes)
-    arguments += ("--silence-takes", silence_takes, "--seed", seed, "--words", *chosen)
+    arguments += ("--invented", invented, "--silence-takes", silence_takes, "--seed", seed, "--words", *chosen)
     _in_fresh_process("training", destination, *arguments)
     return Path(destination)
 
@@ -172,22 +175,26 @@ def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) ->
     for index, person in enumerate(draw_persons(cohort, persons, seed=seed)):
         speaker = Speaker(person, np.random.default_rng([seed, COHORTS.index(cohort), index, 7]))
         about = {"dataset": COHORT_DATASETS[cohort]} | person.attributes()
+        inventor = np.random.default_rng([seed, COHORTS.index(cohort), index, 8])
         takes: dict[str, int] = {}
         for label, word in script:
             takes[label] = takes.get(label, 0) + 1
-            sound = speaker.silence() if word is None else speaker.say(phonemes[word])
+            if word == INVENTED:
+                word = invent_word(inventor)
+            sound = speaker.silence() if word is None else speaker.say(phonemes.get(word, word))
             yield LabelledClip(
                 person.name, label, takes[label], torch.from_numpy(sound), {"word": word or ""} | about
             )
 
 
 def training_script(
-    words: Iterable[str], *, takes: int, unknown_takes: int, silence_takes: int
+    words: Iterable[str], *, takes: int, unknown_takes: int, invented: int, silence_takes: int
 ) -> list[Script]:
     """What each training person says, in order."""
     return [
         *((word, word) for word in words for _ in range(takes)),
         *(("unknown", word) for word in UNKNOWN_TRAINING_WORDS for _ in range(unknown_takes)),
+        *[("unknown", INVENTED)] * invented,
         *[("silence", None)] * silence_takes,
     ]
 

@@ -6,6 +6,8 @@ doubled letters are written twice and a final ta marbuta as ha, because espeak-n
 shadda and pronounces the t.
 """
 
+import numpy as np
+
 KEYWORD_WORDS: dict[str, str] = {
     "speech": "s p 'i: tS",
     "speaker": "s p 'i: k 3",
@@ -111,6 +113,40 @@ UNKNOWN_TEST_WORDS: dict[str, str] = {
     "weekend": "w 'i: k E n d",
 }
 """English words used only to test ``unknown``; none of them is ever trained."""
+
+ONSETS = (
+    *"p b t d k g f v s S tS dZ T h m n l r j w".split(),
+    *("p r", "b r", "t r", "k r", "g r", "f r", "T r", "p l", "b l", "k l", "g l", "f l", "s p", "s t", "s k"),
+    *("s m", "s n", "s l", "s w", "k w", "s p r", "s t r", ""),
+)
+VOWELS = tuple("i: I E a V 0 O: O@ u: 3: aI eI oU aU A@ i@".split())
+WEAK_VOWELS = ("@", "I", "i", "3", "oU")
+CODAS = (*"p b t d k g f v s z tS dZ T m n N l".split(), "n t", "n d", "s t", "k s", "l d", "", "", "")
+SYLLABLES = {1: 0.4, 2: 0.45, 3: 0.15}
+
+
+def invent_word(generator: np.random.Generator) -> str:
+    """Phonemes of an English-sounding word that is in none of the tables: there are more words than any list.
+
+    One to three syllables, the stress on the first or, one time in four, on the second.
+    """
+    taken = {words for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS) for words in map(_unstressed, table.values())}
+    while True:
+        count = int(generator.choice(list(SYLLABLES), p=list(SYLLABLES.values())))
+        stressed = int(count > 1 and generator.random() < 0.25)
+        sounds: list[str] = []
+        for index in range(count):
+            vowel = str(generator.choice(VOWELS if index == stressed else WEAK_VOWELS))
+            coda = str(generator.choice(CODAS)) if index == count - 1 or generator.random() < 0.2 else ""
+            sounds += [str(generator.choice(ONSETS)), f"'{vowel}" if index == stressed else vowel, coda]
+        word = " ".join(filter(None, sounds))
+        if _unstressed(word) not in taken and len(word.split()) > 1:
+            return word
+
+
+def _unstressed(word: str) -> str:
+    return word.replace("'", "")
+
 
 ARABIC_WORDS: dict[str, str] = {
     "zero": "صِفْر",
