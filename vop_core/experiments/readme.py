@@ -42,6 +42,8 @@ def results_section(reports: list[Report]) -> str:
         "right minus wrong person, points [95 %] | the same in NLL, nats (below 0 is better) |",
         "|---|---|---|---|---|---|---|---|",
         *(_line(report, set_name) for report in reports for set_name in (OPEN, CLOSED)),
+        "",
+        *(_summary(reports, set_name) for set_name in (OPEN, CLOSED)),
     ]
     for report in reports:
         config = report.config
@@ -54,6 +56,18 @@ def results_section(reports: list[Report]) -> str:
         title = f"{report.task}, recipe {config['recipe']}: all rows, open set, {SHOTS} clips"
         parts += ["", f"<details><summary>{title}</summary>", "", f"{said}.", "", table, "", "</details>"]
     return "\n".join(parts)
+
+
+def _summary(reports: list[Report], set_name: str) -> str:
+    gains = [report.difference(PERSONAL_GAIN, set_name, SHOTS) for report in reports]
+    wrongs = [report.difference(RIGHT_MINUS_WRONG, set_name, SHOTS) for report in reports]
+    above = [sum(d is not None and d.ci95 is not None and d.ci95[0] > 0 for d in found) for found in (gains, wrongs)]
+    surer = sum(d is not None and d.nll_ci95 is not None and d.nll_ci95[1] < 0 for d in wrongs)
+    return (
+        f"- {set_name.capitalize()} set, {len(reports)} trainings: the interval of the personal gain lies above 0 in "
+        f"{above[0]}, that of right minus wrong in {above[1]}; in NLL the right person is better than the wrong one in "
+        f"{surer}."
+    )
 
 
 def _line(report: Report, set_name: str) -> str:
