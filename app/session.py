@@ -27,6 +27,7 @@ LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
 MOST_CLIPS = promises.MOST_CLIPS
 WORD_STRIDE = 7  # proposes words from all over the list
 DRAWS = 64  # weight draws behind a credible interval
+LEAD = 0.12  # seconds that the answers have to themselves, to be sent and shown, before work on their details begins
 FIRST_RESULT_CLIPS = 3
 
 
@@ -413,6 +414,7 @@ def add_draws(state: Visit) -> Replies:
     """
     answered = replies(state)
     if not answered.by_personal.draws:
+        time.sleep(LEAD)  # the sender shares this interpreter, the browser this machine
         models, model = bundle(state.task), state.personal.model
         features = models.features([state.query.clip])
         drawn = model.predict(features, draws=DRAWS, generator=computing.generator(state.query.number))
