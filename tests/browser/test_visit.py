@@ -98,7 +98,7 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
 
 @pytest.mark.xfail(
     strict=False,
-    reason="measured 1.24 to 1.66 on two cores, where browser, both servers and this test share them: not met every time",
+    reason="measured 1.24 to 1.66 on two cores, which browser, servers and test share: not met every time",
 )
 def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, microphone, app_address, echo_address):
     enroll(page, microphone, app_address)
