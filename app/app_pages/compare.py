@@ -175,9 +175,9 @@ def what_changed(answered: session.Replies) -> None:
         st.caption("No word by as much as half a percentage point.")
     for change in moved:
         icon = ":material/trending_up:" if change.points > 0 else ":material/trending_down:"
-        sign = "+" if change.points > 0 else "\N{MINUS SIGN}"
+        points = f"{change.points:+.1f}".replace("-", "\N{MINUS SIGN}")
         before, after = 100 * change.before, 100 * change.after
-        st.markdown(f"{icon} **{change.label}** {sign}{abs(change.points):.1f} points: {before:.1f} % → {after:.1f} %")
+        st.markdown(f"{icon} **{change.label}** {points} points: {before:.1f} % → {after:.1f} %")
 
 
 def doubt(answered: session.Replies) -> None:

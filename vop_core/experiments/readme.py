@@ -32,11 +32,11 @@ def load_results(folder: Path | None = None) -> list[Report]:
 
 
 def results_section(reports: list[Report]) -> str:
-    """Markdown: a line for each set and recipe with the numbers that decide, then whole tables, folded away but one."""
+    """Markdown: a line for each set and recipe with the numbers that decide, then whole tables, folded away."""
     if not reports:
         return "No result file is there yet; make them with `python run.py vop crossval`."
-    order = list(RECIPES)
-    reports = sorted(reports, key=lambda report: (report.task, order.index(report.config["recipe"])))
+    order = {name: index for index, name in enumerate(RECIPES)}  # a recipe that is no longer there comes last
+    reports = sorted(reports, key=lambda report: (report.task, order.get(report.config["recipe"], len(order))))
     parts = [
         f"| data set ({SHOTS} clips) | recipe | set | global % | VoP % | personal gain, points [95 %] | "
         "right minus wrong person, points [95 %] | the same in NLL, nats (below 0 is better) |",

@@ -83,8 +83,11 @@ def load_tensors(
 
 def _looks_pickled(path: Path) -> bool:
     # Asked only of what is no safetensors file: a sound one may begin with the same bytes, its header's length.
-    with path.open("rb") as stream:
-        head = stream.read(4)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4)
+    except OSError:  # a file that may not be read
+        return False
     return head == b"PK\x03\x04" or head[:1] == b"\x80"
 
 
