@@ -80,4 +80,5 @@ def make_batch(persons: int = 3, shots: int = 4, queries: int = 2, seed: int = 0
         query=log_mels(persons, queries, seed=seed + 1),
         labels=torch.randint(LABELS, (persons, queries), generator=seeded(seed)),
         training_clips=torch.tensor([20.0, 35.0, 50.0, 80.0])[:persons],
+        enrollment_labels=torch.randint(LABELS, (persons, shots), generator=seeded(seed + 2)),
     )

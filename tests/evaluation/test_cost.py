@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.cost import file_bytes, multiply_accumulates, parameter_count
+from vop_core.evaluation.cost import file_bytes, multiply_accumulates, multiply_accumulates_of, parameter_count
 
 
 def test_a_convolution_and_a_linear_layer_cost_what_the_formula_says():
@@ -49,3 +49,10 @@ def test_the_size_of_a_file(tmp_path):
     assert file_bytes(tmp_path / "me.safetensors") == 5
     with pytest.raises(EvaluationError, match="cannot be measured"):
         file_bytes(tmp_path / "you.safetensors")
+
+
+def test_counting_a_call_agrees_with_torchs_counter_and_includes_gradients():
+    """A linear layer: 3 x 4 forward, and once more each for the gradients of its weight and its input."""
+    layer, clips = torch.nn.Linear(4, 3), torch.randn(5, 4, requires_grad=True)
+    assert multiply_accumulates_of(lambda: layer(clips)) == multiply_accumulates(layer, clips) == 5 * 12
+    assert multiply_accumulates_of(lambda: layer(clips).sum().backward()) == 3 * 5 * 12

@@ -1,10 +1,12 @@
-"""``vop results``: the README's tables from the result files."""
+"""``vop results`` and ``vop report``: README, summaries and page from the result files."""
 
 from typing import Annotated
 
 import typer
 
 from vop_core.errors import EvaluationError
+
+_NO_RESULTS = "There is no result of the bench yet; make some with: vop bench"
 
 
 def results(
@@ -24,3 +26,28 @@ def results(
     else:
         readme.write_text(filled, encoding="utf-8")
         typer.echo("README.md is filled from data/results.")
+
+
+def report(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether everything is up to date.")] = False,
+) -> None:
+    """Make the bench's tables, its page and the README's section from data/results/bench."""
+    from vop_core.data.locations import repository_root
+    from vop_core.experiments.bench_outputs import outdated, report_files, reported_suites, write_files
+    from vop_core.experiments.suites import SUITES, suite_results
+
+    root = repository_root()
+    results = {suite: suite_results(suite) for suite in reported_suites(SUITES)}
+    files = report_files(results, root, keep=check)
+    if check:
+        if stale := outdated(files, root):
+            names = ", ".join(str(path.relative_to(root)) for path in stale)
+            raise EvaluationError(f"These differ from data/results/bench: {names}; run: vop report")
+        typer.echo("Summaries, README and page agree with the result files." if files else _NO_RESULTS)
+        return
+    if not files:
+        typer.echo(_NO_RESULTS)
+        return
+    written = write_files(files)
+    for path in files:
+        typer.echo(f"{path.relative_to(root)} {'is written' if path in written else 'was up to date'}.")

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import data, models, person, programs, results
+from vop_core.cli import bench, data, models, person, programs, results
 from vop_core.errors import VopError
 
 REFUSED = 2  # exit code: the input has to be mended
@@ -74,7 +74,9 @@ app.add_typer(data.app, name="data")
 app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(models.crossval)
+app.command()(bench.bench)
 app.command()(results.results)
+app.command()(results.report)
 app.command()(person.enroll)
 app.command()(person.predict)
 app.add_typer(programs.voices, name="voices")

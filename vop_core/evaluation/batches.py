@@ -15,8 +15,15 @@ from torch import Tensor
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import Reliability, reliability
-from vop_core.evaluation.classification import brier_score, correctness, negative_log_likelihood
+from vop_core.evaluation.classification import (
+    brier_score,
+    correctness,
+    covered_by_label_set,
+    negative_log_likelihood,
+)
 from vop_core.evaluation.scores import EpisodeScore
+
+COVERAGE = 0.9  # of the label sets whose coverage is counted
 
 
 @runtime_checkable
@@ -52,10 +59,12 @@ class Record:
     nll: np.ndarray = field(init=False)
     brier: np.ndarray = field(init=False)
     answers: np.ndarray = field(init=False)  # how often each query was answered
+    confidence: np.ndarray = field(init=False)  # probability of the label answered
+    covered: np.ndarray = field(init=False)  # whether the smallest set of labels worth COVERAGE holds the true one
     bins: Reliability = field(init=False)
 
     def __post_init__(self) -> None:
-        self.correct, self.nll, self.brier, self.answers = np.zeros((4, len(self.query)))
+        self.correct, self.nll, self.brier, self.answers, self.confidence, self.covered = np.zeros((6, len(self.query)))
         self.bins = Reliability.empty()
 
     def add(self, probabilities: Float[Tensor, "query label"], labels: Int[Tensor, " query"], start: int) -> None:
@@ -67,7 +76,10 @@ class Record:
         self.nll[span] += negative_log_likelihood(probabilities, labels).numpy()
         self.brier[span] += brier_score(probabilities, labels).numpy()
         self.answers[span] += 1
-        self.bins += reliability(probabilities.max(-1).values.numpy(), correct)
+        confidence = probabilities.max(-1).values.numpy()
+        self.confidence[span] += confidence
+        self.covered[span] += covered_by_label_set(probabilities, labels, COVERAGE).numpy()
+        self.bins += reliability(confidence, correct)
 
     def score(self) -> EpisodeScore:
         """The finished entry of the table: means over enrollments, clips in ascending order."""
@@ -111,7 +123,7 @@ def answer_fixed(
     name: str,
     method: BatchedMethod,
     records: Sequence[Record],
-    features: Float[Tensor, "clip mel frame"],
+    features: Float[Tensor, "clip *shape"],
     labels: Int[Tensor, " clip"],
     *,
     chunk_clips: int,
@@ -130,16 +142,20 @@ def answer_trials(
     name: str,
     method: BatchedMethod,
     trials: Sequence[Trial],
-    enrollment_features: Float[Tensor, "clip mel frame"],
-    features: Float[Tensor, "clip mel frame"],
+    enrollment_features: Float[Tensor, "enrolled *shape"],
+    features: Float[Tensor, "clip *shape"],
     labels: Int[Tensor, " clip"],
     *,
     draws: int,
     chunk_clips: int,
     generator: torch.Generator,
     on_batch: Callable[[int], None],
+    enrollment_labels: Int[Tensor, " enrolled"] | None = None,
 ) -> None:
-    """Enroll and ask, batch by batch; batches hold trials with equally many shots."""
+    """Enroll and ask, batch by batch; batches hold trials with equally many shots.
+
+    ``enrollment_labels``, for methods that read them, belong to the rows of ``enrollment_features``.
+    """
     most = max(1, chunk_clips // max(draws, 1))
     for shots in sorted({len(trial.enrollment) for trial in trials}):
         pieces = _pieces([trial for trial in trials if len(trial.enrollment) == shots], most)
@@ -154,6 +170,7 @@ def answer_trials(
                 labels,
                 draws=draws,
                 generator=generator,
+                enrollment_labels=None if enrollment_labels is None else enrollment_labels[enrollment],
             )
             for piece, answers in zip(batch, probabilities, strict=True):
                 count = len(piece.query)
@@ -189,15 +206,17 @@ def _pad(queries: Sequence[Int[Tensor, " _query"]]) -> Int[Tensor, "person query
 def _ask(
     name: str,
     method: BatchedMethod,
-    enrollment: Float[Tensor, "person shot mel frame"] | None,
-    query: Float[Tensor, "person query mel frame"],
+    enrollment: Float[Tensor, "person shot *shape"] | None,
+    query: Float[Tensor, "person query *shape"],
     labels: Int[Tensor, " clip"],
     *,
     draws: int = 0,
     generator: torch.Generator | None = None,
+    enrollment_labels: Int[Tensor, "person shot"] | None = None,
 ) -> Float[Tensor, "person query label"]:
     """Probabilities on the CPU, checked to be some."""
-    answers = method.predict_persons(enrollment, query, draws=draws, generator=generator).cpu()
+    known = {} if enrollment_labels is None else {"labels": enrollment_labels}
+    answers = method.predict_persons(enrollment, query, draws=draws, generator=generator, **known).cpu()
     if answers.ndim != 3 or answers.shape[:2] != query.shape[:2] or answers.shape[2] <= int(labels.max()):
         raise EvaluationError(
             f"Method '{name}' answers with shape {tuple(answers.shape)} for {query.shape[0]} person(s), "

@@ -5,6 +5,7 @@ For probabilities p over labels and the true label y of one clip:
     correct   1 where argmax p = y
     NLL       -ln p_y, in nats
     Brier     sum_c (p_c - [c = y])^2, between 0 and 2
+    covered   1 where y is among the most probable labels that together hold 90 %
 """
 
 import torch
@@ -29,6 +30,20 @@ def brier_score(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor
     """Squared distance between the probabilities and certainty of the true label: 0 is best, 2 is worst."""
     true = torch.nn.functional.one_hot(labels.long(), probabilities.shape[-1])
     return (probabilities - true).square().sum(-1)
+
+
+def covered_by_label_set(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"], level: float
+) -> Float[Tensor, "*batch"]:
+    """1 where the smallest set of labels with at least ``level`` of the probability holds the true label, else 0.
+
+    A classifier whose probabilities are true covers at least that share of its clips.
+    """
+    order = probabilities.argsort(dim=-1, descending=True, stable=True)
+    place = (order == labels.unsqueeze(-1)).long().argmax(-1, keepdim=True)
+    reached = probabilities.gather(-1, order).cumsum(-1)
+    before = torch.where(place > 0, reached.gather(-1, (place - 1).clamp_min(0)), 0.0)
+    return (before.squeeze(-1) < level).to(probabilities.dtype)
 
 
 def mean_within_person(

@@ -1,10 +1,13 @@
 """What a model costs: parameters, multiply-accumulates, bytes of a person's file."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from vop_core.errors import EvaluationError
 
@@ -30,6 +33,29 @@ def multiply_accumulates(module: nn.Module, *inputs: Tensor) -> int:
         for part, training in modes.items():
             part.training = training
     return counter.get_total_flops() // 2
+
+
+class _OperatorCount(TorchDispatchMode):
+    """Counts below the modules; torch's own counter follows modules and stumbles over gradients taken inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        counted = flop_registry.get(func._overloadpacket)
+        if counted is not None:
+            self.operations += counted(*args, **kwargs, out_val=result)
+        return result
+
+
+def multiply_accumulates_of(call: Callable[[], object]) -> int:
+    """Multiply-accumulates of whatever ``call`` does, gradients included, by the same rules."""
+    with _OperatorCount() as counter:
+        call()
+    return counter.operations // 2
 
 
 def file_bytes(path: str | Path) -> int:

@@ -54,12 +54,12 @@ class Episode(Protocol):
 class EvaluationClips:
     """Everything that is evaluated, clip by clip. ``persons`` are 'dataset/person' names."""
 
-    features: Float[Tensor, "clip mel frame"]
+    features: Float[Tensor, "clip *shape"]
     labels: Int[Tensor, " clip"]
     person_index: Int[Tensor, " clip"]  # into persons
     persons: tuple[str, ...]
     # level- and spectrum-matched noise for each clip; None leaves its row out
-    noise_features: Float[Tensor, "clip mel frame"] | None = None
+    noise_features: Float[Tensor, "clip *shape"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +70,16 @@ class ProtocolConfig:
     draw_repetitions: int | None = 1  # of the episodes' repetitions; None: all
     wrong_person_repetitions: int | None = 1  # likewise
     wrong_person_queries: int | None = None  # queries of a person put to each wrong model; None: all
+    wrong_persons: int | None = None  # how many of the other persons, chosen by a seed; None: all
     chunk_clips: int = 1024  # most network evaluations (queries times draws) in one batch
 
     def __post_init__(self) -> None:
-        limits = (self.draw_repetitions, self.wrong_person_repetitions, self.wrong_person_queries)
+        limits = (
+            self.draw_repetitions,
+            self.wrong_person_repetitions,
+            self.wrong_person_queries,
+            self.wrong_persons,
+        )
         if self.draws < 0 or self.chunk_clips < 1 or any(x is not None and x < 1 for x in limits):
             raise EvaluationError(
                 "The protocol needs draws of at least 0, and chunks, repetitions and queries of at least 1."
@@ -81,7 +87,7 @@ class ProtocolConfig:
 
 
 @dataclass(frozen=True)
-class _Planned:
+class PlannedEpisode:
     """A checked episode, with what the rows need to know about its person."""
 
     person: int
@@ -129,7 +135,7 @@ def evaluate(
     planned = plan(clips, episodes, trained_persons)
     methods = {GLOBAL: global_model, VOP: vop, **(others or {})}
     for name, method in methods.items():
-        _check_evaluation_mode(name, method)
+        check_evaluation_mode(name, method)
     counter = _Counter(progress)
 
     fixed, enrolled = _rows(clips, planned, config, base, seed, fold, tuple(others or ()))
@@ -158,8 +164,17 @@ def evaluate(
     return ScoreTable(tuple(record.score() for record in records))
 
 
-def plan(clips: EvaluationClips, episodes: Iterable[Episode], trained_persons: Collection[str]) -> list[_Planned]:
-    """Check the episodes and put them into an order that does not depend on how they were given."""
+def plan(
+    clips: EvaluationClips,
+    episodes: Iterable[Episode],
+    trained_persons: Collection[str],
+    *,
+    lonely_peers: bool = False,
+) -> list[PlannedEpisode]:
+    """Check the episodes and put them into an order that does not depend on how they were given.
+
+    With ``lonely_peers``, a person who is alone in a set has the other set's persons of the same data for controls.
+    """
     trained = set(trained_persons)
     sets = [CLOSED if name in trained else OPEN for name in clips.persons]
     count = torch.bincount(clips.person_index, minlength=len(clips.persons)).tolist()
@@ -174,10 +189,13 @@ def plan(clips: EvaluationClips, episodes: Iterable[Episode], trained_persons: C
         person, shots = episode.person, len(episode.enrollment)
         name = clips.persons[person]
         peers = tuple(peer for peer in groups[_dataset(name), sets[person]] if peer != person)
+        if not peers and lonely_peers:
+            same = (peer for set_name in (OPEN, CLOSED) for peer in groups[_dataset(name), set_name])
+            peers = tuple(peer for peer in same if peer != person)
         repetition = repetitions[person, shots]
         repetitions[person, shots] += 1
         planned.append(
-            _Planned(person, name, sets[person], shots, repetition, episode.enrollment, episode.query, peers)
+            PlannedEpisode(person, name, sets[person], shots, repetition, episode.enrollment, episode.query, peers)
         )
     if not planned:
         raise EvaluationError("There is no episode to evaluate; give at least one person with enough clips.")
@@ -186,7 +204,7 @@ def plan(clips: EvaluationClips, episodes: Iterable[Episode], trained_persons: C
 
 def _rows(
     clips: EvaluationClips,
-    planned: Sequence[_Planned],
+    planned: Sequence[PlannedEpisode],
     config: ProtocolConfig,
     base: int,
     seed: int,
@@ -195,7 +213,7 @@ def _rows(
 ) -> tuple[dict[str, list[Record]], dict[str, tuple[list[Trial], Tensor, int]]]:
     """What to ask: rows that read no enrollment, and rows of trials with their enrollment table and draws."""
 
-    def record(row: str, episode: _Planned) -> Record:
+    def record(row: str, episode: PlannedEpisode) -> Record:
         return Record(
             method=row,
             set_name=episode.set_name,
@@ -217,23 +235,23 @@ def _rows(
     if config.draws:
         enrolled[DRAWS] = (own(DRAWS, config.draw_repetitions), clips.features, config.draws)
     enrolled[WRONG_PERSON] = (
-        _wrong_person_trials(planned, clips, index, config, base, record),
+        wrong_person_trials(planned, clips, index, config, base, record),
         clips.features,
         0,
     )
-    enrolled[MIXED] = (_mixed_trials(planned, clips, index, base, record), clips.features, 0)
+    enrolled[MIXED] = (mixed_trials(planned, clips, index, base, record), clips.features, 0)
     if clips.noise_features is not None:
         enrolled[NOISE] = (own(NOISE), clips.noise_features, 0)
     return fixed, {row: plan for row, plan in enrolled.items() if plan[0]}
 
 
-def _wrong_person_trials(
-    planned: Sequence[_Planned],
+def wrong_person_trials(
+    planned: Sequence[PlannedEpisode],
     clips: EvaluationClips,
     index: WordIndex,
     config: ProtocolConfig,
     base: int,
-    record: Callable[[str, _Planned], Record],
+    record: Callable[[str, PlannedEpisode], Record],
 ) -> list[Trial]:
     """For every episode, one trial with each other person's clips; all answer into the same record."""
     trials = []
@@ -249,7 +267,7 @@ def _wrong_person_trials(
         else:
             answered = record(WRONG_PERSON, episode)
         words = clips.labels[episode.enrollment].tolist()
-        for peer in episode.peers:
+        for peer in _some_peers(episode, clips, config.wrong_persons, base):
             rng = generator_for(
                 base, WRONG_PERSON, episode.name, episode.shots, episode.repetition, clips.persons[peer]
             )
@@ -259,12 +277,20 @@ def _wrong_person_trials(
     return trials
 
 
-def _mixed_trials(
-    planned: Sequence[_Planned],
+def _some_peers(episode: PlannedEpisode, clips: EvaluationClips, count: int | None, base: int) -> tuple[int, ...]:
+    if count is None or count >= len(episode.peers):
+        return episode.peers
+    rng = generator_for(base, "peers", episode.name, episode.shots, episode.repetition)
+    chosen = torch.randperm(len(episode.peers), generator=rng)[:count].tolist()
+    return tuple(episode.peers[index] for index in sorted(chosen))
+
+
+def mixed_trials(
+    planned: Sequence[PlannedEpisode],
     clips: EvaluationClips,
     index: WordIndex,
     base: int,
-    record: Callable[[str, _Planned], Record],
+    record: Callable[[str, PlannedEpisode], Record],
 ) -> list[Trial]:
     trials = []
     for episode in planned:
@@ -300,7 +326,7 @@ def _check_episode(episode: Episode, clips: EvaluationClips) -> None:
         raise LeakageError(f"{who} has somebody else's clip in an episode; draw from one person only.")
 
 
-def _check_evaluation_mode(name: str, method: BatchedMethod) -> None:
+def check_evaluation_mode(name: str, method: BatchedMethod) -> None:
     """A batch-normalised network in training mode would let persons in a batch see each other."""
     if isinstance(method, nn.Module):
         for module in method.modules():

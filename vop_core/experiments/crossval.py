@@ -1,12 +1,8 @@
 """Cross-validation over persons: every person is once unknown; recipes share each fold's first phase."""
 
-import json
-import multiprocessing
 import os
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +16,8 @@ from vop_core.evaluation.report import make_report
 from vop_core.evaluation.scores import ScoreTable, merge
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
+from vop_core.experiments.workers import JobLog, run_all
 from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, usable_dataset
-from vop_core.training.loop import Logs
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,10 @@ class FoldJob:
     def log(self) -> Path:
         return self.folder / f"log-fold{self.fold}-seed{self.config.seed}.jsonl"
 
+    @property
+    def title(self) -> Mapping[str, Any]:
+        return {"fold": self.fold, "seed": self.config.seed}
+
 
 def run_fold(job: FoldJob, on_progress: Callable[[Mapping[str, Any]], None] | None = None) -> None:
     """Do what is not done yet of a job; progress goes to its log, one JSON object a line."""
@@ -65,36 +65,16 @@ def run_fold(job: FoldJob, on_progress: Callable[[Mapping[str, Any]], None] | No
     job.folder.mkdir(parents=True, exist_ok=True)
     if job.done:
         return
-    smooth: dict[str, float] = {}
-
-    def note(**entry: Any) -> None:
-        with job.log.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"time": round(time.time(), 1)} | entry) + "\n")
-        if on_progress is not None:
-            on_progress({"fold": job.fold, "seed": job.config.seed} | entry)
-
-    def report(phase: str, step: int, steps: int, logs: Logs) -> None:
-        for name, value in logs.items():
-            smooth[name] = 0.98 * smooth.get(name, value) + 0.02 * value
-        if step % 50 == 0 or step == steps:
-            note(
-                phase=phase,
-                step=step,
-                steps=steps,
-                **{name: round(value, 4) for name, value in smooth.items()},
-            )
-        if step == steps:
-            smooth.clear()
-
+    log = JobLog(job.log, job.title, on_progress)
     data = crossval_data(job.dataset, job.persons)
-    rival = train_branch(data, job.config, None, job.folder, report=report)
+    rival = train_branch(data, job.config, None, job.folder, report=log.report)
     for recipe in job.recipes:
-        vop = train_branch(data, job.config, RECIPES[recipe], job.folder, report=report)
+        vop = train_branch(data, job.config, RECIPES[recipe], job.folder, report=log.report)
         file = job.scores_file(recipe)
         if not file.exists():
-            note(phase=f"score {recipe}", step=0, steps=1)
+            log.note(phase=f"score {recipe}", step=0, steps=1)
             score_task(data, rival, vop, job.scoring, seed=job.config.seed, fold=job.fold).save(file)
-            note(phase=f"score {recipe}", step=1, steps=1)
+            log.note(phase=f"score {recipe}", step=1, steps=1)
 
 
 def crossval(
@@ -123,10 +103,10 @@ def crossval(
         for seed in seeds
         for fold, split in enumerate(persons)
     ]
-    _bring_committed(folder, name)
+    bring_committed(folder, name)
     if not all(job.done for job in work):
         crossval_data(dataset, persons[0])  # fills the feature cache once, before the workers ask for it
-    _run_all(work, jobs or os.cpu_count() or 1, on_progress)
+    run_all(run_fold, work, jobs or os.cpu_count() or 1, on_progress)
     described = {
         "dataset": name,
         "folds": folds,
@@ -145,35 +125,9 @@ def crossval(
     }
 
 
-def _bring_committed(folder: Path, dataset: str) -> None:
+def bring_committed(folder: Path, dataset: str) -> None:
     """Finished folds that came with the repository need no training: their files are named by their config."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in (repository_root() / "data" / "results" / "runs" / dataset).glob("*"):
         if not (folder / file.name).exists():
             shutil.copyfile(file, folder / file.name)
-
-
-def _run_all(work: Sequence[FoldJob], jobs: int, on_progress: Callable[[Mapping[str, Any]], None] | None) -> None:
-    if jobs == 1:
-        for job in work:
-            run_fold(job, on_progress)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(run_fold, job): job for job in work}
-        while any(not future.done() for future in running):
-            time.sleep(1)
-            for future, job in running.items():
-                entry = _last_entry(job.log)
-                if future.done() and future.exception():  # the others go on: what they finish is kept
-                    entry["phase"] = f"failed: {future.exception()}"
-                if on_progress is not None and entry:
-                    on_progress({"fold": job.fold, "seed": job.config.seed, "step": 0, "steps": 1} | entry)
-        for future in running:
-            future.result()
-
-
-def _last_entry(log: Path) -> dict[str, Any]:
-    try:
-        return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
-    except (OSError, IndexError, ValueError):
-        return {}

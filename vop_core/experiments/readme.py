@@ -1,7 +1,9 @@
 """The README's results, filled from result files so that no number in it is typed."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from vop_core.data.locations import repository_root
 from vop_core.errors import EvaluationError
@@ -9,10 +11,26 @@ from vop_core.evaluation.protocol import GLOBAL, VOP
 from vop_core.evaluation.report import PERSONAL_GAIN, RIGHT_MINUS_WRONG, Report, ReportDifference, report_from_json
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.evaluation.tables import markdown
+from vop_core.experiments import bench_text
+from vop_core.experiments.bench_text import TextTable
 from vop_core.experiments.recipes import RECIPES
 
 BEGIN, END = "<!-- results: made by `vop results`, not by hand -->", "<!-- end of results -->"
+BENCH_BEGIN, BENCH_END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 SHOTS = 5
+PAPER = "paper"
+
+
+class Marks(NamedTuple):
+    """The two comments around a filled section, and what it holds in a word."""
+
+    begin: str
+    end: str
+    holds: str
+
+
+RESULTS_MARKS = Marks(BEGIN, END, "results")
+BENCH_MARKS = Marks(BENCH_BEGIN, BENCH_END, "bench")
 
 
 def results_folder() -> Path:
@@ -100,10 +118,39 @@ def _points(difference: ReportDifference | None) -> str:
     return f"{100 * difference.mean:+.1f} {bounds}".strip()
 
 
-def fill(text: str, section: str) -> str:
-    """The README with its results section replaced. Raises EvaluationError where the marks are missing."""
-    if BEGIN not in text or END not in text:
-        raise EvaluationError("README.md has lost the two comments that mark its results; put them back.")
-    head, rest = text.split(BEGIN, 1)
-    _, tail = rest.split(END, 1)
-    return f"{head}{BEGIN}\n{section.strip()}\n{END}{tail}"
+def bench_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown from the suites' summaries: a table for each data set, the named comparisons, the way to the rest."""
+    if PAPER not in summaries:
+        return "No result of the bench's main suite is there yet; make it with `python run.py vop bench`."
+    tables = list(summaries[PAPER]["datasets"].values())
+    parts = [_bench_table(bench_text.headline_table(table)) for table in tables]
+    compared = [bench_text.comparison_table(table) for table in tables]
+    lines = [(table["dataset"], *line) for table, found in zip(tables, compared, strict=True) for line in found.lines]
+    if lines:
+        parts.append(_bench_table(TextTable("Named comparisons", ("data set", *compared[0].header), lines)))
+    boards = [f"{table['dataset']} {bench_text.scoreboard_counts(table)}" for table in tables if table["scoreboard"]]
+    if boards:
+        parts.append(f"The paper's published order, pair by pair: {'; '.join(boards)}.")
+    parts.append(
+        "All else (closed set, controls, calibration, numbers of clips, outliers, costs, settings, a legend of every "
+        "term) is on one page that works offline: [docs/bench.html](docs/bench.html)."
+    )
+    return "\n\n".join(parts)
+
+
+def _bench_table(table: TextTable) -> str:
+    head = [f"**{table.title}**", "", _cells(table.header), _cells(["---"] * len(table.header))]
+    return "\n".join([*head, *map(_cells, table.lines), *(("", table.note) if table.note else ())])
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def fill(text: str, section: str, marks: Marks = RESULTS_MARKS) -> str:
+    """The README with one of its filled sections replaced. Raises EvaluationError where the marks are missing."""
+    if marks.begin not in text or marks.end not in text:
+        raise EvaluationError(f"README.md has lost the two comments that mark its {marks.holds}; put them back.")
+    head, rest = text.split(marks.begin, 1)
+    _, tail = rest.split(marks.end, 1)
+    return f"{head}{marks.begin}\n{section.strip()}\n{marks.end}{tail}"

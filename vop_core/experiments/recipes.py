@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from vop_core.data.virtual_persons import VirtualPersonsConfig
@@ -72,5 +72,17 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 def config_hash(*configs: Any) -> str:
     """Short name of a combination of configs and plain values."""
-    plain = [as_plain(config) if hasattr(config, "__dataclass_fields__") else config for config in configs]
+    plain = [_named(config) if hasattr(config, "__dataclass_fields__") else config for config in configs]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _named(config: Any) -> dict[str, Any]:
+    """What of a config enters a name: settings that came later do so only where they are used, so old names stay."""
+    plain = as_plain(config)
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if each.metadata.get("later") and value == each.default:
+            del plain[each.name]
+        elif hasattr(value, "__dataclass_fields__"):
+            plain[each.name] = _named(value)
+    return plain

@@ -42,7 +42,7 @@ def encoder_config(data: TaskData, config: RunConfig) -> BcResNetConfig:
     return BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
 
 
-def _fit(
+def fit_module(
     module: torch.nn.Module,
     data: TaskData,
     train_config: TrainConfig,
@@ -63,7 +63,7 @@ def _fit(
     state.unlink(missing_ok=True)
 
 
-def _trained(
+def trained_module(
     file: Path, make: Callable[[], GlobalModel | Vop], fit: Callable[[GlobalModel | Vop, Path], None]
 ) -> GlobalModel | Vop:
     """The finished model of ``file`` if there is one, else made, fitted and written there."""
@@ -103,8 +103,8 @@ def train_shared(data: TaskData, config: RunConfig, folder: Path, *, report: Rep
             return GlobalModel(encoder_config(data, config))
 
     file = run_file("shared", data, config, None, folder)
-    return _trained(
-        file, make, lambda module, state: _fit(module, data, config.shared, config, state, "shared", report)
+    return trained_module(
+        file, make, lambda module, state: fit_module(module, data, config.shared, config, state, "shared", report)
     )
 
 
@@ -123,7 +123,9 @@ def train_branch(
             torch.manual_seed(config.seed + 1)
             return Vop.from_global(shared, recipe)
 
-    return _trained(file, make, lambda module, state: _fit(module, data, config.branch, config, state, name, report))
+    return trained_module(
+        file, make, lambda module, state: fit_module(module, data, config.branch, config, state, name, report)
+    )
 
 
 def scores_file(

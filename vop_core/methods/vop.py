@@ -21,18 +21,19 @@ available.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.global_model import GlobalModel, logits_of
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.global_model import logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
 from vop_core.nets.personal_layers import apply_deviations
@@ -45,7 +46,7 @@ from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.predictive import predict_from_draws, predict_from_mean
 
 FAMILIES = ("low_rank", "diagonal")
-CONDITIONINGS = ("cross", "self")
+CONDITIONINGS = ("cross", "self", "mixture")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +67,17 @@ class VopConfig:
     evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
+    # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
+    additive: bool = field(default=True, metadata={"later": True})  # else generated weights replace the global ones
+    free_bits: float = field(default=0.0, metadata={"later": True})  # nats a number that the bound does not charge for
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
             raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {self.family!r}")
         if self.conditioning not in CONDITIONINGS:
             raise ValueError(f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}")
-        if self.beta < 0 or self.person_loss < 0:
-            raise ValueError("beta and person_loss must not be negative")
+        if self.beta < 0 or self.person_loss < 0 or self.free_bits < 0:
+            raise ValueError("beta, person_loss and free_bits must not be negative")
         object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
 
 
@@ -88,13 +92,21 @@ class LayerPosterior:
     global_weights: Float[Tensor, " weight"]
 
 
-class Vop(nn.Module):
+class Vop(PersonalizationMethod):
     """An encoder with personal layers and the hyper-personalizer that fills them."""
 
-    def __init__(self, encoder: BcResNetConfig, config: VopConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = BcResNet(encoder)
+    facts = MethodFacts(
+        summary="one forward pass makes a Gaussian over personal weights; answers at its mean",
+        source="VOP",
+        trained=True,
+        posterior=True,
+        nobody=True,
+    )
+    config_type = VopConfig
+
+    def __init__(self, encoder: BcResNetConfig, config: VopConfig | None = None) -> None:
+        super().__init__(encoder, config)
+        config = self.config
         self.layout = self.encoder.personal_layout(config.personal_layers)
         size = config.code if config.family == "low_rank" else self.layout.size
         self.hyper_personalizer = HyperPersonalizer(
@@ -113,13 +125,9 @@ class Vop(nn.Module):
         if config.family == "low_rank":
             # Small, so that training starts near the global weights whatever z is drawn.
             self.basis = nn.Parameter(0.01 * torch.randn(self.layout.size, size) / config.prior_scale)
-
-    @classmethod
-    def from_global(cls, model: GlobalModel, config: VopConfig) -> "Vop":
-        """A new hyper-personalizer on a copy of a trained global encoder: where the second phase of training starts."""
-        vop = cls(model.config, config)
-        vop.encoder.load_state_dict(model.encoder.state_dict())
-        return vop
+        if not config.additive:
+            # Replacing starts from what an untrained layer would have, learned from there on.
+            self.replacement = nn.Parameter(self.layout.flatten_global(self.encoder.state_dict()).detach().clone())
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -129,6 +137,16 @@ class Vop(nn.Module):
         """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked for."""
         if self.config.conditioning == "self":
             return self._self_loss(batch, progress, label_smoothing, generator)
+        loss, logs = self._cross_loss(batch, progress, label_smoothing, generator)
+        if self.config.conditioning == "mixture":
+            alone, _ = self._self_loss(batch, progress, label_smoothing, generator)
+            loss = 0.5 * (loss + alone)
+        return loss, logs | {"loss": loss.item()}
+
+    def _cross_loss(
+        self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Other clips of the same person make the weights; one KL a person."""
         features = self.clip_features(batch.enrollment, batch.present)
         posterior = self.hyper_personalizer.aggregate(features, batch.present)
         loss, logs = self._bound(
@@ -138,7 +156,7 @@ class Vop(nn.Module):
             persons = same_person_loss(features, batch.present)
             loss = loss + self.config.person_loss * persons
             logs["person_loss"] = persons.item()
-        return loss, logs | {"loss": loss.item()}
+        return loss, logs
 
     def _self_loss(
         self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
@@ -160,12 +178,14 @@ class Vop(nn.Module):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        deviations = self.deviations(posterior.rsample(generator=generator))
+        deviations = self.deviations(self.training_vectors(posterior, generator))
         logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
         misfit = functional.cross_entropy(
             logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
         )
-        kl = posterior.kl(self.hyper_personalizer.prior())
+        per_number = posterior.kl_per_dimension(self.hyper_personalizer.prior())
+        charged = per_number.clamp_min(self.config.free_bits) if self.config.free_bits else per_number
+        kl = charged.sum(-1)
         warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
         loss = negative_elbo(misfit, kl, training_clips, beta=self.config.beta * warmup)
         with torch.no_grad():
@@ -174,10 +194,16 @@ class Vop(nn.Module):
         return loss, {
             "loss": loss.item(),
             "cross_entropy": misfit.mean().item(),
-            "kl": kl.mean().item(),
+            "kl": per_number.sum(-1).mean().item(),
             "std_ratio": ratio.item(),
             "accuracy": accuracy.item(),
         }
+
+    def training_vectors(
+        self, posterior: DiagonalGaussian, generator: torch.Generator
+    ) -> Float[Tensor, "person vector"]:
+        """One reparameterised draw a person."""
+        return posterior.rsample(generator=generator)
 
     def clip_features(
         self,
@@ -197,8 +223,14 @@ class Vop(nn.Module):
     # --- from inference vectors to weights -----------------------------------------------------------------------
 
     def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
-        """Deviations of the personal weights: B z for the low-rank family, the vector itself for the diagonal one."""
-        return vectors @ self.basis.mT if self.config.family == "low_rank" else vectors
+        """Deviations of the personal weights: B z for the low-rank family, the vector itself for the diagonal one.
+
+        Where weights are replaced, what is added takes the global weights away again.
+        """
+        moved = vectors @ self.basis.mT if self.config.family == "low_rank" else vectors
+        if self.config.additive:
+            return moved
+        return moved + self.replacement - self.layout.flatten_global(dict(self.encoder.named_parameters()))
 
     def deviations(self, vectors: Float[Tensor, "person vector"]) -> dict[str, Tensor]:
         """Deviations by parameter name, one row a person."""
@@ -206,7 +238,9 @@ class Vop(nn.Module):
 
     # --- enrolling -------------------------------------------------------------------------------------------
 
-    def enroll(self, enrollment: Float[Tensor, "shot mel frame"]) -> "PersonalVop":
+    def enroll(
+        self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None
+    ) -> "PersonalVop":
         """Unlabeled clips in, a personal model out: one forward pass, nothing of this module changes.
 
         Raises EvaluationError without any clip; ``prior_model`` is the answer to that.
@@ -233,29 +267,70 @@ class Vop(nn.Module):
         with torch.no_grad():
             return self.hyper_personalizer.aggregate(self.clip_features(enrollment))
 
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot mel frame"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Mean and log standard deviation of each person's posterior; labels are not read."""
+        posterior = self.hyper_personalizer.aggregate(self.clip_features(enrollment, present), present)
+        return {"mean": posterior.mean, "log_std": posterior.log_std}
+
+    def nobody(self, persons: int) -> Adaptation:
+        """The prior, for persons of whom there is no clip."""
+        prior = self.hyper_personalizer.prior().expand(persons)
+        return {"mean": prior.mean, "log_std": prior.log_std}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    ) -> Float[Tensor, "person query label"]:
+        """With the weights at the posterior mean."""
+        return self._answer_with(adaptation["mean"], query)
+
+    def answer_draws(
+        self,
+        adaptation: Adaptation,
+        query: Float[Tensor, "person query mel frame"],
+        *,
+        draws: int,
+        generator: torch.Generator | None,
+    ) -> Float[Tensor, "draw person query label"]:
+        """With weights drawn from each person's posterior."""
+        posterior = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
+        vectors = posterior.sample(draws, generator=_needed(generator))
+        return torch.stack([self._answer_with(vector, query) for vector in vectors])
+
+    def _answer_with(self, vectors: Float[Tensor, "person vector"], query: Tensor) -> Tensor:
+        return self.classify(self.deviations(vectors), query)
+
+    def classify(
+        self, deviations: Mapping[str, Tensor], query: Float[Tensor, "person query mel frame"]
+    ) -> Float[Tensor, "person query label"]:
+        """Class probabilities of each person's queries under that person's deviations."""
+        logits = logits_of(self.encoder, query.flatten(0, 1), deviations)
+        return logits.softmax(-1).unflatten(0, query.shape[:2])
+
     def predict_persons(
         self,
         enrollment: Float[Tensor, "person shot mel frame"] | None,
         query: Float[Tensor, "person query mel frame"],
         *,
+        labels: Int[Tensor, "person shot"] | None = None,
         draws: int = 0,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "person query label"]:
-        """Class probabilities of many persons' queries at once; without enrollment, at the prior's mean.
+        """Class probabilities of many persons' queries at once; without enrollment, at the prior.
 
-        ``draws`` = 0 answers with the posterior mean, else probabilities are averaged over that many draws.
+        ``draws`` = 0 answers with the mean, else probabilities are averaged over that many draws.
         """
-        persons = query.shape[0]
+        if enrollment is not None:
+            return super().predict_persons(enrollment, query, draws=draws, generator=generator)
         with torch.no_grad():
-            if enrollment is None:
-                posterior = self.hyper_personalizer.prior().detach().expand(persons)
-            else:
-                posterior = self.posteriors(enrollment)
-            vectors = [posterior.mean] if draws == 0 else posterior.sample(draws, generator=_needed(generator))
-            total = sum(
-                logits_of(self.encoder, query.flatten(0, 1), self.deviations(vector)).softmax(-1) for vector in vectors
-            )
-        return (total / max(1, draws)).unflatten(0, query.shape[:2])
+            adaptation = self.nobody(query.shape[0])
+            if not draws:
+                return self.answer(adaptation, query)
+            return self.answer_draws(adaptation, query, draws=draws, generator=generator).mean(0)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -367,9 +442,10 @@ class PersonalVop:
         vop, part = self._vop, self._vop.layout.layer_slice(layer)
         if vop.config.family == "low_rank":
             basis = vop.basis[part]
-            mean, variance = basis @ gaussian.mean, basis.square() @ gaussian.variance
+            variance = basis.square() @ gaussian.variance
         else:
-            mean, variance = gaussian.mean[part], gaussian.variance[part]
+            variance = gaussian.variance[part]
+        mean = vop.personal_weights(gaussian.mean)[part]  # linear, so the mean's image is the image's mean
         base = vop.layout.flatten_global(vop.encoder.state_dict())[part]
         return LayerPosterior(layer, vop.layout.weight_names(layer), base + mean, variance.sqrt(), base)
 

@@ -41,6 +41,7 @@ class BcResNetConfig:
     mels: int = 40  # must be a multiple of 40: five bands of two frequencies are left at the end
     dropout: float = 0.1
     stem_stride: int = 1  # stride along time of the first convolution; Departs: the paper has 1
+    context_channels: int = 0  # further input maps beside the log-mel, for methods that show the encoder a context
 
     def __post_init__(self) -> None:
         if self.mels % 40:
@@ -116,7 +117,7 @@ class BcResNet(nn.Module):
         self.config = config
         stem = config.channels(16)
         self.stem = nn.Sequential(
-            nn.Conv2d(1, stem, 5, stride=(2, config.stem_stride), padding=2, bias=False),
+            nn.Conv2d(1 + config.context_channels, stem, 5, stride=(2, config.stem_stride), padding=2, bias=False),
             nn.BatchNorm2d(stem),
             nn.ReLU(),
         )
@@ -142,17 +143,31 @@ class BcResNet(nn.Module):
         self.classifier = PersonalClassifier(config.channels(32), config.labels)
 
     def forward(
-        self, features: Float[Tensor, "clip mel frame"], deviations: Deviations | None = None
+        self,
+        features: Float[Tensor, "clip mel frame"],
+        deviations: Deviations | None = None,
+        context: Float[Tensor, "clip channel mel frame"] | None = None,
     ) -> Float[Tensor, "clip label"]:
         """Logits. With deviations of P persons, the clips are P equal runs, person by person."""
         own = dict(deviations or {})
-        value = self.stem(features[:, None])
+        value = self.embed(features, own, context)
+        return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+
+    def embed(
+        self,
+        features: Float[Tensor, "clip mel frame"],
+        deviations: Deviations | None = None,
+        context: Float[Tensor, "clip channel mel frame"] | None = None,
+    ) -> Float[Tensor, "clip feature"]:
+        """What the classifier reads: the pooled output of the last convolution."""
+        own = dict(deviations or {})
+        maps = features[:, None] if context is None else torch.cat((features[:, None], context), dim=1)
+        value = self.stem(maps)
         for index, block in enumerate(self.blocks):
             prefix = f"blocks.{index}.frequency_norm.norm"
             value = block(value, own.get(f"{prefix}.weight"), own.get(f"{prefix}.bias"))
         value = self.embedding(self.collapse(value), own.get("embedding.weight"))
-        value = torch.relu(self.embedding_norm(value)).mean((2, 3))
-        return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+        return torch.relu(self.embedding_norm(value)).mean((2, 3))
 
     @torch.no_grad()
     def statistics(self, features: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:

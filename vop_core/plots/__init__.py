@@ -3,6 +3,14 @@
 Every figure carries its text alternative: ``text_alternative(figure)``.
 """
 
+from vop_core.plots.bench import (
+    certainty_figure,
+    control_figure,
+    cost_figure,
+    forest_figure,
+    reliability_figure,
+    shots_figure,
+)
 from vop_core.plots.clips import clip_figure, warm_up
 from vop_core.plots.comparison import probability_figure, uncertainty_figure
 from vop_core.plots.evidence import narrowing_figure
@@ -11,12 +19,18 @@ from vop_core.plots.style import percent, text_alternative
 
 __all__ = [
     "LayerView",
+    "certainty_figure",
     "clip_figure",
+    "control_figure",
+    "cost_figure",
+    "forest_figure",
     "kl_figure",
     "layer_figure",
     "narrowing_figure",
     "percent",
     "probability_figure",
+    "reliability_figure",
+    "shots_figure",
     "text_alternative",
     "uncertainty_figure",
     "warm_up",

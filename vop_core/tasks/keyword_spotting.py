@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable, join_tables, load_features
-from vop_core.data.locations import cache_root, find_dataset
+from vop_core.data.locations import cache_root, find_dataset, voices_root
 from vop_core.data.persons import Fold, PersonDataset, closed_open_split, load_dataset, person_folds
 from vop_core.errors import DataError
 
@@ -31,6 +31,16 @@ SILENCES_PER_PERSON = 12
 UNKNOWN_WEIGHT = 6.0  # times as often as a keyword
 FOLDS, FOLD_SEED = 4, 0  # the shipped models hold out fold 0 of these as their open set
 OPEN_DIGIT_SPEAKER = "fsdd/theo"
+
+# Whose clips are words never taught, for the rejection of what is no keyword.
+UNKNOWN_WORDS = {
+    "arabic_speech_commands": "dspspeech20",
+    "dspspeech20": "arabic_speech_commands",
+    "fsdd": "dspspeech20",
+    "audio_mnist": "dspspeech20",
+    "google_speech_commands": "arabic_speech_commands",
+}
+BUNDLED_UNKNOWN_WORDS = "synthetic-ar"  # for any other data set: these come in the box
 
 Progress = Callable[[int, int], None] | None
 
@@ -57,6 +67,11 @@ def usable_dataset(name: str) -> PersonDataset:
     return dataset.without(dataset.known_bad) if dataset.known_bad else dataset
 
 
+def unknown_words(name: str) -> str:
+    """The data set whose words are unknown to models of data set ``name``."""
+    return UNKNOWN_WORDS.get(name) or str(voices_root() / BUNDLED_UNKNOWN_WORDS)
+
+
 def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]) -> tuple[FeatureTable, ...]:
     """Train, closed and open tables; the last take of every word of a known person is held out as closed."""
     row = {id(record): index for index, record in enumerate(dataset.records)}
@@ -68,10 +83,14 @@ def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[st
     return tuple(tables)
 
 
-def crossval_data(name: str, fold: Fold, *, progress: Progress = None) -> TaskData:
-    """One fold of a data set: its words are the labels, its test persons the open set."""
+def crossval_data(name: str, fold: Fold, *, variants: Sequence[str] = (), progress: Progress = None) -> TaskData:
+    """One fold of a data set: its words are the labels, its test persons the open set.
+
+    ``variants`` are further variants of the clips to test with; training does not use them.
+    """
     dataset = usable_dataset(name)
-    table = load_features(dataset, variants=(*VARIANTS, "noise"), progress=progress)
+    wanted = dict.fromkeys((*VARIANTS, "noise", *variants))
+    table = load_features(dataset, variants=tuple(wanted), progress=progress)
     train, closed, unknown_persons = split(dataset, table, fold.test)
     uniform = torch.ones(len(train.persons)), torch.ones(len(train.labels))
     return TaskData(dataset.name, dataset.fingerprint, train, closed, unknown_persons, *uniform)

@@ -21,6 +21,7 @@ class EpisodeBatch:
     query: Float[Tensor, "person query mel frame"]
     labels: Int[Tensor, "person query"]
     training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
+    enrollment_labels: Int[Tensor, "person shot"] | None = None  # for methods that read labels; VoP does not
 
 
 class EpisodeSampler:
@@ -76,6 +77,7 @@ class EpisodeSampler:
             query=features[:, config.max_shots :],
             labels=self.table.label[rows[:, config.max_shots :]],
             training_clips=torch.tensor([float(self.clips[person].numel()) for person in persons.tolist()]),
+            enrollment_labels=self.table.label[rows[:, : config.max_shots]],
         )
 
     def _features(self, rows: Int[Tensor, "person clip"], generator: torch.Generator) -> Tensor:

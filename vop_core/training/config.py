@@ -1,6 +1,6 @@
 """How to train: frozen settings, so that a run can be named by its config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,10 +18,14 @@ class TrainConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     checkpoint_every: int = 200  # steps
+    # Of the learning rate, for an encoder that is trained already; "later" keeps the names of older runs.
+    encoder_rate: float = field(default=1.0, metadata={"later": True})
 
     def __post_init__(self) -> None:
         for name in ("steps", "persons_per_step", "queries_per_person", "max_shots", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.encoder_rate < 0:
+            raise ValueError(f"encoder_rate must not be negative, got {self.encoder_rate}")
         if not 0 < self.warmup < 1:
             raise ValueError(f"warmup must lie between 0 and 1, got {self.warmup}")

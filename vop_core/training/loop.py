@@ -34,6 +34,24 @@ def one_cycle(step: int, config: TrainConfig) -> float:
     return config.learning_rate * share
 
 
+def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Matrices decay, vectors do not; an encoder that is trained already learns at a rate of its own."""
+    groups = []
+    for rate, inside in ((1.0, False), (config.encoder_rate, True)):
+        found = [
+            value
+            for name, value in module.named_parameters()
+            if (config.encoder_rate != 1.0 and name.startswith("encoder.")) is inside
+        ]
+        for decay, part in (
+            (config.weight_decay, [value for value in found if value.ndim > 1]),
+            (0.0, [value for value in found if value.ndim <= 1]),
+        ):
+            if part:
+                groups.append({"params": part, "weight_decay": decay, "rate": rate})
+    return groups
+
+
 def train(
     module: nn.Module,
     sampler: EpisodeSampler,
@@ -48,13 +66,8 @@ def train(
     a resumed training ends in the same weights as one that was never interrupted.
     """
     fabric = Fabric(accelerator="auto" if torch.cuda.is_available() else "cpu", devices=1)
-    decayed = [value for value in module.parameters() if value.ndim > 1]
-    plain = [value for value in module.parameters() if value.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-    )
+    groups = parameter_groups(module, config)
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
     module, optimizer = fabric.setup(module, optimizer)
     module.mark_forward_method("loss")
     generator = torch.Generator().manual_seed(config.seed)
@@ -64,7 +77,7 @@ def train(
         module.train()
         for step in range(start, config.steps):
             for group in optimizer.param_groups:
-                group["lr"] = one_cycle(step, config)
+                group["lr"] = one_cycle(step, config) * group["rate"]
             batch = sampler.draw(generator=generator)
             loss, logs = module.loss(
                 batch,

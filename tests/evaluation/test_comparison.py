@@ -1,0 +1,275 @@
+"""Comparing methods: pairing, the sign-flip test, Holm, controls, and outliers that would have recovered anyway."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.comparison import (
+    BY_ACCURACY,
+    BY_ERROR,
+    RANDOM_PATTERNS,
+    Episode,
+    Run,
+    ScoreIndex,
+    by_person,
+    choose_outliers,
+    decomposition,
+    few_persons_interval,
+    harmed,
+    holm,
+    outlier_choice,
+    paired,
+    personal_gain,
+    sign_flip_p_value,
+)
+from vop_core.evaluation.method_scores import PersonScore
+
+
+def line(person="p", *, accuracy=0.5, row="own", set_name="open", shots=5, repetition=0, clips=8, **more):
+    """A line of a result file."""
+    settled = {"nll": 1.0, "brier": 0.5, "ece": 0.1, "aurc": 0.2, "coverage": 0.9, "confidence": 0.6}
+    settled |= {"accuracy_even": accuracy, "accuracy_odd": accuracy}
+    return PersonScore(
+        set=set_name,
+        shots=shots,
+        person=person,
+        repetition=repetition,
+        row=row,
+        clips=clips,
+        accuracy=accuracy,
+        **settled | more,
+    )
+
+
+def bits(*right):
+    return np.packbits(np.array(right, dtype=bool)).tobytes().hex()
+
+
+def values(**persons):
+    """One episode a person."""
+    return {Episode(person, 0, 0, 0): value for person, value in persons.items()}
+
+
+# Means and pairs
+
+
+def test_a_person_is_the_mean_over_repetitions_then_folds_then_seeds():
+    found = by_person(
+        {
+            Episode("a", 0, 0, 0): 0.0,
+            Episode("a", 1, 0, 0): 1.0,  # fold 0 of seed 0: 1/2
+            Episode("a", 0, 0, 1): 1.0,  # seed 0: 3/4
+            Episode("a", 0, 1, 0): 0.25,  # seed 1: 1/4
+            Episode("b", 0, 0, 0): 0.125,
+        }
+    )
+    assert found == {"a": 0.5, "b": 0.125}
+
+
+def test_a_difference_is_taken_over_common_episodes_only():
+    first = {Episode("a", 0, 0, 0): 0.9, Episode("a", 1, 0, 0): 0.1, Episode("b", 0, 0, 0): 0.3}
+    second = {Episode("a", 0, 0, 0): 0.5, Episode("a", 0, 1, 0): 0.0, Episode("c", 0, 0, 0): 0.3}
+    assert paired(first, second) == pytest.approx({"a": 0.4})
+
+
+def test_an_episode_scored_twice_is_refused():
+    run = Run(0, 0, [line()])
+    with pytest.raises(EvaluationError, match="scored twice"):
+        ScoreIndex.of([run, run])
+
+
+def test_a_person_unknown_in_two_folds_is_refused_but_a_known_one_is_not():
+    with pytest.raises(EvaluationError, match="unknown in two folds"):
+        ScoreIndex.of([Run(0, 0, [line()]), Run(0, 1, [line()])])
+    known = [Run(0, fold, [line(set_name="closed", accuracy=float(fold))]) for fold in (0, 1)]
+    assert ScoreIndex.of(known).person_values("own", "closed", 5) == {"p": 0.5}
+
+
+def test_figures_that_were_not_taken_are_left_out():
+    index = ScoreIndex.of([Run(0, 0, [line("a", auroc=0.9), line("b")])])
+    assert index.person_values("own", "open", 5, "auroc") == {"a": 0.9}
+
+
+def test_bins_are_pooled_over_persons_and_kept_apart_by_seed():
+    bins = ((1.0, 0.25, 1.0), (2.0, 1.5, 1.0))
+    runs = [Run(seed, 0, [line("a", bins=bins), line("b", bins=bins)]) for seed in (0, 1)]
+    pooled = ScoreIndex.of(runs).reliability("own", "open", 5)
+    assert sorted(pooled) == [0, 1]
+    assert pooled[1].count.tolist() == [2.0, 4.0]
+    # |2 - 0.5| + |2 - 3| over 6 clips
+    assert pooled[0].expected_calibration_error == pytest.approx(2.5 / 6)
+
+
+# The sign-flip test
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_exact_p_value_is_scipys(seed):
+    differences = np.random.default_rng(seed).normal(0.4, 1.0, 9)
+    authority = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+    )
+    assert sign_flip_p_value(differences) == pytest.approx(authority.pvalue, abs=1e-12)
+
+
+def test_the_random_p_value_is_near_the_exact_one():
+    differences = np.random.default_rng(5).normal(0.35, 1.0, 18)
+    patterns = np.array(list(product((1, -1), repeat=18)))
+    exact = (np.abs(patterns @ differences) >= abs(differences.sum()) - 1e-9).mean()
+    tolerance = 5 * np.sqrt(exact * (1 - exact) / RANDOM_PATTERNS)
+    assert 0.01 < exact < 0.5
+    assert abs(sign_flip_p_value(differences) - exact) < tolerance
+
+
+def test_persons_who_all_gain_alike_give_the_smallest_p():
+    assert sign_flip_p_value([0.1] * 8) == 2 / 2**8
+    assert sign_flip_p_value([0.1] * 40) == pytest.approx(1 / (1 + RANDOM_PATTERNS), rel=0.5)
+
+
+def test_nothing_at_all_has_p_one():
+    assert sign_flip_p_value([0.0] * 7) == 1.0
+    assert sign_flip_p_value([0.3]) == 1.0
+
+
+@pytest.mark.parametrize("count", [7, 25])
+def test_order_and_sign_of_persons_do_not_change_p(count):
+    differences = np.random.default_rng(2).normal(0.3, 1.0, count)
+    p = sign_flip_p_value(differences)
+    assert sign_flip_p_value(differences[::-1]) == p
+    assert sign_flip_p_value(differences) == p
+    assert sign_flip_p_value(-differences) == pytest.approx(p, abs=0.01 if count > 16 else 0)
+
+
+def test_rounded_fractions_tie_as_the_fractions_do():
+    fractions = np.array([1, 1, 2, 2, -1, -3, 4, 1]) / 93
+    assert sign_flip_p_value(fractions.round(5), rounding=1e-5) == sign_flip_p_value(fractions)
+    assert sign_flip_p_value(fractions.round(5)) != sign_flip_p_value(fractions)
+
+
+# Holm
+
+
+def test_holm_by_hand():
+    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    # 4 x 0.005, 3 x 0.01, 2 x 0.03, and 1 x 0.04 which may not fall below the one before it
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_lies_between_the_raw_and_bonferronis(p_values):
+    found = holm(p_values)
+    assert list(found) == list(p_values)
+    for name, p in p_values.items():
+        assert p <= found[name] <= min(1.0, len(p_values) * p) or found[name] == max(
+            found[other] for other in p_values if p_values[other] <= p
+        )
+        assert found[name] <= 1.0
+    order = sorted(p_values, key=lambda name: p_values[name])
+    assert [found[name] for name in order] == sorted(found.values())
+
+
+# Controls
+
+
+def index_of(rows, *, seed=0):
+    return ScoreIndex.of([Run(seed, 0, rows)])
+
+
+def test_harm_is_judged_on_the_first_episode_of_each_person():
+    good, bad = [1] * 8, [0] * 7 + [1]
+    before = index_of([line("a", correct=bits(*good)), line("a", repetition=1, correct=bits(*good))])
+    later = index_of([line("a", correct=bits(*good)), line("a", repetition=1, correct=bits(*bad))])
+    at_once = index_of([line("a", correct=bits(*bad)), line("a", repetition=1, correct=bits(*good))])
+    assert harmed(later, before, "open", 5) == ()
+    assert harmed(at_once, before, "open", 5) == ("a",)
+
+
+def test_harm_of_one_seed_is_weighed_against_the_other():
+    good, bad = bits(*[1] * 4, *[0] * 4), bits(*[0] * 7, 1)
+    before = ScoreIndex.of([Run(seed, 0, [line("a", correct=good)]) for seed in (0, 1)])
+    after = ScoreIndex.of([Run(0, 0, [line("a", correct=bad)]), Run(1, 0, [line("a", correct=bits(*[1] * 8))])])
+    assert harmed(after, before, "open", 5) == ()
+
+
+def test_harm_of_different_clips_is_refused_and_of_no_clips_unknown():
+    one, other = index_of([line(correct=bits(*[1] * 8))]), index_of([line(correct=bits(*[1] * 7), clips=7)])
+    with pytest.raises(EvaluationError, match="asked about"):
+        harmed(one, other, "open", 5)
+    assert harmed(index_of([line()]), one, "open", 5) is None
+
+
+def test_the_personal_gain_is_measured_against_the_best_control():
+    own = values(a=0.9, b=0.8, c=0.7)
+    gain = personal_gain(own, {"global": values(a=0.7, b=0.7, c=0.7), "mixed": values(a=0.8, b=0.8, c=0.6)})
+    assert gain.best == "mixed"
+    assert gain.accuracy.mean == pytest.approx(0.2 / 3)
+    assert gain.episodes == pytest.approx({"a": 0.1, "b": 0.0, "c": 0.1})
+    assert gain.conservative[0] <= gain.accuracy.bounds[0] and gain.conservative[1] >= gain.accuracy.bounds[1]
+    assert gain.conservative[1] > 0.3  # global's upper bound
+
+
+def test_the_personal_gain_uses_only_episodes_that_every_control_has():
+    own, fewer = values(a=0.9, b=0.1), values(a=0.8)
+    assert personal_gain(own, {"global": values(a=0.5, b=0.5), "mixed": fewer}).accuracy.mean == pytest.approx(0.1)
+    assert personal_gain(own, {"global": own, "mixed": {}}) is None
+
+
+def test_the_parts_of_a_gain_add_up_for_every_person():
+    generator = np.random.default_rng(0)
+    steps = [
+        {Episode(person, 0, seed, 0): generator.random() for person in "abc" for seed in (0, 1) if keep(person, seed)}
+        for keep in (lambda p, s: True, lambda p, s: p != "c", lambda p, s: (p, s) != ("a", 1))
+    ]
+    *parts, whole = decomposition(steps)
+    assert sorted(whole) == ["a", "b"]
+    for person in whole:
+        assert sum(part[person] for part in parts) == pytest.approx(whole[person])
+
+
+# Outliers
+
+
+def test_the_two_readings_of_thirty_percent_worse():
+    accuracy = {"a": 0.7, "b": 0.9, "c": 0.9, "d": 0.9}  # mean error 0.15, mean accuracy 0.85
+    assert choose_outliers(accuracy, BY_ERROR) == ("a",)  # error 0.3 > 1.3 x 0.15
+    assert choose_outliers(accuracy, BY_ACCURACY) == ()  # 0.7 > 0.7 x 0.85
+    assert choose_outliers(accuracy | {"a": 0.3}, BY_ACCURACY) == ("a",)
+
+
+def test_exactly_thirty_percent_is_no_outlier_and_nobody_stands_out_among_equals():
+    # mean error 0.2: the bar is 0.74
+    assert choose_outliers({"a": 0.74, "b": 0.86, "c": 0.8}, BY_ERROR) == ()
+    assert choose_outliers({"a": 1.0, "b": 1.0}, BY_ERROR) == ()
+    assert choose_outliers({}, BY_ERROR) == ()
+
+
+def test_outliers_by_chance_recover_by_themselves():
+    generator = np.random.default_rng(0)
+    even, odd = (dict(enumerate_persons(generator.binomial(20, 0.8, 200) / 20)) for _ in range(2))
+    choice = outlier_choice(even, odd, BY_ERROR)
+    assert len(choice.persons) > 20
+    assert choice.scored.mean == pytest.approx(0.8, abs=0.05)  # all persons are alike
+    assert choice.regression.bounds[0] > 0.05
+    assert choice.regression.mean == pytest.approx(choice.scored.mean - choice.chosen.mean)
+    assert choice.hindsight_other - choice.hindsight_chosen > 0.05
+
+
+def enumerate_persons(numbers):
+    return ((f"p{index:03d}", float(number)) for index, number in enumerate(numbers))
+
+
+def test_persons_without_both_halves_are_left_out():
+    choice = outlier_choice({"a": 0.1, "b": 0.9, "c": 0.9}, {"b": 0.9, "c": 0.9}, BY_ERROR)
+    assert (choice.persons, choice.among, choice.chosen) == ((), 2, None)
+
+
+def test_few_persons_have_no_interval_and_six_have_an_exact_one():
+    few = few_persons_interval({str(n): 0.1 * n for n in range(5)})
+    assert few.bounds is None and few.mean == pytest.approx(0.2)
+    assert few_persons_interval({str(n): 0.1 * n for n in range(6)}).kind == "sign-flip over persons"
+    assert few_persons_interval({}) is None

@@ -1,0 +1,237 @@
+"""The bench from plan to result files: resumable, nothing overwritten, a new method is one file and one line."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vop_core.cli.bench import outcome, whole_numbers
+from vop_core.data.locations import repository_root, voices_root
+from vop_core.errors import EvaluationError
+from vop_core.experiments import bench as bench_module
+from vop_core.experiments import suites
+from vop_core.experiments.bench import BenchConfig, Contender, bench, run_job
+from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
+from vop_core.experiments.recipes import RunConfig, config_hash
+from vop_core.methods import registry
+from vop_core.methods.base import MethodFacts, PersonalizationMethod
+from vop_core.methods.unpersonalized import Unpersonalized
+
+VOICES = str(voices_root() / "synthetic-en")
+
+
+def documented_method():
+    """The class that CONTRIBUTING.md shows, as a newcomer would paste it."""
+    text = (repository_root() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = text.split("```python", 1)[1].split("```", 1)[0]
+    names = {"PersonalizationMethod": PersonalizationMethod, "MethodFacts": MethodFacts}
+    exec(code, names)
+    return names["Centred"]
+
+
+class Twice(Unpersonalized):
+    """The global model again, but it reads the clips it is given."""
+
+    facts = MethodFacts(summary="the global model again", source="VOP")
+
+    def adapt(self, enrollment, labels=None, present=None):
+        return {"seen": enrollment.mean(1)}
+
+
+class Broken(Twice):
+    """Its answers are no numbers."""
+
+    def answer(self, adaptation, query):
+        return super().answer(adaptation, query) * torch.nan
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The registry with some lines more."""
+    for name, kind in (("toy", documented_method()), ("twice", Twice), ("broken", Broken)):
+        monkeypatch.setitem(registry.METHODS, name, kind)
+
+
+def jobs(tmp_path, *names, **changes):
+    contenders = [Contender(variant=name, method=name) for name in names]
+    config = changes.pop("config", suites.smoke_config())
+    return bench(
+        "smoke",
+        VOICES,
+        contenders,
+        config=config,
+        folds=4,
+        only_folds=(0,),
+        runs=tmp_path / "runs",
+        results=tmp_path / "results",
+        **changes,
+    )
+
+
+@pytest.mark.slow
+def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toys, monkeypatch):
+    names = ("global", "toy", "twice", "broken")
+    (job,) = jobs(tmp_path, *names)
+    assert tuple(each.variant for each in job.missing) == names
+    run_job(job)
+    assert job.missing == ()
+    rival, toy, twice, broken = (load_bench_result(job.result_file(each)) for each in job.contenders)
+    assert {score.row for score in toy.scores} >= {"own", "mixed", "wrong-person", "noise"}
+    assert {score.row for score in rival.scores} == {"own"}
+    own = [score.accuracy for score in twice.scores if score.row == "own"]
+    assert own == [score.accuracy for score in rival.scores if score.row == "own"], "the same clips, the same weights"
+    assert toy.figures["gradient_steps"] == 0 and toy.figures["bytes_per_person"] > 0
+    assert toy.figures["answer_multiply_accumulates"] == toy.figures["encoder_multiply_accumulates"]
+    assert (broken.status, broken.scores) == (FAILED, ())
+    assert "no probabilities" in broken.reason
+    assert any("broken" in line and "did not converge" in line for line in outcome([job]))
+
+    monkeypatch.setattr(bench_module, "crossval_data", lambda *args: pytest.fail("nothing was missing"))
+    before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")}
+    run_job(job)
+    assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")} == before
+
+
+def test_a_result_is_named_by_everything_it_depends_on(tmp_path):
+    base = jobs(tmp_path, "global")[0]
+    name = base.result_file(base.contenders[0])
+    config = base.config
+    others = [
+        replace(base, config=config.with_seed(1)),
+        replace(base, recordings="others"),
+        replace(base, persons=replace(base.persons, train=base.persons.train[1:])),
+        replace(base, persons=replace(base.persons, test=base.persons.test[1:])),
+        replace(base, config=replace(config, extra=replace(config.extra, steps=4))),
+        replace(base, config=replace(config, run=replace(config.run, tau=1.0))),
+        replace(base, config=replace(config, scoring=replace(config.scoring, repetitions=2))),
+    ]
+    assert len({job.result_file(job.contenders[0]).name.rpartition("-")[2] for job in others} | {name.name}) == 8
+
+
+def test_scoring_otherwise_does_not_train_again(tmp_path):
+    base = jobs(tmp_path, "global")[0]
+    other = replace(base, config=replace(base.config, scoring=replace(base.config.scoring, repetitions=2)))
+    assert base.weights_file(base.contenders[0]) == other.weights_file(other.contenders[0])
+
+
+def test_the_names_of_runs_made_before_a_setting_existed_stay():
+    """Settings marked as later enter a name only where they are used; nested ones too."""
+    config = RunConfig()
+    used = replace(config, branch=replace(config.branch, encoder_rate=0.5))
+    assert config_hash(config) != config_hash(used)
+    text = json.dumps(_without(config, "encoder_rate"), sort_keys=True)
+    assert config_hash(config) == config_hash(json.loads(text))
+
+
+def _without(config, name):
+    from vop_core.experiments.recipes import as_plain
+
+    plain = as_plain(config)
+    for phase in ("shared", "branch"):
+        plain[phase].pop(name)
+    return plain
+
+
+def test_a_file_of_another_version_is_named_and_left_alone(tmp_path):
+    path = BenchResult(
+        suite="smoke", method="toy", variant="toy", dataset="voices", fold=0, folds=4, seed=0, hash="abc"
+    ).save(tmp_path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"format": FORMAT + 1}))
+    kept = path.read_bytes()
+    with pytest.raises(EvaluationError, match="another version"):
+        load_bench_result(path)
+    assert path.read_bytes() == kept
+    path.write_text("{")
+    with pytest.raises(EvaluationError, match="no result file"):
+        load_bench_result(path)
+    path.write_text(json.dumps(content | {"scores": {"set": ["open"], "shots": []}}))
+    with pytest.raises(EvaluationError, match="damaged"):
+        load_bench_result(path)
+
+
+def test_too_few_persons_for_the_folds_is_one_sentence(tmp_path):
+    with pytest.raises(EvaluationError, match="use fewer folds"):
+        bench("smoke", VOICES, [Contender(variant="global", method="global")], folds=99)
+
+
+def test_unknown_suites_methods_and_numbers_are_refused():
+    for call in (
+        lambda: suites.suite_jobs("nothing"),
+        lambda: suites.suite_jobs("smoke", methods=["nothing"]),
+        lambda: whole_numbers("1,x", "--seeds"),
+    ):
+        with pytest.raises(EvaluationError, match=r"nothing|whole numbers"):
+            call()
+    assert whole_numbers("2, 0,2", "--seeds") == (0, 2)
+
+
+def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):
+    """On A the second setting is better, on B the first: A gets B's choice and B gets A's."""
+    monkeypatch.setattr(suites, "METHODS", {"vop": registry.METHODS["vop"]})
+    options = suites.contender_choices("vop")
+
+    def result(dataset, index, accuracy):
+        score = {
+            name: 0.0
+            for name in ("nll", "brier", "ece", "aurc", "coverage", "confidence", "accuracy_even", "accuracy_odd")
+        }
+        from vop_core.evaluation.method_scores import PersonScore
+
+        line = PersonScore(
+            set="open", shots=5, person=f"{dataset}/p", repetition=0, row="own", clips=10, accuracy=accuracy, **score
+        )
+        config = {"method": suites.as_plain(options[index].config), "scoring": {"main_shots": 5}}
+        return BenchResult(
+            suite="tuning",
+            method="vop",
+            variant="vop",
+            dataset=dataset,
+            fold=0,
+            folds=4,
+            seed=0,
+            hash=str(index),
+            config=config,
+            scores=(line,),
+        )
+
+    found = {
+        "a": [result("a", 0, 0.5), result("a", 1, 0.9)],
+        "b": [result("b", 0, 0.6), result("b", 1, 0.2)],
+    }
+    choice = suites.choose(found)["chosen"]
+    first, second = (suites.as_plain(options[index].config) for index in (0, 1))
+    assert choice["a"]["vop"] == first
+    assert choice["b"]["vop"] == second
+    assert choice["others"]["vop"] == first  # 0.55 against 0.55: a tie goes to the earlier setting
+    (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
+    (contender,) = suites.chosen_contenders("b", tmp_path)
+    assert contender.config == options[1].config
+
+
+def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
+    with pytest.raises(EvaluationError, match="--suite tuning"):
+        suites.chosen_contenders("dspspeech20", tmp_path)
+
+
+def test_ablations_change_one_thing_each_and_bear_different_names():
+    base = suites.as_plain(suites.ABLATIONS["vop"])
+    for name, config in suites.ABLATIONS.items():
+        changed = [key for key, value in suites.as_plain(config).items() if value != base[key]]
+        assert name == "vop" or 1 <= len(changed) <= 2, (name, changed)
+    assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
+
+
+def test_persons_left_are_spread_and_too_many_are_refused():
+    persons = tuple("abcdefgh")
+    assert suites.spread(persons, 3) == ("a", "c", "f")
+    assert suites.spread(persons, 8) == persons
+    with pytest.raises(EvaluationError, match="9 training persons"):
+        suites.spread(persons, 9)
+
+
+def test_all_shares_one_config_but_for_the_seed():
+    config = BenchConfig()
+    assert config.with_seed(3).scoring == config.scoring
+    assert config.with_seed(3).extra.seed != config.extra.seed

@@ -1,0 +1,613 @@
+"""From result files to tables: known differences come out, nothing is put together that does not belong together."""
+
+import json
+import math
+import re
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vop_core.cli import results as cli_results
+from vop_core.cli.root import RefusingGroup
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.method_scores import PersonScore
+from vop_core.experiments import bench_text
+from vop_core.experiments.bench_files import FAILED, BenchResult
+from vop_core.experiments.bench_outputs import (
+    load_summary,
+    outdated,
+    report_files,
+    reported_suites,
+    summary_file,
+    write_files,
+)
+from vop_core.experiments.bench_questions import pick_rival, unlabeled_rivals
+from vop_core.experiments.bench_report import as_text, baseline_of, plain, summary
+from vop_core.experiments.bench_runs import group_runs
+from vop_core.experiments.readme import BEGIN, BENCH_BEGIN, BENCH_END, END, bench_section
+from vop_core.experiments.report_page import LIBRARY, bench_page, plotting_library
+
+PERSONS = tuple(f"toy/p{index}" for index in range(8))
+FOLDS = 2
+SKILL = dict(zip(PERSONS, (0.80, 0.40, 0.75, 0.85, 0.70, 0.90, 0.80, 0.60), strict=True))
+METHOD = {"personal": True, "trained": True, "labels": False, "gradients": False}
+
+
+def score(person, row, accuracy, *, set_name="open", shots=5, repetition=0):
+    return PersonScore(
+        set=set_name,
+        shots=shots,
+        person=person,
+        repetition=repetition,
+        row=row,
+        clips=20,
+        accuracy=accuracy,
+        nll=1 - accuracy,
+        brier=0.5,
+        ece=0.1,
+        aurc=0.2,
+        coverage=0.9,
+        confidence=0.7,
+        accuracy_even=accuracy,
+        accuracy_odd=accuracy,
+        detection=accuracy - 0.1 if row == "own" and repetition == 0 else None,
+        detection_odd=accuracy - 0.1 if row == "own" and repetition == 0 else None,
+        correct=np.packbits(np.arange(20) < round(20 * accuracy)).tobytes().hex() if row == "own" else None,
+        bins=((20.0, 14.0, 20 * accuracy),) if row == "own" and shots == 5 else None,
+    )
+
+
+def result(method, gains, *, fold=0, seed=0, dataset="toy", variant=None, persons=None, facts=None, **changes):
+    """A method that answers each person's clips with their skill plus ``gains[row]``."""
+    opened = PERSONS[fold::FOLDS]
+    lines = []
+    for person in persons or PERSONS:
+        set_name = "open" if person in opened else "closed"
+        for row, gain in gains.items():
+            plans = [(5, 0), (5, 1)] + ([(1, 0)] if row in ("own", "draws") and set_name == "open" else [])
+            for shots, repetition in plans:
+                value = SKILL[person] + gain + (0.02 * shots / 5 if row == "own" and method != "global" else 0)
+                lines.append(score(person, row, value, set_name=set_name, shots=shots, repetition=repetition))
+    made = BenchResult(
+        suite="paper",
+        method=method,
+        variant=variant or method,
+        dataset=dataset,
+        fold=fold,
+        folds=FOLDS,
+        seed=seed,
+        hash=f"{method}{fold}{seed}",
+        recordings="same",
+        train_persons=tuple(person for person in PERSONS if person not in opened),
+        open_persons=opened,
+        facts=METHOD | {"summary": f"does {method}", "source": "TOY", "personal": method != "global"} | (facts or {}),
+        config={
+            "run": {"steps": 10, "seed": seed, "branch": {"seed": 1000 + seed}},
+            "extra": {"seed": 2000 + seed},
+            "scoring": {"main_shots": 5, "seed": 0},
+            "method": {},
+        },
+        figures={
+            "added_parameters": 7,
+            "answer_multiply_accumulates": 300,
+            "encoder_multiply_accumulates": 200,
+            "bytes_per_person": 64,
+            "enrollment_passes": 2.0 + fold,
+            "gradient_steps": 0,
+        },
+        scores=tuple(lines),
+    )
+    return replace(made, **changes)
+
+
+def both_folds(method, gains, **more):
+    return [result(method, gains, fold=fold, **more) for fold in range(FOLDS)]
+
+
+GLOBAL_GAINS = {"own": 0.0}
+VOP_GAINS = {"own": 0.04, "mixed": 0.03, "nobody": 0.01, "wrong-person": -0.04, "draws": 0.05}
+ADABN_GAINS = {"own": 0.0, "mixed": 0.05, "wrong-person": 0.02}  # with its 0.02: as good as the wrong person
+
+
+def everything(**more):
+    found = both_folds("global", GLOBAL_GAINS, **more) + both_folds("vop", VOP_GAINS, **more)
+    return found + both_folds("adabn", ADABN_GAINS, facts={"trained": False}, **more)
+
+
+def table_of(results, suite="paper"):
+    return summary({"toy": results}, suite)["datasets"]["toy"]
+
+
+def row_of(table, variant, set_name="open"):
+    return next(row for row in table["rows"] if (row["variant"], row["set"]) == (variant, set_name))
+
+
+@pytest.fixture(scope="module")
+def content():
+    return summary({"toy": everything(), "other": everything(dataset="other")}, "paper")
+
+
+@pytest.fixture(scope="module")
+def table(content):
+    return content["datasets"]["toy"]
+
+
+# What the tables say
+
+
+def test_known_differences_are_the_tables_entries(table):
+    row = row_of(table, "vop")
+    assert row["accuracy"]["mean"] == pytest.approx(np.mean(list(SKILL.values())) + 0.06, abs=1e-6)
+    assert row["accuracy"]["persons"] == len(PERSONS)
+    assert row["versus_global"]["accuracy"]["mean"] == pytest.approx(0.06)
+    assert row["versus_global"]["nll"]["mean"] == pytest.approx(-0.06)
+    assert row["right_minus_wrong"]["accuracy"]["mean"] == pytest.approx(0.10)
+    assert row["own_minus_mixed"]["accuracy"]["mean"] == pytest.approx(0.03)
+    assert row["personal_gain"]["best"] == "mixed"
+    assert row["personal_gain"]["accuracy"]["mean"] == pytest.approx(0.03)
+    assert row["personal_gain"]["ci95_conservative"] == pytest.approx([0.03, 0.06])
+    assert row["worst_decile"] == pytest.approx(0.46)
+    assert row["ece_pooled"] == pytest.approx(abs(0.7 - np.mean(list(SKILL.values())) - 0.06))
+
+
+def test_a_gain_is_measured_against_nobody_only_where_nobody_has_an_answer(table):
+    row = row_of(table, "adabn")
+    assert "nobody" not in row["controls"]
+    assert row["personal_gain"]["best"] == "mixed"
+    assert row["personal_gain"]["accuracy"]["mean"] == pytest.approx(-0.03)
+
+
+def test_p_values_are_adjusted_over_the_methods_of_the_table(table):
+    for variant in ("vop", "adabn"):  # all eight persons gain: 2 / 2^8, times two methods
+        versus = row_of(table, variant)["versus_global"]
+        assert (versus["p"], versus["tested"]) == (plain(2 / 2**8), 2)
+        assert versus["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
+    assert row_of(table, "global")["versus_global"] is None
+
+
+def test_a_person_of_the_closed_set_counts_once_however_many_folds(table):
+    assert row_of(table, "vop", "closed")["accuracy"]["persons"] == len(PERSONS)
+    three = [result("global", GLOBAL_GAINS, fold=fold, folds=3) for fold in range(2)]
+    closed = row_of(table_of(three), "global", "closed")
+    assert closed["accuracy"]["persons"] == len(PERSONS)
+
+
+def test_seeds_are_averaged_within_a_person():
+    results = both_folds("global", GLOBAL_GAINS) + both_folds("vop", {"own": 0.0})
+    results += both_folds("global", GLOBAL_GAINS, seed=1) + both_folds("vop", {"own": 0.1}, seed=1)
+    row = row_of(table_of(results), "vop")
+    assert row["versus_global"]["accuracy"] == {
+        "mean": pytest.approx(0.07),
+        "ci95": pytest.approx([0.07, 0.07]),
+        "persons": 8,
+        "interval": "sign-flip over persons",
+    }
+
+
+def test_a_difference_uses_the_seeds_and_folds_that_both_have():
+    results = [*both_folds("global", GLOBAL_GAINS), result("vop", {"own": 0.0}, fold=1)]
+    results.append(result("vop", {"own": 0.5}, fold=1, seed=1))  # global has no seed 1
+    row = row_of(table_of(results), "vop")
+    assert row["versus_global"]["accuracy"]["mean"] == pytest.approx(0.02)
+    assert row["versus_global"]["accuracy"]["persons"] == 4
+
+
+def test_curves_draws_and_costs(table):
+    curve = {point["shots"]: point for point in table["curves"] if point["variant"] == "vop"}
+    assert sorted(curve) == [1, 5]
+    assert curve[1]["versus_global"]["mean"] == pytest.approx(0.044)
+    assert curve[5]["versus_global"]["mean"] == pytest.approx(0.06)
+    (one, five) = (entry for entry in table["draws"] if entry["variant"] == "vop")
+    assert (one["shots"], five["shots"]) == (1, 5)
+    assert five["accuracy"]["difference"]["mean"] == pytest.approx(-0.01)
+    assert five["nll"]["draws"] - five["nll"]["mean"] == pytest.approx(0.01)
+    method = next(method for method in table["methods"] if method["variant"] == "vop")
+    assert method["cost"] == {
+        "added_parameters": 7,
+        "answer_ratio": 1.5,
+        "bytes_per_person": 64,
+        "enrollment_passes": 2.5,
+        "gradient_steps": 0,
+    }
+
+
+def test_what_a_method_reads_and_starts_from_is_said(table):
+    facts = {method["variant"]: (method["reads"], method["starts_from"]) for method in table["methods"]}
+    assert facts["global"] == ("nothing", "trained on from the checkpoint")
+    assert facts["adabn"] == ("unlabeled clips", "made of global as it is")
+    (tuned,) = table_of(both_folds("fit", {"own": 0.1}, facts={"labels": True, "gradients": True}))["methods"]
+    assert tuned["reads"] == "labels and gradients"
+    (shared,) = table_of(both_folds("mask", {"own": 0.1}, facts={"trained_as": "dropout"}))["methods"]
+    assert shared["starts_from"] == "trained on from the checkpoint, as dropout"
+
+
+def test_the_gain_is_regularization_and_personalization(table):
+    mixed = next(
+        e for e in table["decomposition"] if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed")
+    )
+    parts = {name: part["mean"] for name, part in mixed["accuracy"].items()}
+    assert parts == pytest.approx({"regularization": 0.03, "personalization": 0.03, "whole": 0.06})
+
+
+def test_further_training_is_a_part_of_its_own_where_the_checkpoint_was_scored():
+    results = everything() + both_folds("checkpoint", {"own": -0.03}, facts={"personal": False})
+    found = table_of(results)["decomposition"]
+    mixed = next(e for e in found if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed"))
+    parts = {name: part["mean"] for name, part in mixed["accuracy"].items()}
+    # the toy checkpoint has the 0.02 of every method that is not global
+    assert parts["further training"] == pytest.approx(0.01)
+    assert parts["whole"] == pytest.approx(0.07)
+
+
+def test_posterior_figures_are_means_over_folds():
+    def with_posterior(fold, kl):
+        figures = {"5": {"kl_nats": kl, "std_ratio": 0.5, "verdict": "healthy"}}
+        return result("vop", VOP_GAINS, fold=fold, posterior=figures)
+
+    (entry,) = table_of([with_posterior(0, 4.0), with_posterior(1, 8.0)])["posteriors"]
+    assert (entry["kl_nats"], entry["runs"], entry["verdicts"]) == (6.0, 2, {"healthy": 2})
+
+
+def test_outliers_are_named_and_scored_before_and_after(table):
+    by_error = table["outliers"][0]
+    assert by_error["persons"] == ["toy/p1", "toy/p7"]  # skill 0.4 and 0.6: error above 1.3 x 0.275
+    (vop,) = (entry for entry in by_error["methods"] if entry["variant"] == "vop")
+    assert vop["accuracy"]["before"] == pytest.approx(0.5)
+    assert vop["accuracy"]["after"] == pytest.approx(0.56)
+    assert vop["detection"]["difference"] == {
+        "mean": pytest.approx(0.06),
+        "ci95": None,
+        "persons": 2,
+        "interval": "none",
+    }
+    assert vop["accuracy"]["others"]["persons"] == 6
+    assert table["outliers"][1]["persons"] == ["toy/p1"]  # accuracy below 0.7 x 0.725
+
+
+# Named comparisons
+
+
+def test_the_rival_is_picked_on_the_other_data_sets():
+    def with_rivals(dataset, first, second):
+        found = everything(dataset=dataset)
+        found += both_folds("t3a", {"own": first}, dataset=dataset) + both_folds(
+            "arm", {"own": second}, dataset=dataset
+        )
+        return found + both_folds("tuned", {"own": 0.3}, dataset=dataset, facts={"labels": True})
+
+    results = {"one": with_rivals("one", 0.3, 0.1), "two": with_rivals("two", 0.1, 0.2)}
+    grouped = {dataset: group_runs(found) for dataset, found in results.items()}
+    candidates = unlabeled_rivals(grouped)
+    assert candidates == ("adabn", "arm", "t3a")
+    assert pick_rival(grouped, "one", candidates) == "arm"
+    assert pick_rival(grouped, "two", candidates) == "t3a"
+    made = summary(results, "paper")["datasets"]
+    assert {name: table["rival"] for name, table in made.items()} == {"one": "arm", "two": "t3a"}
+    against = [(c["a"], c["b"], c["set"]) for c in made["one"]["comparisons"]]
+    assert against == [
+        ("vop", "adabn", "open"),
+        ("vop", "adabn", "closed"),
+        ("vop", "arm", "open"),
+        ("vop", "arm", "closed"),
+    ]
+
+
+def test_one_data_set_alone_picks_no_rival():
+    grouped = {"toy": group_runs(everything())}
+    assert pick_rival(grouped, "toy", unlabeled_rivals(grouped)) is None
+
+
+def test_another_prior_does_not_make_vop_its_own_rival():
+    grouped = {"toy": group_runs(both_folds("conditional-vop", VOP_GAINS))}
+    assert unlabeled_rivals(grouped) == ()
+
+
+def test_vop_is_compared_with_its_own_point(table):
+    results = everything() + both_folds("film-hypernetwork", {"own": 0.03})
+    found = [c for c in table_of(results)["comparisons"] if c["b"] == "film-hypernetwork"]
+    assert [c["set"] for c in found] == ["open", "closed"]
+    assert found[0]["accuracy"]["mean"] == pytest.approx(0.01)
+    assert found[0]["nll"]["mean"] == pytest.approx(-0.01)
+
+
+# The scoreboard
+
+
+def test_every_published_pair_gets_a_verdict(table):
+    results = everything() + both_folds("dropout", {"own": -0.1}, facts={"personal": False})
+    results += both_folds("samovar-1fc", {"own": 0.1})
+    results.append(result("samovar-2fc", {}, status=FAILED, reason="It diverged."))
+    board = table_of(results)["scoreboard"]
+    assert len(board) == 2 * math.comb(5, 2)
+    verdicts = {(e["set"], e["a"], e["b"]): (e["verdict"], e["reason"]) for e in board}
+    assert verdicts["open", "VoP", "Baseline"][0] == "reproduced"
+    assert verdicts["open", "Baseline w/ Dropout", "Baseline"][0] == "not reproduced"
+    assert verdicts["closed", "Baseline", "Baseline w/ Dropout"][0] == "reproduced"
+    assert verdicts["open", "VoP", "Baseline w/ samovar (1fc)"][0] == "not reproduced"
+    assert verdicts["closed", "Baseline w/ samovar (1fc)", "Baseline"] == (
+        "undecided",
+        "the published difference is within its own ±",
+    )
+    assert verdicts["open", "VoP", "Baseline w/ samovar (2fc)"] == (
+        "not attempted",
+        "samovar-2fc did not converge: It diverged.",
+    )
+    assert all(entry["published"] > 0 for entry in board)
+    assert {e["verdict"] for e in table["scoreboard"] if "Dropout" in e["a"] + e["b"]} == {"not attempted"}
+
+
+def test_an_interval_around_zero_decides_nothing():
+    uneven = [
+        replace(
+            each,
+            scores=tuple(replace(s, accuracy=s.accuracy + (0.3 if s.person > "toy/p3" else -0.3)) for s in each.scores),
+        )
+        for each in both_folds("dropout", {"own": -0.02}, facts={"personal": False})
+    ]
+    board = table_of(everything() + uneven)["scoreboard"]
+    entry = next(e for e in board if (e["set"], e["a"], e["b"]) == ("open", "Baseline w/ Dropout", "Baseline"))
+    assert (entry["verdict"], entry["reason"]) == ("undecided", "our interval includes 0")
+
+
+# What is put together, and what is not
+
+
+def test_completeness_is_stated():
+    runs = group_runs([result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1), (1, 1))])
+    assert runs["vop"].completeness == "2 of 2 folds, seeds 0 1"
+    assert group_runs([result("vop", VOP_GAINS, fold=1)])["vop"].completeness == "1 of 2 folds, seed 0"
+    ragged = group_runs([result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (1, 1))])
+    assert ragged["vop"].completeness == "3 of 4 runs, 2 folds, seeds 0 1"
+
+
+def test_a_setting_that_differs_is_refused_by_its_name_and_a_seed_is_not():
+    one = result("vop", VOP_GAINS)
+    other = result("vop", VOP_GAINS, fold=1, config=one.config | {"method": {"beta": 1.0}})
+    with pytest.raises(EvaluationError, match=r"'vop' on toy come from different settings \(method\.beta\)"):
+        group_runs([one, other])
+    assert group_runs([one, result("vop", VOP_GAINS, seed=1)])["vop"].done
+
+
+def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
+    failed = replace(result("vop", {}, status=FAILED, reason="It diverged."), facts={})
+    runs = [result("vop", VOP_GAINS, fold=fold, facts={"version": fold}) for fold in range(FOLDS)]
+    with pytest.raises(EvaluationError, match=r"facts\.version"):
+        group_runs([replace(failed, seed=0, fold=0), *(replace(each, seed=1) for each in runs)])
+
+
+def test_the_seed_of_the_episodes_is_a_setting():
+    one = result("vop", VOP_GAINS)
+    other = result("vop", VOP_GAINS, fold=1, config=one.config | {"scoring": {"main_shots": 5, "seed": 1}})
+    with pytest.raises(EvaluationError, match=r"scoring\.seed"):
+        group_runs([one, other])
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"recordings": "others"}, "different recordings"),
+        ({"folds": 3}, "different numbers of folds"),
+        ({"open_persons": PERSONS[:2]}, "other unknown persons"),
+        ({"config": {"scoring": {"main_shots": 5, "seed": 9}, "method": {}}}, "different scoring settings"),
+    ],
+)
+def test_methods_that_cannot_stand_in_one_table_are_refused(change, complaint):
+    with pytest.raises(EvaluationError, match=complaint):
+        group_runs([result("global", GLOBAL_GAINS), result("vop", VOP_GAINS, **change)])
+
+
+def test_a_run_that_is_there_twice_is_refused():
+    with pytest.raises(EvaluationError, match="two results for fold 0 with seed 0"):
+        group_runs([result("vop", VOP_GAINS), result("vop", VOP_GAINS, hash="another")])
+
+
+def test_a_method_that_did_not_converge_has_its_line_in_every_table_of_methods():
+    failed = result("vop", {}, status=FAILED, reason="Its training diverged.", facts={}, figures={})
+    content = summary({"toy": [*both_folds("global", GLOBAL_GAINS), replace(failed, facts={})]}, "paper")
+    table = content["datasets"]["toy"]
+    assert bench_text.headline_table(table).lines[-1][0] == "vop"
+    assert bench_text.headline_table(table).lines[-1][-1] == "did not converge: Its training diverged."
+    costs = {line[0]: line[-1] for line in bench_text.cost_table(table).lines}
+    assert costs["vop"] == "none of 2 folds; did not converge in fold 0, seed 0"
+    assert "did not converge" in bench_page({"paper": content})
+
+
+def test_a_fold_that_failed_is_said_beside_those_that_did_not():
+    failed = result("vop", {}, fold=1, status=FAILED, reason="Too few.")
+    table = table_of(
+        [*both_folds("global", GLOBAL_GAINS), result("vop", VOP_GAINS), replace(failed, facts={}, figures={})]
+    )
+    assert row_of(table, "vop")["accuracy"]["persons"] == 4
+    assert "1 of 2 folds, seed 0; did not converge in fold 1, seed 0: vop" in bench_text.headline_table(table).note
+
+
+def test_a_variant_is_compared_with_the_global_model_of_its_own_setting():
+    variants = ("global", "global, 3 persons", "vop", "vop, 3 persons", "layers film, classifier")
+    assert [baseline_of(variant, variants) for variant in variants[2:]] == ["global", "global, 3 persons", "global"]
+
+
+# Outputs
+
+
+def test_a_toy_method_appears_in_every_table_of_methods():
+    content = summary({"toy": everything() + both_folds("toy-method", VOP_GAINS)}, "paper")
+    table = content["datasets"]["toy"]
+    for made in (
+        bench_text.headline_table(table, "open"),
+        bench_text.headline_table(table, "closed"),
+        bench_text.control_table(table, "open"),
+        bench_text.probability_table(table, "open", content),
+        bench_text.cost_table(table),
+        bench_text.curve_table(table),
+        bench_text.decomposition_table(table),
+        bench_text.draws_table(table),
+        bench_text.outlier_tables(table)[0],
+    ):
+        assert "toy-method" in [line[0] for line in made.lines], made.title
+        assert all(len(line) == len(made.header) for line in made.lines), made.title
+
+
+def test_the_summary_survives_json(content):
+    assert json.loads(as_text(content)) == content
+
+
+def test_a_number_that_is_none_is_refused():
+    with pytest.raises(EvaluationError, match="no number"):
+        plain({"a": [1.0, math.nan]})
+    assert math.copysign(1.0, plain(-1e-9)) == 1.0
+
+
+def test_every_number_of_the_readme_comes_from_the_summary(content):
+    section = bench_section({"paper": content})
+    changed = json.loads(as_text(content))
+    row_of(changed["datasets"]["toy"], "vop")["versus_global"]["accuracy"]["mean"] = 0.123
+    assert "+12.3" in bench_section({"paper": changed}) and "+12.3" not in section
+    assert "| vop | unlabeled clips | 78.5" in section
+    assert "No result" in bench_section({"ablations": content})
+
+
+def test_the_page_holds_every_method_and_needs_nothing_from_elsewhere(content):
+    page = bench_page({"paper": content, "ablations": content})
+    said = page
+    assert all(f'<th scope="row">{name}</th>' in said for name in ("global", "vop", "adabn"))
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", said)
+    assert re.findall(r'src="([^"]+)"', said) == [LIBRARY]
+    assert "Plotly" in plotting_library()
+    assert "prefers-color-scheme: dark" in said
+    names = re.findall(r'class="figure" id="([^"]+)"', said)
+    assert len(names) == len(set(names)) and names == re.findall(r'data-for="(figure[^"]+)"', said)
+    for drawn in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', said, flags=re.DOTALL):
+        assert json.loads(drawn)["data"]
+
+
+def test_no_name_can_break_out_of_the_page():
+    evil = "</script><b>x"
+    page = bench_page({"paper": summary({"toy": everything() + both_folds(evil, VOP_GAINS)}, "paper")})
+    assert evil not in page
+    assert "&lt;/script&gt;&lt;b&gt;x" in page
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A checkout with an empty README."""
+    text = f"# Toy\n{BEGIN}\nold\n{END}\nbetween\n{BENCH_BEGIN}\n{BENCH_END}\nafter\n"
+    (tmp_path / "README.md").write_text(text)
+    return tmp_path
+
+
+def test_what_is_written_agrees_until_somebody_changes_it(root):
+    results = {"paper": {"toy": everything()}, "ablations": {}}
+    files = report_files(results, root)
+    assert outdated(files, root) == sorted(files)
+    assert sorted(write_files(files)) == sorted(files)
+    files = report_files(results, root, keep=True)
+    assert outdated(files, root) == [] and write_files(files) == []
+    readme = (root / "README.md").read_text()
+    assert f"{BEGIN}\nold\n{END}\nbetween\n" in readme and readme.endswith("after\n") and "| vop |" in readme
+    for path in files:
+        before = path.read_text()
+        path.write_text(before.replace("78.5", "79.5").replace("0.785", "0.795"))
+        assert outdated(files, root) == [path]
+        path.write_text(before)
+
+
+def test_another_machines_last_digit_is_no_disagreement(root):
+    results = {"paper": {"toy": everything()}}
+    write_files(report_files(results, root))
+    path = summary_file(root, "paper")
+    stored = load_summary(path)
+    row_of(stored["datasets"]["toy"], "vop")["accuracy"]["mean"] += 1e-6  # as the machine that wrote everything had it
+    path.write_text(as_text(stored))
+    write_files({root / "docs" / "bench.html": bench_page({"paper": stored})})
+    assert outdated(report_files(results, root, keep=True), root) == []
+
+
+def test_a_summary_without_result_files_is_outdated(root):
+    write_files(report_files({"paper": {"toy": everything()}, "ablations": {"toy": everything()}}, root))
+    files = report_files({"paper": {"toy": everything()}}, root, keep=True)
+    assert summary_file(root, "ablations") in outdated(files, root)
+
+
+@pytest.mark.parametrize(("text", "complaint"), [("{", "no summary"), ('{"format": 99}', "another version")])
+def test_a_summary_that_is_none_is_refused(tmp_path, text, complaint):
+    path = tmp_path / "bench-x.json"
+    path.write_text(text)
+    with pytest.raises(EvaluationError, match=complaint):
+        load_summary(path)
+
+
+def test_suites_without_evidence_are_not_reported():
+    assert reported_suites(("smoke", "tuning", "paper", "ablations")) == ("paper", "ablations")
+
+
+# The command
+
+
+@pytest.fixture
+def run(root, monkeypatch):
+    """``vop report`` in a checkout of its own, on the given results."""
+    app = typer.Typer(cls=RefusingGroup)
+    app.command()(cli_results.report)
+    app.command()(cli_results.results)
+    suites = ModuleType("suites")
+    suites.SUITES = ("smoke", "paper", "ablations")
+    monkeypatch.setitem(sys.modules, "vop_core.experiments.suites", suites)
+    monkeypatch.setattr("vop_core.data.locations.repository_root", lambda: root)
+
+    def invoke(results, *arguments):
+        def found(suite):
+            if isinstance(results, Exception):
+                raise results
+            return results if suite == "paper" else {}
+
+        suites.suite_results = found
+        return CliRunner().invoke(app, ["report", *arguments])
+
+    return invoke
+
+
+def test_the_command_writes_a_line_for_each_output_and_checks_them(run, root):
+    results = {"toy": everything()}
+    refused = run(results, "--check")
+    assert refused.exit_code == 2 and "run: vop report" in refused.stderr
+    assert not (root / "docs").exists()
+    written = run(results)
+    assert written.stdout.splitlines() == [
+        "data/results/bench-paper.json is written.",
+        "README.md is written.",
+        "docs/bench.html is written.",
+        "docs/plotly.min.js is written.",
+    ]
+    assert run(results, "--check").exit_code == 0
+    assert run(results).stdout.count("was up to date") == 4
+
+
+def test_no_results_are_one_sentence_and_nothing_is_written(run, root):
+    before = sorted(root.rglob("*"))
+    said = run({})
+    assert said.exit_code == 0 and said.stdout == "There is no result of the bench yet; make some with: vop bench\n"
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_damaged_result_is_one_sentence_and_nothing_is_overwritten(run, root):
+    run({"toy": everything()})
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    for failure in (
+        EvaluationError("'x.json' is damaged; move it away."),
+        {"toy": [*everything(), result("vop", {}, hash="b")]},
+    ):
+        said = run(failure)
+        assert said.exit_code == 2 and len(said.stderr.splitlines()) == 1
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_readme_without_its_marks_is_one_sentence(run, root):
+    (root / "README.md").write_text("# Toy\n")
+    said = run({"toy": everything()})
+    assert said.exit_code == 2 and "mark its bench" in said.stderr
+    assert not (root / "docs").exists()

@@ -1,0 +1,81 @@
+"""``vop bench``: the rivals, one protocol."""
+
+from typing import Annotated, Any
+
+import typer
+
+from vop_core.cli.output import progress_bars, remark
+from vop_core.errors import EvaluationError
+
+
+def bench(
+    suite: Annotated[
+        str, typer.Option(help="smoke, tuning, paper, ablations, few-persons or channel: which question is asked.")
+    ] = "paper",
+    data: Annotated[
+        list[str] | None, typer.Option("--data", help="A data set, by name or folder; may be repeated.")
+    ] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; may be repeated.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, like 0 or 0,1,2; the suite's own unless given.")] = None,
+    folds: Annotated[str | None, typer.Option(help="Only these folds, like 0,2.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Folds side by side; the number of cores unless given.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what is done and what is missing.")] = False,
+) -> None:
+    """Train and test every method on the same clips; what is finished is kept, interrupted it goes on.
+
+    One result file for each method, data set, fold and seed lies in data/results/bench; `vop report` makes tables
+    and pages of them.
+    """
+    from vop_core.experiments.bench import run_bench
+    from vop_core.experiments.suites import suite_jobs, write_choices
+
+    work = suite_jobs(
+        suite,
+        datasets=data,
+        seeds=None if seeds is None else whole_numbers(seeds, "--seeds"),
+        folds=None if folds is None else whole_numbers(folds, "--folds"),
+        methods=method,
+    )
+    wanted = sum(len(job.contenders) for job in work)
+    missing = sum(len(job.missing) for job in work)
+    remark(f"{suite}: {wanted - missing} of {wanted} results are there.")
+    if plan:
+        for job in work:
+            left = ", ".join(each.variant for each in job.missing) or "nothing"
+            typer.echo(f"{job.name} fold {job.fold} seed {job.seed} lacks {left}")
+        return
+    with progress_bars() as bars:
+
+        def follow(entry: Any) -> None:
+            if "step" in entry:
+                name = f"{entry['dataset']} fold {entry['fold']} seed {entry['seed']}"
+                bars.update(name, entry["step"], entry["steps"], str(entry.get("phase", "")))
+
+        run_bench(work, processes=jobs, on_progress=follow)
+    for line in outcome(work):
+        typer.echo(line)
+    if suite == "tuning" and not (data or method or seeds or folds):
+        typer.echo(f"The settings of every method are chosen: {write_choices().name}.")
+
+
+def outcome(work: list[Any]) -> list[str]:
+    """What is there now, and what did not converge."""
+    from vop_core.experiments.bench_files import DONE, load_bench_result
+
+    results = [load_bench_result(job.result_file(each)) for job in work for each in job.contenders]
+    failed = [result for result in results if result.status != DONE]
+    lines = [f"{len(results) - len(failed)} of {len(results)} results are done."]
+    return lines + [
+        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason}"
+        for each in failed
+    ]
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """'0,1,2' as numbers from 0 on, ascending and each once. Raises EvaluationError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise EvaluationError(f"{option} takes whole numbers from 0 on, like 0,1,2, and not '{text}'.")
+    return tuple(sorted({int(part) for part in parts}))

@@ -1,0 +1,307 @@
+r"""Comparing methods on the lines of their result files: pairing, permutation tests, controls, outliers.
+
+Means go inwards out: repetitions, folds (a closed-set person may stand in several), seeds, and only then persons.
+Every difference is paired: over the same persons, episodes, folds and seeds.
+
+The p-value is that of the sign-flip permutation test over persons. Under the hypothesis that a person's difference is
+as likely d as -d, all 2^n sign patterns s of the n differences are equally likely, and
+
+    p = #{ s : |sum_i s_i d_i| >= |sum_i d_i| } / 2^n
+
+counted over all patterns up to 16 persons, over 99,999 seeded random ones (and the observed one) above. Where many
+methods are tested together, Holm's step-down adjustment keeps the chance of any false claim below the level [HOLM].
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.calibration import Reliability
+from vop_core.evaluation.intervals import (
+    SIGN_FLIP_PERSONS,
+    Interval,
+    interval_over_persons,
+    paired_interval,
+    persons_harmed,
+)
+from vop_core.evaluation.method_scores import OWN, PersonScore, right_clips
+from vop_core.evaluation.scores import OPEN
+
+EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
+RANDOM_PATTERNS = 99_999
+OUTLIER_EXCESS = 0.3
+
+
+class Episode(NamedTuple):
+    """What two methods must share to be compared: the person's drawing of clips, and the trained model."""
+
+    person: str
+    repetition: int
+    seed: int
+    fold: int
+
+
+class Run(NamedTuple):
+    """The lines of one trained model."""
+
+    seed: int
+    fold: int
+    scores: Sequence[PersonScore]
+
+
+Values = dict[Episode, float]
+
+
+@dataclass(frozen=True)
+class ScoreIndex:
+    """All lines of one method, by (row, set, shots) and episode."""
+
+    lines: Mapping[tuple[str, str, int], Mapping[Episode, PersonScore]]
+
+    @classmethod
+    def of(cls, runs: Iterable[Run]) -> "ScoreIndex":
+        """Raises EvaluationError for an episode scored twice or a person unknown in two folds of one seed."""
+        lines: dict[tuple[str, str, int], dict[Episode, PersonScore]] = {}
+        home: dict[tuple[str, int], int] = {}
+        for run in runs:
+            for score in run.scores:
+                episode = Episode(score.person, score.repetition, run.seed, run.fold)
+                cell = lines.setdefault((score.row, score.set, score.shots), {})
+                if episode in cell:
+                    raise EvaluationError(
+                        f"Person '{score.person}' is scored twice in fold {run.fold} with seed {run.seed}; "
+                        "keep one result file of each."
+                    )
+                if score.set == OPEN and home.setdefault((score.person, run.seed), run.fold) != run.fold:
+                    raise EvaluationError(
+                        f"Person '{score.person}' is unknown in two folds of seed {run.seed}; "
+                        "folds must test different persons."
+                    )
+                cell[episode] = score
+        return cls(lines)
+
+    def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
+        """The rows there are in a set with a number of clips."""
+        return tuple(row for row, found_set, found_shots in self.lines if (found_set, found_shots) == (set_name, shots))
+
+    def shots(self, row: str, set_name: str) -> tuple[int, ...]:
+        """The numbers of clips a row was asked with, ascending."""
+        return tuple(sorted(n for found_row, found_set, n in self.lines if (found_row, found_set) == (row, set_name)))
+
+    def values(self, row: str, set_name: str, shots: int, name: str = "accuracy") -> Values:
+        """One figure of every episode that has it."""
+        cell = self.lines.get((row, set_name, shots), {})
+        return {episode: value for episode, score in cell.items() if (value := getattr(score, name)) is not None}
+
+    def person_values(self, row: str, set_name: str, shots: int, name: str = "accuracy") -> dict[str, float]:
+        """One figure of every person."""
+        return by_person(self.values(row, set_name, shots, name))
+
+    def reliability(self, row: str, set_name: str, shots: int) -> dict[int, Reliability]:
+        """Calibration bins by seed, all persons pooled; empty where none are kept."""
+        pooled: dict[int, Reliability] = {}
+        for episode, score in self.lines.get((row, set_name, shots), {}).items():
+            if score.bins is None:
+                continue
+            added = Reliability(*np.array(score.bins, dtype=float).T)
+            pooled[episode.seed] = pooled[episode.seed] + added if episode.seed in pooled else added
+        return pooled
+
+
+def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
+    """Means over repetitions, then folds, then seeds; persons in their order."""
+    nested: dict[str, dict[int, dict[int, list[float]]]] = {}
+    for episode in sorted(values):
+        folds = nested.setdefault(episode.person, {}).setdefault(episode.seed, {})
+        folds.setdefault(episode.fold, []).append(values[episode])
+    return {
+        person: _mean(_mean(_mean(found) for found in folds.values()) for folds in seeds.values())
+        for person, seeds in nested.items()
+    }
+
+
+def paired(first: Mapping[Episode, float], second: Mapping[Episode, float]) -> dict[str, float]:
+    """Each person's mean of first - second, over the episodes that both answered."""
+    return by_person({episode: value - second[episode] for episode, value in first.items() if episode in second})
+
+
+def level_of(values: Mapping[str, float], *, limits: tuple[float, float] | None = None) -> Interval | None:
+    """The mean over persons with its interval; None without persons."""
+    return interval_over_persons(list(values.values()), limits=limits) if values else None
+
+
+def difference_of(values: Mapping[str, float]) -> Interval | None:
+    """The mean difference over persons with its interval; None without persons."""
+    return paired_interval(list(values.values())) if values else None
+
+
+def few_persons_interval(values: Mapping[str, float]) -> Interval | None:
+    """As ``difference_of``, but without bounds where persons are too few for an exact interval."""
+    if 0 < len(values) < SIGN_FLIP_PERSONS:
+        return Interval(_mean(values.values()), None, len(values), "none")
+    return difference_of(values)
+
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+
+def sign_flip_p_value(
+    differences: Float[np.ndarray, " person"] | Sequence[float], *, rounding: float = 0.0, seed: int = 0
+) -> float:
+    """Two-sided p of the sign-flip test that differences are symmetric about 0.
+
+    ``rounding`` is how far each difference may be off: sums that close together count as equal, which can only make p
+    larger. Raises ValueError without persons.
+    """
+    values = np.sort(np.asarray(differences, dtype=float))  # sorted: the order of persons changes nothing
+    if not len(values):
+        raise ValueError("a test needs at least one person")
+    bar = abs(values.sum()) - 1e-12 * np.abs(values).sum() - 2 * len(values) * rounding
+    if len(values) <= EXACT_PERSONS:
+        patterns = np.array(list(product((1.0, -1.0), repeat=len(values))))
+        return float((np.abs(patterns @ values) >= bar).mean())
+    generator = np.random.default_rng(seed)
+    patterns = generator.integers(0, 2, (RANDOM_PATTERNS, len(values)), dtype=np.int8)
+    sums = 2.0 * (patterns @ values) - values.sum()
+    return float((1 + (np.abs(sums) >= bar).sum()) / (1 + RANDOM_PATTERNS))
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm-adjusted p-values: the i-th smallest of m times m - i + 1, never decreasing, at most 1 [HOLM]."""
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in p_values}
+
+
+# --- controls --------------------------------------------------------------------------------------------------------
+
+
+def harmed(first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int) -> tuple[str, ...] | None:
+    """Persons whose own interval of first - second, over their clips, lies below 0; None where no clips are kept.
+
+    Only each person's first episode is looked at (in the closed set that of their first fold): its clips are
+    different clips, while those of further episodes are mostly the same ones again. Seeds are averaged clip by clip.
+    """
+    cells = [index.lines.get((OWN, set_name, shots), {}) for index in (first, second)]
+    gaps: dict[tuple[str, int], list[np.ndarray]] = {}
+    for episode in sorted(cells[0].keys() & cells[1].keys()):
+        one, other = (cell[episode] for cell in cells)
+        if episode.repetition == 0 and one.correct is not None and other.correct is not None:
+            if one.clips != other.clips:
+                raise EvaluationError(
+                    f"Person '{episode.person}' was asked about {one.clips} clips by one method and {other.clips} by "
+                    "another; run both again with the same episodes."
+                )
+            gap = right_clips(one) - right_clips(other)
+            gaps.setdefault((episode.person, episode.fold), []).append(gap.astype(float))
+    if not gaps:
+        return None
+    fold_of = {person: fold for person, fold in sorted(gaps, reverse=True)}  # the first fold stays
+    return persons_harmed({person: np.mean(gaps[person, fold], axis=0) for person, fold in fold_of.items()})
+
+
+class PersonalGain(NamedTuple):
+    """Own clips against the best of what needs none of them."""
+
+    best: str
+    episodes: dict[str, float]  # each person's difference from the best
+    accuracy: Interval
+    conservative: tuple[float, float] | None  # smallest lower, largest upper bound against any of them
+
+
+def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain | None:
+    """Own - the best control by mean accuracy, over the episodes that all answered; None without such episodes.
+
+    Choosing the best control afterwards flatters the control. The conservative bounds do without the choice.
+    """
+    shared = own.keys() & set.intersection(*(set(values) for values in controls.values()))
+    if not shared:
+        return None
+    gaps = {name: by_person({e: own[e] - values[e] for e in shared}) for name, values in controls.items()}
+    found = {name: paired_interval(list(gap.values())) for name, gap in gaps.items()}
+    best = min(found, key=lambda name: found[name].mean)
+    bounds = [interval.bounds for interval in found.values() if interval.bounds is not None]
+    conservative = None
+    if len(bounds) == len(found):
+        conservative = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return PersonalGain(best, gaps[best], found[best], conservative)
+
+
+def decomposition(steps: Sequence[Values]) -> list[dict[str, float]]:
+    """Consecutive differences, and last the whole from end to end, over the episodes common to all steps.
+
+    The parts add up to the whole, person by person.
+    """
+    shared = set.intersection(*(set(values) for values in steps))
+    chosen = [{episode: values[episode] for episode in shared} for values in steps]
+    return [*(paired(after, before) for before, after in pairwise(chosen)), paired(chosen[-1], chosen[0])]
+
+
+# --- outliers --------------------------------------------------------------------------------------------------------
+
+
+class OutlierRule(NamedTuple):
+    """When a person counts as an outlier of a model."""
+
+    name: str
+    words: str
+
+
+BY_ERROR = OutlierRule("error", "error more than 30 % above the mean error")
+BY_ACCURACY = OutlierRule("accuracy", "accuracy more than 30 % below the mean accuracy")
+OUTLIER_RULES = (BY_ERROR, BY_ACCURACY)
+
+
+def choose_outliers(accuracy: Mapping[str, float], rule: OutlierRule) -> tuple[str, ...]:
+    """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either reading."""
+    if not accuracy:
+        return ()
+    mean = _mean(accuracy.values())
+    bar = 1 - (1 + OUTLIER_EXCESS) * (1 - mean) if rule == BY_ERROR else (1 - OUTLIER_EXCESS) * mean
+    return tuple(sorted(person for person, value in accuracy.items() if value < bar and not math.isclose(value, bar)))
+
+
+class OutlierChoice(NamedTuple):
+    """Who was chosen on one half of the takes, and what the other half says of the same model and persons."""
+
+    rule: OutlierRule
+    persons: tuple[str, ...]
+    among: int
+    chosen: Interval | None  # accuracy on the clips they were chosen on
+    scored: Interval | None  # accuracy on the clips they are scored on, before anything is done
+    regression: Interval | None  # scored - chosen: what the mean gains by itself
+    in_hindsight: tuple[str, ...]  # who would have been chosen on the scored clips
+    hindsight_chosen: float | None  # their accuracy there: the false "before"
+    hindsight_other: float | None  # and on the half that did not choose them
+
+
+def outlier_choice(even: Mapping[str, float], odd: Mapping[str, float], rule: OutlierRule) -> OutlierChoice:
+    """Choose on ``even`` and look at ``odd``, and the other way round; persons with both halves only."""
+    persons = sorted(even.keys() & odd.keys())
+    even, odd = {p: even[p] for p in persons}, {p: odd[p] for p in persons}
+    chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)
+    gained = {person: odd[person] - even[person] for person in chosen}
+    return OutlierChoice(
+        rule,
+        chosen,
+        len(persons),
+        few_persons_interval({person: even[person] for person in chosen}),
+        few_persons_interval({person: odd[person] for person in chosen}),
+        few_persons_interval(gained),
+        hindsight,
+        _mean(odd[person] for person in hindsight) if hindsight else None,
+        _mean(even[person] for person in hindsight) if hindsight else None,
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

@@ -1,0 +1,463 @@
+"""``vop bench``: every method on every fold, from the same checkpoint, on the same clips; resumable.
+
+For each data set, fold and seed, one global model is trained (``RunConfig``: two phases). From it start, with equally
+many further steps on the same episodes, the row ``global`` and every method that is trained; methods that are not
+trained are made of that very ``global`` model. All answer the same episodes.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vop_core.data.episodes import draw_episodes
+from vop_core.data.features import FeatureTable, join_tables
+from vop_core.data.locations import cache_root
+from vop_core.data.persons import Fold, person_folds
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
+from vop_core.evaluation.method_scores import Asking, MethodScoring, score_method
+from vop_core.evaluation.protocol import EvaluationClips, PlannedEpisode, plan
+from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
+from vop_core.experiments.crossval import bring_committed
+from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
+from vop_core.experiments.runs import Report, fit_module, train_branch, trained_module
+from vop_core.experiments.workers import JobLog, OnProgress, run_all
+from vop_core.methods.base import PersonalizationMethod, adaptation_bytes
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.registry import METHODS
+from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.methods.vop import PersonalVop, Vop
+from vop_core.nets.bcresnet import BcResNet
+from vop_core.tasks.keyword_spotting import FOLD_SEED, TaskData, crossval_data, unknown_words, usable_dataset
+from vop_core.training.config import TrainConfig
+from vop_core.variational.diagnostics import posterior_health
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.importance import log_importance_weights, pareto_k
+
+GLOBAL = "global"
+FEWEST_OPEN_CLIPS = 2  # a person needs one clip to enroll and one to be asked about
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """What all methods of a comparison share."""
+
+    run: RunConfig = field(default_factory=RunConfig)
+    extra: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=200,
+            persons_per_step=8,
+            queries_per_person=8,
+            learning_rate=8e-3,
+            encoder_rate=0.1,
+            seed=2000,
+        )
+    )
+    scoring: MethodScoring = field(default_factory=MethodScoring)
+
+    def with_seed(self, seed: int) -> "BenchConfig":
+        """The same from another seed; the episodes that are scored stay the same."""
+        return replace(self, run=self.run.with_seed(seed), extra=replace(self.extra, seed=2000 + seed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A method with its settings, under the name it has in tables."""
+
+    variant: str
+    method: str
+    config: Any = None  # None: the method's default
+
+    @property
+    def type(self) -> type[PersonalizationMethod]:
+        return METHODS[self.method]
+
+    @property
+    def settings(self) -> Any:
+        return self.type.choices()[0] if self.config is None else self.config
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchJob:
+    """One data set, fold and seed: the checkpoint, and every contender on it."""
+
+    suite: str
+    dataset: str
+    recordings: str
+    fold: int
+    folds: int
+    persons: Fold
+    contenders: tuple[Contender, ...]
+    config: BenchConfig
+    runs: Path  # trained weights
+    results: Path
+
+    @property
+    def seed(self) -> int:
+        return self.config.run.seed
+
+    @property
+    def name(self) -> str:
+        return Path(self.dataset).name
+
+    @property
+    def log(self) -> Path:
+        return self.runs / f"bench-log-fold{self.fold}-seed{self.seed}.jsonl"
+
+    @property
+    def title(self) -> Mapping[str, Any]:
+        return {"dataset": self.name, "fold": self.fold, "seed": self.seed}
+
+    def hash(self, contender: Contender) -> str:
+        """Names everything that the contender's figures depend on."""
+        return config_hash(
+            *self._training(contender),
+            contender.method,
+            self.config.scoring,
+            list(self.persons.test),
+            Path(unknown_words(self.name)).name,
+        )
+
+    def _training(self, contender: Contender) -> tuple[Any, ...]:
+        version = contender.type.facts.version
+        persons = list(self.persons.train)
+        shared = (self.config.run, self.config.extra, self.name, self.recordings, persons)
+        method = contender.type.facts.trained_as or contender.method
+        return (*shared, method, contender.settings, version)
+
+    def weights_file(self, contender: Contender) -> Path:
+        """Where a trained contender's weights lie."""
+        method = contender.type.facts.trained_as or contender.method
+        return self.runs / f"bench-{method}-{config_hash(*self._training(contender))}.safetensors"
+
+    def result_file(self, contender: Contender) -> Path:
+        """Where a contender's result lies or will lie."""
+        return self.results / self.name / self._empty_result(contender).file_name
+
+    def _empty_result(self, contender: Contender, **more: Any) -> BenchResult:
+        return BenchResult(
+            suite=self.suite,
+            method=contender.method,
+            variant=contender.variant,
+            dataset=self.name,
+            fold=self.fold,
+            folds=self.folds,
+            seed=self.seed,
+            hash=self.hash(contender),
+            **more,
+        )
+
+    @property
+    def missing(self) -> tuple[Contender, ...]:
+        """Contenders without a result."""
+        return tuple(each for each in self.contenders if not self.result_file(each).exists())
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
+    """Do what is not done yet of a job, contender by contender."""
+    torch.set_num_threads(1)
+    missing = job.missing
+    if not missing:
+        return
+    log = JobLog(job.log, job.title, on_progress)
+    data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
+    checkpoint = train_branch(data, job.config.run, None, job.runs, report=log.report)
+    scene = Scene.of(data, job.config.scoring)
+    rival: GlobalModel | None = None
+    for contender in missing:
+        started = time.monotonic()
+        try:
+            if contender.type.facts.trained:
+                method = train_contender(job, contender, data, checkpoint, log.report)
+            else:
+                rival = rival or _global_rival(job, data, checkpoint, log.report)
+                method = contender.type.from_global(rival, contender.settings)
+                method.prepare(data.train)
+            log.note(phase=f"score {contender.variant}", step=0, steps=1)
+            result = measure(job, contender, method, data, scene)
+        except EvaluationError as error:
+            result = job._empty_result(contender, status=FAILED, reason=str(error), config=_described(job, contender))
+        result.save(job.results)
+        log.note(phase=f"{contender.variant}: {result.status}", step=1, steps=1, seconds=time.monotonic() - started)
+
+
+def train_contender(
+    job: BenchJob, contender: Contender, data: TaskData, checkpoint: GlobalModel, report: Report = None
+) -> PersonalizationMethod:
+    """The contender from the fold's checkpoint on, trained for the extra steps, or read where that was done before.
+
+    Raises EvaluationError when its weights are no numbers any more.
+    """
+
+    def make() -> PersonalizationMethod:
+        with torch.random.fork_rng():
+            torch.manual_seed(job.config.run.seed + 2)
+            return contender.type.from_global(checkpoint, contender.settings)
+
+    def fit(module: PersonalizationMethod, state: Path) -> None:
+        fit_module(module, data, job.config.extra, job.config.run, state, contender.variant, report)
+        if not all(bool(value.isfinite().all()) for value in module.state_dict().values()):
+            raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+
+    method = trained_module(job.weights_file(contender), make, fit)
+    method.prepare(data.train)
+    return method
+
+
+def _global_rival(job: BenchJob, data: TaskData, checkpoint: GlobalModel, report: Report) -> GlobalModel:
+    trained = train_contender(job, Contender(variant=GLOBAL, method=GLOBAL), data, checkpoint, report)
+    assert isinstance(trained, Unpersonalized)
+    return trained.global_model()
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Clips of open and closed persons in one table, the episodes on them, and words never taught."""
+
+    table: FeatureTable
+    planned: tuple[PlannedEpisode, ...]
+    unknown: torch.Tensor | None
+
+    @classmethod
+    def of(cls, data: TaskData, scoring: MethodScoring) -> "Scene":
+        """Raises EvaluationError where a person has too few clips for the fewest shots."""
+        table = join_tables([part for part in (data.open, data.closed) if len(part)], data.train.labels)
+        generator = torch.Generator().manual_seed(scoring.seed)
+        counts = torch.bincount(table.person, minlength=len(table.persons))
+        opened = set(data.open.persons)
+        episodes = []
+        for shots in scoring.shots:
+            wanted = [
+                person
+                for person, name in enumerate(table.persons)
+                if (name in opened or (scoring.closed and shots == scoring.main_shots)) and int(counts[person]) > shots
+            ]
+            for _ in range(scoring.repetitions_at(shots)):
+                episodes += draw_episodes(
+                    table.person, table.label, persons=wanted, shots=shots, generator=generator, names=table.persons
+                )
+        if not any(table.persons[episode.person] in opened for episode in episodes):
+            raise EvaluationError("No unknown person has clips enough to enroll and to be asked; give more clips.")
+        clips = evaluation_clips(table, table.features, None)
+        planned = plan(clips, episodes, data.train.persons, lonely_peers=True)
+        unknown = unknown_clips(data.name, scoring.unknown_clips) if scoring.unknown_clips else None
+        return cls(table, tuple(planned), unknown)
+
+    def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
+        """The clips as the method represents them, as recorded or through another channel."""
+        variants = self.table.variants
+        asked, noise = variants[channel or "original"], None if channel else variants.get("noise")
+        with torch.no_grad():
+            return evaluation_clips(
+                self.table, method.represent(asked), None if noise is None else method.represent(noise)
+            )
+
+
+def evaluation_clips(table: FeatureTable, features: torch.Tensor, noise: torch.Tensor | None) -> EvaluationClips:
+    """A table in the form the protocol reads."""
+    return EvaluationClips(features, table.label, table.person, table.persons, noise)
+
+
+def unknown_clips(dataset: str, count: int) -> torch.Tensor:
+    """Log-mels of words that the data set's models were never taught: spread evenly over another data set."""
+    from vop_core.data.features import load_features
+
+    table = load_features(usable_dataset(unknown_words(dataset)))
+    return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
+
+
+def asking_of(method: PersonalizationMethod) -> Asking:
+    """How a method is to be asked."""
+    facts = method.facts
+    return Asking(
+        labels=facts.labels,
+        personal=facts.personal,
+        draws=facts.draws,
+        posterior=facts.posterior,
+        nobody=facts.nobody,
+    )
+
+
+def measure(
+    job: BenchJob, contender: Contender, method: PersonalizationMethod, data: TaskData, scene: Scene
+) -> BenchResult:
+    """Score a contender, and count what it costs."""
+    with torch.no_grad():
+        channel = job.config.scoring.channel
+        clips = scene.clips_for(method, channel)
+        elsewhere = method.represent(scene.table.features) if channel else None
+        unknown = None if scene.unknown is None else method.represent(scene.unknown)
+    even = scene.table.take % 2 == 0
+    started = time.monotonic()
+    scoring = job.config.scoring
+    scores = score_method(method, asking_of(method), clips, even, scene.planned, unknown, scoring, elsewhere=elsewhere)
+    return job._empty_result(
+        contender,
+        recordings=job.recordings,
+        train_persons=job.persons.train,
+        open_persons=job.persons.test,
+        facts=as_plain(method.facts),
+        config=_described(job, contender),
+        figures=cost_figures(method, scene) | {"scoring_seconds": round(time.monotonic() - started, 1)},
+        posterior=posterior_figures(method, scene, job.config.scoring),
+        scores=tuple(scores),
+    )
+
+
+def _described(job: BenchJob, contender: Contender) -> dict[str, Any]:
+    return {
+        "run": as_plain(job.config.run),
+        "extra": as_plain(job.config.extra),
+        "scoring": as_plain(job.config.scoring),
+        "method": as_plain(contender.settings),
+    }
+
+
+def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
+    """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward pass."""
+    clips, labels = scene.table.features[:shots], scene.table.label[:shots]
+    query = clips[:1]
+    known = {"labels": labels} if method.facts.labels else {}
+
+    with torch.no_grad():
+        adaptation = method.adapt(method.represent(clips)[None], labels[None] if known else None)
+    # Where a person's weights fold into the encoder's own, that network is what answers.
+    personal = method.enroll(clips, **known)
+    frozen = personal.freeze() if isinstance(personal, PersonalVop) else None
+
+    def answer() -> torch.Tensor:
+        return frozen(query) if frozen else method.answer(adaptation, method.represent(query)[None])
+
+    # What all is measured against: the encoder as it is without anybody.
+    plain = BcResNet(replace(method.encoder.config, context_channels=0)).eval()
+    one_pass = _median_seconds(lambda: plain(query))
+    return {
+        "encoder_parameters": parameter_count(plain),
+        "added_parameters": parameter_count(method) - parameter_count(plain),
+        "answer_multiply_accumulates": _counted(answer),
+        "enroll_multiply_accumulates": _counted(lambda: method.enroll(clips, **known)),
+        "encoder_multiply_accumulates": _counted(lambda: plain(query)),
+        "bytes_per_person": adaptation_bytes(adaptation) if method.facts.personal else 0,
+        "enrollment_passes": round(_median_seconds(lambda: method.enroll(clips, **known)) / one_pass, 2),
+        "gradient_steps": method.gradient_steps,
+    }
+
+
+def _counted(call: Callable[[], object]) -> int:
+    with torch.no_grad():
+        return multiply_accumulates_of(call)
+
+
+def _median_seconds(call: Any, times: int = 5) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        with torch.no_grad():
+            call()
+        return time.perf_counter() - started
+
+    once()
+    return statistics.median(once() for _ in range(times))
+
+
+def posterior_figures(method: PersonalizationMethod, scene: Scene, scoring: MethodScoring) -> dict[str, Any] | None:
+    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of clips."""
+    if not isinstance(method, Vop) or not method.facts.posterior:
+        return None
+    found = {}
+    for shots in scoring.shots:
+        episodes = [e for e in scene.planned if e.shots == shots and e.repetition == 0 and e.set_name == "open"]
+        if len(episodes) > 1:
+            enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
+            health = posterior_health(method.posteriors(enrollment), method.hyper_personalizer.prior().detach())
+            found[str(shots)] = {
+                "kl_nats": round(health.kl, 3),
+                "std_ratio": round(health.std_ratio, 4),
+                "between_person_std": round(health.between_person_std or 0.0, 4),
+                "active_units": health.active_units,
+                "units": method.hyper_personalizer.config.weights,
+                "verdict": health.verdict,
+            }
+            if shots == scoring.main_shots:
+                found[str(shots)]["pareto_k"] = [
+                    round(tail_of(method, scene.table, episode), 3) for episode in episodes
+                ]
+    return found
+
+
+@torch.no_grad()
+def tail_of(method: Vop, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
+    """Pareto k of one person's posterior against the one that has seen the enrollment clips' labels."""
+    clips, labels = table.features[episode.enrollment], table.label[episode.enrollment]
+    adaptation = method.adapt(clips[None])
+    posterior = DiagonalGaussian(adaptation["mean"][0], adaptation["log_std"][0])
+    vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
+    drawn = {name: value.expand(draws, *value.shape[1:]) for name, value in adaptation.items()} | {"mean": vectors}
+    answers = method.answer(drawn, clips.expand(draws, *clips.shape))
+    likelihood = answers.log()[:, torch.arange(len(labels)), labels].sum(-1)
+    return pareto_k(log_importance_weights(posterior, method.hyper_personalizer.prior(), vectors, likelihood))
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def bench(
+    suite: str,
+    dataset: str,
+    contenders: Sequence[Contender],
+    *,
+    config: BenchConfig | None = None,
+    folds: int = 4,
+    only_folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    runs: Path | None = None,
+    results: Path | None = None,
+) -> list[BenchJob]:
+    """The jobs of a comparison on one data set, done or not.
+
+    Raises DataError without the data set, EvaluationError for more folds than persons.
+    """
+    config = config or BenchConfig()
+    found = usable_dataset(dataset)
+    name = Path(dataset).name
+    return [
+        BenchJob(
+            suite=suite,
+            dataset=dataset,
+            recordings=found.fingerprint,
+            fold=fold,
+            folds=folds,
+            persons=persons,
+            contenders=tuple(contenders),
+            config=config.with_seed(seed),
+            runs=(runs or cache_root() / "runs") / name,
+            results=results or bench_folder(),
+        )
+        for seed in seeds
+        for fold, persons in enumerate(person_folds(found.persons, folds, seed=FOLD_SEED))
+        if only_folds is None or fold in only_folds
+    ]
+
+
+def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None) -> None:
+    """Run what is missing, side by side; an interrupted bench goes on where it stopped."""
+    waiting = [job for job in jobs if job.missing]
+    for name in dict.fromkeys(job.name for job in waiting):
+        job = next(job for job in waiting if job.name == name)
+        bring_committed(job.runs, name)
+        crossval_data(
+            job.dataset, job.persons, variants=job.config.scoring.variants
+        )  # fills the feature cache once, before the workers ask for it
+        unknown_clips(name, 1)
+    run_all(run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress)

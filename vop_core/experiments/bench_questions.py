@@ -1,0 +1,265 @@
+"""Questions asked of the result files by name: VoP and its rivals, gain taken apart, outliers, draws, posteriors.
+
+The rival that VoP is compared with is picked on other data sets' persons, never on those of the comparison. Outliers
+are chosen on the clips of even takes and scored on those of odd takes, else regression to the mean does the work.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+from vop_core.evaluation.comparison import (
+    OUTLIER_RULES,
+    OutlierRule,
+    ScoreIndex,
+    by_person,
+    decomposition,
+    difference_of,
+    few_persons_interval,
+    level_of,
+    outlier_choice,
+    paired,
+)
+from vop_core.evaluation.intervals import Interval
+from vop_core.evaluation.method_scores import DRAWN, MIX, NOBODY, OWN
+from vop_core.evaluation.scores import CLOSED, OPEN
+from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
+
+VOP, ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "vop", "adabn", "film-hypernetwork", "checkpoint"
+SETS = (OPEN, CLOSED)
+
+
+class Estimate(TypedDict):
+    """A mean over persons with its 95 % interval, null where there is none."""
+
+    mean: float
+    ci95: list[float] | None
+    persons: int
+    interval: str
+
+
+class Comparison(TypedDict):
+    """A named, paired difference a - b at the main number of clips."""
+
+    name: str
+    a: str
+    b: str
+    set: str
+    accuracy: Estimate
+    nll: Estimate  # below 0 is better
+
+
+def estimate(interval: Interval | None) -> Estimate | None:
+    """An interval as plain values."""
+    if interval is None:
+        return None
+    bounds = None if interval.bounds is None else list(interval.bounds)
+    return Estimate(mean=interval.mean, ci95=bounds, persons=interval.persons, interval=interval.kind)
+
+
+# --- named comparisons -----------------------------------------------------------------------------------------------
+
+
+def unlabeled_rivals(grouped: Mapping[str, Mapping[str, MethodRuns]]) -> tuple[str, ...]:
+    """Variants that, like VoP, personalize from unlabeled clips without any gradient, and are no form of VoP."""
+    found = {variant for variants in grouped.values() for variant, runs in variants.items() if _is_rival(runs)}
+    return tuple(sorted(found))
+
+
+def _is_rival(runs: MethodRuns) -> bool:
+    facts = runs.facts
+    fits = facts.get("personal", False) and not facts.get("labels") and not facts.get("gradients")
+    return bool(fits) and VOP not in runs.first.method.split("-")  # conditional-vop is VoP with another prior
+
+
+def pick_rival(
+    grouped: Mapping[str, Mapping[str, MethodRuns]], for_dataset: str, candidates: Sequence[str]
+) -> str | None:
+    """The candidate with the highest accuracy on unknown persons of the *other* data sets, with own clips.
+
+    Only candidates that have run on all the others take part; of equal ones the first by name. None where nothing
+    can be picked.
+    """
+    others = [variants for dataset, variants in sorted(grouped.items()) if dataset != for_dataset]
+    quality = {}
+    for candidate in sorted(candidates):
+        means = [_own_accuracy(variants.get(candidate)) for variants in others]
+        known = [mean for mean in means if mean is not None]
+        if known and len(known) == len(means):
+            quality[candidate] = float(np.mean(known))
+    return max(quality, key=lambda name: quality[name]) if quality else None
+
+
+def _own_accuracy(runs: MethodRuns | None) -> float | None:
+    values = {} if runs is None else runs.scores.person_values(OWN, OPEN, runs.main_shots)
+    return float(np.mean(list(values.values()))) if values else None
+
+
+def named_comparisons(variants: Mapping[str, MethodRuns], rival: str | None) -> list[Comparison]:
+    """VoP against AdaBN, against the rival picked elsewhere, and against itself without its Gaussian."""
+    asked = [
+        ("VoP against AdaBN", ADABN),
+        ("VoP against the best unlabeled rival without gradients, picked on the other data sets' persons", rival),
+        ("What the Gaussian is worth: VoP against its own point", WITHOUT_GAUSSIAN),
+    ]
+    found = []
+    for name, other in asked:
+        if other in variants and VOP in variants:
+            found += [_comparison(name, variants[VOP], variants[other], set_name) for set_name in SETS]
+    return [each for each in found if each is not None]
+
+
+def _comparison(name: str, first: MethodRuns, second: MethodRuns, set_name: str) -> Comparison | None:
+    accuracy, nll = (own_difference(first, second, set_name, value) for value in ("accuracy", "nll"))
+    if accuracy is None or nll is None:
+        return None
+    return Comparison(name=name, a=first.variant, b=second.variant, set=set_name, accuracy=accuracy, nll=nll)
+
+
+def own_difference(first: MethodRuns, second: MethodRuns, set_name: str, value: str = "accuracy") -> Estimate | None:
+    """First - second, both with the person's own clips, at the main number of clips."""
+    sides = [runs.scores.values(OWN, set_name, runs.main_shots, value) for runs in (first, second)]
+    return estimate(difference_of(paired(*sides)))
+
+
+# --- personalization and regularization ------------------------------------------------------------------------------
+
+
+def gain_taken_apart(runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodRuns | None) -> list[dict[str, Any]]:
+    """own - baseline = (control - baseline) + (own - control): what is left without the person, and what is not.
+
+    One entry for each set and control (other persons' clips; nobody's, where the method has an answer then). Where
+    the fold's checkpoint was scored, the whole starts there, and the baseline's further training is the first part.
+    """
+    found = []
+    for set_name in SETS:
+        for control in (MIX, NOBODY):
+            entry: dict[str, Any] = {"variant": runs.variant, "set": set_name, "control": control}
+            for value in ("accuracy", "nll"):
+                ends = [checkpoint, baseline] if checkpoint is not None else [baseline]
+                steps = [end.scores.values(OWN, set_name, end.main_shots, value) for end in ends]
+                steps += [runs.scores.values(row, set_name, runs.main_shots, value) for row in (control, OWN)]
+                parts = [estimate(difference_of(part)) for part in decomposition(steps)]
+                names = ("further training", "regularization", "personalization", "whole")[-len(parts) :]
+                entry[value] = dict(zip(names, parts, strict=True))
+            if entry["accuracy"]["whole"] is not None:
+                found.append(entry)
+    return found
+
+
+# --- outliers --------------------------------------------------------------------------------------------------------
+
+
+def outliers(variants: Mapping[str, MethodRuns], baseline: str = GLOBAL) -> list[dict[str, Any]]:
+    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on their other clips."""
+    if baseline not in variants or not variants[baseline].done:
+        return []
+    runs = variants[baseline]
+    halves = [runs.scores.person_values(OWN, OPEN, runs.main_shots, name) for name in ("accuracy_even", "accuracy_odd")]
+    if not halves[0].keys() & halves[1].keys():
+        return []
+    return [_outliers_by(rule, halves, variants, baseline) for rule in OUTLIER_RULES]
+
+
+def _outliers_by(
+    rule: OutlierRule, halves: Sequence[Mapping[str, float]], variants: Mapping[str, MethodRuns], baseline: str
+) -> dict[str, Any]:
+    choice = outlier_choice(halves[0], halves[1], rule)
+    methods = [
+        _on_outliers(runs.scores, variants[baseline].scores, runs.main_shots, choice.persons) | {"variant": variant}
+        for variant, runs in variants.items()
+        if variant != baseline and runs.done
+    ]
+    return {
+        "rule": rule.words,
+        "persons": list(choice.persons),
+        "among": choice.among,
+        "chosen": estimate(choice.chosen),
+        "scored": estimate(choice.scored),
+        "regression": estimate(choice.regression),
+        "in_hindsight": {
+            "persons": list(choice.in_hindsight),
+            "chosen": choice.hindsight_chosen,
+            "other": choice.hindsight_other,
+        },
+        "methods": methods if choice.persons else [],
+    }
+
+
+def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Sequence[str]) -> dict[str, Any]:
+    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all other persons."""
+    found: dict[str, Any] = {}
+    for name, value in (("accuracy", "accuracy_odd"), ("detection", "detection_odd")):
+        sides = [index.values(OWN, OPEN, shots, value) for index in (before, scores)]
+        shared = sides[0].keys() & sides[1].keys()
+        old, new = (by_person({episode: side[episode] for episode in shared}) for side in sides)
+        gaps = {person: new[person] - old[person] for person in new}
+        chosen = [person for person in persons if person in gaps]
+        found[name] = {
+            "before": float(np.mean([old[p] for p in chosen])) if chosen else None,
+            "after": float(np.mean([new[p] for p in chosen])) if chosen else None,
+            "difference": estimate(few_persons_interval({p: gaps[p] for p in chosen})),
+            "others": estimate(few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})),
+            "of_persons": {p: [old[p], new[p]] for p in chosen},
+        }
+    return found
+
+
+# --- draws and posteriors --------------------------------------------------------------------------------------------
+
+
+def draws_against_mean(runs: MethodRuns) -> list[dict[str, Any]]:
+    """The answer averaged over weight draws beside the answer of the mean weights, same episodes, unknown persons."""
+    found = []
+    for shots in runs.scores.shots(DRAWN, OPEN):
+        entry: dict[str, Any] = {"variant": runs.variant, "shots": shots}
+        for value in ("accuracy", "nll", "coverage"):
+            drawn, own = (runs.scores.values(row, OPEN, shots, value) for row in (DRAWN, OWN))
+            shared = drawn.keys() & own.keys()
+            entry[value] = {
+                "draws": _mean(by_person({episode: drawn[episode] for episode in shared}).values()),
+                "mean": _mean(by_person({episode: own[episode] for episode in shared}).values()),
+                "difference": estimate(difference_of(paired(drawn, own))),
+            }
+        if entry["accuracy"]["difference"] is not None:
+            found.append(entry)
+    return found
+
+
+def posterior_by_shots(runs: MethodRuns) -> list[dict[str, Any]]:
+    """The posterior's figures by number of clips: means over folds and seeds, and how often each verdict was given."""
+    every = [result.posterior for result in runs.done if result.posterior]
+    found = []
+    for shots in sorted({int(shots) for figures in every for shots in figures}):
+        here = [figures[str(shots)] for figures in every if str(shots) in figures]
+        names = [name for name, value in here[0].items() if isinstance(value, int | float)]
+        verdicts = [figures["verdict"] for figures in here if "verdict" in figures]
+        means = {name: _mean(figures[name] for figures in here) for name in names}
+        counted = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+        found.append({"variant": runs.variant, "shots": shots, "runs": len(here), "verdicts": counted} | means)
+    return found
+
+
+def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[dict[str, Any]]:
+    """Accuracy, NLL and coverage of unknown persons by number of clips, and the difference to the baseline."""
+    found = []
+    for shots in runs.scores.shots(OWN, OPEN):
+        own = runs.scores.values(OWN, OPEN, shots)
+        against = {} if baseline is None else baseline.scores.values(OWN, OPEN, shots)
+        found.append(
+            {
+                "variant": runs.variant,
+                "shots": shots,
+                "accuracy": estimate(level_of(by_person(own), limits=(0.0, 1.0))),
+                "versus_global": estimate(difference_of(paired(own, against))),
+                "nll": _mean(runs.scores.person_values(OWN, OPEN, shots, "nll").values()),
+                "coverage": _mean(runs.scores.person_values(OWN, OPEN, shots, "coverage").values()),
+            }
+        )
+    return found
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = list(values)
+    return float(np.mean(values)) if values else None

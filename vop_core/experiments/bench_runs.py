@@ -1,0 +1,159 @@
+"""The result files of one data set, put together method by method: which folds and seeds are there, and do they agree.
+
+Files are put together only when nothing but seed and fold differs; everything else is refused in one sentence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.comparison import Run, ScoreIndex
+from vop_core.experiments.bench_files import DONE, BenchResult
+
+GLOBAL = "global"
+TRAINING = ("run", "extra")  # parts of a config that hold the seed of the training
+NAMED_KEYS = 3  # at most so many differing settings in a refusal
+
+
+@dataclass(frozen=True)
+class MethodRuns:
+    """All runs of one variant on one data set, converged or not."""
+
+    results: tuple[BenchResult, ...]  # by seed and fold
+    scores: ScoreIndex  # of those that converged
+
+    @property
+    def first(self) -> BenchResult:
+        return next((result for result in self.results if result.status == DONE), self.results[0])
+
+    @property
+    def variant(self) -> str:
+        return self.first.variant
+
+    @property
+    def done(self) -> tuple[BenchResult, ...]:
+        return tuple(result for result in self.results if result.status == DONE)
+
+    @property
+    def failed(self) -> tuple[BenchResult, ...]:
+        return tuple(result for result in self.results if result.status != DONE)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.first.facts
+
+    @property
+    def main_shots(self) -> int:
+        return int(self.first.config["scoring"]["main_shots"])
+
+    @property
+    def completeness(self) -> str:
+        """``4 of 4 folds, seeds 0 1``; where seeds differ in their folds, how many runs there are."""
+        total = self.first.folds
+        folds = {seed: {r.fold for r in self.done if r.seed == seed} for seed in sorted({r.seed for r in self.done})}
+        if not folds:
+            return f"none of {total} folds"
+        seeds = f"{'seed' if len(folds) == 1 else 'seeds'} {' '.join(map(str, folds))}"
+        if len({frozenset(found) for found in folds.values()}) == 1:
+            return f"{len(next(iter(folds.values())))} of {total} folds, {seeds}"
+        return f"{len(self.done)} of {total * len(folds)} runs, {total} folds, {seeds}"
+
+
+def group_runs(results: Iterable[BenchResult]) -> dict[str, MethodRuns]:
+    """Variant -> its runs, for the results of one data set, in the order of their names; ``global`` first.
+
+    Raises
+    ------
+    EvaluationError
+        Results that must not be put together: other settings, recordings, persons, a run twice.
+    """
+    grouped: dict[str, list[BenchResult]] = {}
+    for result in sorted(results, key=lambda r: (r.variant != GLOBAL, r.variant, r.seed, r.fold)):
+        grouped.setdefault(result.variant, []).append(result)
+    found = {variant: _method_runs(runs) for variant, runs in grouped.items()}
+    _check_alike([runs.first for runs in found.values()])
+    _check_persons([result for runs in found.values() for result in runs.done])
+    return found
+
+
+def _method_runs(results: Sequence[BenchResult]) -> MethodRuns:
+    first = next((result for result in results if result.status == DONE), results[0])
+    places = [(result.seed, result.fold) for result in results]
+    for result in results:
+        different = [name.removeprefix("config.") for name in differing_settings(_identity(first), _identity(result))]
+        if different:
+            raise EvaluationError(
+                f"The results of '{first.variant}' on {first.dataset} come from different settings "
+                f"({', '.join(different[:NAMED_KEYS])}); keep those of one setting, or give the other another name."
+            )
+        if places.count((result.seed, result.fold)) > 1:
+            raise EvaluationError(
+                f"'{first.variant}' on {first.dataset} has two results for fold {result.fold} with seed {result.seed}; "
+                "keep one of them."
+            )
+    done = (Run(result.seed, result.fold, result.scores) for result in results if result.status == DONE)
+    return MethodRuns(tuple(results), ScoreIndex.of(done))
+
+
+def _identity(result: BenchResult) -> dict[str, Any]:
+    """Everything that must agree between the runs of one variant."""
+    facts = {"facts": result.facts} if result.status == DONE else {}  # a failed run is saved without
+    return {"method": result.method, "folds": result.folds, "config": comparable_config(result.config)} | facts
+
+
+def comparable_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the training's seeds."""
+    return {part: _without_seeds(value) if part in TRAINING else value for part, value in config.items()}
+
+
+def _without_seeds(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_seeds(inner) for name, inner in value.items() if name != "seed"}
+    return value
+
+
+def differing_settings(one: Any, other: Any, path: str = "") -> list[str]:
+    """Dotted names of what differs between two nested settings; what only one of them has at the top is no difference.
+
+    A run that failed has fewer parts than one that did not.
+    """
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [] if one == other else [path]
+    names = one.keys() | other.keys() if path else one.keys() & other.keys()
+    return [
+        difference
+        for name in sorted(names)
+        for difference in differing_settings(one.get(name), other.get(name), f"{path}.{name}" if path else name)
+    ]
+
+
+def _check_alike(firsts: Sequence[BenchResult]) -> None:
+    """All methods of a table answered the same episodes of the same recordings."""
+    base = next((result for result in firsts if result.status == DONE), None)
+    if base is None:
+        return
+    for result in firsts:
+        if result.status != DONE:
+            continue
+        for words, one, other in (
+            ("recordings", base.recordings, result.recordings),
+            ("numbers of folds", base.folds, result.folds),
+            ("scoring settings", base.config.get("scoring"), result.config.get("scoring")),
+        ):
+            if one != other:
+                raise EvaluationError(
+                    f"'{base.variant}' and '{result.variant}' on {base.dataset} have different {words}; "
+                    "their figures cannot stand in one table."
+                )
+
+
+def _check_persons(done: Sequence[BenchResult]) -> None:
+    """A fold has the same unknown persons in every run."""
+    of_fold: dict[int, tuple[str, ...]] = {}
+    for result in done:
+        if of_fold.setdefault(result.fold, result.open_persons) != result.open_persons:
+            raise EvaluationError(
+                f"Fold {result.fold} of {result.dataset} has other unknown persons in '{result.file_name}' than in "
+                "another result; keep the results of one split."
+            )

@@ -1,0 +1,379 @@
+"""The questions of the bench, each a suite: which methods, with which settings, on which data, folds and seeds.
+
+``tuning``       every method with each of its settings, on fold 0 of both speech sets
+``paper``        every method with its chosen settings: closed and open set, 1 to 20 clips, all folds and seeds
+``ablations``    VoP, one setting changed at a time: what the paper leaves open
+``few-persons``  3, 6, 12 and all training persons
+``channel``      queries through a telephone band; own or another person's clips enroll, through it too or as recorded
+``smoke``        every method, a few steps on the bundled voices: does everything run
+
+Settings are chosen on *other people*: what a method uses on one data set was best on the others' unknown persons
+(fold 0, seed 0, own clips at the main shots), who are neither trained nor tested on there. The rival that VoP is
+compared with is picked the same way.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vop_core.data.locations import cache_root, find_dataset, voices_root
+from vop_core.data.persons import Fold
+from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.method_scores import MethodScoring
+from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
+from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_result
+from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
+from vop_core.methods.registry import METHODS
+from vop_core.methods.vop import VopConfig
+from vop_core.training.config import TrainConfig
+
+SPEECH = ("arabic_speech_commands", "dspspeech20")
+FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
+PAPER_SEEDS = (0, 1, 2)
+FEW_PERSONS = (3, 6, 12)
+FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
+SUITES = ("smoke", "tuning", "paper", "ablations", "few-persons", "channel")
+CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
+CHANNEL_SCORING = MethodScoring(shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone")
+CHOICES = "choices.json"
+TUNING_SCORING = MethodScoring(
+    shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False
+)  # only what a choice is made on
+
+_BASE = RECIPES["personal"]
+VOP_CHOICES: Mapping[str, VopConfig] = {
+    "personal": _BASE,
+    "bound": RECIPES["bound"],
+}
+
+# What the paper leaves open: one change each against the recipe ``personal``.
+ABLATIONS: Mapping[str, VopConfig] = {
+    "vop": _BASE,
+    "conditioning self": replace(_BASE, conditioning="self"),
+    "conditioning mixture": replace(_BASE, conditioning="mixture"),
+    "layers film": replace(_BASE, personal_layers=("film",)),
+    "layers pointwise": replace(_BASE, personal_layers=("pointwise",)),
+    "layers classifier": replace(_BASE, personal_layers=("classifier",)),
+    "layers band film, classifier": replace(_BASE, personal_layers=("band_film", "classifier")),
+    "code 4": replace(_BASE, code=4),
+    "code 64": replace(_BASE, code=64),
+    "replace": replace(_BASE, additive=False),
+    "diagonal": replace(_BASE, family="diagonal", prior_scale=0.1),
+    "prior fixed": replace(_BASE, learned_prior_mean=False),
+    "prior scale 0.3": replace(_BASE, prior_scale=0.3),
+    "prior scale 3": replace(_BASE, prior_scale=3.0),
+    "beta 0": replace(_BASE, beta=0.0),
+    "beta 0.02": replace(_BASE, beta=0.02),
+    "beta 1": replace(_BASE, beta=1.0),
+    "beta 1, no annealing": replace(_BASE, beta=1.0, kl_warmup=0.0),
+    "beta 1, free bits 0.5": replace(_BASE, beta=1.0, free_bits=0.5),
+    "average parameters": replace(_BASE, aggregation="average_parameters"),
+    "product of experts": replace(_BASE, aggregation="product_of_experts"),
+    "bayes fusion": replace(_BASE, aggregation="bayes_fusion"),
+    "no person loss": replace(_BASE, person_loss=0.0),
+    "log-mel evidence": replace(_BASE, evidence="log_mel"),
+}
+NO_VIRTUAL_PERSONS = "no virtual persons"
+
+
+def contender_choices(method: str) -> tuple[Contender, ...]:
+    """A method with each of the settings that are tried."""
+    configs = tuple(VOP_CHOICES.values()) if method == "vop" else METHODS[method].choices()
+    return tuple(Contender(variant=method, method=method, config=config) for config in configs)
+
+
+def default_contenders() -> tuple[Contender, ...]:
+    """Every method with the first of its settings."""
+    return tuple(contender_choices(method)[0] for method in METHODS)
+
+
+def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contender, ...]:
+    """Every method with the settings chosen on the other data sets' persons.
+
+    Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any more.
+    """
+    file = (folder or bench_folder()) / CHOICES
+    try:
+        chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
+    except (OSError, ValueError, KeyError):
+        raise EvaluationError("No settings are chosen yet; run: vop bench --suite tuning") from None
+    own = chosen.get(dataset, chosen["others"])
+    found = []
+    for method in METHODS:
+        options = {_key(each.config): each for each in contender_choices(method)}
+        if method not in own or _key(own[method]) not in options:
+            raise EvaluationError(f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning")
+        found.append(options[_key(own[method])])
+    return tuple(found)
+
+
+def _key(config: Any) -> str:
+    plain = as_plain(config) if hasattr(config, "__dataclass_fields__") else config
+    return json.dumps(plain, sort_keys=True)
+
+
+def choose(results: Mapping[str, Sequence[BenchResult]]) -> dict[str, Any]:
+    """The choice for each data set from the others' tuning results, with the figures it was made on.
+
+    ``results`` maps a data set to its tuning results. Accuracy decides, then NLL; ties go to the earlier setting.
+    """
+    measured: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
+    for dataset, found in results.items():
+        for result in found:
+            values = _main_figures(result)
+            measured.setdefault(dataset, {}).setdefault(result.method, {})[_key(result.config["method"])] = values
+    chosen: dict[str, dict[str, Any]] = {}
+    for target in (*results, "others"):
+        sources = [name for name in results if name != target] or list(results)
+        chosen[target] = {method: json.loads(_best(method, sources, measured)) for method in METHODS}
+    figures = {
+        dataset: {
+            method: [{"config": json.loads(key), "accuracy": a, "nll": n} for key, (a, n) in configs.items()]
+            for method, configs in methods.items()
+        }
+        for dataset, methods in measured.items()
+    }
+    return {"chosen": chosen, "measured": figures}
+
+
+def _best(
+    method: str, sources: Sequence[str], measured: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
+) -> str:
+    def quality(key: str) -> tuple[float, float]:
+        pairs = [measured[source].get(method, {}).get(key, (0.0, float("inf"))) for source in sources]
+        return sum(a for a, _ in pairs) / len(pairs), -sum(n for _, n in pairs) / len(pairs)
+
+    return max((_key(each.config) for each in contender_choices(method)), key=quality)
+
+
+def _main_figures(result: BenchResult) -> tuple[float, float]:
+    """Accuracy and NLL of the open set's own row at the main shots, mean over persons."""
+    if result.status != DONE:
+        return 0.0, float("inf")
+    shots = result.config["scoring"]["main_shots"]
+    rows = [s for s in result.scores if (s.set, s.row, s.shots) == ("open", "own", shots)]
+    persons = {score.person for score in rows}
+
+    def mean(name: str) -> float:
+        by_person = [[getattr(s, name) for s in rows if s.person == person] for person in sorted(persons)]
+        return round(sum(sum(values) / len(values) for values in by_person) / len(by_person), 5)
+
+    return mean("accuracy"), mean("nll")
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+
+def suite_jobs(
+    suite: str,
+    *,
+    datasets: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    folds: Sequence[int] | None = None,
+    methods: Sequence[str] | None = None,
+) -> list[BenchJob]:
+    """All jobs of a suite, done or not, those of seed 0 first.
+
+    Raises EvaluationError for an unknown suite or method, DataError when none of its data sets is there.
+    """
+    makers = {
+        "smoke": _smoke,
+        "tuning": _tuning,
+        "paper": _paper,
+        "ablations": _ablations,
+        "few-persons": _few_persons,
+        "channel": _channel,
+    }
+    if suite not in makers:
+        raise EvaluationError(f"There is no suite '{suite}'; choose one of {', '.join(SUITES)}.")
+    for method in methods or ():
+        if method not in METHODS:
+            raise EvaluationError(f"There is no method '{method}'; choose from {', '.join(METHODS)}.")
+    jobs = makers[suite](datasets, seeds)
+    if methods:
+        jobs = [
+            replace(job, contenders=tuple(each for each in job.contenders if each.method in methods)) for job in jobs
+        ]
+    if folds is not None:
+        jobs = [job for job in jobs if job.fold in folds]
+    return sorted(jobs, key=lambda job: (job.seed, job.fold))
+
+
+def _present(datasets: Sequence[str]) -> list[str]:
+    """Those data sets that are there. Raises DataError when none is."""
+    found = []
+    for name in datasets:
+        try:
+            find_dataset(name)
+        except DataError:
+            continue
+        found.append(name)
+    if not found:
+        find_dataset(datasets[0])  # says what to do
+    return found
+
+
+def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    every = [contender for method in METHODS for contender in contender_choices(method)]
+    config = BenchConfig(scoring=TUNING_SCORING)
+    return [
+        job
+        for name in _present(datasets or SPEECH)
+        for job in bench("tuning", name, every, config=config, folds=_folds(name), only_folds=(0,), seeds=seeds or (0,))
+    ]
+
+
+def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    return [
+        job
+        for name in _present(datasets or tuple(FOLDS))
+        for job in bench(
+            "paper", name, chosen_contenders(Path(name).name), folds=_folds(name), seeds=seeds or PAPER_SEEDS
+        )
+    ]
+
+
+def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    contenders = [Contender(variant="global", method="global")]
+    contenders += [Contender(variant=name, method="vop", config=config) for name, config in ABLATIONS.items()]
+    contenders.append(Contender(variant="sigma 0, beta 0", method="film-hypernetwork"))
+    contenders += [
+        Contender(variant="prior conditional", method="conditional-vop", config=METHODS["conditional-vop"].choices()[0])
+    ]
+    jobs = []
+    for name in _present(datasets or SPEECH):
+        jobs += bench("ablations", name, contenders, folds=_folds(name), seeds=seeds or (0,))
+    return jobs
+
+
+def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    jobs = []
+    for name in _present(datasets or SPEECH[:1]):
+        chosen = [each for each in chosen_contenders(Path(name).name) if each.method in FEW_PERSONS_METHODS]
+        for job in bench("few-persons", name, chosen, folds=_folds(name), seeds=seeds or (0,)):
+            for count in FEW_PERSONS:
+                kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
+                named = tuple(replace(each, variant=f"{each.variant}, {count} persons") for each in chosen)
+                jobs.append(replace(job, persons=kept, contenders=named))
+    return jobs
+
+
+def _channel(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    jobs = []
+    for name in _present(datasets or SPEECH):
+        chosen = [each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS]
+        config = BenchConfig(scoring=CHANNEL_SCORING)
+        jobs += bench("channel", name, chosen, config=config, folds=_folds(name), seeds=seeds or (0,))
+    return jobs
+
+
+def spread(persons: Sequence[str], count: int) -> tuple[str, ...]:
+    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a larger one."""
+    if count > len(persons):
+        raise EvaluationError(f"{count} training persons are wanted, but a fold has {len(persons)}.")
+    return tuple(persons[index * len(persons) // count] for index in range(count))
+
+
+def _folds(name: str) -> int:
+    return FOLDS.get(Path(name).name, 4)
+
+
+def smoke_config() -> BenchConfig:
+    """Every phase for a few steps: what comes out is no evidence of anything."""
+    small = TrainConfig(steps=12, persons_per_step=4, queries_per_person=4, max_shots=4, learning_rate=4e-3)
+    return BenchConfig(
+        run=RunConfig(tau=0.5, shared=small, branch=replace(small, steps=4, seed=1000)),
+        extra=replace(small, steps=3, seed=2000),
+        scoring=MethodScoring(shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20),
+    )
+
+
+def _smoke(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    place = cache_root() / "bench-smoke"
+    return [
+        job
+        for name in datasets or [str(voices_root() / "synthetic-en")]
+        for job in bench(
+            "smoke",
+            name,
+            default_contenders(),
+            config=smoke_config(),
+            folds=4,
+            only_folds=(0,),
+            seeds=seeds or (0,),
+            runs=place / "runs",
+            results=place / "results",
+        )
+    ]
+
+
+def suite_results(suite: str, folder: Path | None = None) -> dict[str, tuple[BenchResult, ...]]:
+    """What a suite has found so far, data set by data set; only what its present settings stand behind.
+
+    Raises EvaluationError where a file is damaged or of another version.
+    """
+    found: dict[str, list[BenchResult]] = {}
+    for path in sorted((folder or bench_folder()).glob("*/*.json")):
+        result = load_bench_result(path)
+        if _belongs(suite, result, folder):
+            found.setdefault(result.dataset, []).append(result)
+    return {dataset: tuple(results) for dataset, results in found.items()}
+
+
+def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
+    """Whether a result is one of the suite's, by its own settings: it may have been run for another suite first."""
+    special = {"tuning": TUNING_SCORING, "channel": CHANNEL_SCORING}
+    scoring = special.get(suite, MethodScoring())
+    if suite == "smoke" or not _shares_config(result, scoring):
+        return suite == result.suite == "smoke"
+    config = result.config.get("method", {})
+    if suite == "tuning":
+        tried = [_key(each.config) for each in contender_choices(result.method)] if result.method in METHODS else []
+        return (result.variant, result.fold, result.seed) == (result.method, 0, 0) and _key(config) in tried
+    if suite == "paper":
+        return result.variant == result.method and _key(config) == _chosen_key(result.dataset, result.method, folder)
+    if suite == "ablations":
+        if result.variant in ABLATIONS:
+            return _key(config) == _key(ABLATIONS[result.variant])
+        return result.variant == "global" or result.suite == "ablations"
+    return result.suite == suite or (
+        result.method in FEW_PERSONS_METHODS and result.seed == 0 and _belongs("paper", result, folder)
+    )
+
+
+def _shares_config(result: BenchResult, scoring: MethodScoring) -> bool:
+    """Whether it was trained as the bench does now (any seed), and scored so."""
+    now = BenchConfig(scoring=scoring).with_seed(result.seed)
+    wanted = {"run": as_plain(now.run), "extra": as_plain(now.extra), "scoring": as_plain(now.scoring)}
+    return all(result.config.get(name) == value for name, value in wanted.items())
+
+
+def _chosen_key(dataset: str, method: str, folder: Path | None) -> str | None:
+    try:
+        found = {each.method: each for each in chosen_contenders(dataset, folder)}
+    except EvaluationError:
+        return None
+    return _key(found[method].config) if method in found else None
+
+
+def write_choices(folder: Path | None = None) -> Path:
+    """Choose from the tuning results and write the choice beside them.
+
+    Raises EvaluationError where a setting of any method has no result yet.
+    """
+    results = suite_results("tuning", folder)
+    for dataset in SPEECH:
+        there = {(result.method, _key(result.config["method"])) for result in results.get(dataset, ())}
+        for method in METHODS:
+            for contender in contender_choices(method):
+                if (method, _key(contender.config)) not in there:
+                    raise EvaluationError(
+                        f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning --method {method}"
+                    )
+    file = (folder or bench_folder()) / CHOICES
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(choose({dataset: results[dataset] for dataset in SPEECH}), indent=1, ensure_ascii=False)
+    file.write_text(text + "\n", encoding="utf-8")
+    return file

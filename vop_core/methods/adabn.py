@@ -1,0 +1,115 @@
+"""Adaptive batch normalisation: a person's own statistics in place of everybody's [ADABN].
+
+Every batch normalisation of the encoder takes mean and variance from the n enrollment clips, and keeps the global ones
+as if they had come from N_0 source clips [SCHNEIDER]:
+
+    m = (N_0 m_source + n m_own) / (N_0 + n),    v likewise
+
+N_0 = 0 is the AdaBN of the paper. No labels, no gradients; scale, shift and all other weights stay.
+
+Layers are visited in order and each passes on what it made with its new statistics, so that the statistics further up
+belong to the network that will answer.
+
+Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samples, here from a handful.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.func import vmap
+from torch.nn import functional
+
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
+from vop_core.nets.bcresnet import BcResNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaBnConfig:
+    """How much the global statistics still count."""
+
+    source_clips: float = 10.0  # N_0; 0 forgets them
+
+    def __post_init__(self) -> None:
+        if self.source_clips < 0:
+            raise ValueError(f"source_clips must not be negative, got {self.source_clips}")
+
+
+class AdaBn(PersonalizationMethod):
+    """The global weights under each person's own normalisation."""
+
+    facts = MethodFacts(
+        summary="Re-estimates the batch-normalisation statistics from the clips, mixed with the global ones.",
+        source="ADABN",
+    )
+    config_type = AdaBnConfig
+
+    @classmethod
+    def choices(cls) -> tuple[AdaBnConfig, ...]:
+        return tuple(AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0))
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot mel frame"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Statistics by buffer name. Raises ValueError with a mask: this method is not trained."""
+        if present is not None:
+            raise ValueError("AdaBn is not trained: it takes whole enrollments, without a mask")
+        return own_statistics(self.encoder, enrollment, self.config.source_clips)
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    ) -> Float[Tensor, "person query label"]:
+        return run_personal(self.encoder, adaptation, query).softmax(-1)
+
+
+def normalisations(encoder: BcResNet) -> dict[str, nn.BatchNorm2d]:
+    """Every batch normalisation of an encoder by its name, in the order in which a clip meets them."""
+    return {name: module for name, module in encoder.named_modules() if isinstance(module, nn.BatchNorm2d)}
+
+
+@torch.no_grad()
+def own_statistics(
+    encoder: BcResNet, clips: Float[Tensor, "person shot mel frame"], source_clips: float
+) -> dict[str, Tensor]:
+    """Running means and variances that mix the encoder's with each person's own, by buffer name.
+
+    Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0 enrollment clips are
+    answered as in a pass in training mode. The encoder must be in evaluation mode, so that nothing drops out.
+    """
+    share = clips.shape[1] / (source_clips + clips.shape[1])  # of the person's own statistics
+
+    def one(own_clips: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        with _normalised_by(encoder, share, found):
+            encoder.embed(own_clips)
+        return found
+
+    return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips)
+
+
+@contextmanager
+def _normalised_by(encoder: BcResNet, share: float, found: dict[str, Tensor]) -> Iterator[None]:
+    """For the while, every normalisation uses mixed statistics and leaves them in ``found``."""
+
+    def mixing(name: str):
+        def mix(norm: nn.BatchNorm2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+            variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+            found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
+            found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
+            return functional.batch_norm(inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps)
+
+        return mix
+
+    hooks = [norm.register_forward_hook(mixing(name)) for name, norm in normalisations(encoder).items()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

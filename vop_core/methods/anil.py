@@ -1,0 +1,125 @@
+r"""Almost no inner loop, ANIL [ANIL]: a head that a few gradient steps make a person's own.
+
+Enrolling takes plain gradient steps on the classifier w = [W, b], from the shared one, over the n labeled clips u_i,
+
+    w <- w - alpha 1/n sum_i ( softmax(w u_i) - y_i ) u_i',        u_i with a 1 behind it,
+
+and training sends the queries' loss through these steps into the encoder, the shared classifier and alpha. The
+gradient of softmax regression has the closed form above, so that a step is an ordinary differentiable operation.
+
+Departs: the encoder and the classifier start from the trained global model, all words are classes in every episode,
+    whether enrolled or not, and the inner learning rate is learned, as its logarithm.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vop_core.errors import EvaluationError
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode, embed_in_pieces
+from vop_core.training.batches import EpisodeBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnilConfig:
+    """The inner loop."""
+
+    inner_steps: int = 3
+    inner_rate: float = 0.03  # alpha where training starts
+
+    def __post_init__(self) -> None:
+        if self.inner_steps < 0 or not self.inner_rate > 0:
+            raise ValueError(f"inner_steps must be at least 0 and inner_rate positive, got {self}")
+
+
+class Anil(PersonalizationMethod):
+    """A classifier trained to be fine-tuned in a few steps."""
+
+    config_type = AnilConfig
+    facts = MethodFacts(
+        summary="Takes a few gradient steps on a classifier that was trained to be adapted so, over labeled clips.",
+        source="ANIL",
+        labels=True,
+        gradients=True,
+        trained=True,
+    )
+
+    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+        super().__init__(encoder, config)
+        self.log_rate = nn.Parameter(torch.tensor(math.log(self.config.inner_rate)))
+
+    @classmethod
+    def choices(cls) -> tuple[AnilConfig, ...]:
+        """Three steps, and five."""
+        return (AnilConfig(), AnilConfig(inner_steps=5))
+
+    @property
+    def gradient_steps(self) -> int:
+        return self.config.inner_steps
+
+    def inner_loop(
+        self,
+        features: Float[Tensor, "person shot feature"],
+        labels: Int[Tensor, "person shot"],
+        present: Bool[Tensor, "person shot"],
+    ) -> Float[Tensor, "person label row"]:
+        """Each person's classifier after the steps; gradients flow through them."""
+        rows = classifier_rows(self.encoder.classifier).expand(len(features), -1, -1)
+        for _ in range(self.config.inner_steps):
+            rows = rows - self.log_rate.exp() * cross_entropy_gradient(rows, features, labels, present)
+        return rows
+
+    def loss(
+        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy of the queries after the inner loop."""
+        enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
+        if batch.enrollment_labels is None:
+            raise EvaluationError("This method reads which words the clips say; pass their labels.")
+        logits = classify(self.inner_loop(enrollment, batch.enrollment_labels, batch.present), query)
+        loss = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing)
+        accuracy = (logits.argmax(-1) == batch.labels).float().mean()
+        return loss, {"loss": loss.item(), "accuracy": accuracy.item(), "inner_rate": self.log_rate.exp().item()}
+
+    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+        """The embedding: only the classifier is personal."""
+        return embed_in_pieces(self.encoder, log_mels)
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot feature"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Each person's classifier. Raises EvaluationError without labels."""
+        if labels is None:
+            raise EvaluationError("This method reads which words the clips say; pass their labels.")
+        if present is None:
+            present = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
+        return {"classifier": self.inner_loop(enrollment, labels, present)}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
+    ) -> Float[Tensor, "person query label"]:
+        """With the person's classifier."""
+        return classify(adaptation["classifier"], query).softmax(-1)
+
+
+def cross_entropy_gradient(
+    rows: Float[Tensor, "person label row"],
+    features: Float[Tensor, "person shot feature"],
+    labels: Int[Tensor, "person shot"],
+    present: Bool[Tensor, "person shot"],
+) -> Float[Tensor, "person label row"]:
+    """Gradient of the mean cross-entropy over each person's clips that count, as a differentiable expression."""
+    wanted = functional.one_hot(labels, rows.shape[1]).to(features)
+    share = present / present.sum(1, keepdim=True).clamp_min(1)
+    residual = (classify(rows, features).softmax(-1) - wanted) * share[..., None]
+    return torch.cat((residual.mT @ features, residual.sum(1)[..., None]), dim=-1)

@@ -1,0 +1,122 @@
+r"""Adaptive risk minimisation with a contextual meta-learner, ARM-CML [ARM].
+
+A small convolutional network turns each unlabeled enrollment clip into a few maps of the log-mel's size; their mean c
+over the person's clips is the context, and the encoder sees it beside every query: p(y | [x, c]). Both networks are
+trained together on queries whose context comes from other clips of the same person.
+
+Reconstruction: the context network's depth and width are ours, as small as the encoder.
+Departs: the encoder starts from the trained global one, its new input channels with zero weights, so that training
+    starts at the global model's answers; the published one is trained from scratch.
+Departs: at test the published context is the mean over the very batch that is classified; here it comes from the
+    enrollment clips only, in training as at test.
+Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips keeps a coarse order in
+    time; the published ones are images.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.global_model import GlobalModel
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.classifier_inference import CLIPS_AT_ONCE
+from vop_core.training.batches import EpisodeBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmConfig:
+    """The context's size, and the width of the network that makes it."""
+
+    channels: int = 4  # maps of the context
+    hidden: int = 8
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.hidden) < 1:
+            raise ValueError(f"channels and hidden must be at least 1, got {self.channels} and {self.hidden}")
+
+
+class Arm(PersonalizationMethod):
+    """An encoder that is shown the mean of what a context network makes of the person's clips."""
+
+    config_type = ArmConfig
+    facts = MethodFacts(
+        summary="Shows the encoder, beside every query, the mean of a context network's maps of the clips.",
+        source="ARM",
+        trained=True,
+    )
+
+    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+        config = ArmConfig() if config is None else config
+        super().__init__(replace(encoder, context_channels=config.channels), config)
+        self.context_network = nn.Sequential(
+            nn.Conv2d(1, config.hidden, 5, padding=2, bias=False),
+            nn.BatchNorm2d(config.hidden),
+            nn.ReLU(),
+            nn.Conv2d(config.hidden, config.hidden, 5, padding=2, bias=False),
+            nn.BatchNorm2d(config.hidden),
+            nn.ReLU(),
+            nn.Conv2d(config.hidden, config.channels, 5, padding=2),
+        )
+
+    @classmethod
+    def choices(cls) -> tuple[ArmConfig, ...]:
+        """A few maps, and one."""
+        return (ArmConfig(), ArmConfig(channels=1))
+
+    @classmethod
+    def from_global(cls, model: GlobalModel, config: Any = None) -> "Arm":
+        """The global encoder, which does not look at the context yet."""
+        method = cls(model.config, config)
+        state = model.encoder.state_dict()
+        stem = state["stem.0.weight"]  # (channel, 1, mel, frame)
+        blind = stem.new_zeros(stem.shape[0], method.config.channels, *stem.shape[2:])
+        method.encoder.load_state_dict(state | {"stem.0.weight": torch.cat((stem, blind), dim=1)})
+        return method.eval()
+
+    def contexts(
+        self, enrollment: Float[Tensor, "person shot mel frame"], present: Bool[Tensor, "person shot"]
+    ) -> Float[Tensor, "person channel mel frame"]:
+        """Mean of each person's maps over the clips that count; zero where none does."""
+        clips = enrollment[present][:, None]
+        maps = torch.cat([self.context_network(part) for part in clips.split(CLIPS_AT_ONCE)])
+        owner = torch.arange(len(present), device=present.device)[:, None].expand_as(present)[present]
+        total = maps.new_zeros(len(present), *maps.shape[1:]).index_add(0, owner, maps)
+        return total / present.sum(1).clamp_min(1)[:, None, None, None]
+
+    def loss(
+        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy of the step's queries beside their persons' contexts."""
+        contexts = self.contexts(batch.enrollment, batch.present)
+        beside = contexts.repeat_interleave(batch.query.shape[1], dim=0)
+        logits = self.encoder(batch.query.flatten(0, 1), context=beside)
+        labels = batch.labels.flatten()
+        loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        accuracy = (logits.argmax(-1) == labels).float().mean()
+        return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot mel frame"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Each person's context."""
+        if present is None:
+            present = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
+        return {"context": self.contexts(enrollment, present)}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    ) -> Float[Tensor, "person query label"]:
+        """Each query beside its person's context."""
+        persons, queries = query.shape[:2]
+        owner = torch.arange(persons, device=query.device).repeat_interleave(queries)
+        pieces = zip(query.flatten(0, 1).split(CLIPS_AT_ONCE), owner.split(CLIPS_AT_ONCE), strict=True)
+        logits = [self.encoder(clips, context=adaptation["context"][whose]) for clips, whose in pieces]
+        return torch.cat(logits).softmax(-1).unflatten(0, (persons, queries))

@@ -1,0 +1,58 @@
+"""A deterministic hypernetwork for scale and shift: VoP without a distribution.
+
+The enrollment clips give one setting of the personal weights, trained by cross-entropy alone: sigma = 0 and beta = 0 in
+VoP's bound [VOP slides, Method], conditional feature-wise modulation in the words of others [CNAPS] [FILM]. Everything
+else is VoP's, encoder statistics, code, layers and clips: what the Gaussian is worth is the difference between the two.
+
+Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the classifier is global.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from vop_core.methods.base import Adaptation, MethodFacts
+from vop_core.methods.vop import Vop, VopConfig
+from vop_core.variational.gaussian import DiagonalGaussian
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmHypernetworkConfig(VopConfig):
+    """VoP's settings; nothing is charged for."""
+
+    personal_layers: tuple[str, ...] = ("band_film",)
+    beta: float = 0.0
+
+
+class FilmHypernetwork(Vop):
+    """One forward pass makes one setting of the personal weights."""
+
+    facts = MethodFacts(
+        summary="one forward pass makes scale and shift; VoP with sigma = 0 and beta = 0",
+        source="CNAPS",
+        trained=True,
+        nobody=True,
+    )
+    config_type = FilmHypernetworkConfig
+
+    @classmethod
+    def choices(cls) -> tuple[FilmHypernetworkConfig, ...]:
+        """With and without the loss that pulls a person's clips together."""
+        return FilmHypernetworkConfig(person_loss=0.3), FilmHypernetworkConfig()
+
+    def training_vectors(
+        self, posterior: DiagonalGaussian, generator: torch.Generator
+    ) -> Float[Tensor, "person vector"]:
+        """The mean: nothing is drawn."""
+        return posterior.mean
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot mel frame"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """The code alone; there is no width to keep."""
+        return {"mean": super().adapt(enrollment, labels, present)["mean"]}

@@ -1,0 +1,247 @@
+r"""Fine-tuning on a person's labeled clips: few-shot local adaptation [ONDEVICE slides].
+
+A few steps of gradient descent with momentum on a deviation d of the weights, from the global ones,
+
+    loss(d) = 1/n sum_i -ln p(y_i | x_i, w_0 + d) + anchor/2 ||d||^2
+
+whose second term is L2-SP [L2SP]. The encoder stays in evaluation mode, so its running statistics do not move. Three
+methods, by what deviates: the classifier, the scale and shift of the sub-spectral normalisations, or every weight.
+
+Persons go through together: the loss is a sum over them and every step is elementwise, so nobody feels the others.
+
+Reconstruction: the talk names neither loss, layers nor steps. A person enrolls few of the words, and the cross-entropy
+over all of them teaches that the rest are never said. Therefore ``softmax="enrolled"`` compares only words that were
+enrolled: it says nothing of the rest, but also learns nothing from a single word. ``softmax="all"`` is the plain loss,
+which needs smaller steps. Neither replays training clips, because they do not leave the server.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from vop_core.errors import EvaluationError
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.nets.batched import run_personal
+from vop_core.nets.personal_layers import PersonalLayout
+
+SOFTMAXES = ("enrolled", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescentConfig:
+    """How far a person's weights are moved."""
+
+    steps: int = 10
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    anchor: float = 0.0  # pull to where the descent starts
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.learning_rate <= 0 or self.anchor < 0 or not 0 <= self.momentum < 1:
+            raise ValueError("steps and anchor must not be negative, learning_rate positive, momentum in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneConfig(DescentConfig):
+    """And on which loss."""
+
+    softmax: str = "enrolled"  # which words the clips' own word is told from: those "enrolled", or "all"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.softmax not in SOFTMAXES:
+            raise ValueError(f"softmax is one of {', '.join(SOFTMAXES)}; got {self.softmax!r}")
+
+
+class GradientMethod(PersonalizationMethod):
+    """The descent that methods with gradients share; what moves, and on which loss, is theirs."""
+
+    config_type = DescentConfig
+
+    @property
+    def gradient_steps(self) -> int:
+        return self.config.steps
+
+    def start(self, persons: int) -> dict[str, Tensor]:
+        """The tensors that are learned, before the first step, (person, \\*shape)."""
+        raise NotImplementedError
+
+    def fixed(self, clips: Float[Tensor, "person shot *shape"]) -> dict[str, Tensor]:
+        """Further tensors of each person, which are found without gradients."""
+        return {}
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *shape"]
+    ) -> Float[Tensor, "person clip label"]:
+        """Each person's clips under their own tensors."""
+        raise NotImplementedError
+
+    def loss(
+        self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
+    ) -> Float[Tensor, " person"]:
+        """What is minimised beside the anchor, for each person alone."""
+        raise NotImplementedError
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot *shape"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Each person's tensors after the last step.
+
+        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing here is trained.
+        """
+        if present is not None:
+            raise ValueError(f"{type(self).__name__} is not trained: it takes whole enrollments, without a mask")
+        if self.facts.labels and labels is None:
+            raise EvaluationError(f"{type(self).__name__} reads which words the clips say; pass their labels.")
+        with torch.no_grad():
+            fixed = self.fixed(enrollment)
+        # Callers evaluate without gradients; a copy made here may be differentiated even under inference_mode.
+        with torch.inference_mode(False), torch.enable_grad():
+            clips = enrollment.clone()
+            given = {name: value.clone() for name, value in fixed.items()}
+            learned = self._descend(self.start(len(clips)), given, clips, labels)
+        return fixed | {name: value.detach() for name, value in learned.items()}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
+    ) -> Float[Tensor, "person query label"]:
+        with torch.no_grad():
+            return self.logits(adaptation, query).softmax(-1)
+
+    def _descend(
+        self, learned: dict[str, Tensor], fixed: dict[str, Tensor], clips: Tensor, labels: Tensor | None
+    ) -> dict[str, Tensor]:
+        config = self.config
+        origin = {name: value.detach().clone() for name, value in learned.items()}
+        values = [value.requires_grad_() for value in learned.values()]
+        optimizer = torch.optim.SGD(values, lr=config.learning_rate, momentum=config.momentum)
+        for _ in range(config.steps):
+            loss = self.loss(self.logits(fixed | learned, clips), labels).sum()
+            if config.anchor:
+                moved = ((value - origin[name]).square().sum() for name, value in learned.items())
+                loss = loss + config.anchor / 2 * sum(moved)
+            # Not backward(): the method's own parameters must stay without gradients.
+            for value, gradient in zip(values, torch.autograd.grad(loss, values), strict=True):
+                value.grad = gradient
+            optimizer.step()
+        return learned
+
+
+def enrolled_cross_entropy(
+    logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"], *, softmax: str
+) -> Float[Tensor, " person"]:
+    """Mean over each person's clips of -ln p(label), p over all labels or over those that the person enrolled."""
+    if softmax == "enrolled":
+        enrolled = functional.one_hot(labels, logits.shape[-1]).any(1, keepdim=True)
+        logits = logits.masked_fill(~enrolled, -torch.inf)
+    return -logits.log_softmax(-1).gather(-1, labels[..., None]).mean((1, 2))
+
+
+def no_deviations(layout: PersonalLayout, persons: int) -> dict[str, Tensor]:
+    """Zeros for each personal parameter."""
+    return {parameter.name: torch.zeros(persons, *parameter.shape) for parameter in layout.parameters}
+
+
+class FineTune(GradientMethod):
+    """Labeled clips, cross-entropy, deviations of the weights by parameter name."""
+
+    config_type = FineTuneConfig
+    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)  # softmax and learning rate of each choice
+
+    @classmethod
+    def choices(cls) -> tuple[FineTuneConfig, ...]:
+        return tuple(cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates)
+
+    def loss(
+        self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
+    ) -> Float[Tensor, " person"]:
+        assert labels is not None  # adapt has seen to it
+        return enrolled_cross_entropy(logits, labels, softmax=self.config.softmax)
+
+
+class FineTuneHead(FineTune):
+    """The classifier moves; clips are embedded once."""
+
+    facts = MethodFacts(
+        summary="Takes gradient steps on the classifier with the person's labeled clips.",
+        source="ONDEVICE slides",
+        labels=True,
+        gradients=True,
+    )
+    rates = (("enrolled", 0.01), ("enrolled", 0.03), ("all", 0.001), ("all", 0.003))
+
+    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+        return embeddings_of(self.encoder, log_mels)
+
+    def start(self, persons: int) -> dict[str, Tensor]:
+        return no_deviations(self.encoder.personal_layout(("classifier",)), persons)
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip feature"]
+    ) -> Float[Tensor, "person clip label"]:
+        weight, bias = own["classifier.weight"], own["classifier.bias"]
+        return self.encoder.classifier(clips.flatten(0, 1), weight, bias).unflatten(0, clips.shape[:2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneFilmConfig(FineTuneConfig):
+    """Smaller steps: they go through the whole encoder."""
+
+    learning_rate: float = 0.003
+
+
+class FineTuneFilm(FineTune):
+    """Scale and shift of the sub-spectral normalisations move."""
+
+    config_type = FineTuneFilmConfig
+    facts = MethodFacts(
+        summary="Takes gradient steps on scale and shift of the normalisations with the person's labeled clips.",
+        source="ONDEVICE slides",
+        labels=True,
+        gradients=True,
+    )
+    rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001))
+
+    def start(self, persons: int) -> dict[str, Tensor]:
+        return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+    ) -> Float[Tensor, "person clip label"]:
+        return self.encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneAllConfig(FineTuneConfig):
+    """Smaller steps still: many weights move together."""
+
+    learning_rate: float = 0.0003
+
+
+class FineTuneAll(FineTune):
+    """Every weight moves, which is also what must be kept of a person."""
+
+    config_type = FineTuneAllConfig
+    facts = MethodFacts(
+        summary="Takes gradient steps on every weight with the person's labeled clips.",
+        source="ONDEVICE slides",
+        labels=True,
+        gradients=True,
+    )
+    rates = (("enrolled", 0.0003), ("enrolled", 0.0001), ("all", 0.00003), ("all", 0.0001))
+
+    def start(self, persons: int) -> dict[str, Tensor]:
+        return {name: value.new_zeros(persons, *value.shape) for name, value in self.encoder.named_parameters()}
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+    ) -> Float[Tensor, "person clip label"]:
+        weights = dict(self.encoder.named_parameters())
+        moved = {name: weights[name].detach() + deviation for name, deviation in own.items()}
+        return run_personal(self.encoder, moved, clips)

@@ -1,0 +1,54 @@
+"""Every method of the bench, by the name it has in tables: a new one is a file beside this one and a line here."""
+
+from vop_core.methods.adabn import AdaBn
+from vop_core.methods.anil import Anil
+from vop_core.methods.arm import Arm
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.conditional_vop import ConditionalVop
+from vop_core.methods.dropout import Dropout, McDropout
+from vop_core.methods.film_hypernetwork import FilmHypernetwork
+from vop_core.methods.fine_tune import FineTuneAll, FineTuneFilm, FineTuneHead
+from vop_core.methods.last_layer_laplace import LastLayerLaplace
+from vop_core.methods.lora import Lora
+from vop_core.methods.prototypes import Prototypes
+from vop_core.methods.samovar import (
+    LabeledSamovarOneLayer,
+    LabeledSamovarTwoLayers,
+    SamovarOneLayer,
+    SamovarTwoLayers,
+)
+from vop_core.methods.t3a import T3a
+from vop_core.methods.tent import Tent
+from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.methods.versa import Versa
+from vop_core.methods.vop import Vop
+
+METHODS: dict[str, type[PersonalizationMethod]] = {
+    # no person
+    "global": Unpersonalized,
+    "dropout": Dropout,
+    "mc-dropout": McDropout,
+    "laplace": LastLayerLaplace,
+    # unlabeled clips, no gradient
+    "vop": Vop,
+    "conditional-vop": ConditionalVop,
+    "film-hypernetwork": FilmHypernetwork,
+    "samovar-1fc": SamovarOneLayer,
+    "samovar-2fc": SamovarTwoLayers,
+    "arm-cml": Arm,
+    "adabn": AdaBn,
+    "t3a": T3a,
+    # unlabeled clips and gradients
+    "tent": Tent,
+    # labeled clips
+    "labeled-samovar-1fc": LabeledSamovarOneLayer,
+    "labeled-samovar-2fc": LabeledSamovarTwoLayers,
+    "versa": Versa,
+    "prototypes": Prototypes,
+    # labeled clips and gradients
+    "anil": Anil,
+    "lora": Lora,
+    "fine-tune-head": FineTuneHead,
+    "fine-tune-film": FineTuneFilm,
+    "fine-tune-all": FineTuneAll,
+}

@@ -1,0 +1,116 @@
+r"""T3A, test-time template adjuster: classifier rows moved by unlabeled, pseudo-labeled clips [T3A].
+
+Each class k keeps a set of supports. It starts with the classifier's row, w_k / ||w_k||; an unlabeled clip with
+embedding z joins as z / ||z|| the class that the global classifier gives it. Of every set, the supports with the lowest
+entropy of the global classifier's answer are kept, and with their mean c_k
+
+    p(k | z) = softmax_k( s z . c_k )
+
+No labels, no gradients.
+
+Departs: T3A is online, every clip of the test stream joins before it is answered; here only the enrollment clips do.
+Departs: dropping the rows' lengths and the biases leaves the logits on another scale, which does not matter to the
+accuracy that the paper looks at; s is fitted on the training clips under the starting centroids, or is 1.
+Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large mean, which rows do
+not have, so a word with any clip among its supports beats all words without. Two options, both off by default, mend
+it: ``centred`` measures embeddings from the training clips' mean, ``row_clips`` lets a row count for several clips.
+Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global answer to the row.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from vop_core.data.features import FeatureTable
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.prototypes import fitted_scale
+from vop_core.nets.bcresnet import BcResNetConfig
+
+EVERY_SUPPORT = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class T3aConfig:
+    """How many supports a class keeps."""
+
+    kept: int = 20  # lowest entropies first; EVERY_SUPPORT filters nothing
+    row_clips: float = 1.0  # how many clips the classifier's row counts for in its class's mean
+    centred: bool = False  # embeddings are measured from the training clips' mean
+    scaled: bool = True  # s is fitted, else 1
+
+    def __post_init__(self) -> None:
+        if self.row_clips <= 0:
+            raise ValueError(f"row_clips must be positive, got {self.row_clips}")
+        if self.kept < 1 and self.kept != EVERY_SUPPORT:
+            raise ValueError(f"kept must be at least 1, or {EVERY_SUPPORT} for all, got {self.kept}")
+
+
+class T3a(PersonalizationMethod):
+    """A linear classifier whose rows are the centroids of supports."""
+
+    facts = MethodFacts(
+        summary="Gives each clip the global model's own label, and moves that word's classifier row towards it.",
+        source="T3A",
+    )
+    config_type = T3aConfig
+
+    def __init__(self, encoder: BcResNetConfig, config: T3aConfig | None = None) -> None:
+        super().__init__(encoder, config)
+        self.register_buffer("scale", torch.tensor(1.0))  # s
+        self.register_buffer("centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features))
+
+    @classmethod
+    def choices(cls) -> tuple[T3aConfig, ...]:
+        mended = (T3aConfig(centred=True), T3aConfig(centred=True, row_clips=3.0), T3aConfig(row_clips=30.0))
+        return tuple(T3aConfig(kept=kept) for kept in (20, 5, 1, EVERY_SUPPORT)) + mended
+
+    @torch.no_grad()
+    def prepare(self, clips: FeatureTable) -> None:
+        """The centre and the scale, as far as they are asked for."""
+        embeddings = self.represent(clips.features)
+        if self.config.centred:
+            self.centre.copy_(embeddings.mean(0))
+        if self.config.scaled:
+            rows = functional.normalize(self.encoder.classifier.weight, dim=-1)
+            self.scale.copy_(fitted_scale((embeddings - self.centre) @ rows.T, clips.label))
+
+    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+        return embeddings_of(self.encoder, log_mels)
+
+    @torch.no_grad()
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot feature"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Each person's centroids. Raises ValueError with a mask: this method is not trained."""
+        if present is not None:
+            raise ValueError("T3a is not trained: it takes whole enrollments, without a mask")
+        classifier = self.encoder.classifier
+        rows = classifier.weight.expand(len(enrollment), -1, -1)
+        answers = classifier(torch.cat((rows, enrollment), dim=1)).softmax(-1)
+        classes = len(classifier.weight)
+        given = torch.cat((torch.arange(classes).expand(len(rows), -1), answers[:, classes:].argmax(-1)), dim=1)
+        weight = self._kept(torch.special.entr(answers).sum(-1), functional.one_hot(given, classes).bool().mT).float()
+        weight[:, :, :classes] *= self.config.row_clips
+        supports = functional.normalize(torch.cat((rows, enrollment - self.centre), dim=1), dim=-1)
+        return {"centroids": weight @ supports / weight.sum(-1, keepdim=True)}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
+    ) -> Float[Tensor, "person query label"]:
+        return (self.scale * (query - self.centre) @ adaptation["centroids"].mT).softmax(-1)
+
+    def _kept(
+        self, entropy: Float[Tensor, "person support"], member: Bool[Tensor, "person label support"]
+    ) -> Bool[Tensor, "person label support"]:
+        """Of each class's supports, the ``kept`` with the lowest entropy; never none, as a class keeps at least one."""
+        if self.config.kept == EVERY_SUPPORT:
+            return member
+        ranked = torch.where(member, entropy[:, None], torch.inf)
+        rank = ranked.argsort(dim=-1, stable=True).argsort(dim=-1, stable=True)
+        return member & (rank < self.config.kept)

@@ -1,0 +1,70 @@
+r"""Tent: fewer doubts about the enrollment clips, by scale and shift of all normalisations [TENT].
+
+Without labels, gradient descent on the mean entropy of the answers to a person's own clips,
+
+    loss = 1/n sum_i H( p(y | x_i) )
+
+moves the scale and shift of every batch normalisation, and nothing else.
+
+Departs: [TENT] adapts online to the batch that it answers, normalised by that batch's own statistics; here only the
+enrollment clips count, the queries never. ``own_statistics`` first takes the person's statistics from those clips as
+:mod:`vop_core.methods.adabn` does, mixed with the global ones because a batch is so small, and then keeps them fixed.
+"""
+
+from dataclasses import dataclass, replace
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vop_core.methods.adabn import normalisations, own_statistics
+from vop_core.methods.base import MethodFacts
+from vop_core.methods.fine_tune import DescentConfig, GradientMethod
+from vop_core.nets.batched import for_each_person, run_personal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TentConfig(DescentConfig):
+    """And under which statistics."""
+
+    learning_rate: float = 0.0003
+    own_statistics: bool = False
+    source_clips: float = 30.0  # what the global statistics count for where they are mixed with the person's own
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source_clips < 0:
+            raise ValueError(f"source_clips must not be negative, got {self.source_clips}")
+
+
+class Tent(GradientMethod):
+    """Each person's own scale and shift, and with ``own_statistics`` own means and variances."""
+
+    facts = MethodFacts(
+        summary="Takes gradient steps on scale and shift of the normalisations until the model doubts the clips less.",
+        source="TENT",
+        gradients=True,
+    )
+    config_type = TentConfig
+
+    @classmethod
+    def choices(cls) -> tuple[TentConfig, ...]:
+        plain = (TentConfig(), TentConfig(learning_rate=0.001))
+        return plain + tuple(replace(config, own_statistics=True) for config in plain)
+
+    def start(self, persons: int) -> dict[str, Tensor]:
+        names = (f"{name}.{kind}" for name in normalisations(self.encoder) for kind in ("weight", "bias"))
+        return for_each_person(self.encoder, tuple(names), persons)
+
+    def fixed(self, clips: Float[Tensor, "person shot mel frame"]) -> dict[str, Tensor]:
+        return own_statistics(self.encoder, clips, self.config.source_clips) if self.config.own_statistics else {}
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+    ) -> Float[Tensor, "person clip label"]:
+        return run_personal(self.encoder, own, clips)
+
+    def loss(
+        self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
+    ) -> Float[Tensor, " person"]:
+        log_p = logits.log_softmax(-1)
+        return -(log_p.exp() * log_p).sum(-1).mean(1)

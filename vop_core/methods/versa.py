@@ -1,0 +1,64 @@
+r"""Versatile amortized inference over the classifier, VERSA [VERSA].
+
+The inference network of :mod:`vop_core.methods.samovar` reads each class's labeled clips, and is trained on how well
+its draws predict the queries, without any divergence:
+
+    mean_m -ln 1/L sum_l p(y_m | x_m, w_l),        w_l ~ q(w | S).
+
+Departs: deviations from the global rows, one trunk of two layers instead of four networks of three, and a class sees
+    its global row and its number of clips; answers average probabilities, where the published code averages logits.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vop_core.methods.base import MethodFacts
+from vop_core.methods.samovar import GeneratedClassifier, cross_entropy_of_draws
+from vop_core.nets.classifier_inference import classify, embed_episode
+from vop_core.training.batches import EpisodeBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersaConfig:
+    """How finely the predictive likelihood is estimated, and whether rows are deviations or written from scratch."""
+
+    training_draws: int = 10  # L
+    additive: bool = True
+
+    def __post_init__(self) -> None:
+        if self.training_draws < 1:
+            raise ValueError(f"training_draws must be at least 1, got {self.training_draws}")
+
+
+class Versa(GeneratedClassifier):
+    """Labeled clips to a Gaussian over the classifier, trained for prediction."""
+
+    config_type = VersaConfig
+    layers = 2
+    facts = MethodFacts(
+        summary="Draws each class's row from a Gaussian that a network, trained for prediction, reads off its clips.",
+        source="VERSA",
+        labels=True,
+        trained=True,
+        draws=10,
+    )
+
+    def loss(
+        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Negative log of the queries' likelihood, averaged over draws inside the logarithm."""
+        enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
+        found = self.infer(enrollment, batch.enrollment_labels, batch.present)
+        draws = self.config.training_draws
+        misfit = cross_entropy_of_draws(
+            found, query, batch.labels, draws=draws, label_smoothing=label_smoothing, generator=generator
+        )
+        loss = (math.log(draws) - (-misfit).logsumexp(0)).mean()
+        return loss, {
+            "loss": loss.item(),
+            "std": found.std.mean().item(),
+            "accuracy": (classify(found.mean, query).argmax(-1) == batch.labels).float().mean().item(),
+        }
