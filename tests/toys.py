@@ -33,7 +33,7 @@ def ready(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
                 value.copy_(0.5 + torch.rand(value.shape, generator=generator))
             elif name.endswith("num_batches_tracked"):
                 value.fill_(7)
-            elif value.ndim <= 1:
+            elif value.ndim <= 1 and value.is_floating_point():
                 value.add_(0.3 * torch.randn(value.shape, generator=generator))
     return module.eval()
 

@@ -1,6 +1,7 @@
 """The bench from plan to result files: resumable, nothing overwritten, a new method is one file and one line."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,11 @@ from vop_core.data.locations import repository_root, voices_root
 from vop_core.errors import EvaluationError
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
-from vop_core.experiments.bench import BenchConfig, Contender, bench, run_job
+from vop_core.experiments.bench import BenchConfig, Contender, bench, run_bench, run_job
 from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
+from vop_core.experiments.bench_report import summary
 from vop_core.experiments.recipes import RunConfig, config_hash
+from vop_core.experiments.report_page import bench_page
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.unpersonalized import Unpersonalized
@@ -87,10 +90,35 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
     assert "no probabilities" in broken.reason
     assert any("broken" in line and "did not converge" in line for line in outcome([job]))
 
+    tables = summary({"synthetic-en": [load_bench_result(job.result_file(each)) for each in job.contenders]}, "smoke")
+    page = bench_page({"smoke": tables})
+    for name in names:
+        assert f'<th scope="row">{name}</th>' in page, "a method that was added is in the tables, also where it failed"
+
     monkeypatch.setattr(bench_module, "crossval_data", lambda *args: pytest.fail("nothing was missing"))
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")}
     run_job(job)
     assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")} == before
+
+
+@pytest.mark.slow
+def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp_path, monkeypatch):
+    monkeypatch.setattr(suites, "cache_root", lambda: tmp_path)
+    started = time.monotonic()
+    work = suites.suite_jobs("smoke")
+    run_bench(work, processes=1)
+    assert time.monotonic() - started < 300
+    (job,) = work
+    found = {each.variant: load_bench_result(job.result_file(each)) for each in job.contenders}
+    assert set(found) == set(registry.METHODS)
+    assert {name: result.reason for name, result in found.items() if result.status == FAILED} == {}
+    for name, result in found.items():
+        rows = {score.row for score in result.scores}
+        facts = registry.METHODS[name].facts
+        assert rows >= ({"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}), name
+        assert ("draws" in rows, "nobody" in rows) == (facts.posterior, facts.nobody)
+        assert (result.figures["gradient_steps"] > 0) is facts.gradients
+    assert suites.suite_results("smoke", tmp_path / "bench-smoke" / "results").keys() == {"synthetic-en"}
 
 
 def test_a_result_is_named_by_everything_it_depends_on(tmp_path):

@@ -27,7 +27,6 @@ from vop_core.methods.prototypes import (
     Prototypes,
     PrototypesConfig,
     fitted_scale,
-    person_class_means,
     squared_distances,
 )
 from vop_core.methods.t3a import EVERY_SUPPORT, T3a, T3aConfig
@@ -274,15 +273,16 @@ def test_t3a_whose_rows_outweigh_all_clips_answers_with_normalised_rows():
     assert method.scale != 1 and made(T3a, T3aConfig(scaled=False)).scale == 1
 
 
-def test_t3a_centred_does_not_see_a_shift_that_training_and_person_share():
-    """Centroids and answers are those of embeddings whose training mean is zero."""
+def test_t3a_centred_measures_supports_and_queries_from_the_training_mean():
     method = made(T3a, T3aConfig(centred=True, row_clips=1e-9, kept=EVERY_SUPPORT))
     close(method.centre, method.represent(TABLE.features).mean(0))
-    enrolled, _, _ = parts(method)
+    enrolled, asked, _ = parts(method)
     one = enrolled[:1, :1]
     label = method.encoder.classifier(one[0]).argmax(-1)
-    expected = functional.normalize(one[0] - method.centre, dim=-1)
-    close(method.adapt(one)["centroids"][0, label], expected)
+    centroids = method.adapt(one)["centroids"]
+    close(centroids[0, label], functional.normalize(one[0] - method.centre, dim=-1))
+    expected = (method.scale * (asked[0] - method.centre) @ centroids[0].T).softmax(-1)
+    close(method.answer({"centroids": centroids}, asked[:1])[0], expected)
 
 
 # Prototypes
@@ -297,16 +297,20 @@ def test_squared_distances_answer_as_a_linear_classifier():
 
 
 def test_a_global_prototype_counts_persons_not_clips():
-    """Somebody who said a word twenty times pulls no more than somebody who said it once."""
-    rows = torch.tensor([0] * 20 + [LABELS * 3])  # person 0 and person 1, word 0
-    table = TABLE.select(rows)
-    embeddings = torch.cat((torch.ones(20, 2), torch.full((1, 2), 4.0)))
-    means, spoken = person_class_means(embeddings, table)
-    assert spoken.sum() == 2 and spoken[0, 0] and spoken[1, 0]
-    close(means.sum(0)[0] / spoken.sum(0)[0], torch.full((2,), 2.5))
+    """Somebody who said a word three times pulls no more than somebody who said it once; who never did, not at all."""
+    table = TABLE.select((TABLE.person == 0) | (TABLE.take == 1) & ((TABLE.person == 1) | (TABLE.label > 0)))
     method = Prototypes.from_global(global_model())
+    method.prepare(table)
+    embeddings = method.represent(table.features)
+    for word in range(LABELS):
+        clips = [embeddings[(table.person == person) & (table.label == word)] for person in range(3)]
+        assert [len(own) for own in clips] == [3, 1, 1 if word else 0]
+        close(method.prototypes[word], torch.stack([own.mean(0) for own in clips if len(own)]).mean(0))
+
+
+def test_a_word_that_nobody_says_in_training_is_refused():
     with pytest.raises(EvaluationError, match="No training clip says 'word1'"):
-        method.prepare(table)
+        Prototypes.from_global(global_model()).prepare(TABLE.select(TABLE.label != 1))
 
 
 def test_prototypes_move_from_the_global_ones_to_the_own_means():

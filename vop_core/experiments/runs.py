@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -64,8 +65,8 @@ def fit_module(
 
 
 def trained_module(
-    file: Path, make: Callable[[], GlobalModel | Vop], fit: Callable[[GlobalModel | Vop, Path], None]
-) -> GlobalModel | Vop:
+    file: Path, make: Callable[[], torch.nn.Module], fit: Callable[[torch.nn.Module, Path], None]
+) -> Any:
     """The finished model of ``file`` if there is one, else made, fitted and written there."""
     module = make()
     if file.exists():
