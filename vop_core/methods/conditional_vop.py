@@ -7,8 +7,8 @@ a weight,
     shift:  -g n / (n + tau) (m_k - m)          scale:  -g n / (n + tau) gamma (s_k - s) / s
 
 which for g = 1 and tau = 0 renormalises each sub-spectral layer, to first order, by the person's own statistics
-[ADABN]. The Gaussian code is then charged only for what these statistics do not already say. Prior and posterior share the shift, so the KL
-lives in the code alone.
+[ADABN]. The Gaussian code is then charged only for what these statistics do not already say. Prior and posterior share
+the shift, so the KL lives in the code alone.
 
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
