@@ -13,6 +13,7 @@ from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
 from vop_core.methods.anil import Anil, AnilConfig, cross_entropy_gradient
 from vop_core.methods.arm import Arm, ArmConfig
+from vop_core.methods.base import embeddings_of
 from vop_core.methods.dropout import Dropout, DropoutConfig, McDropout
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.samovar import (
@@ -34,7 +35,7 @@ from vop_core.nets.classifier_inference import (
     mean_by_label,
     mean_of_present,
 )
-from vop_core.training.batches import EpisodeSampler
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.loop import train
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -267,6 +268,26 @@ def test_an_embedded_episode_is_what_the_encoder_makes_of_each_clip():
     expected = torch.where(PRESENT[..., None], represent(method, ENROLLMENT), 0.0)
     torch.testing.assert_close(enrollment, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(query, represent(method, QUERY), rtol=1e-4, atol=1e-5)
+
+    again = embed_episode(method.encoder, represent(method, ENROLLMENT), PRESENT, query)
+    torch.testing.assert_close(again, (enrollment, query), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in METHODS if kind.facts.encoder_fixed])
+def test_training_on_embeddings_moves_nothing_of_the_encoder_but_its_classifier(kind):
+    method = fresh(kind)
+    table = make_table(takes=6)
+    before = {name: value.clone() for name, value in method.encoder.state_dict().items()}
+    episodes = RepresentedEpisodes(
+        EpisodeSampler(table, train_config(), OFF),
+        lambda clips: embeddings_of(method.encoder, clips),
+        steps=4,
+        generator=seeded(),
+    )
+    train(method, episodes, replace(train_config(), steps=4))
+    moved = [name for name, value in method.encoder.state_dict().items() if not torch.equal(value, before[name])]
+    assert {name.partition(".")[0] for name in moved} <= {"classifier"}
+    assert moved or any(not name.startswith("encoder.") for name, _ in method.named_parameters())
 
 
 # Dropout

@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from tests.toys import make_table, seeded, train_config
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError
-from vop_core.training.batches import EpisodeSampler
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 
 
 def numbered(persons=4, takes=3, variants=("original",)):
@@ -116,3 +116,21 @@ def test_a_virtual_person_hears_all_its_clips_through_the_same_variant():
     shares = torch.bincount(torch.tensor(seen).long(), minlength=5) / len(seen)
     expected = torch.tensor([0.35, 0.175, 0.175, 0.3, 0.0])  # telephone first, then half of the rest
     assert ((shares - expected).abs() <= 4 * (expected * (1 - expected) / len(seen)).sqrt()).all()
+
+
+def test_represented_steps_are_the_samplers_own_and_the_same_for_every_training():
+    table = make_table(takes=6)
+    config = train_config()
+    drawn = EpisodeSampler(table, config, OFF)
+    generator = seeded(5)
+    expected = [drawn.draw(generator=generator) for _ in range(3)]
+    stored = RepresentedEpisodes(
+        EpisodeSampler(table, config, OFF), lambda clips: clips.mean(-1), steps=3, generator=seeded(5)
+    )
+    for _ in range(2):
+        found = [stored.draw(generator=seeded(9)) for _ in range(3)]
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one.enrollment, other.enrollment.mean(-1))
+            torch.testing.assert_close(one.query, other.query.mean(-1))
+            assert torch.equal(one.labels, other.labels) and torch.equal(one.present, other.present)
+        stored.from_start()

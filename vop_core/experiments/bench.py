@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,18 @@ from vop_core.evaluation.protocol import EvaluationClips, PlannedEpisode, plan
 from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
 from vop_core.experiments.crossval import bring_committed
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
-from vop_core.experiments.runs import Report, fit_module, train_branch, trained_module
+from vop_core.experiments.runs import Report, episode_sampler, fit_module, train_branch, trained_module
 from vop_core.experiments.workers import JobLog, OnProgress, run_all
-from vop_core.methods.base import PersonalizationMethod, adaptation_bytes
+from vop_core.methods.base import PersonalizationMethod, adaptation_bytes, embeddings_of
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.registry import METHODS
 from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.methods.vop import PersonalVop, Vop
 from vop_core.nets.bcresnet import BcResNet
 from vop_core.tasks.keyword_spotting import FOLD_SEED, TaskData, crossval_data, unknown_words, usable_dataset
+from vop_core.training.batches import RepresentedEpisodes
 from vop_core.training.config import TrainConfig
+from vop_core.training.loop import train
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.importance import log_importance_weights, pareto_k
@@ -138,9 +141,10 @@ class BenchJob:
 
     def result_file(self, contender: Contender) -> Path:
         """Where a contender's result lies or will lie."""
-        return self.results / self.name / self._empty_result(contender).file_name
+        return self.results / self.name / self.empty_result(contender).file_name
 
-    def _empty_result(self, contender: Contender, **more: Any) -> BenchResult:
+    def empty_result(self, contender: Contender, **more: Any) -> BenchResult:
+        """A contender's result before it has any figures."""
         return BenchResult(
             suite=self.suite,
             method=contender.method,
@@ -169,54 +173,85 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
     if not missing:
         return
     log = JobLog(job.log, job.title, on_progress)
-    data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
-    checkpoint = train_branch(data, job.config.run, None, job.runs, report=log.report)
-    scene = Scene.of(data, job.config.scoring)
-    rival: GlobalModel | None = None
+    workshop = Workshop(job, log.report)
+    scene = Scene.of(workshop.data, job.config.scoring)
     for contender in missing:
         started = time.monotonic()
         try:
-            if contender.type.facts.trained:
-                method = train_contender(job, contender, data, checkpoint, log.report)
-            else:
-                rival = rival or _global_rival(job, data, checkpoint, log.report)
-                method = contender.type.from_global(rival, contender.settings)
-                method.prepare(data.train)
+            method = workshop.make(contender)
             log.note(phase=f"score {contender.variant}", step=0, steps=1)
-            result = measure(job, contender, method, data, scene)
+            result = measure(job, contender, method, scene)
         except EvaluationError as error:
-            result = job._empty_result(contender, status=FAILED, reason=str(error), config=_described(job, contender))
+            result = job.empty_result(contender, status=FAILED, reason=str(error), config=_described(job, contender))
         result.save(job.results)
         log.note(phase=f"{contender.variant}: {result.status}", step=1, steps=1, seconds=time.monotonic() - started)
 
 
-def train_contender(
-    job: BenchJob, contender: Contender, data: TaskData, checkpoint: GlobalModel, report: Report = None
-) -> PersonalizationMethod:
-    """The contender from the fold's checkpoint on, trained for the extra steps, or read where that was done before.
+class Workshop:
+    """Makes a job's contenders; what several of them need is made once, when the first one asks."""
 
-    Raises EvaluationError when its weights are no numbers any more.
-    """
+    def __init__(self, job: BenchJob, report: Report = None) -> None:
+        self.job, self.report = job, report
+        self.data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
 
-    def make() -> PersonalizationMethod:
-        with torch.random.fork_rng():
-            torch.manual_seed(job.config.run.seed + 2)
-            return contender.type.from_global(checkpoint, contender.settings)
+    @cached_property
+    def checkpoint(self) -> GlobalModel:
+        """The fold's global model, from which all training goes on."""
+        return train_branch(self.data, self.job.config.run, None, self.job.runs, report=self.report)
 
-    def fit(module: PersonalizationMethod, state: Path) -> None:
-        fit_module(module, data, job.config.extra, job.config.run, state, contender.variant, report)
-        if not all(bool(value.isfinite().all()) for value in module.state_dict().values()):
-            raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+    @cached_property
+    def rival(self) -> GlobalModel:
+        """The row ``global``: the checkpoint after the further steps."""
+        trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+        assert isinstance(trained, Unpersonalized)
+        return trained.global_model()
 
-    method = trained_module(job.weights_file(contender), make, fit)
-    method.prepare(data.train)
-    return method
+    @cached_property
+    def episodes(self) -> RepresentedEpisodes:
+        """The further steps as ``global`` represents them."""
+        extra = self.job.config.extra
+        sampler = episode_sampler(self.data, extra, self.job.config.run)
+        generator = torch.Generator().manual_seed(extra.seed)
+        return RepresentedEpisodes(
+            sampler, lambda clips: embeddings_of(self.rival.encoder, clips), extra.steps, generator=generator
+        )
 
+    def make(self, contender: Contender) -> PersonalizationMethod:
+        """The contender, trained or read where that was done before, ready to be asked.
 
-def _global_rival(job: BenchJob, data: TaskData, checkpoint: GlobalModel, report: Report) -> GlobalModel:
-    trained = train_contender(job, Contender(variant=GLOBAL, method=GLOBAL), data, checkpoint, report)
-    assert isinstance(trained, Unpersonalized)
-    return trained.global_model()
+        Raises EvaluationError when its weights are no numbers any more.
+        """
+        facts = contender.type.facts
+        if not facts.trained:
+            method = contender.type.from_global(self.rival, contender.settings)
+        else:
+            method = self._train(contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit)
+        method.prepare(self.data.train)
+        return method
+
+    def _train(
+        self, contender: Contender, fit: Callable[[PersonalizationMethod, Contender, Path], None]
+    ) -> PersonalizationMethod:
+        def make() -> PersonalizationMethod:
+            start = self.rival if contender.type.facts.encoder_fixed else self.checkpoint
+            with torch.random.fork_rng():
+                torch.manual_seed(self.job.seed + 2)
+                return contender.type.from_global(start, contender.settings)
+
+        def fit_and_check(module: PersonalizationMethod, state: Path) -> None:
+            fit(module, contender, state)
+            if not all(bool(value.isfinite().all()) for value in module.state_dict().values()):
+                raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+
+        return trained_module(self.job.weights_file(contender), make, fit_and_check)
+
+    def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
+        config = self.job.config
+        fit_module(module, self.data, config.extra, config.run, state, contender.variant, self.report)
+
+    def _fit_on_embeddings(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
+        """Seconds: nothing is left to resume."""
+        train(module, self.episodes.from_start(), self.job.config.extra)
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------
@@ -290,9 +325,7 @@ def asking_of(method: PersonalizationMethod) -> Asking:
     )
 
 
-def measure(
-    job: BenchJob, contender: Contender, method: PersonalizationMethod, data: TaskData, scene: Scene
-) -> BenchResult:
+def measure(job: BenchJob, contender: Contender, method: PersonalizationMethod, scene: Scene) -> BenchResult:
     """Score a contender, and count what it costs."""
     with torch.no_grad():
         channel = job.config.scoring.channel
@@ -303,7 +336,7 @@ def measure(
     started = time.monotonic()
     scoring = job.config.scoring
     scores = score_method(method, asking_of(method), clips, even, scene.planned, unknown, scoring, elsewhere=elsewhere)
-    return job._empty_result(
+    return job.empty_result(
         contender,
         recordings=job.recordings,
         train_persons=job.persons.train,

@@ -43,6 +43,11 @@ def encoder_config(data: TaskData, config: RunConfig) -> BcResNetConfig:
     return BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
 
 
+def episode_sampler(data: TaskData, train_config: TrainConfig, config: RunConfig) -> EpisodeSampler:
+    """Steps of a task's training persons."""
+    return EpisodeSampler(data.train, train_config, config.virtual, data.person_weights, data.label_weights)
+
+
 def fit_module(
     module: torch.nn.Module,
     data: TaskData,
@@ -52,7 +57,7 @@ def fit_module(
     phase: str,
     report: Report,
 ) -> None:
-    sampler = EpisodeSampler(data.train, train_config, config.virtual, data.person_weights, data.label_weights)
+    sampler = episode_sampler(data, train_config, config)
     module.encoder.to(memory_format=torch.channels_last)  # twice as fast for depthwise convolutions
     train(
         module,

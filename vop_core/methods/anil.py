@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
 from vop_core.nets.bcresnet import BcResNetConfig
-from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode, embed_in_pieces
+from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -49,6 +49,7 @@ class Anil(PersonalizationMethod):
         labels=True,
         gradients=True,
         trained=True,
+        encoder_fixed=True,
     )
 
     def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
@@ -90,7 +91,7 @@ class Anil(PersonalizationMethod):
 
     def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
         """The embedding: only the classifier is personal."""
-        return embed_in_pieces(self.encoder, log_mels)
+        return embeddings_of(self.encoder, log_mels)
 
     def adapt(
         self,

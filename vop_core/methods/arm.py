@@ -22,9 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
-from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
 from vop_core.nets.bcresnet import BcResNetConfig
-from vop_core.nets.classifier_inference import CLIPS_AT_ONCE
 from vop_core.training.batches import EpisodeBatch
 
 

@@ -35,6 +35,7 @@ class MethodFacts:
     labels: bool = False  # reads which words the enrollment clips say
     gradients: bool = False  # takes gradient steps while it enrolls
     trained: bool = False  # is trained from the fold's checkpoint; else it is made of the global model as it is
+    encoder_fixed: bool = False  # is trained, but on the finished global model, whose encoder stays as it is
     personal: bool = True  # reads the enrollment clips at all
     draws: int = 0  # weight draws that its answer averages; 0: one setting of the weights
     posterior: bool = False  # keeps a distribution whose draws are worth a row of their own

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
-from vop_core.nets.classifier_inference import embed_in_pieces, required
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.nets.classifier_inference import required
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -65,7 +65,7 @@ class Dropout(PersonalizationMethod):
 
     def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
         """The embedding: dropout comes after it."""
-        return embed_in_pieces(self.encoder, log_mels)
+        return embeddings_of(self.encoder, log_mels)
 
     def adapt(
         self,

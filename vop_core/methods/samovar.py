@@ -30,14 +30,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
     classifier_rows,
     classify,
     embed_episode,
-    embed_in_pieces,
     mean_by_label,
     mean_of_present,
     required,
@@ -92,7 +91,7 @@ class GeneratedClassifier(PersonalizationMethod):
 
     def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
         """The embedding: only the classifier is personal."""
-        return embed_in_pieces(self.encoder, log_mels)
+        return embeddings_of(self.encoder, log_mels)
 
     def adapt(
         self,
@@ -203,6 +202,7 @@ class SamovarOneLayer(Samovar):
         summary="Draws the classifier from a Gaussian that one linear layer reads off the clips' mean embedding.",
         source="SAMOVAR",
         trained=True,
+        encoder_fixed=True,
         draws=10,
     )
 
@@ -215,6 +215,7 @@ class SamovarTwoLayers(Samovar):
         summary="Draws the classifier from a Gaussian that two layers read off the clips' mean embedding.",
         source="SAMOVAR",
         trained=True,
+        encoder_fixed=True,
         draws=10,
     )
 
@@ -228,6 +229,7 @@ class LabeledSamovarOneLayer(Samovar):
         source="SAMOVAR",
         labels=True,
         trained=True,
+        encoder_fixed=True,
         draws=10,
     )
 
@@ -241,5 +243,6 @@ class LabeledSamovarTwoLayers(Samovar):
         source="SAMOVAR",
         labels=True,
         trained=True,
+        encoder_fixed=True,
         draws=10,
     )

@@ -43,6 +43,7 @@ class Versa(GeneratedClassifier):
         source="VERSA",
         labels=True,
         trained=True,
+        encoder_fixed=True,
         draws=10,
     )
 

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from vop_core.nets.bcresnet import BcResNet
 from vop_core.nets.personal_layers import PersonalClassifier
 
-CLIPS_AT_ONCE = 512  # bounds the memory of a pass
 INITIAL_STD = 0.05  # of a generated number; a tenth of the spread of trained classifier weights
 LARGEST_LOG_RATIO = 3.0  # the standard deviation stays within a factor of e^3 of it
 
@@ -91,19 +90,18 @@ def mean_by_label(
     return says.mT @ features / counts.clamp_min(1)[..., None], counts
 
 
-@torch.no_grad()
-def embed_in_pieces(encoder: BcResNet, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-    """What the classifier reads of each clip, without gradients."""
-    return torch.cat([encoder.embed(part) for part in log_mels.split(CLIPS_AT_ONCE)])
-
-
 def embed_episode(
     encoder: BcResNet,
-    enrollment: Float[Tensor, "person shot mel frame"],
+    enrollment: Float[Tensor, "person shot *shape"],
     present: Bool[Tensor, "person shot"],
-    query: Float[Tensor, "person query mel frame"],
+    query: Float[Tensor, "person query *shape"],
 ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person query feature"]]:
-    """The same of a training step, with gradients and in one pass; zeros for enrollment clips that do not count."""
+    """The same of a training step, with gradients and in one pass; zeros for enrollment clips that do not count.
+
+    A step that is embedded already, because the encoder does not learn, stays as it is.
+    """
+    if query.ndim == 3:
+        return torch.where(present[..., None], enrollment, 0.0), query
     clips = enrollment[present]
     features = encoder.embed(torch.cat((clips, query.flatten(0, 1))))
     spread = features.new_zeros(*present.shape, features.shape[-1])

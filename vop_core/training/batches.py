@@ -1,6 +1,7 @@
 """Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and labeled queries."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,9 +17,9 @@ from vop_core.training.config import TrainConfig
 class EpisodeBatch:
     """One training step. Enrollment and query clips of a person never overlap."""
 
-    enrollment: Float[Tensor, "person shot mel frame"]
+    enrollment: Float[Tensor, "person shot *shape"]  # log-mels, or what a fixed encoder makes of them
     present: Bool[Tensor, "person shot"]  # which of the enrollment clips count
-    query: Float[Tensor, "person query mel frame"]
+    query: Float[Tensor, "person query *shape"]
     labels: Int[Tensor, "person query"]
     training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
     enrollment_labels: Int[Tensor, "person shot"] | None = None  # for methods that read labels; VoP does not
@@ -91,3 +92,32 @@ class EpisodeSampler:
                 names.append("original")
         features = torch.stack([self.table.variants[name][row] for name, row in zip(names, rows, strict=True)])
         return augment(features, self.virtual, generator=generator)
+
+
+class RepresentedEpisodes:
+    """A training's steps, drawn and represented once: methods that leave the encoder as it is share them."""
+
+    def __init__(
+        self, sampler: EpisodeSampler, represent: Callable[[Tensor], Tensor], steps: int, *, generator: torch.Generator
+    ) -> None:
+        self.steps = [_represented(sampler.draw(generator=generator), represent) for _ in range(steps)]
+        self.position = 0
+
+    def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
+        """The next step; after the last one, the first again."""
+        batch = self.steps[self.position % len(self.steps)]
+        self.position += 1
+        return batch
+
+    def from_start(self) -> "RepresentedEpisodes":
+        """The same steps for another training."""
+        self.position = 0
+        return self
+
+
+@torch.no_grad()
+def _represented(batch: EpisodeBatch, represent: Callable[[Tensor], Tensor]) -> EpisodeBatch:
+    parts = {name: getattr(batch, name) for name in ("enrollment", "query")}
+    return replace(
+        batch, **{name: represent(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]) for name, clips in parts.items()}
+    )

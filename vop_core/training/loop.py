@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vop_core.training.batches import EpisodeBatch, EpisodeSampler
+from vop_core.training.batches import EpisodeBatch, EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_training_state, save_training_state
 from vop_core.training.config import TrainConfig
 
@@ -54,7 +54,7 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
 
 def train(
     module: nn.Module,
-    sampler: EpisodeSampler,
+    sampler: EpisodeSampler | RepresentedEpisodes,
     config: TrainConfig,
     *,
     checkpoint: Path | None = None,
