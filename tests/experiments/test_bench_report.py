@@ -509,9 +509,10 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
     assert outdated(files, root) == [] and write_files(files) == []
     readme = (root / "README.md").read_text()
     assert f"{BEGIN}\nold\n{END}\nbetween\n" in readme and readme.endswith("after\n") and "| vop |" in readme
-    for path in files:
+    for path in (path for path in files if path.name != LIBRARY):  # the library may be another release
         before = path.read_text()
-        path.write_text(before.replace("78.5", "79.5").replace("0.785", "0.795"))
+        changed = before.replace("78.5", "79.5").replace("0.785", "0.795")
+        path.write_text(changed if changed != before else before.replace("+", "-", 1))
         assert outdated(files, root) == [path]
         path.write_text(before)
 
@@ -580,11 +581,12 @@ def test_the_command_writes_a_line_for_each_output_and_checks_them(run, root):
     assert written.stdout.splitlines() == [
         "data/results/bench-paper.json is written.",
         "README.md is written.",
+        "data/results/FINDINGS.md is written.",
         "docs/bench.html is written.",
         "docs/plotly.min.js is written.",
     ]
     assert run(results, "--check").exit_code == 0
-    assert run(results).stdout.count("was up to date") == 4
+    assert run(results).stdout.count("was up to date") == 5
 
 
 def test_no_results_are_one_sentence_and_nothing_is_written(run, root):

@@ -12,6 +12,7 @@ from typing import Any
 from vop_core.errors import EvaluationError
 from vop_core.experiments.bench_files import BenchResult
 from vop_core.experiments.bench_report import FORMAT, as_text, summary
+from vop_core.experiments.findings import findings
 from vop_core.experiments.readme import BENCH_MARKS, bench_section, fill
 from vop_core.experiments.report_page import LIBRARY, bench_page, plotting_library
 
@@ -19,6 +20,7 @@ SKIPPED = ("smoke", "tuning")  # no evidence of anything, and settings on trial
 CLOSE = 2e-5  # figures of another machine may differ in their last digit
 PAGE = Path("docs") / "bench.html"
 README = Path("README.md")
+FINDINGS = Path("data") / "results" / "FINDINGS.md"
 
 SuiteResults = Mapping[str, Mapping[str, Sequence[BenchResult]]]  # suite -> data set -> results
 
@@ -51,6 +53,8 @@ def report_files(results: SuiteResults, root: Path, *, keep: bool = False) -> di
         summaries = {suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()}
     readme = (root / README).read_text(encoding="utf-8")
     files[root / README] = fill(readme, bench_section(summaries), BENCH_MARKS)
+    if text := findings(summaries):
+        files[root / FINDINGS] = text
     files[root / PAGE] = bench_page(summaries)
     files[(root / PAGE).with_name(LIBRARY)] = plotting_library()
     return files

@@ -300,7 +300,7 @@ def _smoke(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
             name,
             default_contenders(),
             config=smoke_config(),
-            folds=4,
+            folds=8,
             only_folds=(0,),
             seeds=seeds or (0,),
             runs=place / "runs",

@@ -1,0 +1,191 @@
+"""FINDINGS.md: what the paper left open, each answer with its interval, written from the summaries for a new reader.
+
+Words follow figures: whether something is "shown" is decided here by its interval, never by hand.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vop_core.evaluation.scores import OPEN
+from vop_core.experiments.bench_questions import VOP, WITHOUT_GAUSSIAN
+from vop_core.experiments.bench_report import PAPER, READS
+from vop_core.experiments.bench_runs import GLOBAL
+from vop_core.experiments.bench_text import completeness, nats, number, percent, points
+
+Table = Mapping[str, Any]
+INTRODUCTION = (
+    "Written by `vop report` from the result files; no number or verdict here is typed. A difference is *shown* where "
+    "its 95 % interval over persons leaves 0 out. All figures are for unknown persons with {shots} enrollment clips "
+    "unless said otherwise; differences are in points of accuracy, or in nats of NLL, where below 0 is better. What "
+    "the words mean, and every other figure: [docs/bench.html](../../docs/bench.html)."
+)
+
+
+def verdict(estimate: Mapping[str, Any] | None, *, better: int = 1) -> str:
+    """Whether a difference that is good in the direction ``better`` is shown, shown the other way, or not shown."""
+    if estimate is None or estimate["ci95"] is None:
+        return "not measured"
+    low, high = sorted(better * bound for bound in estimate["ci95"])
+    if low > 0:
+        return "shown"
+    return "shown, the other way" if high < 0 else "not shown"
+
+
+def findings(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole document; empty without the main suite."""
+    if PAPER not in summaries:
+        return ""
+    tables = summaries[PAPER]["datasets"]
+    shots = sorted({table["main_shots"] for table in tables.values()})
+    parts = ["# Findings", "", INTRODUCTION.format(shots=" or ".join(map(str, shots))), ""]
+    parts += ["What stands behind each data set:", ""]
+    parts += [f"- {name}: {_behind(table)}" for name, table in tables.items()] + [""]
+    for number_, (question, answer) in enumerate(QUESTIONS.items(), 1):
+        lines = [line for name, table in tables.items() for line in answer(name, table)]
+        if lines:
+            parts += [f"## {number_}. {question}", "", *(f"- {line}" for line in lines), ""]
+    return "\n".join(parts)
+
+
+def _behind(table: Table) -> str:
+    by_method = {method["variant"]: method for method in table["methods"]}
+    persons = max((row["accuracy"]["persons"] for row in table["rows"] if row["set"] == OPEN), default=0)
+    return f"{persons} unknown persons; the row `global` has {completeness(by_method[GLOBAL])}."
+
+
+def _row(table: Table, variant: str, set_name: str = OPEN) -> Mapping[str, Any] | None:
+    return next((row for row in table["rows"] if (row["variant"], row["set"]) == (variant, set_name)), None)
+
+
+# --- the questions ---------------------------------------------------------------------------------------------------
+
+
+def personalization_or_regularization(name: str, table: Table) -> list[str]:
+    lines = []
+    for entry in table["decomposition"]:
+        if entry["variant"] == VOP and entry["control"] == "mixed":
+            parts = entry["accuracy"]
+            lines.append(
+                f"{name}, {entry['set']} set: VoP − global {points(parts['whole'])}. Of it, what a mixture of other "
+                f"persons' clips gives as well (regularization): {points(parts['regularization'])}, "
+                f"{verdict(parts['regularization'])}; what only the own clips give (personalization): "
+                f"{points(parts['personalization'])}, {verdict(parts['personalization'])}. In NLL: "
+                f"{nats(entry['nll']['regularization'])} and {nats(entry['nll']['personalization'])} "
+                f"({verdict(entry['nll']['personalization'], better=-1)})."
+            )
+    dropout = _row(table, "dropout")
+    if lines and dropout and dropout["versus_global"]:
+        lines.append(
+            f"{name}: dropout, which knows nobody, − global: {points(dropout['versus_global']['accuracy'])}, "
+            f"{verdict(dropout['versus_global']['accuracy'])}."
+        )
+    return lines
+
+
+def wrong_person(name: str, table: Table) -> list[str]:
+    lines = []
+    for row in table["rows"]:
+        gap = row.get("right_minus_wrong")
+        if row["set"] == OPEN and gap:
+            lines.append(
+                f"{name}, {row['variant']}: right − wrong person {points(gap['accuracy'])}, "
+                f"{verdict(gap['accuracy'])}; − global {points(row['versus_global']['accuracy'])}."
+            )
+    return lines
+
+
+def against_rivals(name: str, table: Table) -> list[str]:
+    return [
+        f"{name}, {entry['set']} set, {entry['a']} − {entry['b']}: {points(entry['accuracy'])}, "
+        f"{verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, {verdict(entry['nll'], better=-1)}."
+        for entry in table["comparisons"]
+        if entry["b"] != WITHOUT_GAUSSIAN
+    ]
+
+
+def worth_of_the_gaussian(name: str, table: Table) -> list[str]:
+    lines = [
+        f"{name}, {entry['set']} set: VoP − the same network with sigma = 0 and beta = 0: {points(entry['accuracy'])}, "
+        f"{verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, {verdict(entry['nll'], better=-1)}."
+        for entry in table["comparisons"]
+        if entry["b"] == WITHOUT_GAUSSIAN
+    ]
+    return lines + [
+        f"{name}, {entry['shots']} clip(s): averaging {VOP}'s draws − its mean weights: "
+        f"{points(entry['accuracy']['difference'])}; NLL {nats(entry['nll']['difference'])}, "
+        f"{verdict(entry['nll']['difference'], better=-1)}; 90 % label sets hold the right word for "
+        f"{percent(entry['coverage']['draws'])} % (draws) and {percent(entry['coverage']['mean'])} % (mean) of clips."
+        for entry in table["draws"]
+        if entry["variant"] == VOP
+    ]
+
+
+def narrowing(name: str, table: Table) -> list[str]:
+    nll = {point["shots"]: point["nll"] for point in table["curves"] if point["variant"] == VOP}
+    known = [entry for entry in table["posteriors"] if entry["variant"] == VOP]
+    return [
+        f"{name}, {entry['shots']} clip(s): sd {percent(entry.get('std_ratio'), 0)} % of the prior's, "
+        f"{number(entry.get('kl_nats'), '.1f')} nats from it, {number(entry.get('active_units'), '.1f')} of "
+        f"{number(entry.get('units'), '.0f')} numbers tell persons apart; NLL {number(nll.get(entry['shots']))}."
+        for entry in known
+    ]
+
+
+def how_much_there_is_to_gain(name: str, table: Table) -> list[str]:
+    read = {method["variant"]: method["reads"] for method in table["methods"]}
+    lines = []
+    for kind in READS[1:]:
+        rows = [
+            row
+            for row in table["rows"]
+            if row["set"] == OPEN and read.get(row["variant"]) == kind and row.get("versus_global")
+        ]
+        if rows:
+            best = max(rows, key=lambda row: row["versus_global"]["accuracy"]["mean"])
+            gap = best["versus_global"]["accuracy"]
+            lines.append(
+                f"{name}: the highest of {len(rows)} method(s) that read {kind} is {best['variant']}, − global "
+                f"{points(gap)}, {verdict(gap)} (picked after the fact, which flatters it)."
+            )
+    return lines
+
+
+def number_of_clips(name: str, table: Table) -> list[str]:
+    lines = []
+    for variant in (VOP, "adabn"):
+        found = [point for point in table["curves"] if point["variant"] == variant and point["versus_global"]]
+        if found:
+            steps = "; ".join(f"{point['shots']}: {points(point['versus_global'])}" for point in found)
+            lines.append(f"{name}, {variant} − global by number of clips: {steps}.")
+    return lines
+
+
+def outliers(name: str, table: Table) -> list[str]:
+    lines = []
+    for entry in table["outliers"]:
+        if not entry["persons"]:
+            lines.append(f"{name}: nobody of {entry['among']} is an outlier by the rule: {entry['rule']}.")
+            continue
+        after = {method["variant"]: method["accuracy"] for method in entry["methods"]}
+        if VOP in after:
+            lines.append(
+                f"{name}, outliers by the rule: {entry['rule']} "
+                f"({len(entry['persons'])} of {entry['among']}, chosen on other clips): "
+                f"global {percent(after[VOP]['before'])} %, VoP {percent(after[VOP]['after'])} %, "
+                f"difference {points(after[VOP]['difference'])}; everybody else {points(after[VOP]['others'])}."
+            )
+    return lines
+
+
+QUESTIONS: Mapping[str, Callable[[str, Table], Sequence[str]]] = {
+    "How much of the published kind of gain is personalization, and how much is regularization?": (
+        personalization_or_regularization
+    ),
+    "Is VoP better than what needs no hypernetwork, or no Gaussian?": against_rivals,
+    "What is the Gaussian worth?": worth_of_the_gaussian,
+    "Does a posterior that narrows with clips predict better?": narrowing,
+    "How much could be gained at all, by whatever means?": how_much_there_is_to_gain,
+    "Whose gain vanishes with the wrong person's clips?": wrong_person,
+    "How many clips are enough?": number_of_clips,
+    "Does personalization help those who need it?": outliers,
+}
