@@ -32,6 +32,7 @@ class ShiftMethod:
 
     def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.labels_seen, self.draws = labels, draws
+        enrollment = query[:, :1] if enrollment is None else enrollment
         shift = (enrollment // 100).mean(1, keepdim=True)
         word = (query - 100 * shift).round().long()
         known = torch.nn.functional.one_hot(word.clamp(0, WORDS - 1), WORDS) * 0.96 + 0.01

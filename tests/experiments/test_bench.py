@@ -7,19 +7,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vop_core.cli.bench import outcome, whole_numbers
+from vop_core.cli.bench import outcome
+from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
 from vop_core.errors import EvaluationError
+from vop_core.evaluation.method_scores import PersonScore
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
 from vop_core.experiments.bench import BenchConfig, Contender, bench, run_bench, run_job
 from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
 from vop_core.experiments.bench_report import summary
-from vop_core.experiments.recipes import RunConfig, config_hash
+from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
 from vop_core.experiments.report_page import bench_page
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.nets.bcresnet import BcResNetConfig
 
 VOICES = str(voices_root() / "synthetic-en")
 
@@ -154,12 +157,21 @@ def test_the_names_of_runs_made_before_a_setting_existed_stay():
 
 
 def _without(config, name):
-    from vop_core.experiments.recipes import as_plain
-
     plain = as_plain(config)
     for phase in ("shared", "branch"):
         plain[phase].pop(name)
     return plain
+
+
+def test_a_method_that_says_only_half_of_itself_cannot_be_built():
+    class Half(PersonalizationMethod):
+        facts = MethodFacts(summary="adapts, and never answers", source="VOP")
+
+        def adapt(self, enrollment, labels=None, present=None):
+            return {}
+
+    with pytest.raises(TypeError, match="answer"):
+        Half(BcResNetConfig(labels=3))
 
 
 def test_a_file_of_another_version_is_named_and_left_alone(tmp_path):
@@ -206,8 +218,6 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
             name: 0.0
             for name in ("nll", "brier", "ece", "aurc", "coverage", "confidence", "accuracy_even", "accuracy_odd")
         }
-        from vop_core.evaluation.method_scores import PersonScore
-
         line = PersonScore(
             set="open", shots=5, person=f"{dataset}/p", repetition=0, row="own", clips=10, accuracy=accuracy, **score
         )

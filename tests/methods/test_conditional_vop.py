@@ -119,4 +119,7 @@ def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_
         method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded(seed))[0] for seed in (1, 2)
     ]
     torch.testing.assert_close(losses[0], losses[1])
-    assert set(method.eval().enroll(log_mels(3)).prior.mean.shape) == {4}
+    personal, query = method.eval().enroll(log_mels(3)), log_mels(4, seed=5)
+    once, drawn = personal.predict(query), personal.predict(query, draws=3, generator=seeded(1))
+    torch.testing.assert_close(drawn.probabilities, once.probabilities)
+    assert (drawn.epistemic < 1e-6).all()

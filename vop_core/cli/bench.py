@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import progress_bars, remark
-from vop_core.errors import EvaluationError
+from vop_core.cli.output import progress_bars, remark, whole_numbers
 
 
 def bench(
@@ -71,11 +70,3 @@ def outcome(work: list[Any]) -> list[str]:
         f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason}"
         for each in failed
     ]
-
-
-def whole_numbers(text: str, option: str) -> tuple[int, ...]:
-    """'0,1,2' as numbers from 0 on, ascending and each once. Raises EvaluationError for anything else."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise EvaluationError(f"{option} takes whole numbers from 0 on, like 0,1,2, and not '{text}'.")
-    return tuple(sorted({int(part) for part in parts}))

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, show, write_json
-from vop_core.errors import EvaluationError, VopError
+from vop_core.cli.output import JsonTarget, check_writable, progress_bars, show, whole_numbers, write_json
+from vop_core.errors import VopError
 
 Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
 
@@ -65,20 +65,6 @@ def _check_recipes(names: list[str], known: dict[str, Any]) -> None:
             raise VopError(f"There is no recipe '{name}'; choose one of {', '.join(known)}.")
 
 
-def numbers(text: str, option: str) -> tuple[int, ...]:
-    """'1,3,5' as numbers, ascending and each once.
-
-    Raises
-    ------
-    EvaluationError
-        Not a list of whole numbers of at least 1.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
-        raise EvaluationError(f"{option} takes whole numbers from 1 on, like 1,3,5, and not '{text}'.")
-    return tuple(sorted({int(part) for part in parts}))
-
-
 def evaluate(
     task: Task,
     data: Annotated[str, typer.Option("--data", help="Folder of a data set, or its name under VOP_DATA.")],
@@ -96,7 +82,7 @@ def evaluate(
     from vop_core.evaluation.tables import rich_tables
     from vop_core.experiments import ScoringConfig, evaluate_folder, load_bundle
 
-    counts = numbers(shots, "--shots")
+    counts = whole_numbers(shots, "--shots", least=1)
     check_writable(json_target)
     bundle = load_bundle(task)
     scoring = replace(ScoringConfig(), seed=seed)
@@ -142,8 +128,7 @@ def crossval(
     check_writable(json_target)
     names = list(RECIPES) if recipe and "all" in recipe else (recipe or [DEFAULT_RECIPE])
     _check_recipes(names, RECIPES)
-    if not all(part.strip().isdecimal() for part in seeds.split(",")):
-        raise EvaluationError(f"--seeds takes whole numbers from 0 on, like 0,1,2, and not '{seeds}'.")
+    drawn = whole_numbers(seeds, "--seeds")
     with progress_bars() as bars:
 
         def follow(entry: Any) -> None:
@@ -159,7 +144,7 @@ def crossval(
             dataset,
             folds=folds,
             recipes=names,
-            seeds=sorted({int(part) for part in seeds.split(",")}),
+            seeds=drawn,
             jobs=jobs,
             on_progress=follow,
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.errors import VopError
+from vop_core.errors import EvaluationError, VopError
 
 STDOUT = "-"
 
@@ -96,3 +96,12 @@ def show(content: Any) -> None:
     from rich.console import Console
 
     Console().print(content)
+
+
+def whole_numbers(text: str, option: str, *, least: int = 0) -> tuple[int, ...]:
+    """'0,1,2' as numbers, ascending and each once. Raises EvaluationError for anything else, or below ``least``."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        example = ",".join(str(least + step) for step in (0, 1, 2))
+        raise EvaluationError(f"{option} takes whole numbers from {least} on, like {example}, and not '{text}'.")
+    return tuple(sorted({int(part) for part in parts}))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
 from vop_core.errors import EvaluationError
 
@@ -20,19 +20,18 @@ def parameter_count(module: nn.Module) -> int:
 def multiply_accumulates(module: nn.Module, *inputs: Tensor) -> int:
     """Multiply-accumulates of one forward pass: convolutions and matrix products, wherever they are called.
 
-    Everything that multiplies matrices is counted below the modules (by torch's operator counter, at two
+    Everything that multiplies matrices is counted below the modules (by torch's table of operators, at two
     operations each), functional calls of personal layers included; additions, normalisation, activations and
     pooling are not, as is the custom in keyword spotting.
     """
     modes = {part: part.training for part in module.modules()}
     module.eval()  # batch normalisation must not learn from being counted
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            module(*inputs)
+        with torch.no_grad():
+            return multiply_accumulates_of(lambda: module(*inputs))
     finally:
         for part, training in modes.items():
             part.training = training
-    return counter.get_total_flops() // 2
 
 
 class _OperatorCount(TorchDispatchMode):

@@ -73,7 +73,7 @@ class ScoredMethod(Protocol):
 
     def answer_persons(
         self,
-        enrollment: Tensor,
+        enrollment: Tensor | None,
         query: Tensor,
         *,
         labels: Tensor | None = None,
@@ -148,11 +148,7 @@ class _Answering:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         if enrollment is None:
-            if self.asking.nobody:
-                return self.method.predict_persons(None, query)  # type: ignore[attr-defined]
-            enrollment = query[:, :1]  # a method that reads no enrollment is indifferent to it
-            generator = generator or torch.Generator().manual_seed(0)
-            draws = self.asking.draws
+            draws, generator = self.asking.draws, torch.Generator().manual_seed(0)
         return self.method.answer_persons(enrollment, query, labels=labels, draws=draws, generator=generator)
 
 

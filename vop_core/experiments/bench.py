@@ -6,7 +6,6 @@ trained are made of that very ``global`` model. All answer the same episodes.
 """
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,35 +15,26 @@ from typing import Any
 
 import torch
 
-from vop_core.data.episodes import draw_episodes
-from vop_core.data.features import FeatureTable, join_tables
 from vop_core.data.locations import cache_root
 from vop_core.data.persons import Fold, person_folds
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
-from vop_core.evaluation.method_scores import Asking, MethodScoring, score_method
-from vop_core.evaluation.protocol import EvaluationClips, PlannedEpisode, plan
+from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
+from vop_core.experiments.bench_measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
 from vop_core.experiments.crossval import bring_committed
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
 from vop_core.experiments.runs import Report, episode_sampler, fit_module, train_branch, trained_module
 from vop_core.experiments.workers import JobLog, OnProgress, run_all
-from vop_core.methods.base import PersonalizationMethod, adaptation_bytes, embeddings_of
+from vop_core.methods.base import PersonalizationMethod, embeddings_of
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.registry import METHODS
 from vop_core.methods.unpersonalized import Unpersonalized
-from vop_core.methods.vop import PersonalVop, Vop
-from vop_core.nets.bcresnet import BcResNet
-from vop_core.tasks.keyword_spotting import FOLD_SEED, TaskData, crossval_data, unknown_words, usable_dataset
+from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, unknown_words, usable_dataset
 from vop_core.training.batches import RepresentedEpisodes
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import train
-from vop_core.variational.diagnostics import posterior_health
-from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.importance import log_importance_weights, pareto_k
 
 GLOBAL = "global"
-FEWEST_OPEN_CLIPS = 2  # a person needs one clip to enroll and one to be asked about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,88 +244,12 @@ class Workshop:
         train(module, self.episodes.from_start(), self.job.config.extra)
 
 
-# --- measuring -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Clips of open and closed persons in one table, the episodes on them, and words never taught."""
-
-    table: FeatureTable
-    planned: tuple[PlannedEpisode, ...]
-    unknown: torch.Tensor | None
-
-    @classmethod
-    def of(cls, data: TaskData, scoring: MethodScoring) -> "Scene":
-        """Raises EvaluationError where a person has too few clips for the fewest shots."""
-        table = join_tables([part for part in (data.open, data.closed) if len(part)], data.train.labels)
-        generator = torch.Generator().manual_seed(scoring.seed)
-        counts = torch.bincount(table.person, minlength=len(table.persons))
-        opened = set(data.open.persons)
-        episodes = []
-        for shots in scoring.shots:
-            wanted = [
-                person
-                for person, name in enumerate(table.persons)
-                if (name in opened or (scoring.closed and shots == scoring.main_shots)) and int(counts[person]) > shots
-            ]
-            for _ in range(scoring.repetitions_at(shots)):
-                episodes += draw_episodes(
-                    table.person, table.label, persons=wanted, shots=shots, generator=generator, names=table.persons
-                )
-        if not any(table.persons[episode.person] in opened for episode in episodes):
-            raise EvaluationError("No unknown person has clips enough to enroll and to be asked; give more clips.")
-        clips = evaluation_clips(table, table.features, None)
-        planned = plan(clips, episodes, data.train.persons, lonely_peers=True)
-        unknown = unknown_clips(data.name, scoring.unknown_clips) if scoring.unknown_clips else None
-        return cls(table, tuple(planned), unknown)
-
-    def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
-        """The clips as the method represents them, as recorded or through another channel."""
-        variants = self.table.variants
-        asked, noise = variants[channel or "original"], None if channel else variants.get("noise")
-        with torch.no_grad():
-            return evaluation_clips(
-                self.table, method.represent(asked), None if noise is None else method.represent(noise)
-            )
-
-
-def evaluation_clips(table: FeatureTable, features: torch.Tensor, noise: torch.Tensor | None) -> EvaluationClips:
-    """A table in the form the protocol reads."""
-    return EvaluationClips(features, table.label, table.person, table.persons, noise)
-
-
-def unknown_clips(dataset: str, count: int) -> torch.Tensor:
-    """Log-mels of words that the data set's models were never taught: spread evenly over another data set."""
-    from vop_core.data.features import load_features
-
-    table = load_features(usable_dataset(unknown_words(dataset)))
-    return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
-
-
-def asking_of(method: PersonalizationMethod) -> Asking:
-    """How a method is to be asked."""
-    facts = method.facts
-    return Asking(
-        labels=facts.labels,
-        personal=facts.personal,
-        draws=facts.draws,
-        posterior=facts.posterior,
-        nobody=facts.nobody,
-    )
-
-
 def measure(job: BenchJob, contender: Contender, method: PersonalizationMethod, scene: Scene) -> BenchResult:
     """Score a contender, and count what it costs."""
-    with torch.no_grad():
-        channel = job.config.scoring.channel
-        clips = scene.clips_for(method, channel)
-        elsewhere = method.represent(scene.table.features) if channel else None
-        unknown = None if scene.unknown is None else method.represent(scene.unknown)
-    even = scene.table.take % 2 == 0
-    started = time.monotonic()
     scoring = job.config.scoring
-    scores = score_method(method, asking_of(method), clips, even, scene.planned, unknown, scoring, elsewhere=elsewhere)
+    started = time.monotonic()
+    scores = scene_scores(method, scene, scoring)
+    seconds = round(time.monotonic() - started, 1)
     return job.empty_result(
         contender,
         recordings=job.recordings,
@@ -343,8 +257,8 @@ def measure(job: BenchJob, contender: Contender, method: PersonalizationMethod, 
         open_persons=job.persons.test,
         facts=as_plain(method.facts),
         config=_described(job, contender),
-        figures=cost_figures(method, scene) | {"scoring_seconds": round(time.monotonic() - started, 1)},
-        posterior=posterior_figures(method, scene, job.config.scoring),
+        figures=cost_figures(method, scene) | {"scoring_seconds": seconds},
+        posterior=posterior_figures(method, scene, scoring),
         scores=tuple(scores),
     )
 
@@ -356,90 +270,6 @@ def _described(job: BenchJob, contender: Contender) -> dict[str, Any]:
         "scoring": as_plain(job.config.scoring),
         "method": as_plain(contender.settings),
     }
-
-
-def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
-    """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward pass."""
-    clips, labels = scene.table.features[:shots], scene.table.label[:shots]
-    query = clips[:1]
-    known = {"labels": labels} if method.facts.labels else {}
-
-    with torch.no_grad():
-        adaptation = method.adapt(method.represent(clips)[None], labels[None] if known else None)
-    # Where a person's weights fold into the encoder's own, that network is what answers.
-    personal = method.enroll(clips, **known)
-    frozen = personal.freeze() if isinstance(personal, PersonalVop) else None
-
-    def answer() -> torch.Tensor:
-        return frozen(query) if frozen else method.answer(adaptation, method.represent(query)[None])
-
-    # What all is measured against: the encoder as it is without anybody.
-    plain = BcResNet(replace(method.encoder.config, context_channels=0)).eval()
-    one_pass = _median_seconds(lambda: plain(query))
-    return {
-        "encoder_parameters": parameter_count(plain),
-        "added_parameters": parameter_count(method) - parameter_count(plain),
-        "answer_multiply_accumulates": _counted(answer),
-        "enroll_multiply_accumulates": _counted(lambda: method.enroll(clips, **known)),
-        "encoder_multiply_accumulates": _counted(lambda: plain(query)),
-        "bytes_per_person": adaptation_bytes(adaptation) if method.facts.personal else 0,
-        "enrollment_passes": round(_median_seconds(lambda: method.enroll(clips, **known)) / one_pass, 2),
-        "gradient_steps": method.gradient_steps,
-    }
-
-
-def _counted(call: Callable[[], object]) -> int:
-    with torch.no_grad():
-        return multiply_accumulates_of(call)
-
-
-def _median_seconds(call: Any, times: int = 5) -> float:
-    def once() -> float:
-        started = time.perf_counter()
-        with torch.no_grad():
-            call()
-        return time.perf_counter() - started
-
-    once()
-    return statistics.median(once() for _ in range(times))
-
-
-def posterior_figures(method: PersonalizationMethod, scene: Scene, scoring: MethodScoring) -> dict[str, Any] | None:
-    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of clips."""
-    if not isinstance(method, Vop) or not method.facts.posterior:
-        return None
-    found = {}
-    for shots in scoring.shots:
-        episodes = [e for e in scene.planned if e.shots == shots and e.repetition == 0 and e.set_name == "open"]
-        if len(episodes) > 1:
-            enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
-            health = posterior_health(method.posteriors(enrollment), method.hyper_personalizer.prior().detach())
-            found[str(shots)] = {
-                "kl_nats": round(health.kl, 3),
-                "std_ratio": round(health.std_ratio, 4),
-                "between_person_std": round(health.between_person_std or 0.0, 4),
-                "active_units": health.active_units,
-                "units": method.hyper_personalizer.config.weights,
-                "verdict": health.verdict,
-            }
-            if shots == scoring.main_shots:
-                found[str(shots)]["pareto_k"] = [
-                    round(tail_of(method, scene.table, episode), 3) for episode in episodes
-                ]
-    return found
-
-
-@torch.no_grad()
-def tail_of(method: Vop, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
-    """Pareto k of one person's posterior against the one that has seen the enrollment clips' labels."""
-    clips, labels = table.features[episode.enrollment], table.label[episode.enrollment]
-    adaptation = method.adapt(clips[None])
-    posterior = DiagonalGaussian(adaptation["mean"][0], adaptation["log_std"][0])
-    vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
-    drawn = {name: value.expand(draws, *value.shape[1:]) for name, value in adaptation.items()} | {"mean": vectors}
-    answers = method.answer(drawn, clips.expand(draws, *clips.shape))
-    likelihood = answers.log()[:, torch.arange(len(labels)), labels].sum(-1)
-    return pareto_k(log_importance_weights(posterior, method.hyper_personalizer.prior(), vectors, likelihood))
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

@@ -149,9 +149,24 @@ def scores_file(
     return folder / f"scores-{key}.npz"
 
 
-def evaluation_clips(table: FeatureTable) -> EvaluationClips:
-    """A table in the form the protocol reads."""
-    return EvaluationClips(table.features, table.label, table.person, table.persons, table.variants.get("noise"))
+def evaluation_clips(
+    table: FeatureTable,
+    *,
+    represent: Callable[[torch.Tensor], torch.Tensor] = lambda log_mels: log_mels,
+    channel: str | None = None,
+) -> EvaluationClips:
+    """A table in the form the protocol reads, each clip as a method represents it.
+
+    With ``channel`` clips are heard through that variant, and there is no noise to go with them.
+    """
+    noise = None if channel else table.variants.get("noise")
+    return EvaluationClips(
+        represent(table.variants[channel] if channel else table.features),
+        table.label,
+        table.person,
+        table.persons,
+        None if noise is None else represent(noise),
+    )
 
 
 def score(

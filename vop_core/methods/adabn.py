@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, whole_enrollments
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
 from vop_core.nets.bcresnet import BcResNet
 
@@ -59,8 +59,7 @@ class AdaBn(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Statistics by buffer name. Raises ValueError with a mask: this method is not trained."""
-        if present is not None:
-            raise ValueError("AdaBn is not trained: it takes whole enrollments, without a mask")
+        whole_enrollments(present)
         return own_statistics(self.encoder, enrollment, self.config.source_clips)
 
     def answer(

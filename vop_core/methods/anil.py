@@ -20,8 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_labels
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
@@ -39,7 +38,7 @@ class AnilConfig:
             raise ValueError(f"inner_steps must be at least 0 and inner_rate positive, got {self}")
 
 
-class Anil(PersonalizationMethod):
+class Anil(ClassifierMethod):
     """A classifier trained to be fine-tuned in a few steps."""
 
     config_type = AnilConfig
@@ -82,16 +81,11 @@ class Anil(PersonalizationMethod):
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the queries after the inner loop."""
         enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
-        if batch.enrollment_labels is None:
-            raise EvaluationError("This method reads which words the clips say; pass their labels.")
-        logits = classify(self.inner_loop(enrollment, batch.enrollment_labels, batch.present), query)
+        labels = needed_labels(batch.enrollment_labels)
+        logits = classify(self.inner_loop(enrollment, labels, batch.present), query)
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing)
         accuracy = (logits.argmax(-1) == batch.labels).float().mean()
         return loss, {"loss": loss.item(), "accuracy": accuracy.item(), "inner_rate": self.log_rate.exp().item()}
-
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        """The embedding: only the classifier is personal."""
-        return embeddings_of(self.encoder, log_mels)
 
     def adapt(
         self,
@@ -100,11 +94,7 @@ class Anil(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's classifier. Raises EvaluationError without labels."""
-        if labels is None:
-            raise EvaluationError("This method reads which words the clips say; pass their labels.")
-        if present is None:
-            present = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
-        return {"classifier": self.inner_loop(enrollment, labels, present)}
+        return {"classifier": self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment, present))}
 
     def answer(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]

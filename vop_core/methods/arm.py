@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, every_clip
 from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
@@ -106,9 +106,7 @@ class Arm(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's context."""
-        if present is None:
-            present = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
-        return {"context": self.contexts(enrollment, present)}
+        return {"context": self.contexts(enrollment, every_clip(enrollment, present))}
 
     def answer(
         self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]

@@ -6,6 +6,7 @@ nothing else, and ``answer`` classifies their query clips with it. From these tw
 ``enroll(enrollment) -> PersonalModel``, for one person as for many.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -49,7 +50,7 @@ class NoConfig:
     """Nothing can be set."""
 
 
-class PersonalizationMethod(nn.Module):
+class PersonalizationMethod(nn.Module, ABC):
     """An encoder, and one way to make it a person's own."""
 
     facts: ClassVar[MethodFacts]
@@ -89,20 +90,28 @@ class PersonalizationMethod(nn.Module):
         """
         return log_mels
 
+    @abstractmethod
     def adapt(
         self,
         enrollment: Float[Tensor, "person shot *shape"],
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Represented enrollment clips of many persons, where ``present`` (all unless given), to their adaptations."""
-        raise NotImplementedError
+        """Represented enrollment clips of many persons, where ``present`` (all unless given), to their adaptations.
 
+        Raises EvaluationError without labels where they are read; ValueError with ``present``, which only training
+        needs, where nothing is trained.
+        """
+
+    def nobody(self, persons: int) -> Adaptation:
+        """The adaptations of persons of whom there is no clip. Raises EvaluationError where there is none."""
+        raise EvaluationError("This method has no answer without enrollment clips.")
+
+    @abstractmethod
     def answer(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
     ) -> Float[Tensor, "person query label"]:
         """Class probabilities of each person's represented queries, with one setting of the weights."""
-        raise NotImplementedError
 
     def answer_draws(
         self,
@@ -127,10 +136,8 @@ class PersonalizationMethod(nn.Module):
         """
         if enrollment.shape[0] == 0:
             raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
-        if self.facts.labels and labels is None:
-            raise EvaluationError("This method reads which words the clips say; pass their labels.")
+        known = needed_labels(labels)[None] if self.facts.labels else None
         with evaluation_mode(self), torch.no_grad():
-            known = labels[None] if self.facts.labels and labels is not None else None
             return AdaptedModel(self, self.adapt(self.represent(enrollment)[None], known))
 
     def predict_persons(
@@ -142,16 +149,21 @@ class PersonalizationMethod(nn.Module):
         draws: int = 0,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "person query label"]:
-        """Enroll many persons and answer their queries, from log-mels."""
-        if enrollment is None:
-            raise EvaluationError("This method has no answer without enrollment clips.")
+        """Enroll many persons, or nobody (None), and answer their queries, from log-mels.
+
+        ``draws`` = 0 answers with one setting of the weights, else probabilities are averaged over that many draws.
+        Raises EvaluationError without enrollment where the method has no answer then.
+        """
         with torch.no_grad():
-            clips = [self.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (enrollment, query)]
+            clips = [
+                None if part is None else self.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2])
+                for part in (enrollment, query)
+            ]
             return self.answer_persons(*clips, labels=labels, draws=draws, generator=generator)
 
     def answer_persons(
         self,
-        enrollment: Float[Tensor, "person shot *shape"],
+        enrollment: Float[Tensor, "person shot *shape"] | None,
         query: Float[Tensor, "person query *shape"],
         *,
         labels: Int[Tensor, "person shot"] | None = None,
@@ -160,7 +172,10 @@ class PersonalizationMethod(nn.Module):
     ) -> Float[Tensor, "person query label"]:
         """The same from represented clips."""
         with torch.no_grad():
-            adaptation = self.adapt(enrollment, labels if self.facts.labels else None)
+            if enrollment is None:
+                adaptation = self.nobody(len(query))
+            else:
+                adaptation = self.adapt(enrollment, labels if self.facts.labels else None)
             if not draws:
                 return self.answer(adaptation, query)
             return self.answer_draws(adaptation, query, draws=draws, generator=generator).mean(0)
@@ -195,6 +210,66 @@ class AdaptedModel:
                 return predict_from_mean(self.method.answer(self.adaptation, clips)[0])
             answers = self.method.answer_draws(self.adaptation, clips, draws=draws, generator=generator)
             return predict_from_draws(answers[:, 0])
+
+
+class ClassifierMethod(PersonalizationMethod):
+    """Methods that leave everything below the classifier to all persons: a clip is its embedding, computed once."""
+
+    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+        """What the classifier reads."""
+        return embeddings_of(self.encoder, log_mels)
+
+
+class SharedClassifier(ClassifierMethod):
+    """Methods that read no enrollment: one classifier answers everybody."""
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot feature"],
+        labels: Int[Tensor, "person shot"] | None = None,
+        present: Bool[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Nothing is kept of anybody."""
+        return self.nobody(len(enrollment))
+
+    def nobody(self, persons: int) -> Adaptation:
+        """Everybody's."""
+        return {"nothing": torch.zeros(persons, 0)}
+
+    def answer(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
+    ) -> Float[Tensor, "person query label"]:
+        """The same for everybody."""
+        return self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
+
+
+def needed_labels(labels: Tensor | None) -> Tensor:
+    """The labels of enrollment clips. Raises EvaluationError without them."""
+    if labels is None:
+        raise EvaluationError("This method reads which words the clips say; pass their labels.")
+    return labels
+
+
+def needed_generator(generator: torch.Generator | None) -> torch.Generator:
+    """The generator itself. Raises ValueError without one: nothing here draws from a global stream."""
+    if generator is None:
+        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
+    return generator
+
+
+def whole_enrollments(present: Tensor | None) -> None:
+    """Raises ValueError with a mask: only training, which this method has none of, leaves clips out."""
+    if present is not None:
+        raise ValueError("this method is not trained: it takes whole enrollments, without a mask")
+
+
+def every_clip(
+    enrollment: Float[Tensor, "person shot *shape"], present: Bool[Tensor, "person shot"] | None
+) -> Bool[Tensor, "person shot"]:
+    """Which clips count: all unless said."""
+    if present is not None:
+        return present
+    return torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
 
 
 def embeddings_of(encoder: BcResNet, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:

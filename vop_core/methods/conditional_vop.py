@@ -126,28 +126,9 @@ class ConditionalVop(Vop):
         """Without a clip, the prior's mean does not move."""
         return super().nobody(persons) | {"shift": self.gate.new_zeros(persons, self.layout.size)}
 
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
-    ) -> Float[Tensor, "person query label"]:
-        """With the weights at the posterior mean."""
-        return self._answer_shifted(adaptation["mean"], adaptation["shift"], query)
-
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query mel frame"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With codes drawn from each person's posterior."""
-        noise = torch.randn(draws, *adaptation["mean"].shape, generator=generator)
-        vectors = adaptation["mean"] + noise * adaptation["log_std"].exp()
-        return torch.stack([self._answer_shifted(vector, adaptation["shift"], query) for vector in vectors])
-
-    def _answer_shifted(self, vectors: Tensor, shift: Tensor, query: Tensor) -> Tensor:
-        deviations = self.layout.unflatten(self.personal_weights(vectors) + shift)
-        return self.classify(deviations, query)
+    def adapted_deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The code's deviation, moved by the prior's shift."""
+        return self.layout.unflatten(self.personal_weights(adaptation["mean"]) + adaptation["shift"])
 
     def enroll(
         self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None

@@ -11,12 +11,11 @@ Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and ho
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
-from vop_core.nets.classifier_inference import required
+from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -31,7 +30,7 @@ class DropoutConfig:
             raise ValueError(f"probability must lie in [0, 1), got {self.probability}")
 
 
-class Dropout(PersonalizationMethod):
+class Dropout(SharedClassifier):
     """The global rival with dropout; the enrollment clips are not used."""
 
     config_type = DropoutConfig
@@ -61,26 +60,7 @@ class Dropout(PersonalizationMethod):
     def masks(self, *shape: int, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
         """0 with the probability of dropping, else what keeps the expectation at 1."""
         kept = 1 - self.config.probability
-        return torch.bernoulli(torch.full(shape, kept), generator=required(generator)) / kept
-
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        """The embedding: dropout comes after it."""
-        return embeddings_of(self.encoder, log_mels)
-
-    def adapt(
-        self,
-        enrollment: Float[Tensor, "person shot feature"],
-        labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
-    ) -> Adaptation:
-        """Nothing is kept of anybody."""
-        return {}
-
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
-    ) -> Float[Tensor, "person query label"]:
-        """With all weights."""
-        return self.encoder.classifier(query).softmax(-1)
+        return torch.bernoulli(torch.full(shape, kept), generator=needed_generator(generator)) / kept
 
 
 class McDropout(Dropout):

@@ -15,6 +15,7 @@ enrolled: it says nothing of the rest, but also learns nothing from a single wor
 which needs smaller steps. Neither replays training clips, because they do not leave the server.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +23,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import (
+    Adaptation,
+    ClassifierMethod,
+    MethodFacts,
+    PersonalizationMethod,
+    needed_labels,
+    whole_enrollments,
+)
 from vop_core.nets.batched import run_personal
 from vop_core.nets.personal_layers import PersonalLayout
 
@@ -65,25 +72,25 @@ class GradientMethod(PersonalizationMethod):
     def gradient_steps(self) -> int:
         return self.config.steps
 
+    @abstractmethod
     def start(self, persons: int) -> dict[str, Tensor]:
         """The tensors that are learned, before the first step, (person, \\*shape)."""
-        raise NotImplementedError
 
     def fixed(self, clips: Float[Tensor, "person shot *shape"]) -> dict[str, Tensor]:
         """Further tensors of each person, which are found without gradients."""
         return {}
 
+    @abstractmethod
     def logits(
         self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *shape"]
     ) -> Float[Tensor, "person clip label"]:
         """Each person's clips under their own tensors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
     ) -> Float[Tensor, " person"]:
         """What is minimised beside the anchor, for each person alone."""
-        raise NotImplementedError
 
     def adapt(
         self,
@@ -95,10 +102,9 @@ class GradientMethod(PersonalizationMethod):
 
         Raises EvaluationError without labels where they are read, ValueError with a mask: nothing here is trained.
         """
-        if present is not None:
-            raise ValueError(f"{type(self).__name__} is not trained: it takes whole enrollments, without a mask")
-        if self.facts.labels and labels is None:
-            raise EvaluationError(f"{type(self).__name__} reads which words the clips say; pass their labels.")
+        whole_enrollments(present)
+        if self.facts.labels:
+            needed_labels(labels)
         with torch.no_grad():
             fixed = self.fixed(enrollment)
         # Callers evaluate without gradients; a copy made here may be differentiated even under inference_mode.
@@ -161,11 +167,10 @@ class FineTune(GradientMethod):
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
     ) -> Float[Tensor, " person"]:
-        assert labels is not None  # adapt has seen to it
-        return enrolled_cross_entropy(logits, labels, softmax=self.config.softmax)
+        return enrolled_cross_entropy(logits, needed_labels(labels), softmax=self.config.softmax)
 
 
-class FineTuneHead(FineTune):
+class FineTuneHead(ClassifierMethod, FineTune):
     """The classifier moves; clips are embedded once."""
 
     facts = MethodFacts(
@@ -175,9 +180,6 @@ class FineTuneHead(FineTune):
         gradients=True,
     )
     rates = (("enrolled", 0.01), ("enrolled", 0.03), ("all", 0.001), ("all", 0.003))
-
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        return embeddings_of(self.encoder, log_mels)
 
     def start(self, persons: int) -> dict[str, Tensor]:
         return no_deviations(self.encoder.personal_layout(("classifier",)), persons)

@@ -22,13 +22,13 @@ The library laplace-torch is not used because it demands a torchvision of its ow
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.bcresnet import BcResNetConfig
 
@@ -44,7 +44,7 @@ class LaplaceConfig:
             raise ValueError(f"prior_precision must be positive, got {self.prior_precision}")
 
 
-class LastLayerLaplace(PersonalizationMethod):
+class LastLayerLaplace(SharedClassifier):
     """The global model, with a distribution over its last layer."""
 
     facts = MethodFacts(
@@ -81,25 +81,6 @@ class LastLayerLaplace(PersonalizationMethod):
         self.prior_precision.fill_(precision)
         self.root.copy_(directions / (eigenvalues + precision).sqrt())
 
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        return embeddings_of(self.encoder, log_mels)
-
-    def adapt(
-        self,
-        enrollment: Float[Tensor, "person shot feature"],
-        labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
-    ) -> Adaptation:
-        """Nothing is kept of anybody."""
-        return {"nothing": enrollment.new_zeros(len(enrollment), 0)}
-
-    @torch.no_grad()
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
-    ) -> Float[Tensor, "person query label"]:
-        """At the maximum: the global model's own answer."""
-        return self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
-
     @torch.no_grad()
     def answer_draws(
         self,
@@ -112,9 +93,7 @@ class LastLayerLaplace(PersonalizationMethod):
         """All persons under the same draws of the classifier. Raises EvaluationError before ``prepare``."""
         if self.prior_precision.isnan():
             raise EvaluationError("There is no posterior yet; call prepare with the training clips first.")
-        if generator is None:
-            raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
-        weights = self.sample_weights(draws, generator=generator)
+        weights = self.sample_weights(draws, generator=needed_generator(generator))
         return torch.einsum("dlf,pqf->dpql", weights, _with_one(query)).softmax(-1)
 
     def sample_weights(self, draws: int, *, generator: torch.Generator) -> Float[Tensor, "draw label feature_and_one"]:

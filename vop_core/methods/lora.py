@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.methods.base import MethodFacts
+from vop_core.methods.base import MethodFacts, needed_labels
 from vop_core.methods.fine_tune import FineTuneConfig, GradientMethod, enrolled_cross_entropy
 from vop_core.nets.bcresnet import BcResNetConfig
 
@@ -90,5 +90,4 @@ class Lora(GradientMethod):
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
     ) -> Float[Tensor, " person"]:
-        assert labels is not None  # adapt has seen to it
-        return enrolled_cross_entropy(logits, labels, softmax=self.config.softmax)
+        return enrolled_cross_entropy(logits, needed_labels(labels), softmax=self.config.softmax)

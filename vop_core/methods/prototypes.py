@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
 from vop_core.nets.bcresnet import BcResNetConfig
 
 
@@ -42,7 +42,7 @@ class PrototypesConfig:
             raise ValueError(f"prior_clips must be positive, got {self.prior_clips}")
 
 
-class Prototypes(PersonalizationMethod):
+class Prototypes(ClassifierMethod):
     """The nearest prototype of the person's own answers."""
 
     facts = MethodFacts(
@@ -74,9 +74,6 @@ class Prototypes(PersonalizationMethod):
         self.prototypes.copy_(means.sum(0) / spoken.sum(0)[:, None])
         self.scale.copy_(fitted_scale(-squared_distances(embeddings, self.prototypes), clips.label))
 
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        return embeddings_of(self.encoder, log_mels)
-
     def adapt(
         self,
         enrollment: Float[Tensor, "person shot feature"],
@@ -84,10 +81,8 @@ class Prototypes(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's prototypes. Raises EvaluationError without labels or before ``prepare``."""
-        if present is not None:
-            raise ValueError("Prototypes is not trained: it takes whole enrollments, without a mask")
-        if labels is None:
-            raise EvaluationError("Prototypes are made from labeled clips; pass their labels.")
+        whole_enrollments(present)
+        labels = needed_labels(labels)
         if self.prototypes.isnan().any():
             raise EvaluationError("There are no global prototypes yet; call prepare with the training clips first.")
         prior, shots = self.config.prior_clips, enrollment.shape[1]

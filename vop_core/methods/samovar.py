@@ -29,8 +29,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_generator, needed_labels
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
@@ -39,7 +38,6 @@ from vop_core.nets.classifier_inference import (
     embed_episode,
     mean_by_label,
     mean_of_present,
-    required,
 )
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
@@ -48,7 +46,7 @@ from vop_core.variational.gaussian import DiagonalGaussian
 TRAINING_DRAWS = 4
 
 
-class GeneratedClassifier(PersonalizationMethod):
+class GeneratedClassifier(ClassifierMethod):
     """A shared encoder and an inference network that writes each person's classifier: what [VERSA; SAMOVAR] share.
 
     Its config says whether the rows are ``additive``; ``layers`` is the depth of the network.
@@ -82,16 +80,10 @@ class GeneratedClassifier(PersonalizationMethod):
         size = features.shape[-1:]
         if not self.facts.labels:
             return functional.layer_norm(mean_of_present(features, present), size)
-        if labels is None:
-            raise EvaluationError("This method reads which words the clips say; pass their labels.")
-        means, counts = mean_by_label(features, labels, present, len(rows))
+        means, counts = mean_by_label(features, needed_labels(labels), present, len(rows))
         known = rows.expand(len(features), *rows.shape)
         # a class without clips has mean zero, which the normalisation keeps
         return torch.cat((functional.layer_norm(means, size), known, counts.log1p()[..., None]), dim=-1)
-
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        """The embedding: only the classifier is personal."""
-        return embeddings_of(self.encoder, log_mels)
 
     def adapt(
         self,
@@ -100,9 +92,7 @@ class GeneratedClassifier(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and ln std of each person's rows."""
-        if present is None:
-            present = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
-        found = self.infer(enrollment, labels, present)
+        found = self.infer(enrollment, labels, every_clip(enrollment, present))
         return {"mean": found.mean, "log_std": found.log_std}
 
     def answer(
@@ -121,7 +111,7 @@ class GeneratedClassifier(PersonalizationMethod):
     ) -> Float[Tensor, "draw person query label"]:
         """With rows drawn for each person, the same for all queries."""
         found = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
-        return classify(found.sample(draws, generator=required(generator)), query).softmax(-1)
+        return classify(found.sample(draws, generator=needed_generator(generator)), query).softmax(-1)
 
 
 def cross_entropy_of_draws(

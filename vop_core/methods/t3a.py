@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, whole_enrollments
 from vop_core.methods.prototypes import fitted_scale
 from vop_core.nets.bcresnet import BcResNetConfig
 
@@ -48,7 +48,7 @@ class T3aConfig:
             raise ValueError(f"kept must be at least 1, or {EVERY_SUPPORT} for all, got {self.kept}")
 
 
-class T3a(PersonalizationMethod):
+class T3a(ClassifierMethod):
     """A linear classifier whose rows are the centroids of supports."""
 
     facts = MethodFacts(
@@ -77,9 +77,6 @@ class T3a(PersonalizationMethod):
             rows = functional.normalize(self.encoder.classifier.weight, dim=-1)
             self.scale.copy_(fitted_scale((embeddings - self.centre) @ rows.T, clips.label))
 
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        return embeddings_of(self.encoder, log_mels)
-
     @torch.no_grad()
     def adapt(
         self,
@@ -88,8 +85,7 @@ class T3a(PersonalizationMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's centroids. Raises ValueError with a mask: this method is not trained."""
-        if present is not None:
-            raise ValueError("T3a is not trained: it takes whole enrollments, without a mask")
+        whole_enrollments(present)
         classifier = self.encoder.classifier
         rows = classifier.weight.expand(len(enrollment), -1, -1)
         answers = classifier(torch.cat((rows, enrollment), dim=1)).softmax(-1)

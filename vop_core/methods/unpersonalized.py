@@ -4,16 +4,15 @@ It reads no enrollment. Whatever a personalizing method gains over it cannot com
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, embeddings_of
+from vop_core.methods.base import MethodFacts, SharedClassifier
 from vop_core.methods.global_model import GlobalModel
 from vop_core.training.batches import EpisodeBatch
 
 
-class Unpersonalized(PersonalizationMethod):
+class Unpersonalized(SharedClassifier):
     """One set of weights for all persons."""
 
     facts = MethodFacts(
@@ -30,25 +29,6 @@ class Unpersonalized(PersonalizationMethod):
         logits = self.encoder(batch.query.flatten(0, 1))
         loss = functional.cross_entropy(logits, batch.labels.flatten(), label_smoothing=label_smoothing)
         return loss, {"loss": loss.item()}
-
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        """The classifier's input."""
-        return embeddings_of(self.encoder, log_mels)
-
-    def adapt(
-        self,
-        enrollment: Float[Tensor, "person shot feature"],
-        labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
-    ) -> Adaptation:
-        """Nothing is kept of anybody."""
-        return {"nothing": enrollment.new_zeros(enrollment.shape[0], 0)}
-
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
-    ) -> Float[Tensor, "person query label"]:
-        """The same for everybody."""
-        return self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
 
     def global_model(self) -> GlobalModel:
         """A copy in the form that methods without training start from."""

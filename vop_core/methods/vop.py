@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, needed_generator
 from vop_core.methods.global_model import logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -286,7 +286,7 @@ class Vop(PersonalizationMethod):
         self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
     ) -> Float[Tensor, "person query label"]:
         """With the weights at the posterior mean."""
-        return self._answer_with(adaptation["mean"], query)
+        return self.classify(self.adapted_deviations(adaptation), query)
 
     def answer_draws(
         self,
@@ -298,11 +298,19 @@ class Vop(PersonalizationMethod):
     ) -> Float[Tensor, "draw person query label"]:
         """With weights drawn from each person's posterior."""
         posterior = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
-        vectors = posterior.sample(draws, generator=_needed(generator))
-        return torch.stack([self._answer_with(vector, query) for vector in vectors])
+        vectors = posterior.sample(draws, generator=needed_generator(generator))
+        return torch.stack([self.answer(adaptation | {"mean": vector}, query) for vector in vectors])
 
-    def _answer_with(self, vectors: Float[Tensor, "person vector"], query: Tensor) -> Tensor:
-        return self.classify(self.deviations(vectors), query)
+    def adapted_deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What an adaptation's mean adds to the global weights, by parameter name, one row a person."""
+        return self.deviations(adaptation["mean"])
+
+    @torch.no_grad()
+    def folded(self, adaptation: Adaptation) -> BcResNet:
+        """One person's mean weights in a plain encoder: the global model's keys, shapes and cost."""
+        encoder = copy.deepcopy(self.encoder)
+        encoder.load_state_dict(apply_deviations(encoder.state_dict(), self.adapted_deviations(adaptation)))
+        return encoder.eval()
 
     def classify(
         self, deviations: Mapping[str, Tensor], query: Float[Tensor, "person query mel frame"]
@@ -310,27 +318,6 @@ class Vop(PersonalizationMethod):
         """Class probabilities of each person's queries under that person's deviations."""
         logits = logits_of(self.encoder, query.flatten(0, 1), deviations)
         return logits.softmax(-1).unflatten(0, query.shape[:2])
-
-    def predict_persons(
-        self,
-        enrollment: Float[Tensor, "person shot mel frame"] | None,
-        query: Float[Tensor, "person query mel frame"],
-        *,
-        labels: Int[Tensor, "person shot"] | None = None,
-        draws: int = 0,
-        generator: torch.Generator | None = None,
-    ) -> Float[Tensor, "person query label"]:
-        """Class probabilities of many persons' queries at once; without enrollment, at the prior.
-
-        ``draws`` = 0 answers with the mean, else probabilities are averaged over that many draws.
-        """
-        if enrollment is not None:
-            return super().predict_persons(enrollment, query, draws=draws, generator=generator)
-        with torch.no_grad():
-            adaptation = self.nobody(query.shape[0])
-            if not draws:
-                return self.answer(adaptation, query)
-            return self.answer_draws(adaptation, query, draws=draws, generator=generator).mean(0)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -390,12 +377,6 @@ def same_person_loss(
     log_share = similarity.log_softmax(-1).masked_fill(itself, 0.0)
     same = (owner[:, None] == owner) & ~itself
     return -(log_share * same).sum() / same.sum().clamp_min(1)
-
-
-def _needed(generator: torch.Generator | None) -> torch.Generator:
-    if generator is None:
-        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
-    return generator
 
 
 class PersonalVop:
@@ -470,7 +451,7 @@ class PersonalVop:
             if draws == 0:
                 deviations = vop.deviations(self.posterior.mean[None])
                 return predict_from_mean(logits_of(vop.encoder, query, deviations).softmax(-1))
-            vectors = self.posterior.sample(draws, generator=_needed(generator))
+            vectors = self.posterior.sample(draws, generator=needed_generator(generator))
             repeated = query.expand(draws, *query.shape).flatten(0, 1)
             logits = logits_of(vop.encoder, repeated, vop.deviations(vectors))
             return predict_from_draws(logits.softmax(-1).unflatten(0, (draws, -1)))
@@ -479,13 +460,9 @@ class PersonalVop:
         """The same person enrolled from only the ``kept`` clips of ``enrollment``."""
         return self._vop.enroll(enrollment[kept]) if kept else self._vop.prior_model()
 
-    @torch.no_grad()
     def freeze(self) -> BcResNet:
         """A plain module with the posterior-mean weights: the global model's keys, shapes and cost."""
-        encoder = copy.deepcopy(self._vop.encoder)
-        deviations = self._vop.deviations(self.posterior.mean[None])
-        encoder.load_state_dict(apply_deviations(encoder.state_dict(), deviations))
-        return encoder.eval()
+        return self._vop.folded({"mean": self.posterior.mean[None]})
 
     def save(self, path: Path | str, *, task: str | None = None) -> None:
         """Write the posterior, and nothing of the voice, to a safetensors file."""

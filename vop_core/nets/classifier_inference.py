@@ -107,10 +107,3 @@ def embed_episode(
     spread = features.new_zeros(*present.shape, features.shape[-1])
     spread[present] = features[: len(clips)]
     return spread, features[len(clips) :].unflatten(0, query.shape[:2])
-
-
-def required(generator: torch.Generator | None) -> torch.Generator:
-    """The generator itself. Raises ValueError without one: nothing here draws from a global stream."""
-    if generator is None:
-        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
-    return generator
