@@ -216,6 +216,29 @@ def test_curves_draws_and_costs(table):
     }
 
 
+@pytest.mark.parametrize(("wider", "expected"), [(1.0, 1.0), (-1.0, -1.0)])
+def test_a_posterior_that_is_wide_where_the_model_errs_has_rank_correlation_one(wider, expected):
+    """Errors fall with skill: a width that falls with it, too, has the errors' order."""
+    runs = []
+    for fold in range(FOLDS):
+        persons = {
+            name: {"std_ratio": 0.5 - 0.1 * wider * SKILL[name], "pareto_k": (0.2, 0.9, None)[index % 3]}
+            for index, name in enumerate(PERSONS[fold::FOLDS])
+        }
+        runs.append(result("vop", VOP_GAINS, fold=fold, posterior={"5": {"kl_nats": 1.0, "of_persons": persons}}))
+    (entry,) = table_of(runs)["widths"]
+    assert entry["correlation"]["mean"] == pytest.approx(expected)
+    assert entry["correlation"]["persons"] == len(PERSONS)
+    assert entry["pareto_k"] == {"median": pytest.approx(0.2), "above": pytest.approx(1 / 3, abs=1e-6), "posteriors": 6}
+
+
+def test_widths_that_are_all_alike_correlate_with_nothing():
+    alike = {name: {"std_ratio": 0.5, "pareto_k": 0.1} for name in PERSONS[0::FOLDS]}
+    (entry,) = table_of([result("vop", VOP_GAINS, posterior={"5": {"kl_nats": 1.0, "of_persons": alike}})])["widths"]
+    assert entry["correlation"] is None
+    assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
+
+
 def test_what_a_method_reads_and_starts_from_is_said(table):
     facts = {method["variant"]: (method["reads"], method["starts_from"]) for method in table["methods"]}
     assert facts["global"] == ("nothing", "trained on from the checkpoint")

@@ -1,5 +1,6 @@
 """What is found out about a finished method on a fold: its scores, what it costs, what its posterior is like."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -136,7 +137,8 @@ def posterior_figures(method: PersonalizationMethod, scene: Scene, scoring: Meth
         episodes = [e for e in scene.planned if e.shots == shots and e.repetition == 0 and e.set_name == "open"]
         if len(episodes) > 1:
             enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
-            health = posterior_health(method.posteriors(enrollment), method.hyper_personalizer.prior().detach())
+            posteriors, prior = method.posteriors(enrollment), method.hyper_personalizer.prior().detach()
+            health = posterior_health(posteriors, prior)
             found[str(shots)] = {
                 "kl_nats": round(health.kl, 3),
                 "std_ratio": round(health.std_ratio, 4),
@@ -146,10 +148,20 @@ def posterior_figures(method: PersonalizationMethod, scene: Scene, scoring: Meth
                 "verdict": health.verdict,
             }
             if shots == scoring.main_shots:
-                found[str(shots)]["pareto_k"] = [
-                    round(tail_of(method, scene.table, episode), 3) for episode in episodes
-                ]
+                ratios = (posteriors.log_std - prior.log_std).mean(-1).exp().tolist()
+                found[str(shots)]["of_persons"] = {
+                    episode.name: {
+                        "std_ratio": round(ratio, 4),
+                        "pareto_k": _finite(tail_of(method, scene.table, episode)),
+                    }
+                    for episode, ratio in zip(episodes, ratios, strict=True)
+                }
     return found
+
+
+def _finite(value: float) -> float | None:
+    """Rounded; None for a tail that has no shape, because all draws weigh alike."""
+    return round(value, 3) if math.isfinite(value) else None
 
 
 @torch.no_grad()

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
+from jaxtyping import Float
+from scipy import stats
 
 from vop_core.evaluation.comparison import (
     OUTLIER_RULES,
@@ -24,7 +26,9 @@ from vop_core.evaluation.comparison import (
 from vop_core.evaluation.intervals import Interval
 from vop_core.evaluation.method_scores import DRAWN, MIX, NOBODY, OWN
 from vop_core.evaluation.scores import CLOSED, OPEN
+from vop_core.experiments.bench_files import BenchResult
 from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
+from vop_core.variational.importance import GOOD_K
 
 VOP, ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "vop", "adabn", "film-hypernetwork", "checkpoint"
 SETS = (OPEN, CLOSED)
@@ -239,6 +243,61 @@ def posterior_by_shots(runs: MethodRuns) -> list[dict[str, Any]]:
         counted = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
         found.append({"variant": runs.variant, "shots": shots, "runs": len(here), "verdicts": counted} | means)
     return found
+
+
+def worth_of_the_width(runs: MethodRuns) -> dict[str, Any] | None:
+    """Whether unknown persons with a wider posterior are answered worse, and whether the posterior's tail is covered.
+
+    Spearman's rank correlation between a person's posterior width and error, within each run: a mean over persons of
+    the product of standard ranks, so that an interval over persons can stand beside it. Pareto k compares with the
+    posterior that has seen the labels. None for methods that keep no width.
+    """
+    shots = str(runs.main_shots)
+    products: dict[str, list[float]] = {}
+    tails: list[float] = []
+    for result in runs.done:
+        persons = ((result.posterior or {}).get(shots) or {}).get("of_persons", {})
+        tails += [figures["pareto_k"] for figures in persons.values() if figures["pareto_k"] is not None]
+        errors = _errors(result, runs.main_shots)
+        names = sorted(persons.keys() & errors.keys())
+        ranks = [_standard_ranks([side[name] for name in names]) for side in (_widths(persons), errors)]
+        if any(rank is None for rank in ranks):
+            continue
+        for name, product in zip(names, ranks[0] * ranks[1], strict=True):
+            products.setdefault(name, []).append(float(product))
+    if not tails and not products:
+        return None
+    return {
+        "variant": runs.variant,
+        "shots": runs.main_shots,
+        "correlation": estimate(difference_of({name: float(np.mean(found)) for name, found in products.items()})),
+        "pareto_k": {
+            "median": float(np.median(tails)),
+            "above": float(np.mean(np.array(tails) > GOOD_K)),
+            "posteriors": len(tails),
+        }
+        if tails
+        else None,
+    }
+
+
+def _widths(persons: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {name: figures["std_ratio"] for name, figures in persons.items()}
+
+
+def _errors(result: BenchResult, shots: int) -> dict[str, float]:
+    rows: dict[str, list[float]] = {}
+    for score in result.scores:
+        if (score.set, score.row, score.shots) == (OPEN, OWN, shots):
+            rows.setdefault(score.person, []).append(1 - score.accuracy)
+    return {person: float(np.mean(values)) for person, values in rows.items()}
+
+
+def _standard_ranks(values: Sequence[float]) -> Float[np.ndarray, " person"] | None:
+    """Ranks, ties shared, with mean 0 and variance 1; None where all are alike."""
+    ranks = stats.rankdata(values)
+    spread = ranks.std() if len(ranks) > 1 else 0.0
+    return (ranks - ranks.mean()) / spread if spread > 0 else None
 
 
 def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[dict[str, Any]]:

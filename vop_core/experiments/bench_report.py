@@ -42,6 +42,7 @@ from vop_core.experiments.bench_questions import (
     pick_rival,
     posterior_by_shots,
     unlabeled_rivals,
+    worth_of_the_width,
 )
 from vop_core.experiments.bench_runs import GLOBAL, MethodRuns, comparable_config, differing_settings, group_runs
 from vop_core.experiments.scoreboard import scoreboard
@@ -69,6 +70,7 @@ class BenchTable(TypedDict):
     curves: list[dict[str, Any]]
     draws: list[dict[str, Any]]
     posteriors: list[dict[str, Any]]
+    widths: list[dict[str, Any]]  # is a person's posterior wider where more is answered wrongly
     reliability: dict[str, list[list[float]]]  # clips, confidence, right answers of each bin; unknown persons
     comparisons: list[Comparison]
     decomposition: list[dict[str, Any]]
@@ -123,6 +125,7 @@ def bench_table(
         curves=[point for variant, runs in done.items() for point in curve(runs, _other(bases[variant], runs))],
         draws=[entry for runs in done.values() for entry in draws_against_mean(runs)],
         posteriors=[entry for runs in done.values() for entry in posterior_by_shots(runs)],
+        widths=[found for runs in done.values() if (found := worth_of_the_width(runs)) is not None],
         reliability={variant: _bins(runs) for variant, runs in done.items()},
         comparisons=named_comparisons(done, rival),
         decomposition=[

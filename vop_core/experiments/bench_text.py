@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments.bench_report import CONTROLS
 from vop_core.experiments.scoreboard import VERDICTS, counted
+from vop_core.variational.importance import GOOD_K
 
 SETS = {OPEN: "open set (unknown persons)", CLOSED: "closed set (persons of the training, other takes)"}
 NOTHING = "–"
@@ -47,6 +48,11 @@ def points(estimate: Mapping[str, Any] | None) -> str:
 def nats(estimate: Mapping[str, Any] | None) -> str:
     """``-0.020 [-0.031, -0.010]``, nats."""
     return _with_bounds(estimate, 1.0, "+.3f")
+
+
+def correlation(estimate: Mapping[str, Any] | None) -> str:
+    """``+0.31 [+0.02, +0.57]``."""
+    return _with_bounds(estimate, 1.0, "+.2f")
 
 
 def _with_bounds(estimate: Mapping[str, Any] | None, factor: float, form: str) -> str:
@@ -237,6 +243,27 @@ def posterior_table(table: Mapping[str, Any]) -> TextTable:
         for entry in table["posteriors"]
     ]
     return TextTable("The posterior: means over folds and seeds", header, lines)
+
+
+def width_table(table: Mapping[str, Any]) -> TextTable:
+    """Is the posterior's width worth anything?"""
+    header = ("method", "clips", "rank correlation of width and error", "persons", "Pareto k, median")
+    header += (f"k above {GOOD_K}, %", "posteriors")
+    lines = []
+    for entry in table["widths"]:
+        tail, found = entry["pareto_k"] or {}, entry["correlation"]
+        lines.append(
+            (
+                entry["variant"],
+                str(entry["shots"]),
+                correlation(found),
+                str(found["persons"]) if found else NOTHING,
+                number(tail.get("median"), ".2f"),
+                percent(tail.get("above"), 0),
+                number(tail.get("posteriors"), ".0f"),
+            )
+        )
+    return TextTable("Are persons with a wider posterior answered worse, and is its tail covered?", header, lines)
 
 
 def comparison_table(table: Mapping[str, Any]) -> TextTable:

@@ -10,7 +10,8 @@ from vop_core.evaluation.scores import OPEN
 from vop_core.experiments.bench_questions import VOP, WITHOUT_GAUSSIAN
 from vop_core.experiments.bench_report import PAPER, READS
 from vop_core.experiments.bench_runs import GLOBAL
-from vop_core.experiments.bench_text import completeness, nats, number, percent, points
+from vop_core.experiments.bench_text import completeness, correlation, nats, number, percent, points
+from vop_core.variational.importance import GOOD_K
 
 Table = Mapping[str, Any]
 INTRODUCTION = (
@@ -131,6 +132,23 @@ def narrowing(name: str, table: Table) -> list[str]:
     ]
 
 
+def worth_of_the_width(name: str, table: Table) -> list[str]:
+    lines = []
+    for entry in table["widths"]:
+        if entry["correlation"]:
+            lines.append(
+                f"{name}, {entry['variant']}: rank correlation between a person's posterior width and error "
+                f"{correlation(entry['correlation'])}, {verdict(entry['correlation'])}."
+            )
+        if tail := entry["pareto_k"]:
+            lines.append(
+                f"{name}, {entry['variant']}: Pareto k against the posterior that has seen the labels is above "
+                f"{GOOD_K} for {percent(tail['above'], 0)} % of {tail['posteriors']} posteriors "
+                f"(median {number(tail['median'], '.2f')})."
+            )
+    return lines
+
+
 def how_much_there_is_to_gain(name: str, table: Table) -> list[str]:
     read = {method["variant"]: method["reads"] for method in table["methods"]}
     lines = []
@@ -184,6 +202,7 @@ QUESTIONS: Mapping[str, Callable[[str, Table], Sequence[str]]] = {
     "Is VoP better than what needs no hypernetwork, or no Gaussian?": against_rivals,
     "What is the Gaussian worth?": worth_of_the_gaussian,
     "Does a posterior that narrows with clips predict better?": narrowing,
+    "Is a posterior wider where the model is wrong, and does it cover what the labels say?": worth_of_the_width,
     "How much could be gained at all, by whatever means?": how_much_there_is_to_gain,
     "Whose gain vanishes with the wrong person's clips?": wrong_person,
     "How many clips are enough?": number_of_clips,

@@ -61,6 +61,11 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("AUROC, FPR95", "Keywords against words never taught: ranking; share of those passed when 95 % of keywords are."),
     ("detection", "Keywords answered rightly, above the confidence that a given share of untaught words reaches."),
     ("coverage", "How often the smallest set of labels worth 90 % holds the right one."),
+    (
+        "width, Pareto k",
+        "A person's mean posterior sd against that person's error, ranks within a run. Pareto k of the weights that "
+        "turn the posterior into the one that has seen the labels: above 0.7 it misses part of that one.",
+    ),
     ("answer cost", "Multiply-accumulates of one personal answer over those of the bare encoder."),
     ("enrollment, passes", "Time to enroll five clips, in forward passes of one clip, on one thread."),
 )
@@ -196,6 +201,7 @@ def _further(page: _Page, table: Mapping[str, Any], shown: Sequence[str] | None)
     page.figure("Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown))
     page.table(text.draws_table(table))
     page.table(text.posterior_table(table))
+    page.table(text.width_table(table))
     for found in text.outlier_tables(table):
         page.table(found)
     if table["scoreboard"]:
