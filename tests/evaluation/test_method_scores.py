@@ -1,6 +1,7 @@
 """The bench's rows, on a method whose right answers are known."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -82,6 +83,17 @@ def test_controls_are_run_at_the_main_shots_for_both_sets_and_the_rest_for_unkno
     assert len(of(scores, OWN)) == 4 * SCORING.repetitions
     assert len(of(scores, OWN, shots=1)) == 4
     assert len(of(scores, DRAWN)) == 4 and not of(scores, DRAWN, shots=1)
+
+
+def test_other_numbers_of_draws_are_rows_of_their_own_at_the_main_shots():
+    clips, even, planned = scene()
+    scoring = replace(SCORING, further_draws=(1, 30))
+    scores = score_method(ShiftMethod(), Asking(posterior=True), clips, even, planned, None, scoring)
+    for row in ("1 draw", "30 draws"):
+        assert {(score.shots, score.repetition) for score in scores if score.row == row} == {(2, 0)}
+        assert len(of(scores, row)) == 4
+    none = score_method(ShiftMethod(), Asking(), clips, even, planned, None, scoring)
+    assert not [score for score in none if "draw" in score.row]
 
 
 def test_unknown_words_give_the_rejection_figures_of_one_row():

@@ -10,14 +10,15 @@ import torch
 from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
+from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.method_scores import PersonScore
+from vop_core.evaluation.method_scores import MethodScoring, PersonScore
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
 from vop_core.experiments.bench import BenchConfig, Contender, bench, run_bench, run_job
 from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
-from vop_core.experiments.bench_report import summary
-from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
+from vop_core.experiments.bench_report import baseline_of, summary
+from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
 from vop_core.experiments.report_page import bench_page
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
@@ -260,6 +261,24 @@ def test_ablations_change_one_thing_each_and_bear_different_names():
         changed = [key for key, value in suites.as_plain(config).items() if value != base[key]]
         assert name == "vop" or 1 <= len(changed) <= 2, (name, changed)
     assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
+
+
+def test_without_virtual_persons_the_rival_is_trained_without_them_too():
+    jobs = suites.suite_jobs("ablations", datasets=[VOICES], folds=[1])
+    with_them, without = sorted(jobs, key=lambda job: len(job.contenders), reverse=True)
+    assert without.config.run.virtual == OFF != with_them.config.run.virtual
+    assert without.config.scoring == with_them.config.scoring
+    assert without.config.with_seed(1).run.virtual == OFF
+    names = [contender.variant for contender in without.contenders]
+    assert [baseline_of(name, names) for name in names] == ["global, no virtual persons"] * 2
+    assert not {contender.variant for contender in with_them.contenders} & set(names)
+
+
+def test_settings_that_came_later_are_named_only_where_they_are_used():
+    before = {"shots", "main_shots", "repetitions", "draws", "draw_shots", "wrong_persons", "unknown_clips"}
+    before |= {"controls", "closed", "channel", "seed", "chunk_clips"}
+    assert named_settings(MethodScoring()).keys() == before
+    assert named_settings(suites.ABLATION_SCORING)["further_draws"] == [1, 30]
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():

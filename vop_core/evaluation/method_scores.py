@@ -7,7 +7,7 @@ Rows of every method that reads enrollment clips:
 ``wrong-person``  other persons' clips, the same words, averaged over those persons
 ``noise``         noise with the level and spectrum of the person's clips, where the table has it
 ``nobody``        no clip at all, for methods that have an answer then
-``draws``         an average over weight draws, for methods with a posterior
+``draws``         an average over weight draws, for methods with a posterior; ``3 draws``: over another number of them
 
 and where all queries are heard through another channel, such as a telephone band, own and wrong-person clips enroll
 once through that channel too and once as they were recorded (``..., other channel``).
@@ -16,7 +16,7 @@ All methods answer the same episodes, and controls are the same clips for all of
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -55,6 +55,8 @@ class MethodScoring:
     controls: bool = True  # else only the person's own clips enroll
     closed: bool = True  # else only unknown persons are asked
     channel: str | None = None  # variant of the clips that is asked about, instead of the clips as recorded
+    # Other numbers of draws, at main_shots; "later" keeps the names of results made before it existed.
+    further_draws: tuple[int, ...] = field(default=(), metadata={"later": True})
     seed: int = 0
     chunk_clips: int = 1024
 
@@ -65,6 +67,11 @@ class MethodScoring:
 
     def repetitions_at(self, shots: int) -> int:
         return self.repetitions if shots == self.main_shots else 1
+
+
+def drawn_row(count: int) -> str:
+    """The row of an average over so many draws."""
+    return f"{count} draws" if count != 1 else "1 draw"
 
 
 @runtime_checkable
@@ -243,6 +250,10 @@ def _planned_rows(
     if asking.posterior:
         drawn = [e for e in planned if e.shots in config.draw_shots and e.repetition == 0 and e.set_name == OPEN]
         found[DRAWN] = ([Trial(_record(DRAWN, e), e.enrollment) for e in drawn], clips.features, config.draws)
+        once = [e for e in main if e.repetition == 0 and e.set_name == OPEN]
+        for count in config.further_draws:
+            row = drawn_row(count)
+            found[row] = ([Trial(_record(row, e), e.enrollment) for e in once], clips.features, count)
     if not config.controls:
         return found
     mixed = mixed_trials(main, clips, index, config.seed, lambda _, episode: _record(MIX, episode))

@@ -22,7 +22,7 @@ from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
 from vop_core.experiments.bench_measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
 from vop_core.experiments.crossval import bring_committed
-from vop_core.experiments.recipes import RunConfig, as_plain, config_hash
+from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
 from vop_core.experiments.runs import Report, episode_sampler, fit_module, train_branch, trained_module
 from vop_core.experiments.workers import JobLog, OnProgress, run_all
 from vop_core.methods.base import PersonalizationMethod, embeddings_of
@@ -267,7 +267,7 @@ def _described(job: BenchJob, contender: Contender) -> dict[str, Any]:
     return {
         "run": as_plain(job.config.run),
         "extra": as_plain(job.config.extra),
-        "scoring": as_plain(job.config.scoring),
+        "scoring": named_settings(job.config.scoring),
         "method": as_plain(contender.settings),
     }
 

@@ -24,7 +24,7 @@ from vop_core.evaluation.comparison import (
     paired,
 )
 from vop_core.evaluation.intervals import Interval
-from vop_core.evaluation.method_scores import DRAWN, MIX, NOBODY, OWN
+from vop_core.evaluation.method_scores import DRAWN, MIX, NOBODY, OWN, drawn_row
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments.bench_files import BenchResult
 from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
@@ -215,11 +215,14 @@ def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Se
 
 def draws_against_mean(runs: MethodRuns) -> list[dict[str, Any]]:
     """The answer averaged over weight draws beside the answer of the mean weights, same episodes, unknown persons."""
+    scoring = runs.first.config.get("scoring", {})
+    rows = {drawn_row(count): count for count in scoring.get("further_draws", ())}
+    rows[DRAWN] = scoring.get("draws")
     found = []
-    for shots in runs.scores.shots(DRAWN, OPEN):
-        entry: dict[str, Any] = {"variant": runs.variant, "shots": shots}
+    for row, shots in [(name, shots) for name in rows for shots in runs.scores.shots(name, OPEN)]:
+        entry: dict[str, Any] = {"variant": runs.variant, "shots": shots, "draws": rows[row]}
         for value in ("accuracy", "nll", "coverage"):
-            drawn, own = (runs.scores.values(row, OPEN, shots, value) for row in (DRAWN, OWN))
+            drawn, own = (runs.scores.values(each, OPEN, shots, value) for each in (row, OWN))
             shared = drawn.keys() & own.keys()
             entry[value] = {
                 "draws": _mean(by_person({episode: drawn[episode] for episode in shared}).values()),

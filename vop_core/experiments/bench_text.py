@@ -207,7 +207,7 @@ def curve_table(table: Mapping[str, Any], figure: str = "accuracy") -> TextTable
 
 def draws_table(table: Mapping[str, Any]) -> TextTable:
     """Averaged over weight draws, against the mean weights."""
-    header = ("method", "clips", "accuracy %: draws, mean", "difference", "NLL: draws, mean", "difference")
+    header = ("method", "clips", "draws", "accuracy %: draws, mean", "difference", "NLL: draws, mean", "difference")
     header += ("coverage %: draws, mean", "difference")
     lines = []
     for entry in table["draws"]:
@@ -216,6 +216,7 @@ def draws_table(table: Mapping[str, Any]) -> TextTable:
             (
                 entry["variant"],
                 str(entry["shots"]),
+                number(entry["draws"], ".0f"),
                 f"{percent(accuracy['draws'])}, {percent(accuracy['mean'])}",
                 points(accuracy["difference"]),
                 f"{number(nll['draws'])}, {number(nll['mean'])}",

@@ -72,11 +72,11 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 def config_hash(*configs: Any) -> str:
     """Short name of a combination of configs and plain values."""
-    plain = [_named(config) if hasattr(config, "__dataclass_fields__") else config for config in configs]
+    plain = [named_settings(config) if hasattr(config, "__dataclass_fields__") else config for config in configs]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _named(config: Any) -> dict[str, Any]:
+def named_settings(config: Any) -> dict[str, Any]:
     """What of a config enters a name: settings that came later do so only where they are used, so old names stay."""
     plain = as_plain(config)
     for each in fields(config):
@@ -84,5 +84,5 @@ def _named(config: Any) -> dict[str, Any]:
         if each.metadata.get("later") and value == each.default:
             del plain[each.name]
         elif hasattr(value, "__dataclass_fields__"):
-            plain[each.name] = _named(value)
+            plain[each.name] = named_settings(value)
     return plain

@@ -187,6 +187,9 @@ def _dataset(page: _Page, content: Mapping[str, Any], table: Mapping[str, Any], 
     page.table(text.curve_table(table, "versus_global"))
     if whole:
         _further(page, table, shown)
+    page.table(text.draws_table(table))
+    page.table(text.posterior_table(table))
+    page.table(text.width_table(table))
     page.table(text.cost_table(table))
     page.figure(
         "What enrollment costs and brings, unknown persons",
@@ -199,9 +202,6 @@ def _further(page: _Page, table: Mapping[str, Any], shown: Sequence[str] | None)
     page.table(text.curve_table(table, "nll"))
     page.table(text.curve_table(table, "coverage"))
     page.figure("Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown))
-    page.table(text.draws_table(table))
-    page.table(text.posterior_table(table))
-    page.table(text.width_table(table))
     for found in text.outlier_tables(table):
         page.table(found)
     if table["scoreboard"]:

@@ -20,11 +20,12 @@ from typing import Any
 
 from vop_core.data.locations import cache_root, find_dataset, voices_root
 from vop_core.data.persons import Fold
+from vop_core.data.virtual_persons import OFF, VirtualPersonsConfig
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
 from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_result
-from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
+from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, named_settings
 from vop_core.methods.registry import METHODS
 from vop_core.methods.vop import VopConfig
 from vop_core.training.config import TrainConfig
@@ -38,6 +39,7 @@ SUITES = ("smoke", "tuning", "paper", "ablations", "few-persons", "channel")
 CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
 CHANNEL_SCORING = MethodScoring(shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone")
 CHOICES = "choices.json"
+ABLATION_SCORING = MethodScoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 TUNING_SCORING = MethodScoring(
     shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False
 )  # only what a choice is made on
@@ -75,7 +77,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "no person loss": replace(_BASE, person_loss=0.0),
     "log-mel evidence": replace(_BASE, evidence="log_mel"),
 }
-NO_VIRTUAL_PERSONS = "no virtual persons"
+NO_VIRTUAL_PERSONS = "no virtual persons"  # its own checkpoint and its own ``global``, on the clips as they are
 
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
@@ -242,10 +244,20 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
     contenders += [
         Contender(variant="prior conditional", method="conditional-vop", config=METHODS["conditional-vop"].choices()[0])
     ]
+    plain = [
+        Contender(variant=f"{name}, {NO_VIRTUAL_PERSONS}", method=name, config=config)
+        for name, config in (("global", None), ("vop", _BASE))
+    ]
     jobs = []
     for name in _present(datasets or SPEECH):
-        jobs += bench("ablations", name, contenders, folds=_folds(name), seeds=seeds or (0,))
+        for config, asked in ((_ablation_config(), contenders), (_ablation_config(OFF), plain)):
+            jobs += bench("ablations", name, asked, config=config, folds=_folds(name), seeds=seeds or (0,))
     return jobs
+
+
+def _ablation_config(virtual: VirtualPersonsConfig | None = None) -> BenchConfig:
+    run = RunConfig() if virtual is None else RunConfig(virtual=virtual)
+    return BenchConfig(run=run, scoring=ABLATION_SCORING)
 
 
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
@@ -324,9 +336,11 @@ def suite_results(suite: str, folder: Path | None = None) -> dict[str, tuple[Ben
 
 def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
     """Whether a result is one of the suite's, by its own settings: it may have been run for another suite first."""
-    special = {"tuning": TUNING_SCORING, "channel": CHANNEL_SCORING}
-    scoring = special.get(suite, MethodScoring())
-    if suite == "smoke" or not _shares_config(result, scoring):
+    special = {"tuning": TUNING_SCORING, "channel": CHANNEL_SCORING, "ablations": ABLATION_SCORING}
+    config = BenchConfig(scoring=special.get(suite, MethodScoring()))
+    if result.variant.endswith(NO_VIRTUAL_PERSONS):
+        config = _ablation_config(OFF)
+    if suite == "smoke" or not _shares_config(result, config):
         return suite == result.suite == "smoke"
     config = result.config.get("method", {})
     if suite == "tuning":
@@ -343,10 +357,10 @@ def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
     )
 
 
-def _shares_config(result: BenchResult, scoring: MethodScoring) -> bool:
-    """Whether it was trained as the bench does now (any seed), and scored so."""
-    now = BenchConfig(scoring=scoring).with_seed(result.seed)
-    wanted = {"run": as_plain(now.run), "extra": as_plain(now.extra), "scoring": as_plain(now.scoring)}
+def _shares_config(result: BenchResult, config: BenchConfig) -> bool:
+    """Whether it was trained so (with any seed), and scored so."""
+    now = config.with_seed(result.seed)
+    wanted = {"run": as_plain(now.run), "extra": as_plain(now.extra), "scoring": named_settings(now.scoring)}
     return all(result.config.get(name) == value for name, value in wanted.items())
 
 
