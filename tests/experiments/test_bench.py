@@ -15,7 +15,7 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring, PersonScore
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
-from vop_core.experiments.bench import BenchConfig, Contender, bench, run_bench, run_job
+from vop_core.experiments.bench import BenchConfig, Contender, bench, paced_training, run_bench, run_job
 from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
 from vop_core.experiments.bench_report import baseline_of, summary
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
@@ -241,7 +241,7 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
         "b": [result("b", 0, 0.6), result("b", 1, 0.2)],
     }
     choice = suites.choose(found)["chosen"]
-    first, second = (suites.as_plain(options[index].config) for index in (0, 1))
+    first, second = (named_settings(options[index].config) for index in (0, 1))
     assert choice["a"]["vop"] == first
     assert choice["b"]["vop"] == second
     assert choice["others"]["vop"] == first  # 0.55 against 0.55: a tie goes to the earlier setting
@@ -279,6 +279,14 @@ def test_settings_that_came_later_are_named_only_where_they_are_used():
     before |= {"controls", "closed", "channel", "seed", "chunk_clips"}
     assert named_settings(MethodScoring()).keys() == before
     assert named_settings(suites.ABLATION_SCORING)["further_draws"] == [1, 30]
+
+
+def test_a_slow_method_has_the_encoder_of_all_others():
+    extra = BenchConfig().extra
+    slow = paced_training(extra, registry.METHODS["arm-cml"].choices()[-1])
+    assert slow.learning_rate < extra.learning_rate
+    assert slow.learning_rate * slow.encoder_rate == pytest.approx(extra.learning_rate * extra.encoder_rate)
+    assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from tests.toys import log_mels, ready
-from vop_core.nets.hyper_personalizer import EVIDENCE, HyperPersonalizer, HyperPersonalizerConfig
+from vop_core.nets.hyper_personalizer import (
+    EVIDENCE,
+    HyperPersonalizer,
+    HyperPersonalizerConfig,
+    StatisticsTrunk,
+)
 from vop_core.variational.aggregate import AGGREGATIONS
 
 
@@ -65,6 +70,55 @@ def test_both_kinds_of_evidence_give_features():
     statistics = module(evidence="encoder", inputs=12)
     assert statistics.clip_features(torch.randn(2, 3, 12)).shape == (2, 3, 8)
     assert module().clip_features(log_mels(2, 3)).shape == (2, 3, 8)
+
+
+def test_a_steady_head_reads_features_of_any_scale():
+    features, counts = torch.rand(4, 8), torch.ones(4)
+    steady, plain = module(steady=True), module()
+    near, far = (steady.posterior_of_features(each, counts) for each in (features, 50 * features + 7))
+    torch.testing.assert_close(near.mean, far.mean, rtol=1e-3, atol=1e-4)
+    moved = plain.posterior_of_features(50 * features + 7, counts)
+    assert not torch.allclose(plain.posterior_of_features(features, counts).mean, moved.mean, atol=0.1)
+
+
+def test_a_steady_head_tells_persons_apart_where_the_other_is_dead():
+    """All hidden units far below zero, as a few fast steps leave them."""
+    features, counts = torch.rand(4, 8), torch.ones(4)
+    for steady in (True, False):
+        network = module(steady=steady)
+        with torch.no_grad():
+            network.head[0].bias.fill_(-5.0)
+            network.head[0].weight.abs_().neg_()
+        between = network.posterior_of_features(features, counts).mean.std(0)
+        assert bool((between > 0).all()) is steady
+
+
+def test_a_steady_trunk_starts_alike_and_leaps_less():
+    seen = torch.randn(5, 400)
+    trunks = []
+    for steady in (False, True):
+        torch.manual_seed(3)
+        trunks.append(ready(StatisticsTrunk(400, 8, 0.0, steady=steady)))
+    before = [trunk(seen) for trunk in trunks]
+    torch.testing.assert_close(before[0], before[1])
+    with torch.no_grad():
+        for trunk in trunks:
+            trunk.output.bias.fill_(100.0)  # far above the kink: what moves is linear
+        before = [trunk(seen) for trunk in trunks]
+        for trunk in trunks:
+            trunk.output.weight += 0.01
+    plain, steady = (trunk(seen) - start for trunk, start in zip(trunks, before, strict=True))
+    torch.testing.assert_close(steady, plain * 8 / 400, rtol=1e-2, atol=1e-3)
+
+
+def test_means_are_spread_over_persons_as_asked():
+    network, clips = module(mean_spread=0.7), log_mels(6, 2)
+    with torch.no_grad():
+        network.prior_mean.normal_()
+        network.head[2].weight *= 30  # so that the normalisation's own 1e-5 does not count
+    means = network.train()(clips).mean
+    torch.testing.assert_close(means.mean(0), network.prior_mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(means.std(0, correction=0), torch.full((5,), 0.7 * 0.7), rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -236,12 +236,18 @@ class Workshop:
         return trained_module(self.job.weights_file(contender), make, fit_and_check)
 
     def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
-        config = self.job.config
-        fit_module(module, self.data, config.extra, config.run, state, contender.variant, self.report)
+        paced = paced_training(self.job.config.extra, contender.settings)
+        fit_module(module, self.data, paced, self.job.config.run, state, contender.variant, self.report)
 
     def _fit_on_embeddings(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
         """Seconds: nothing is left to resume."""
-        train(module, self.episodes.from_start(), self.job.config.extra)
+        train(module, self.episodes.from_start(), paced_training(self.job.config.extra, contender.settings))
+
+
+def paced_training(extra: TrainConfig, settings: Any) -> TrainConfig:
+    """The further steps at a method's own rate; the encoder's stays what it is for everybody."""
+    rate = getattr(settings, "rate", 1.0)
+    return replace(extra, learning_rate=rate * extra.learning_rate, encoder_rate=extra.encoder_rate / rate)
 
 
 def measure(job: BenchJob, contender: Contender, method: PersonalizationMethod, scene: Scene) -> BenchResult:

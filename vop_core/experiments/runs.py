@@ -122,7 +122,10 @@ def train_branch(
     file = run_file(name, data, config, recipe, folder)
 
     def make() -> GlobalModel | Vop:
-        shared = train_shared(data, config, folder, report=report)
+        if file.exists():  # its weights come from there: the first phase is not needed again
+            shared = GlobalModel(encoder_config(data, config))
+        else:
+            shared = train_shared(data, config, folder, report=report)
         if recipe is None:
             return shared.train()
         with torch.random.fork_rng():

@@ -14,7 +14,7 @@ compared with is picked the same way.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
 from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_result
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, named_settings
 from vop_core.methods.registry import METHODS
-from vop_core.methods.vop import VopConfig
+from vop_core.methods.vop import STEADY, VopConfig
 from vop_core.training.config import TrainConfig
 
 SPEECH = ("arabic_speech_commands", "dspspeech20")
@@ -48,6 +48,8 @@ _BASE = RECIPES["personal"]
 VOP_CHOICES: Mapping[str, VopConfig] = {
     "personal": _BASE,
     "bound": RECIPES["bound"],
+    "personal, steady": replace(_BASE, **STEADY),
+    "bound, steady": replace(RECIPES["bound"], **STEADY),
 }
 
 # What the paper leaves open: one change each against the recipe ``personal``.
@@ -78,6 +80,14 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "log-mel evidence": replace(_BASE, evidence="log_mel"),
 }
 NO_VIRTUAL_PERSONS = "no virtual persons"  # its own checkpoint and its own ``global``, on the clips as they are
+
+
+LATER = {
+    each.name: each.default
+    for method in METHODS.values()
+    for each in fields(method.config_type)
+    if each.metadata.get("later")
+}
 
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
@@ -112,8 +122,9 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
 
 
 def _key(config: Any) -> str:
-    plain = as_plain(config) if hasattr(config, "__dataclass_fields__") else config
-    return json.dumps(plain, sort_keys=True)
+    """Names settings, given as such or as a file holds them; what came later and is at its default is left out."""
+    plain = named_settings(config) if is_dataclass(config) else config
+    return json.dumps({name: value for name, value in plain.items() if LATER.get(name, plain) != value}, sort_keys=True)
 
 
 def choose(results: Mapping[str, Sequence[BenchResult]]) -> dict[str, Any]:

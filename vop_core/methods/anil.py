@@ -12,7 +12,7 @@ Departs: the encoder and the classifier start from the trained global model, all
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_labels
+from vop_core.methods.base import SLOW, Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_labels
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
@@ -32,6 +32,7 @@ class AnilConfig:
 
     inner_steps: int = 3
     inner_rate: float = 0.03  # alpha where training starts
+    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
         if self.inner_steps < 0 or not self.inner_rate > 0:
@@ -57,8 +58,9 @@ class Anil(ClassifierMethod):
 
     @classmethod
     def choices(cls) -> tuple[AnilConfig, ...]:
-        """Three steps, and five."""
-        return (AnilConfig(), AnilConfig(inner_steps=5))
+        """Three steps, and five, learned fast and slowly."""
+        fast = (AnilConfig(), AnilConfig(inner_steps=5))
+        return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     @property
     def gradient_steps(self) -> int:

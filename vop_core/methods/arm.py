@@ -13,7 +13,7 @@ Departs: our inputs are log-mels of one second, focused on the speech, so that a
     time; the published ones are images.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, every_clip
+from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, every_clip
 from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
@@ -33,6 +33,7 @@ class ArmConfig:
 
     channels: int = 4  # maps of the context
     hidden: int = 8
+    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
         if min(self.channels, self.hidden) < 1:
@@ -64,8 +65,9 @@ class Arm(PersonalizationMethod):
 
     @classmethod
     def choices(cls) -> tuple[ArmConfig, ...]:
-        """A few maps, and one."""
-        return (ArmConfig(), ArmConfig(channels=1))
+        """A few maps, and one, learned fast and slowly."""
+        fast = (ArmConfig(), ArmConfig(channels=1))
+        return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     @classmethod
     def from_global(cls, model: GlobalModel, config: Any = None) -> "Arm":

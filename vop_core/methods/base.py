@@ -23,6 +23,7 @@ from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.types import PersonalModel, Prediction
 from vop_core.variational.predictive import predict_from_draws, predict_from_mean
 
+SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
 Adaptation = dict[str, Tensor]
 """What is kept of persons: each tensor has a leading person axis, which may be empty of further axes."""
 

@@ -13,14 +13,14 @@ the shift, so the KL lives in the code alone.
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
-from vop_core.methods.vop import Vop, VopConfig
+from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
 from vop_core.types import PersonalModel
@@ -54,8 +54,9 @@ class ConditionalVop(Vop):
 
     @classmethod
     def choices(cls) -> tuple[ConditionalVopConfig, ...]:
-        """A gate that starts small, and one that starts at a half."""
-        return ConditionalVopConfig(), ConditionalVopConfig(first_gate=0.5)
+        """A gate that starts small, and one that starts at a half, learned fast and slowly."""
+        fast = (ConditionalVopConfig(), ConditionalVopConfig(first_gate=0.5))
+        return fast + tuple(replace(config, **STEADY) for config in fast)
 
     def __init__(self, encoder: BcResNetConfig, config: ConditionalVopConfig | None = None) -> None:
         super().__init__(encoder, config)

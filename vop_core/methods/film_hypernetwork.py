@@ -7,14 +7,14 @@ else is VoP's, encoder statistics, code, layers and clips: what the Gaussian is 
 Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the classifier is global.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
-from vop_core.methods.vop import Vop, VopConfig
+from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.types import PersonalModel
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -40,8 +40,9 @@ class FilmHypernetwork(Vop):
 
     @classmethod
     def choices(cls) -> tuple[FilmHypernetworkConfig, ...]:
-        """With and without the loss that pulls a person's clips together."""
-        return FilmHypernetworkConfig(person_loss=0.3), FilmHypernetworkConfig()
+        """With and without the loss that pulls a person's clips together, learned fast and slowly."""
+        fast = (FilmHypernetworkConfig(person_loss=0.3), FilmHypernetworkConfig())
+        return fast + tuple(replace(config, **STEADY) for config in fast)
 
     def training_vectors(
         self, posterior: DiagonalGaussian, generator: torch.Generator

@@ -21,7 +21,7 @@ Departs: the network gives deviations from the global classifier's rows, zero at
 Departs: a labeled class also sees its global row and how many clips it has, since most of the words are not enrolled.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +29,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_generator, needed_labels
+from vop_core.methods.base import (
+    SLOW,
+    Adaptation,
+    ClassifierMethod,
+    MethodFacts,
+    every_clip,
+    needed_generator,
+    needed_labels,
+)
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
@@ -136,6 +144,7 @@ class SamovarConfig:
 
     beta: float = 1.0  # 1 is the bound
     additive: bool = True
+    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
         if self.beta < 0:
@@ -149,8 +158,9 @@ class Samovar(GeneratedClassifier):
 
     @classmethod
     def choices(cls) -> tuple[SamovarConfig, ...]:
-        """The bound, and a tenth of its price."""
-        return (SamovarConfig(), replace(SamovarConfig(), beta=0.1))
+        """The bound, and a tenth of its price, learned fast and slowly."""
+        fast = (SamovarConfig(), replace(SamovarConfig(), beta=0.1))
+        return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     def loss(
         self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator

@@ -10,12 +10,12 @@ Departs: deviations from the global rows, one trunk of two layers instead of fou
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from vop_core.methods.base import MethodFacts
+from vop_core.methods.base import SLOW, MethodFacts
 from vop_core.methods.samovar import GeneratedClassifier, cross_entropy_of_draws
 from vop_core.nets.classifier_inference import classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
@@ -27,6 +27,7 @@ class VersaConfig:
 
     training_draws: int = 10  # L
     additive: bool = True
+    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
         if self.training_draws < 1:
@@ -38,6 +39,12 @@ class Versa(GeneratedClassifier):
 
     config_type = VersaConfig
     layers = 2
+
+    @classmethod
+    def choices(cls) -> tuple[VersaConfig, ...]:
+        """Learned fast and slowly."""
+        return (VersaConfig(), VersaConfig(rate=SLOW))
+
     facts = MethodFacts(
         summary="Draws each class's row from a Gaussian that a network, trained for prediction, reads off its clips.",
         source="VERSA",

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, needed_generator
+from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, needed_generator
 from vop_core.methods.global_model import logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -47,6 +47,8 @@ from vop_core.variational.predictive import predict_from_draws, predict_from_mea
 
 FAMILIES = ("low_rank", "diagonal")
 CONDITIONINGS = ("cross", "self", "mixture")
+# How a hyper-personalizer is trained in a few steps without losing its units or the person: see DECISIONS.md.
+STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,9 @@ class VopConfig:
     features: int = 64
     # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
     additive: bool = field(default=True, metadata={"later": True})  # else generated weights replace the global ones
+    steady: bool = field(default=False, metadata={"later": True})  # a hyper-personalizer whose units cannot die
+    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
+    mean_spread: float = field(default=0.0, metadata={"later": True})  # see HyperPersonalizerConfig
     free_bits: float = field(default=0.0, metadata={"later": True})  # nats a number that the bound does not charge for
 
     def __post_init__(self) -> None:
@@ -120,6 +125,8 @@ class Vop(PersonalizationMethod):
                 aggregation=config.aggregation,
                 prior_scale=config.prior_scale,
                 learned_prior_mean=config.learned_prior_mean,
+                steady=config.steady,
+                mean_spread=config.mean_spread,
             )
         )
         if config.family == "low_rank":

@@ -11,6 +11,10 @@ with prior N(m, s^2 I): no posterior is wider than the prior, and each clip's ev
 that Bayes' fusion is always valid. It is detachable: the encoder runs without it, and once a person is enrolled it is
 not needed again.
 
+A few hundred fast steps can kill every hidden unit of the head, after which all persons get the same posterior, or
+drown the person in the noise of the draws. ``steady`` keeps units and features at a scale of their own;
+``mean_spread`` normalises the means a(x) over persons [BNVAE], so that telling persons apart is never bought off.
+
 Reconstruction: the slides give neither its layers nor which features it reads.
 """
 
@@ -46,6 +50,9 @@ class HyperPersonalizerConfig:
     dropout: float = 0.0  # share of a clip's statistics hidden in training
     prior_scale: float = 1.0  # s
     learned_prior_mean: bool = True  # m, else zero
+    steady: bool = False  # pooled features are normalised before the head, and no unit of it can die
+
+    mean_spread: float = 0.0  # sd over persons that posterior means are normalised to, in prior sds; 0: they are not
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
@@ -62,14 +69,20 @@ class StatisticsTrunk(nn.Module):
     Replacing batch-normalisation statistics by a person's own [ADABN] is one linear reading of the same numbers.
     """
 
-    def __init__(self, statistics: int, features: int, dropout: float) -> None:
+    def __init__(self, statistics: int, features: int, dropout: float, *, steady: bool = False) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm1d(statistics)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(statistics, features)
+        # Adam moves every weight alike, so that a wide layer's output leaps: its weights count for less, but start as
+        # much larger.
+        self.gain = features / statistics if steady else 1.0
+        with torch.no_grad():
+            self.output.weight /= self.gain
 
     def forward(self, statistics: Float[Tensor, "clip statistic"]) -> Float[Tensor, "clip feature"]:
-        return torch.relu(self.output(self.dropout(self.input_norm(statistics))))
+        seen = self.dropout(self.input_norm(statistics))
+        return torch.relu(functional.linear(self.gain * seen, self.output.weight, self.output.bias))
 
 
 class ClipTrunk(nn.Module):
@@ -109,15 +122,18 @@ class HyperPersonalizer(nn.Module):
         super().__init__()
         self.config = config
         if config.evidence == "encoder":
-            self.trunk = StatisticsTrunk(config.inputs, config.features, config.dropout)
+            self.trunk = StatisticsTrunk(config.inputs, config.features, config.dropout, steady=config.steady)
         else:
             self.trunk = ClipTrunk(config.inputs, config.channels, config.features)
         # One more input tells how many clips were pooled: more evidence may narrow the posterior.
+        self.normalised = nn.LayerNorm(config.features) if config.steady else nn.Identity()
         self.head = nn.Sequential(
             nn.Linear(config.features + 1, config.features),
-            nn.ReLU(),
+            nn.SiLU() if config.steady else nn.ReLU(),
             nn.Linear(config.features, 2 * config.weights),
         )
+        # Without scale or shift of its own: no training can make all persons alike, or pay less for it [BNVAE].
+        self.mean_norm = nn.BatchNorm1d(config.weights, affine=False) if config.mean_spread else nn.Identity()
         prior_mean = torch.zeros(config.weights)
         if config.learned_prior_mean:
             self.prior_mean = nn.Parameter(prior_mean)
@@ -137,7 +153,10 @@ class HyperPersonalizer(nn.Module):
         self, features: Float[Tensor, "*batch feature"], counts: Float[Tensor, "*batch"]
     ) -> DiagonalGaussian:
         """The Gaussian that the head reads off features pooled over ``counts`` clips."""
+        features = self.normalised(features)
         mean, evidence = self.head(torch.cat((features, counts.log()[..., None]), dim=-1)).chunk(2, dim=-1)
+        if self.config.mean_spread:
+            mean = self.config.mean_spread * self.mean_norm(mean.flatten(0, -2)).view_as(mean)
         scale = self.config.prior_scale
         log_std = torch.log(torch.as_tensor(scale)) - 0.5 * torch.log1p(functional.softplus(evidence))
         return DiagonalGaussian(self.prior_mean + scale * mean, log_std)
