@@ -13,7 +13,7 @@ the shift, so the KL lives in the code alone.
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -54,9 +54,8 @@ class ConditionalVop(Vop):
 
     @classmethod
     def choices(cls) -> tuple[ConditionalVopConfig, ...]:
-        """A gate that starts small, and one that starts at a half, learned fast and slowly."""
-        fast = (ConditionalVopConfig(), ConditionalVopConfig(first_gate=0.5))
-        return fast + tuple(replace(config, **STEADY) for config in fast)
+        """A gate that starts small, and one that starts at a half."""
+        return ConditionalVopConfig(**STEADY), ConditionalVopConfig(first_gate=0.5, **STEADY)
 
     def __init__(self, encoder: BcResNetConfig, config: ConditionalVopConfig | None = None) -> None:
         super().__init__(encoder, config)

@@ -7,7 +7,7 @@ else is VoP's, encoder statistics, code, layers and clips: what the Gaussian is 
 Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the classifier is global.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,9 +40,8 @@ class FilmHypernetwork(Vop):
 
     @classmethod
     def choices(cls) -> tuple[FilmHypernetworkConfig, ...]:
-        """With and without the loss that pulls a person's clips together, learned fast and slowly."""
-        fast = (FilmHypernetworkConfig(person_loss=0.3), FilmHypernetworkConfig())
-        return fast + tuple(replace(config, **STEADY) for config in fast)
+        """With and without the loss that pulls a person's clips together."""
+        return FilmHypernetworkConfig(person_loss=0.3, **STEADY), FilmHypernetworkConfig(**STEADY)
 
     def training_vectors(
         self, posterior: DiagonalGaussian, generator: torch.Generator
