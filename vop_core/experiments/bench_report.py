@@ -173,7 +173,7 @@ def starts_from(facts: Mapping[str, Any]) -> str:
     if not facts.get("trained"):
         return "made of global as it is"
     if facts.get("encoder_fixed"):
-        return "trained on `global`, encoder fixed"
+        return "trained on global, encoder fixed"
     shared = facts.get("trained_as")
     return f"trained on from the checkpoint, as {shared}" if shared else "trained on from the checkpoint"
 

@@ -41,10 +41,12 @@ def findings(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     parts = ["# Findings", "", INTRODUCTION.format(shots=" or ".join(map(str, shots))), ""]
     parts += ["What stands behind each data set:", ""]
     parts += [f"- {name}: {_behind(table)}" for name, table in tables.items()] + [""]
-    for number_, (question, answer) in enumerate(QUESTIONS.items(), 1):
+    answered = 0
+    for question, answer in QUESTIONS.items():
         lines = [line for name, table in tables.items() for line in answer(name, table)]
         if lines:
-            parts += [f"## {number_}. {question}", "", *(f"- {line}" for line in lines), ""]
+            answered += 1
+            parts += [f"## {answered}. {question}", "", *(f"- {line}" for line in lines), ""]
     return "\n".join(parts)
 
 
@@ -84,15 +86,14 @@ def personalization_or_regularization(name: str, table: Table) -> list[str]:
 
 
 def wrong_person(name: str, table: Table) -> list[str]:
-    lines = []
+    grouped: dict[str, list[str]] = {}
     for row in table["rows"]:
         gap = row.get("right_minus_wrong")
         if row["set"] == OPEN and gap:
-            lines.append(
-                f"{name}, {row['variant']}: right − wrong person {points(gap['accuracy'])}, "
-                f"{verdict(gap['accuracy'])}; − global {points(row['versus_global']['accuracy'])}."
-            )
-    return lines
+            against = points(row["versus_global"]["accuracy"]) if row["versus_global"] else "not compared"
+            words = f"{row['variant']} {points(gap['accuracy'])} (− global {against})"
+            grouped.setdefault(verdict(gap["accuracy"]), []).append(words)
+    return [f"{name}, right − wrong person {found}: {'; '.join(words)}." for found, words in grouped.items()]
 
 
 def against_rivals(name: str, table: Table) -> list[str]:

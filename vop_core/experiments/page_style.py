@@ -17,8 +17,8 @@ nav { margin: 1.5rem 0; }
 .note, figcaption, summary { color: var(--soft); font-size: .9rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: left; vertical-align: top; white-space: nowrap; }
-.words { white-space: normal; min-width: 14rem; max-width: 26rem; }
+th, td { padding: .3rem .5rem; text-align: left; vertical-align: top; white-space: nowrap; }
+.words { white-space: normal; min-width: 9.5rem; max-width: 26rem; }
 thead th { background: var(--band); border-bottom: 1px solid var(--line); }
 tbody tr:nth-child(even) > * { background: var(--band); }
 th:first-child { position: sticky; left: 0; background: var(--ground); font-weight: 600; }

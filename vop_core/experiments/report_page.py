@@ -20,7 +20,7 @@ from vop_core.experiments.scoreboard import WHY_NO_MAGNITUDES
 
 PAPER = "paper"
 LINES_SHOWN = 8  # in a figure with a line for each method; the others wait in its legend
-LONG_CELL = 40  # characters
+LONG_CELL = 26  # characters
 SHOWN_FIRST = ("global", "vop", "film-hypernetwork", "adabn")
 LIBRARY = "plotly.min.js"
 
