@@ -29,6 +29,7 @@ from vop_core.experiments.bench_outputs import (
 from vop_core.experiments.bench_questions import pick_rival, unlabeled_rivals
 from vop_core.experiments.bench_report import as_text, baseline_of, plain, summary
 from vop_core.experiments.bench_runs import group_runs
+from vop_core.experiments.findings import findings
 from vop_core.experiments.readme import BEGIN, BENCH_BEGIN, BENCH_END, END, bench_section
 from vop_core.experiments.report_page import LIBRARY, bench_page, plotting_library
 
@@ -237,6 +238,40 @@ def test_widths_that_are_all_alike_correlate_with_nothing():
     (entry,) = table_of([result("vop", VOP_GAINS, posterior={"5": {"kl_nats": 1.0, "of_persons": alike}})])["widths"]
     assert entry["correlation"] is None
     assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
+
+
+CHANNEL_GAINS = {"own": 0.04, "wrong-person": 0.01, "own, other channel": 0.02, "wrong-person, other channel": 0.015}
+
+
+def test_what_is_microphone_and_what_is_person_is_told_apart():
+    (entry,) = table_of(both_folds("vop", CHANNEL_GAINS), "channel")["channels"]
+    parts = {name: part["mean"] for name, part in entry["differences"].items()}
+    # own rows have 0.02 more than their gain
+    assert parts == pytest.approx(
+        {"channel": 0.04, "person": 0.05, "person_elsewhere": 0.005, "person_against_channel": 0.01}
+    )
+    text = findings({"paper": summary({"toy": everything()}, "paper"), "channel": channel_summary()})
+    assert "How much of the person is the microphone?" in text
+    assert "own clips through it − own clips as recorded +4.0" in text
+    assert "own, as recorded" in bench_page({"channel": channel_summary()})
+    assert table_of(everything())["channels"] == []
+
+
+def channel_summary():
+    return summary({"toy": both_folds("vop", CHANNEL_GAINS)}, "channel")
+
+
+def test_a_changed_setting_is_compared_with_the_recipe():
+    results = everything() + both_folds("vop", {"own": 0.07, "wrong-person": 0.0}, variant="beta 1")
+    table = table_of(results, "ablations")
+    change = {entry["variant"]: entry for entry in table["changes"]}
+    assert change.keys() == {"global", "adabn", "beta 1"}
+    assert change["beta 1"]["accuracy"]["mean"] == pytest.approx(0.03)
+    assert change["beta 1"]["nll"]["mean"] == pytest.approx(-0.03)
+    assert table_of(results)["changes"] == []
+    content = {"paper": summary({"toy": everything()}, "paper"), "ablations": summary({"toy": results}, "ablations")}
+    assert "against the recipe, better: beta 1 +3.0" in findings(content)
+    assert "One setting changed, against the recipe vop" in bench_page({"ablations": content["ablations"]})
 
 
 def test_what_a_method_reads_and_starts_from_is_said(table):

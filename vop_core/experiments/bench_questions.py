@@ -24,7 +24,16 @@ from vop_core.evaluation.comparison import (
     paired,
 )
 from vop_core.evaluation.intervals import Interval
-from vop_core.evaluation.method_scores import DRAWN, MIX, NOBODY, OWN, drawn_row
+from vop_core.evaluation.method_scores import (
+    DRAWN,
+    MIX,
+    NOBODY,
+    OWN,
+    OWN_ELSEWHERE,
+    WRONG,
+    WRONG_ELSEWHERE,
+    drawn_row,
+)
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments.bench_files import BenchResult
 from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
@@ -207,6 +216,50 @@ def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Se
             "others": estimate(few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})),
             "of_persons": {p: [old[p], new[p]] for p in chosen},
         }
+    return found
+
+
+# --- microphone or person --------------------------------------------------------------------------------------------
+
+
+def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
+    """How much of "personal" is the channel, where all queries came through another one than most recordings.
+
+    Enrolled is the right or a wrong person, through the queries' channel or as recorded. None where that was not asked.
+    """
+    rows = {"own": OWN, "own_elsewhere": OWN_ELSEWHERE, "wrong": WRONG, "wrong_elsewhere": WRONG_ELSEWHERE}
+    values = {name: runs.scores.values(row, OPEN, runs.main_shots) for name, row in rows.items()}
+    if not all(values.values()):
+        return None
+    asked = {
+        "channel": ("own", "own_elsewhere"),
+        "person": ("own", "wrong"),
+        "person_elsewhere": ("own_elsewhere", "wrong_elsewhere"),
+        "person_against_channel": ("own_elsewhere", "wrong"),
+    }
+    return {
+        "variant": runs.variant,
+        "channel": runs.first.config.get("scoring", {}).get("channel"),
+        "levels": {name: _mean(by_person(found).values()) for name, found in values.items()},
+        "differences": {
+            name: estimate(difference_of(paired(values[first], values[second])))
+            for name, (first, second) in asked.items()
+        },
+    }
+
+
+# --- one setting changed ---------------------------------------------------------------------------------------------
+
+
+def changes(variants: Mapping[str, MethodRuns], recipe: str = VOP) -> list[dict[str, Any]]:
+    """What each other variant is worth against the recipe that it changes, unknown persons, own clips."""
+    if recipe not in variants:
+        return []
+    found = []
+    for variant, runs in variants.items():
+        accuracy, nll = (own_difference(runs, variants[recipe], OPEN, value) for value in ("accuracy", "nll"))
+        if variant != recipe and accuracy is not None:
+            found.append({"variant": variant, "accuracy": accuracy, "nll": nll})
     return found
 
 

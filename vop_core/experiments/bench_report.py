@@ -33,6 +33,8 @@ from vop_core.experiments.bench_questions import (
     SETS,
     VOP,
     Comparison,
+    changes,
+    channel_parts,
     curve,
     draws_against_mean,
     estimate,
@@ -48,7 +50,7 @@ from vop_core.experiments.bench_runs import GLOBAL, MethodRuns, comparable_confi
 from vop_core.experiments.scoreboard import scoreboard
 
 FORMAT = 1
-PAPER = "paper"
+PAPER, ABLATIONS = "paper", "ablations"
 LEVELS = ("nll", "brier", "ece", "aurc", "auroc", "fpr95", "detection", "coverage")  # means over persons, own row
 CONTROLS = (MIX, WRONG, NOBODY, NOISED)
 READS = ("nothing", "unlabeled clips", "labels", "unlabeled clips and gradients", "labels and gradients")
@@ -75,6 +77,8 @@ class BenchTable(TypedDict):
     comparisons: list[Comparison]
     decomposition: list[dict[str, Any]]
     outliers: list[dict[str, Any]]
+    changes: list[dict[str, Any]]  # one setting changed, against the recipe; only in the ablations
+    channels: list[dict[str, Any]]  # microphone or person; only where clips came through two channels
     scoreboard: list[Any]
 
 
@@ -96,17 +100,15 @@ def summary(results: Mapping[str, Sequence[BenchResult]], suite: str) -> dict[st
         "false_alarm_rate": FALSE_ALARM_RATE,
         "rival_candidates": list(candidates),
         "datasets": {
-            dataset: bench_table(dataset, variants, pick_rival(grouped, dataset, candidates), paper=suite == PAPER)
+            dataset: bench_table(dataset, variants, pick_rival(grouped, dataset, candidates), suite)
             for dataset, variants in grouped.items()
         },
     }
     return plain(content)
 
 
-def bench_table(
-    dataset: str, variants: Mapping[str, MethodRuns], rival: str | None, *, paper: bool = True
-) -> BenchTable:
-    """One data set's tables; ``paper``: with the scoreboard of the paper."""
+def bench_table(dataset: str, variants: Mapping[str, MethodRuns], rival: str | None, suite: str = PAPER) -> BenchTable:
+    """One data set's tables; the main suite's with the scoreboard of the paper, the ablations' with their changes."""
     variants = dict(sorted(variants.items(), key=_place))
     first = (variants.get(GLOBAL) or next(iter(variants.values()))).first
     shared = comparable_config({name: value for name, value in first.config.items() if name != "method"})
@@ -135,7 +137,9 @@ def bench_table(
             for entry in gain_taken_apart(runs, base, done.get(CHECKPOINT))
         ],
         outliers=outliers(variants),
-        scoreboard=list(scoreboard(variants)) if paper else [],
+        changes=changes(done) if suite == ABLATIONS else [],
+        channels=[found for runs in done.values() if (found := channel_parts(runs)) is not None],
+        scoreboard=list(scoreboard(variants)) if suite == PAPER else [],
     )
 
 

@@ -301,6 +301,44 @@ def decomposition_table(table: Mapping[str, Any]) -> TextTable:
     )
 
 
+def changes_table(table: Mapping[str, Any]) -> TextTable:
+    """One setting changed at a time."""
+    header = ("setting", "− vop, points", "NLL − vop", "right − wrong", "sd / prior sd")
+    wrong = {row["variant"]: (row["right_minus_wrong"] or {}).get("accuracy") for row in rows_of(table, OPEN)}
+    shots = table["main_shots"]
+    width = {each["variant"]: each.get("std_ratio") for each in table["posteriors"] if each["shots"] == shots}
+    lines = [
+        (
+            each["variant"],
+            points(each["accuracy"]),
+            nats(each["nll"]),
+            points(wrong.get(each["variant"])),
+            number(width.get(each["variant"]), ".2f"),
+        )
+        for each in table["changes"]
+    ]
+    return TextTable("One setting changed, against the recipe vop", header, lines)
+
+
+def channel_table(table: Mapping[str, Any]) -> TextTable:
+    """Microphone or person."""
+    rows = ("own", "own_elsewhere", "wrong", "wrong_elsewhere")
+    parts = ("channel", "person", "person_elsewhere", "person_against_channel")
+    header = ("method", "own", "own, as recorded", "wrong person", "wrong person, as recorded")
+    header += ("channel", "person", "person, as recorded", "right person as recorded − wrong person, same channel")
+    lines = [
+        (
+            each["variant"],
+            *(percent(each["levels"][row]) for row in rows),
+            *(points(each["differences"][part]) for part in parts),
+        )
+        for each in table["channels"]
+    ]
+    channel = next((each["channel"] for each in table["channels"]), "")
+    title = f"Queries through the {channel} channel: accuracy %, whose clips enrolled and through which channel"
+    return TextTable(title, header, lines)
+
+
 def outlier_tables(table: Mapping[str, Any]) -> list[TextTable]:
     """One table for each reading of an outlier."""
     return [_outlier_table(found) for found in table["outliers"]]

@@ -8,12 +8,13 @@ from typing import Any
 
 from vop_core.evaluation.scores import OPEN
 from vop_core.experiments.bench_questions import VOP, WITHOUT_GAUSSIAN
-from vop_core.experiments.bench_report import PAPER, READS
+from vop_core.experiments.bench_report import ABLATIONS, PAPER, READS
 from vop_core.experiments.bench_runs import GLOBAL
 from vop_core.experiments.bench_text import completeness, correlation, nats, number, percent, points
 from vop_core.variational.importance import GOOD_K
 
 Table = Mapping[str, Any]
+CHANNEL, FEW_PERSONS = "channel", "few-persons"
 INTRODUCTION = (
     "Written by `vop report` from the result files; no number or verdict here is typed. A difference is *shown* where "
     "its 95 % interval over persons leaves 0 out. All figures are for unknown persons with {shots} enrollment clips "
@@ -36,14 +37,15 @@ def findings(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """The whole document; empty without the main suite."""
     if PAPER not in summaries:
         return ""
-    tables = summaries[PAPER]["datasets"]
+    tables: Mapping[str, Table] = summaries[PAPER]["datasets"]
     shots = sorted({table["main_shots"] for table in tables.values()})
     parts = ["# Findings", "", INTRODUCTION.format(shots=" or ".join(map(str, shots))), ""]
     parts += ["What stands behind each data set:", ""]
     parts += [f"- {name}: {_behind(table)}" for name, table in tables.items()] + [""]
     answered = 0
-    for question, answer in QUESTIONS.items():
-        lines = [line for name, table in tables.items() for line in answer(name, table)]
+    for question, (suite, answer) in QUESTIONS.items():
+        asked: Mapping[str, Table] = summaries.get(suite, {}).get("datasets", {})
+        lines = [line for name, table in asked.items() for line in answer(name, table)]
         if lines:
             answered += 1
             parts += [f"## {answered}. {question}", "", *(f"- {line}" for line in lines), ""]
@@ -196,16 +198,60 @@ def outliers(name: str, table: Table) -> list[str]:
     return lines
 
 
-QUESTIONS: Mapping[str, Callable[[str, Table], Sequence[str]]] = {
+def few_persons(name: str, table: Table) -> list[str]:
+    lines = []
+    for row in table["rows"]:
+        method, _, persons = row["variant"].partition(", ")
+        if row["set"] == OPEN and row["versus_global"] and method != GLOBAL:
+            said = persons or "all training persons"
+            wrong = row["right_minus_wrong"] or {}
+            lines.append(
+                f"{name}, {method} trained on {said}: − global of the same persons "
+                f"{points(row['versus_global']['accuracy'])}, {verdict(row['versus_global']['accuracy'])}; "
+                f"right − wrong person {points(wrong.get('accuracy'))}."
+            )
+    return lines
+
+
+def microphone_or_person(name: str, table: Table) -> list[str]:
+    lines = []
+    for entry in table["channels"]:
+        parts = entry["differences"]
+        lines.append(
+            f"{name}, {entry['variant']}, queries through the {entry['channel']} channel: own clips through it − own "
+            f"clips as recorded {points(parts['channel'])}, {verdict(parts['channel'])}; right − wrong person through "
+            f"it {points(parts['person'])}, {verdict(parts['person'])}; right person as recorded − wrong person "
+            f"through it {points(parts['person_against_channel'])}, {verdict(parts['person_against_channel'])}."
+        )
+    return lines
+
+
+def settings_left_open(name: str, table: Table) -> list[str]:
+    grouped: dict[str, list[str]] = {}
+    for entry in table["changes"]:
+        words = f"{entry['variant']} {points(entry['accuracy'])}"
+        grouped.setdefault(verdict(entry["accuracy"]), []).append(words)
+    words = {"shown": "better", "shown, the other way": "worse", "not shown": "no difference shown"}
+    return [f"{name}, against the recipe, {words.get(kind, kind)}: {'; '.join(f)}." for kind, f in grouped.items()]
+
+
+QUESTIONS: Mapping[str, tuple[str, Callable[[str, Table], Sequence[str]]]] = {
     "How much of the published kind of gain is personalization, and how much is regularization?": (
-        personalization_or_regularization
+        PAPER,
+        personalization_or_regularization,
     ),
-    "Is VoP better than what needs no hypernetwork, or no Gaussian?": against_rivals,
-    "What is the Gaussian worth?": worth_of_the_gaussian,
-    "Does a posterior that narrows with clips predict better?": narrowing,
-    "Is a posterior wider where the model is wrong, and does it cover what the labels say?": worth_of_the_width,
-    "How much could be gained at all, by whatever means?": how_much_there_is_to_gain,
-    "Whose gain vanishes with the wrong person's clips?": wrong_person,
-    "How many clips are enough?": number_of_clips,
-    "Does personalization help those who need it?": outliers,
+    "Is VoP better than what needs no hypernetwork, or no Gaussian?": (PAPER, against_rivals),
+    "What is the Gaussian worth?": (PAPER, worth_of_the_gaussian),
+    "Does a posterior that narrows with clips predict better?": (PAPER, narrowing),
+    "Is a posterior wider where the model is wrong, and does it cover what the labels say?": (
+        PAPER,
+        worth_of_the_width,
+    ),
+    "How much could be gained at all, by whatever means?": (PAPER, how_much_there_is_to_gain),
+    "Whose gain vanishes with the wrong person's clips?": (PAPER, wrong_person),
+    "How many clips are enough?": (PAPER, number_of_clips),
+    "Does personalization help those who need it?": (PAPER, outliers),
+    "How much of the person is the microphone?": (CHANNEL, microphone_or_person),
+    "Does personalization pay where few persons were trained on?": (FEW_PERSONS, few_persons),
+    "Which of the settings that the paper leaves open matter?": (ABLATIONS, settings_left_open),
 }

@@ -187,6 +187,8 @@ def _dataset(page: _Page, content: Mapping[str, Any], table: Mapping[str, Any], 
     page.table(text.curve_table(table, "versus_global"))
     if whole:
         _further(page, table, shown)
+    page.table(text.changes_table(table))
+    page.table(text.channel_table(table))
     page.table(text.draws_table(table))
     page.table(text.posterior_table(table))
     page.table(text.width_table(table))
