@@ -40,6 +40,7 @@ from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
 from vop_core.variational.importance import GOOD_K
 
 VOP, ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "vop", "adabn", "film-hypernetwork", "checkpoint"
+FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
 
 
@@ -252,11 +253,13 @@ def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
 
 
 def changes(variants: Mapping[str, MethodRuns], recipe: str = VOP) -> list[dict[str, Any]]:
-    """What each other variant is worth against the recipe that it changes, unknown persons, own clips."""
+    """What each other form of VoP is worth against the recipe that it changes, unknown persons, own clips."""
     if recipe not in variants:
         return []
     found = []
     for variant, runs in variants.items():
+        if runs.first.method not in FORMS_OF_VOP:
+            continue
         accuracy, nll = (own_difference(runs, variants[recipe], OPEN, value) for value in ("accuracy", "nll"))
         if variant != recipe and accuracy is not None:
             found.append({"variant": variant, "accuracy": accuracy, "nll": nll})
