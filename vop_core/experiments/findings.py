@@ -242,10 +242,10 @@ def published_below_chance(name: str, table: Table) -> list[str]:
         return []
     said = "; ".join(f"{row['variant']} {percent(row['accuracy']['mean'])} %" for row in rows)
     return [
-        f"{name}, global {percent(base['accuracy']['mean'])} %. The classifier written from scratch, at the price of the "
-        f"bound and at a hundredth of it (then the posterior copies the labels that it is shown, and the prior, which "
-        f"has to do without, answers with whatever was enrolled): {said}. That this happened to the published row is "
-        f"not shown."
+        f"{name}, global {percent(base['accuracy']['mean'])} %. The classifier written from scratch, at the price of "
+        f"the bound and at a hundredth of it, where the posterior copies the labels that it is shown and the prior, "
+        f"which has to do without, answers with whatever was enrolled: {said}. That this happened to the published row "
+        f"is not shown."
     ]
 
 

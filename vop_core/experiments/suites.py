@@ -81,7 +81,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "means not spread": replace(_BASE, mean_spread=0.0),
     "fast, units may die": RECIPES["personal"],
 }
-# Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price and a hundredth of it.
+# Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price and at a hundredth.
 SAMOVAR_ABLATIONS: Mapping[str, tuple[str, SamovarConfig]] = {
     f"{method} from scratch{words}": (method, SamovarConfig(additive=False, beta=beta))
     for method in ("labeled-samovar-1fc", "labeled-samovar-2fc", "samovar-1fc", "samovar-2fc")
