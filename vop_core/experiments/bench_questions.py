@@ -329,7 +329,9 @@ def worth_of_the_width(runs: MethodRuns) -> dict[str, Any] | None:
     return {
         "variant": runs.variant,
         "shots": runs.main_shots,
-        "correlation": estimate(difference_of({name: float(np.mean(found)) for name, found in products.items()})),
+        "correlation": estimate(
+            level_of({name: float(np.mean(found)) for name, found in products.items()}, limits=(-1.0, 1.0))
+        ),
         "pareto_k": {
             "median": float(np.median(tails)),
             "above": float(np.mean(np.array(tails) > GOOD_K)),

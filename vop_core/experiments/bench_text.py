@@ -31,7 +31,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NOTHING if value is None else f"{100 * value:.{digits}f}"
 
 
-def number(value: float | None, form: str = ".3f") -> str:
+def number(value: int | float | None, form: str = ".3f") -> str:
     return NOTHING if value is None else format(value, form)
 
 

@@ -99,12 +99,15 @@ def wrong_person(name: str, table: Table) -> list[str]:
 
 
 def against_rivals(name: str, table: Table) -> list[str]:
-    return [
+    lines = [
         f"{name}, {entry['set']} set, {entry['a']} − {entry['b']}: {points(entry['accuracy'])}, "
         f"{verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, {verdict(entry['nll'], better=-1)}."
         for entry in table["comparisons"]
         if entry["b"] != WITHOUT_GAUSSIAN
     ]
+    if table["rival"]:
+        lines.insert(0, f"{name}: the rival picked on the other data sets' persons is {table['rival']}.")
+    return list(dict.fromkeys(lines))  # the rival may be the one asked for by name
 
 
 def worth_of_the_gaussian(name: str, table: Table) -> list[str]:
