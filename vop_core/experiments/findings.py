@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vop_core.evaluation.scores import OPEN
-from vop_core.experiments.bench_questions import VOP, WITHOUT_GAUSSIAN
+from vop_core.experiments.bench_questions import ADABN, VOP, WITHOUT_GAUSSIAN
 from vop_core.experiments.bench_report import ABLATIONS, PAPER, READS
 from vop_core.experiments.bench_runs import GLOBAL
 from vop_core.experiments.bench_text import completeness, correlation, nats, number, percent, points
@@ -176,7 +176,7 @@ def how_much_there_is_to_gain(name: str, table: Table) -> list[str]:
 
 def number_of_clips(name: str, table: Table) -> list[str]:
     lines = []
-    for variant in (VOP, "adabn"):
+    for variant in (VOP, ADABN):
         found = [point for point in table["curves"] if point["variant"] == variant and point["versus_global"]]
         if found:
             steps = "; ".join(f"{point['shots']}: {points(point['versus_global'])}" for point in found)
@@ -246,9 +246,8 @@ def published_below_chance(name: str, table: Table) -> list[str]:
     said = "; ".join(f"{row['variant']} {percent(row['accuracy']['mean'])} %" for row in rows)
     return [
         f"{name}, global {percent(base['accuracy']['mean'])} %. The classifier written from scratch, at the price of "
-        f"the bound and at a hundredth of it, where the posterior copies the labels that it is shown and the prior, "
-        f"which has to do without, answers with whatever was enrolled: {said}. That this happened to the published row "
-        f"is not shown."
+        f"the bound and at a hundredth of it, where little holds the posterior, which is shown the labels, to the "
+        f"prior, which has to answer: {said}. That this happened to the published row is not shown."
     ]
 
 

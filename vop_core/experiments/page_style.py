@@ -39,10 +39,16 @@ function draw(box) {
   Plotly.react(box, found.data, found.layout, { responsive: true, displayModeBar: false });
   drawn.add(box);
 }
+const missing = "This figure needs plotly.min.js beside this page; python run.py vop report puts it there.";
 const watcher = new IntersectionObserver(entries => entries.forEach(entry => {
   if (entry.isIntersecting && !drawn.has(entry.target)) draw(entry.target);
 }), { rootMargin: "600px" });
-document.querySelectorAll(".figure").forEach(box => watcher.observe(box));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
-addEventListener("beforeprint", () => document.querySelectorAll(".figure").forEach(draw));
+const boxes = document.querySelectorAll(".figure");
+if (window.Plotly) {
+  boxes.forEach(box => watcher.observe(box));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+  addEventListener("beforeprint", () => boxes.forEach(draw));
+} else {
+  boxes.forEach(box => { box.style.height = "auto"; box.className = "note"; box.textContent = missing; });
+}
 """

@@ -133,7 +133,8 @@ def bench_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         parts.append(f"The paper's published order, pair by pair: {'; '.join(boards)}.")
     parts.append(
         "All else (closed set, controls, calibration, numbers of clips, outliers, costs, settings, a legend of every "
-        "term) is on one page that works offline: [docs/bench.html](docs/bench.html)."
+        "term) is on one page that works offline: [docs/bench.html](docs/bench.html). `python run.py vop report` "
+        "puts beside it the library that draws its figures."
     )
     return "\n\n".join(parts)
 

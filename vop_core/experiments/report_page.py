@@ -1,6 +1,7 @@
-"""The bench as one HTML page that needs nothing but itself: tables, figures, legend, settings.
+"""The bench as one HTML page that works offline: tables, figures, legend, settings.
 
-It follows the reader's light or dark colours. plotly.js lies beside it, in a file that changes only with its release.
+It follows the reader's light or dark colours. Figures need plotly.js beside it, which ``vop report`` takes from the
+installed package: other people's code is not committed. Without it the page says so where a figure would be.
 """
 
 import json

@@ -354,12 +354,12 @@ def suite_results(suite: str, folder: Path | None = None) -> dict[str, tuple[Ben
         if _belongs(suite, result, folder):
             found.setdefault(result.dataset, []).append(result)
     # Results borrowed from the main suite answer no question alone.
-    asked = {name: results for name, results in found.items() if suite != "few-persons" or _any_of(suite, results)}
-    return {dataset: tuple(results) for dataset, results in asked.items()}
-
-
-def _any_of(suite: str, results: Sequence[BenchResult]) -> bool:
-    return any(result.suite == suite for result in results)
+    borrows = suite == "few-persons"
+    return {
+        dataset: tuple(results)
+        for dataset, results in found.items()
+        if not borrows or any(result.suite == suite for result in results)
+    }
 
 
 def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:

@@ -23,7 +23,6 @@ from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
 from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
-from vop_core.types import PersonalModel
 
 SMALLEST_DEVIATION = 0.05  # of an activation: below it, a relative change means nothing
 FORGETTING = 0.05  # share of a step in the running mean of typical statistics
@@ -130,11 +129,7 @@ class ConditionalVop(Vop):
         """The code's deviation, moved by the prior's shift."""
         return self.layout.unflatten(self.personal_weights(adaptation["mean"]) + adaptation["shift"])
 
-    def enroll(
-        self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None
-    ) -> PersonalModel:
-        """Unlabeled clips in, a personal model out."""
-        return PersonalizationMethod.enroll(self, enrollment)
+    enroll = PersonalizationMethod.enroll  # not Vop's: that model knows nothing of the shift
 
 
 def _statistic_of_weight(sizes: list[int]) -> Int[Tensor, " weight"]:

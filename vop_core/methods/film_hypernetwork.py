@@ -15,7 +15,6 @@ from torch import Tensor
 
 from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
 from vop_core.methods.vop import STEADY, Vop, VopConfig
-from vop_core.types import PersonalModel
 from vop_core.variational.gaussian import DiagonalGaussian
 
 
@@ -58,19 +57,5 @@ class FilmHypernetwork(Vop):
         """The code alone; there is no width to keep."""
         return {"mean": super().adapt(enrollment, labels, present)["mean"]}
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query mel frame"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """The one answer again: widths were never trained."""
-        return PersonalizationMethod.answer_draws(self, adaptation, query, draws=draws, generator=generator)
-
-    def enroll(
-        self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None
-    ) -> PersonalModel:
-        """Unlabeled clips in, a personal model without a posterior out."""
-        return PersonalizationMethod.enroll(self, enrollment)
+    answer_draws = PersonalizationMethod.answer_draws  # the one answer again
+    enroll = PersonalizationMethod.enroll  # not Vop's: that model draws from a width never trained
