@@ -80,6 +80,7 @@ class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
     page: str = ""  # the page seen last
+    address: dict[str, str] = field(default_factory=dict)  # the one followed last
     generation: int = 0  # part of every personal widget's key, so that forgetting empties the widgets too
     task: str = "keywords-en"
     entries: list[Entry] = field(default_factory=list)
@@ -121,14 +122,43 @@ def enter(state: Visit, page: str) -> None:
         state.page = page
 
 
+def follow(state: Visit, address: dict[str, str]) -> None:
+    """Open what an address asks for, once; a visitor's own clips are never replaced by it."""
+    if not address or address == state.address:
+        return
+    state.address = address
+    try:
+        asked = computing.LinkedState.from_query(address)
+        if state.entries:
+            raise VopError("The address names other clips; yours were kept. Forget them first to open it.")
+        _open(state, asked)
+    except VopError as error:
+        state.refusals.append(str(error))
+
+
+def _open(state: Visit, asked: computing.LinkedState) -> None:
+    if asked.task is not None and asked.task not in TASKS:
+        raise VopError(f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TASKS)}.")
+    state.task = asked.task or state.task
+    if asked.person is None:
+        return
+    person = next((each for each in bundled_persons(state.task) if each.id == asked.person), None)
+    if person is None:
+        raise VopError(f"The address asks for '{asked.person[:40]}', who is no bundled voice of this task.")
+    borrow(state, person, min(asked.clips, len(person.enrollment), MOST_CLIPS))
+    state.draw_seed = asked.seed
+    if asked.query is not None:
+        ask_bundled(state, person, min(asked.query, len(person.query) - 1))
+
+
 def forget() -> None:
     """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit still
     holds.
     """
-    generation, task = visit().generation, visit().task
+    before = visit()
     _drop_uploads()
     st.session_state.clear()
-    st.session_state["visit"] = Visit(generation=generation + 1, task=task)
+    st.session_state["visit"] = Visit(generation=before.generation + 1, task=before.task, address=before.address)
 
 
 def _drop_uploads() -> None:

@@ -24,6 +24,7 @@ st.html("<style>.stMainBlockContainer{padding-top:4.5rem;max-width:1280px}</styl
 session.warm_up()
 state = session.visit()
 session.enter(state, page.title)
+session.follow(state, st.query_params.to_dict())
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback

@@ -10,6 +10,7 @@ import torch
 
 from vop_core import visit
 from vop_core.data import features
+from vop_core.errors import VopError
 from vop_core.types import Clip, Prediction
 
 
@@ -121,3 +122,24 @@ def test_movement_is_measured_in_prior_standard_deviations():
 
     moved = visit.movement(layer(0.0, 2.0), layer(1.0, 1.0), layer(3.0, 0.5))
     assert (moved.shift, moved.width) == (pytest.approx(1.0), pytest.approx(0.5))
+
+
+def test_an_address_says_what_it_was_made_of():
+    for state in (
+        visit.LinkedState(),
+        visit.LinkedState(task="keywords-ar"),
+        visit.LinkedState(task="keywords-en", person="synthetic-en/03", clips=2, query=4, seed=9),
+    ):
+        assert visit.LinkedState.from_query(state.as_query()) == state
+
+
+@pytest.mark.parametrize(
+    "query", [{"clips": "0"}, {"clips": "many"}, {"seed": "-1"}, {"query": "1.5"}, {"seed": "9" * 12}]
+)
+def test_an_address_with_a_number_that_is_none_is_refused(query):
+    with pytest.raises(VopError, match="whole number"):
+        visit.LinkedState.from_query(query)
+
+
+def test_what_is_not_ours_in_an_address_is_left_alone():
+    assert visit.LinkedState.from_query({"utm_source": "x"}) == visit.LinkedState()

@@ -14,8 +14,10 @@ from vop_core.evaluation.intervals import (
     interval_over_persons,
     paired_interval,
     persons_harmed,
+    proportion_interval,
     seed_standard_deviation,
     sign_flip_interval,
+    spread_if_alike,
     worst_decile,
 )
 
@@ -166,3 +168,26 @@ def test_chance_harms_one_person_in_forty():
 def test_seeds_have_a_spread_only_from_two_on():
     assert seed_standard_deviation([0.9]) is None
     assert seed_standard_deviation([0.9, 0.8]) == pytest.approx(math.sqrt(0.005))
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    """Against its closed form."""
+    right, asked, z = 7, 10, stats.norm.ppf(0.975)
+    middle = (right + z**2 / 2) / (asked + z**2)
+    reach = z / (asked + z**2) * math.sqrt(right * (asked - right) / asked + z**2 / 4)
+    assert proportion_interval(right, asked) == pytest.approx((middle - reach, middle + reach))
+    assert proportion_interval(10, 10)[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("right", "asked"), [(1, 0), (3, 2), (-1, 5)])
+def test_impossible_shares_are_refused(right, asked):
+    with pytest.raises(ValueError, match="not possible"):
+        proportion_interval(right, asked)
+
+
+def test_persons_who_are_alike_lie_in_the_spread_at_least_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    low, high = spread_if_alike(800, 1_000, 25)
+    shares = rng.binomial(25, 0.8, 20_000) / 25
+    inside = ((shares >= low) & (shares <= high)).mean()
+    assert 0.95 - 4 * math.sqrt(0.95 * 0.05 / 20_000) < inside < 0.99

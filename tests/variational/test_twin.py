@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.twin import LinearGaussianTwin, closest_below, with_full_covariance
+from vop_core.variational.twin import (
+    LinearGaussianTwin,
+    closest_below,
+    conditioning_gap,
+    credible_coverage,
+    family_gap,
+    with_full_covariance,
+)
 
 SEEDS = st.integers(0, 2**31)
 CLIPS = st.integers(1, 6)
@@ -174,3 +181,77 @@ def test_with_independent_weights_what_the_clips_say_is_diagonal(clips):
     person = twin.draw_person(clips=clips, generator=torch.Generator().manual_seed(0))
     covariance = twin.weights_given_clips(person.clips).covariance_matrix
     torch.testing.assert_close(covariance, torch.diag(covariance.diagonal()), rtol=0, atol=1e-15)
+
+
+def test_a_batch_of_persons_is_each_of_them_alone():
+    twin = LinearGaussianTwin.random(weights=3, observations=4, generator=torch.Generator().manual_seed(1))
+    crowd = twin.draw_persons(5, clips=4, generator=torch.Generator().manual_seed(2))
+    before = twin.weights_given_clips(crowd.clips)
+    posterior = twin.weights_given_labels(crowd.clips, crowd.labels)
+    evidence = twin.log_evidence(crowd.clips, crowd.labels)
+    bound = twin.elbo(posterior, before, crowd.clips, crowd.labels).elbo
+    for index in range(5):
+        clips, labels = crowd.clips[index], crowd.labels[index]
+        alone = twin.weights_given_labels(clips, labels)
+        torch.testing.assert_close(posterior.mean[index], alone.mean)
+        torch.testing.assert_close(posterior.covariance_matrix[index], alone.covariance_matrix)
+        torch.testing.assert_close(evidence[index], twin.log_evidence(clips, labels))
+        torch.testing.assert_close(crowd.features[index], twin.features(clips))
+    torch.testing.assert_close(bound, evidence)
+
+
+@given(SEEDS, CLIPS, st.sampled_from([0.1, 1.0, 7.0]))
+def test_what_the_bound_asks_for_without_labels_is_where_the_expected_bound_is_flat(seed, clips, beta):
+    """The bound is linear in y and y y', so that labels at their mean, with their spread as a constant, do."""
+    twin, person = twin_and_person(seed, clips)
+    known, prior = twin.weights_given_clips(person.clips), twin.weight_prior()
+    asked = twin.asked_for_without_labels(known, prior, person.features, beta=beta)
+    mean, scale = asked.mean.clone().requires_grad_(), asked.scale_tril.clone().requires_grad_()
+    q = MultivariateNormal(mean, scale_tril=scale)
+    expected = twin.expected_log_likelihood(q, person.clips, person.features @ known.mean)
+    (expected - beta * kl_divergence(q, prior)).backward()
+    for gradient in (mean.grad, scale.grad.tril()):
+        torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-7)
+
+
+def test_how_sure_the_bound_asks_to_be_does_not_depend_on_what_enrollment_tells():
+    twin, person = twin_and_person(3, 6)
+    asked = [
+        twin.asked_for_without_labels(
+            twin.weights_given_clips(person.clips[:n]), twin.weight_prior(), person.features
+        ).covariance_matrix
+        for n in (0, 1, 6)
+    ]
+    torch.testing.assert_close(asked[0], asked[1])
+    torch.testing.assert_close(asked[0], asked[2])
+
+
+def test_with_labels_seen_the_gaps_are_those_of_the_definition():
+    """Family: the closest diagonal's divergence. Conditioning: the mean over labels, by Monte Carlo."""
+    twin, person = twin_and_person(4, 3)
+    clips = person.clips.expand(40_000, -1, -1)
+    before = twin.weights_given_clips(person.clips)
+    generator = torch.Generator().manual_seed(5)
+    drawn = before.mean + torch.randn(40_000, 3, generator=generator, dtype=torch.float64) @ before.scale_tril.mT
+    noise = torch.randn(40_000, 3, generator=generator, dtype=torch.float64)
+    labels = drawn @ person.features.mT + twin.label_noise * noise
+    posterior = twin.weights_given_labels(clips, labels)
+    nearest = kl_divergence(with_full_covariance(closest_below(posterior)), posterior)
+    torch.testing.assert_close(family_gap(posterior), nearest)
+    blind = closest_below(twin.asked_for_without_labels(before, before, person.features))
+    lost = kl_divergence(with_full_covariance(blind.expand(40_000)), posterior) - nearest
+    wanted = conditioning_gap(before, twin.weights_given_labels(person.clips, person.labels))
+    assert abs(lost.mean() - wanted) < 4 * lost.std() / math.sqrt(len(lost))
+    told = 0.5 * (posterior.precision_matrix[0].logdet() - before.precision_matrix.logdet())
+    assert wanted > told > 0
+
+
+def test_the_true_posterior_covers_what_it_claims_and_a_narrower_one_less():
+    twin = LinearGaussianTwin.random(weights=3, observations=4, generator=torch.Generator().manual_seed(6))
+    crowd = twin.draw_persons(4_000, clips=2, generator=torch.Generator().manual_seed(7))
+    exact = twin.weights_given_clips(crowd.clips)
+    levels = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
+    found = credible_coverage(exact, crowd.weights, levels)
+    assert ((found - levels).abs() < 4 * (levels * (1 - levels) / 4_000).sqrt()).all()
+    halved = MultivariateNormal(exact.mean, exact.covariance_matrix / 4)
+    assert (credible_coverage(halved, crowd.weights, levels) < found).all()

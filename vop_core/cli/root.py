@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import bench, data, models, person, programs, results
+from vop_core.cli import bench, course, data, models, person, programs, results
 from vop_core.errors import VopError
 
 REFUSED = 2  # exit code: the input has to be mended
@@ -77,6 +77,7 @@ app.command()(models.crossval)
 app.command()(bench.bench)
 app.command()(results.results)
 app.command()(results.report)
+app.add_typer(course.course, name="course")
 app.command()(person.enroll)
 app.command()(person.predict)
 app.add_typer(programs.voices, name="voices")

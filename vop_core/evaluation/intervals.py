@@ -150,3 +150,23 @@ def _checked(values: Float[np.ndarray, " unit"] | Sequence[float]) -> Float[np.n
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError("an interval needs one finite value for each of at least one person")
     return values
+
+
+def proportion_interval(right: int, asked: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of one person's share of right answers, over clips, by Wilson's score. Raises ValueError without
+    clips.
+    """
+    if not 0 <= right <= asked or asked < 1:
+        raise ValueError(f"{right} right answers of {asked} are not possible")
+    found = stats.binomtest(right, asked).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def spread_if_alike(right: int, asked: int, asked_of_each: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """Between which shares ``level`` of persons would lie if all had the same true share, ``right`` of ``asked``.
+
+    ``asked_of_each``: clips of each person. Quantiles of the binomial, so at least that level lies between them.
+    """
+    tail = (1 - level) / 2
+    counts = stats.binom.ppf([tail, 1 - tail], asked_of_each, right / asked)
+    return float(counts[0] / asked_of_each), float(counts[1] / asked_of_each)

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from math import log10
 
 import plotly.graph_objects as go
+import torch
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from vop_core.plots import style
+from vop_core.variational.elbo import Elbo
 
 EVIDENCE = style.Role("evidence", "#C77700", "dash", "circle-open")
 BOUND = style.Role("ELBO", "#5468E0", "solid", "diamond-open")
@@ -73,6 +76,79 @@ def gap_figure(divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], 
         f"{_agreement(gap, divergence)}"
     )
     return style.finish(figure, alt=alt, height=height)
+
+
+ELLIPSE_SDS = 2.0  # radius of an ellipse, in standard deviations
+
+
+def ellipse_figure(
+    posterior: MultivariateNormal, q: MultivariateNormal, bound: Elbo, divergence: float, *, height: int = 470
+) -> go.Figure:
+    """Two weights: the true posterior and q as ellipses of two standard deviations, and what the evidence is made of.
+
+    ``bound`` is q's ELBO with its two terms, ``divergence`` KL(q || posterior), both in nats.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, row_heights=[0.76, 0.24], vertical_spacing=0.2, specs=[[{"type": "xy"}], [{"type": "bar"}]]
+    )
+    for gaussian, role, name in ((posterior, EVIDENCE, "p(w | x, y), the truth"), (q, BOUND, "q(w)")):
+        outline = _ellipse(gaussian)
+        figure.add_scatter(
+            x=outline[:, 0].tolist(),
+            y=outline[:, 1].tolist(),
+            mode="lines",
+            name=name,
+            line=_line(role),
+            fill="toself",
+            fillcolor=role.fill(0.10),
+            row=1,
+            col=1,
+        )
+        centre = gaussian.mean
+        figure.add_scatter(
+            x=[float(centre[0])],
+            y=[float(centre[1])],
+            mode="markers",
+            marker=_marker(role, 10),
+            showlegend=False,
+            row=1,
+            col=1,
+        )
+    terms = {
+        "misfit": (-float(bound.expected_log_likelihood), BOUND),
+        "KL(q || p(w | x))": (float(bound.kl), style.PRIOR),
+        "KL(q || p(w | x, y)), the gap": (divergence, DIVERGENCE),
+    }
+    for name, (value, role) in terms.items():
+        figure.add_bar(
+            y=[name],
+            x=[value],
+            orientation="h",
+            marker={"color": role.fill(0.7)},
+            name=name,
+            showlegend=False,
+            text=[f"{value:.3f} nats"],
+            textposition="outside",
+            cliponaxis=False,
+            row=2,
+            col=1,
+        )
+    figure.update_xaxes(title="weight 1", range=[-3.5, 3.5], row=1, col=1)
+    figure.update_yaxes(title="weight 2", range=[-3.0, 3.0], row=1, col=1)
+    figure.update_xaxes(range=[0, max(4.0, 1.25 * max(value for value, _ in terms.values()))], row=2, col=1)
+    evidence = float(bound.elbo) + divergence
+    alt = (
+        f"The true posterior of two weights and a distribution q. The evidence is {evidence:.3f} nats; q reaches "
+        f"{float(bound.elbo):.3f}, so {divergence:.3f} nats are missing, and that is the divergence of q from the "
+        f"truth."
+    )
+    return style.finish(figure, alt=alt, height=height)
+
+
+def _ellipse(gaussian: MultivariateNormal, points: int = 73) -> Float[Tensor, "point 2"]:
+    angle = torch.linspace(0, 2 * torch.pi, points, dtype=gaussian.mean.dtype)
+    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    return gaussian.mean + ELLIPSE_SDS * circle @ gaussian.scale_tril.mT
 
 
 def price_figure(

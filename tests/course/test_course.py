@@ -1,0 +1,202 @@
+"""The course's own tools: budget, predictions, exercises, sliders, links, sources."""
+
+import json
+
+import plotly.graph_objects as go
+import pytest
+
+from vop_core import course
+from vop_core.course import predictions
+from vop_core.course.budget import BUDGET
+from vop_core.course.exercises import NOT_ANSWERED, RIGHT, WRONG
+from vop_core.course.reading import PLOTLY_MIME
+from vop_core.errors import VopError
+from vop_core.plots import style
+from vop_core.visit import LinkedState
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(None, "long"), ("full", "long"), (" Short ", "brief"), ("", "long")])
+def test_the_budget_is_full_unless_short_is_asked_for(monkeypatch, asked, taken):
+    monkeypatch.delenv(BUDGET, raising=False) if asked is None else monkeypatch.setenv(BUDGET, asked)
+    assert course.within_budget(full="long", short="brief") == taken
+
+
+def test_an_unknown_budget_is_refused(monkeypatch):
+    monkeypatch.setenv(BUDGET, "tiny")
+    with pytest.raises(VopError, match="tiny"):
+        course.within_budget(full=1, short=0)
+
+
+@pytest.fixture
+def question(monkeypatch, tmp_path):
+    monkeypatch.setattr(predictions, "cache_root", lambda: tmp_path)
+    return course.predict("test", "Which?", ("this", "that"))
+
+
+def test_a_prediction_is_kept_here_and_revealed(question, tmp_path):
+    assert question.reveal("that").startswith("No prediction was made")
+    question.choose(1)
+    assert json.loads((tmp_path / "course" / "predictions.json").read_text()) == {"test": "this"}
+    assert course.predict("test", "Which?", ("this", "that")).chosen == "this"
+    assert "rightly" in question.reveal("this")
+    assert "rightly" not in question.reveal("that", "It was.") and "It was." in question.reveal("that", "It was.")
+
+
+def test_a_prediction_refuses_what_is_no_option_and_forgets_one_that_is_gone(question):
+    for wrong in (0, 3, "other"):
+        with pytest.raises(VopError, match="no option"):
+            question.choose(wrong)
+    with pytest.raises(VopError, match="no option"):
+        question.reveal("other")
+    question.choose("that")
+    assert course.predict("test", "Which?", ("this", "none")).chosen is None
+
+
+def test_damaged_predictions_count_as_none(question):
+    question.choose(2)
+    predictions.answers_file().write_text("{", encoding="utf-8")
+    assert question.chosen is None
+    question.choose(1)
+    assert question.chosen == "this"
+
+
+def test_without_widgets_a_prediction_is_text(question, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    bundle = question._repr_mimebundle_()
+    assert set(bundle) == {"text/plain"}
+    assert "1. this" in bundle["text/plain"] and ".choose(1)" in bundle["text/plain"]
+
+
+def test_with_widgets_choosing_a_button_keeps_the_answer(question):
+    assert WIDGET in question._repr_mimebundle_()
+
+
+def line(slope: float, name: str = "a") -> go.Figure:
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, slope], name=name))
+    return style.finish(figure, alt=f"A line of slope {slope}.", height=200)
+
+
+def test_a_slider_redraws_the_figure_and_its_words():
+    explorer = course.explore(line, slope=[1.0, 2.0, 3.0], name=("b", ["a", "b"]))
+    slope, name, figure, words = explorer.box.children
+    assert (slope.value, name.value) == (2.0, "b")
+    assert list(figure.data[0].y) == [0, 2.0]
+    slope.value = 3.0
+    assert list(figure.data[0].y) == [0, 3.0]
+    assert "slope 3.0" in words.value
+    name.value = "a"
+    assert figure.data[0].name == "a"
+
+
+def test_a_figure_with_other_curves_takes_the_place_of_the_former():
+    def curves(count: int) -> go.Figure:
+        figure = go.Figure([go.Scatter(x=[0], y=[index]) for index in range(count)])
+        return style.finish(figure, alt=f"{count} curves", height=200)
+
+    slider, figure, words = course.explore(curves, count=[1, 2, 3]).box.children
+    slider.value = 3
+    assert len(figure.data) == 3
+    slider.value = 1
+    assert len(figure.data) == 1
+    assert "1 curves" in words.value
+
+
+def test_an_explorer_shows_a_figure_where_there_are_no_widgets(monkeypatch):
+    explorer = course.explore(line, slope=[1.0, 2.0, 3.0])
+    assert {WIDGET, PLOTLY_MIME, "text/plain"} <= set(explorer._repr_mimebundle_())
+    monkeypatch.setattr("vop_core.course.sliders.WIDGETS", ("no_such_package",))
+    bundle = explorer._repr_mimebundle_()
+    assert set(bundle) == {PLOTLY_MIME, "text/plain"}
+    assert bundle["text/plain"] == "A line of slope 2.0."
+
+
+def test_a_control_must_begin_among_its_values():
+    with pytest.raises(ValueError, match="slope"):
+        course.explore(line, slope=(9.0, [1.0, 2.0]))
+
+
+def test_a_link_opens_a_page_in_a_state():
+    link = course.in_app("Posterior", LinkedState(task="keywords-en", person="synthetic-en/07", clips=2, seed=5))
+    assert "localhost:8501/posterior?task=keywords-en&person=synthetic-en%2F07&clips=2&seed=5" in link
+    assert "localhost:8501/)" in course.in_app("Your voice")
+    with pytest.raises(VopError, match="no page"):
+        course.in_app("Nowhere")
+
+
+def test_the_source_shown_is_the_package_s_own(capsys):
+    from vop_core.variational.gaussian import DiagonalGaussian
+
+    shown = []
+    import IPython.display
+
+    original, IPython.display.display = IPython.display.display, lambda bundle, raw: shown.append(bundle)
+    try:
+        course.source(DiagonalGaussian.kl)
+        course.show(line(1.0))
+        course.say("**2**")
+    finally:
+        IPython.display.display = original
+    assert "vop_core/variational/gaussian.py" in shown[0]["text/markdown"]
+    assert "def kl(self" in shown[0]["text/markdown"]
+    assert PLOTLY_MIME in shown[1]
+    assert shown[2]["text/markdown"] == "**2**"
+    assert "In words: A line of slope 1.0." in capsys.readouterr().out
+
+
+def test_hints_are_a_ladder_that_ends_at_the_solution():
+    said = [course.hint("kl-by-hand") for _ in range(3)]
+    assert said[0].startswith("Hint 1 of 2") and said[1].startswith("Hint 2 of 2")
+    assert "solutions" in said[2]
+
+
+def test_an_exercise_that_does_not_exist_is_refused():
+    with pytest.raises(VopError, match="no exercise"):
+        course.check("nothing", ...)
+
+
+def test_code_that_stops_is_spoken_about_and_not_raised():
+    verdict = course.check("spread-by-luck", lambda p, n: p / 0)
+    assert verdict.outcome == WRONG
+    assert "ZeroDivisionError" in verdict.sentence
+
+
+def test_dots_are_no_answer():
+    for key, arguments in (("spread-by-luck", 2), ("loss-of-a-person", 4), ("fuse-two", 6)):
+        assert course.check(key, ...).outcome == NOT_ANSWERED
+        open_answer = eval(f"lambda {', '.join(f'a{n}' for n in range(arguments))}: ...")
+        assert course.check(key, open_answer).outcome == NOT_ANSWERED
+
+
+WRONG_ANSWERS = {
+    "spread-by-luck": lambda p, n: p * (1 - p) / n,  # a variance
+    "frames-of-a-clip": lambda samples, hop: samples // hop,
+    "mel-of-hertz": lambda hertz: 2595 * __import__("math").log10(1 + hertz / 700),  # another scale
+    "reparameterised-draw": lambda mean, log_std, noise: mean + log_std * noise,
+    "kl-by-hand": lambda m, s, pm, ps: (s / ps).log() - 0.5 + (ps**2 + (m - pm) ** 2) / (2 * s**2),  # the other way
+    "loss-of-a-person": lambda misfits, kl, clips, beta: misfits.mean() + beta * kl / misfits.numel(),
+    "beta-of-the-slip": lambda queries, clips: queries / clips,
+    "precision-asked-for": lambda precision, features, noise: precision + (features**2).mean() / noise**2,
+    "share-of-the-divergence": lambda kl, queries, clips, persons, beta: beta * kl / queries,
+    "fuse-two": lambda a, b, c, d, m, s: ((a / b**2 + c / d**2) / (1 / b**2 + 1 / d**2), (1 / b**2 + 1 / d**2) ** -0.5),
+    "ece-of-bins": lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),  # over- hides underconfidence
+    "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,  # keeps the promise, and is useless
+    "personal-gain": lambda own, base, mixed: (own - base).mean(),
+    "bytes-of-a-person": lambda code, clips: 8 * code,
+}
+
+
+def test_every_exercise_refuses_a_plausible_wrong_answer():
+    from vop_core.course.exercise_book import EXERCISES
+
+    assert set(WRONG_ANSWERS) == set(EXERCISES)
+    for key, answer in WRONG_ANSWERS.items():
+        assert course.check(key, answer).outcome == WRONG, key
+
+
+def test_a_constant_passes_no_exercise():
+    from vop_core.course.exercise_book import EXERCISES
+
+    for key in EXERCISES:
+        assert course.check(key, lambda *_: 0.5).outcome != RIGHT, key

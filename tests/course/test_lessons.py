@@ -1,0 +1,167 @@
+"""What the notebooks compute with: the twin's network, the leak, the museum, the duel, the material."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vop_core.course import duel, leak, material, museum, twin_training
+from vop_core.course.duel import MIXED, OWN, WHOSE, WRONG
+from vop_core.errors import DataError
+from vop_core.variational.twin import LinearGaussianTwin, closest_below, with_full_covariance
+
+
+def test_a_network_trained_on_the_twin_comes_near_the_best_that_sees_no_labels():
+    model = LinearGaussianTwin.independent(weights=1)
+    network = twin_training.train_on_twin(model, clips=3, steps=200, generator=torch.Generator().manual_seed(0))
+    persons = model.draw_persons(500, clips=3, generator=torch.Generator().manual_seed(1))
+    before = model.weights_given_clips(persons.clips)
+    best = with_full_covariance(closest_below(model.asked_for_without_labels(before, before, persons.features)))
+    lost = twin_training.divergence_from_truth(twin_training.said_by(network, persons), model, persons)
+    least = twin_training.divergence_from_truth(best, model, persons)
+    excess = lost - least
+    assert excess.mean() > -4 * excess.std() / math.sqrt(len(excess))  # nobody beats the best
+    assert excess.mean() < 0.2
+
+
+@pytest.fixture(scope="module")
+def few_persons() -> leak.EmbeddedPersons:
+    """Six persons with twelve clips of six words each, every word at its own place."""
+    generator = torch.Generator().manual_seed(0)
+    places = torch.randn(20, 32, generator=generator)
+    labels = torch.arange(12).remainder(6).expand(6, 12)
+    return leak.EmbeddedPersons(places[labels] + 0.3 * torch.randn(6, 12, 32, generator=generator), labels)
+
+
+def test_without_a_personal_part_nothing_leaks(few_persons):
+    from vop_core.nets.personal_layers import PersonalClassifier
+
+    vop = leak.ClassifierVop(PersonalClassifier(32, 20)).eval()
+    with torch.no_grad():
+        vop.basis.zero_()
+    figures = leak.leak_figures(vop, few_persons)
+    assert figures.other_clip == pytest.approx(figures.global_model)
+    assert figures.enrolled_word == pytest.approx(figures.enrolled_word_global)
+
+
+def test_an_unknown_conditioning_is_refused(few_persons):
+    with pytest.raises(ValueError, match="self or cross"):
+        leak.train_classifier_vop(few_persons, "both", steps=1, generator=torch.Generator())
+
+
+def test_a_threshold_keeps_its_promise_with_the_lowest_cut_that_does():
+    dice = np.random.default_rng(0)
+    scores = museum.PairScores(dice.normal(1, 1, 50), dice.normal(0, 1, 101))
+    for allowed in (0.0, 0.05, 0.5):
+        threshold = scores.threshold_for(allowed)
+        assert scores.false_alarms(threshold) <= allowed
+        lower = np.sort(scores.different)[::-1][int(allowed * 101)]
+        assert scores.false_alarms(lower) > allowed
+    assert scores.false_rejections(-np.inf) == 0
+    assert scores.false_rejections(np.inf) == 1
+
+
+def test_the_best_of_one_epoch_is_the_truth_and_of_many_is_not():
+    error = math.sqrt(0.8 * 0.2 / 100 / 4_000)
+    assert abs(museum.expected_best_epoch(1, 100, 0.8) - 0.8) < 4 * error
+    # of 50 independent normals the largest is 2.25 standard deviations up; the binomial is close to it
+    best = museum.expected_best_epoch(50, 100, 0.8)
+    assert best == pytest.approx(0.8 + 2.25 * math.sqrt(0.8 * 0.2 / 100), abs=0.01)
+
+
+def test_outliers_gain_by_doing_nothing_only_where_the_clips_that_chose_them_are_the_before():
+    dice = np.random.default_rng(1)
+    alike = {f"person {number}": dice.binomial(1, 0.85, 40) for number in range(30)}
+    assert museum.gain_of_doing_nothing(alike, same_clips=True, repeats=50) > 0.05
+    assert museum.gain_of_doing_nothing(alike, same_clips=False, repeats=50) == 0
+
+
+def test_a_nearest_neighbour_repeats_what_it_has_seen():
+    features, labels = torch.randn(20, 3), torch.arange(20) % 4
+    tested = torch.arange(40) >= 20
+    assert museum.nearest_neighbour_accuracy(features.repeat(2, 1), labels.repeat(2), tested) == 1.0
+
+
+def crowd(persons: int = 6) -> material.Crowd:
+    clips = torch.arange(persons * 5.0).view(persons, 5, 1, 1)  # each clip is its own number
+    labels = torch.arange(persons * 5).view(persons, 5)
+    return material.Crowd(tuple(map(str, range(persons))), ("a",), clips, labels, clips, labels)
+
+
+def test_controls_never_enroll_a_person_s_own_clip():
+    people = crowd()
+    own = people.enrollment_labels
+    ((clips, labels),) = duel.enrollments(people, OWN)
+    assert torch.equal(labels, own)
+    for whose in (WRONG, MIXED):
+        for clips, labels in duel.enrollments(people, whose):
+            assert torch.equal(clips[..., 0, 0].long(), labels)  # clips and labels stay together
+            assert not any(torch.isin(mine, theirs).any() for mine, theirs in zip(own, labels, strict=True))
+    ((_, mixed),) = duel.enrollments(people, MIXED)
+    assert all(len(set((row // 5).tolist())) > 1 for row in mixed)
+    for _, labels in duel.enrollments(people, WRONG):
+        assert all(len(set((row // 5).tolist())) == 1 for row in labels)
+    with pytest.raises(ValueError, match="whose"):
+        duel.enrollments(people, "nobody")
+    assert len(WHOSE) == 3
+
+
+def test_a_crowd_as_clips_keeps_person_and_label_together():
+    people = crowd(3)
+    clips = people.first(2).clips()
+    assert clips.persons == ("0", "1")
+    assert clips.person_index.tolist() == [0] * 10 + [1] * 10
+    assert torch.equal(clips.features[:5, 0, 0].long(), clips.labels[:5])
+
+
+@pytest.mark.slow
+def test_the_bundled_crowd_is_heard_as_the_app_hears_it():
+    people = material.synthetic_crowd("keywords-en")
+    person = material.voices("keywords-en")[4]
+    bundle = material.models("keywords-en")
+    assert people.names[4] == person.id
+    heard = bundle.features([clip.load() for clip in person.query])
+    torch.testing.assert_close(people.query[4], heard, rtol=0, atol=2e-2)  # the cache keeps half precision
+    assert [people.labels[label] for label in people.query_labels[4].tolist()] == [clip.label for clip in person.query]
+    shots = people.enrollment.shape[1]
+    heard = bundle.features([clip.load() for clip in person.enrollment[:shots]])
+    torch.testing.assert_close(people.enrollment[4], heard, rtol=0, atol=2e-2)
+
+
+def test_without_real_data_there_is_no_real_crowd(monkeypatch):
+    monkeypatch.delenv("VOP_DATA", raising=False)
+    material.real_crowd.cache_clear()
+    assert material.real_crowd("keywords-en") is None
+
+
+@pytest.mark.data
+def test_real_persons_are_those_whom_the_model_never_heard(real_data):
+    material.real_crowd.cache_clear()
+    people = material.real_crowd("keywords-en")
+    card = material.models("keywords-en").card
+    assert people is not None
+    assert set(people.names) <= set(card["persons"]["open"])
+    assert not set(people.names) & set(card["persons"]["trained"])
+    assert people.query_labels.shape == (len(people.names), material.REAL_QUERIES)
+
+
+def test_committed_answers_agree_with_the_committed_table():
+    answers = material.right_answers("arabic_speech_commands", "global")
+    rows = material.evidence("arabic_speech_commands")["rows"]
+    (row,) = (each for each in rows if each["variant"] == "global" and each["set"] == "open")
+    assert len(answers) == row["accuracy"]["persons"]
+    mean = np.mean([bits.mean() for bits in answers.values()])
+    assert mean == pytest.approx(row["accuracy"]["mean"], abs=0.02)  # one episode a person stands for several
+
+
+def test_results_that_do_not_exist_are_refused_in_a_sentence():
+    with pytest.raises(DataError, match="no results on nowhere"):
+        material.evidence("nowhere")
+    with pytest.raises(DataError, match="no result of 'nobody'"):
+        material.scores("arabic_speech_commands", "nobody")
+
+
+def test_a_linked_voice_names_its_task():
+    assert material.linked("synthetic-ar/02").task == "keywords-ar"
+    assert material.linked("synthetic-en/02", query=3).as_query()["query"] == "3"

@@ -1,0 +1,163 @@
+"""The notebooks, made from their one source each.
+
+``notebooks/source/NN_name.md`` is what people write and review: Markdown, with code in fenced blocks. From it come
+
+    notebooks/NN_name.ipynb             what a student opens: executed, every figure a static picture
+    notebooks/solutions/NN_name.ipynb   the same with the exercises solved, not executed
+
+A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook), ``solution`` (only there).
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vop_core.course.reading import PLOTLY_MIME
+from vop_core.data.locations import repository_root
+from vop_core.errors import VopError
+
+EXERCISE, SOLUTION = "exercise", "solution"
+LONGEST_CELL = 280  # seconds: a notebook has five minutes
+KEPT = ("image/svg+xml", "image/png", "text/markdown", "text/html", "text/plain")
+LARGEST_SVG = 60_000  # bytes; what is larger is a PNG instead
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+Notebook = Any  # nbformat's NotebookNode
+
+
+def notebooks_folder() -> Path:
+    """Where the notebooks lie."""
+    return repository_root() / "notebooks"
+
+
+def sources() -> tuple[Path, ...]:
+    """The notebooks' sources, in the order of the course."""
+    return tuple(sorted((notebooks_folder() / "source").glob("[0-9]*.md")))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A notebook in its two forms, not yet executed."""
+
+    name: str
+    student: Notebook
+    solved: Notebook
+
+
+def read(path: Path) -> Built:
+    """A source in its two forms. Raises VopError where jupytext is not installed."""
+    return Built(
+        path.stem,
+        _chosen(path, lambda tags: SOLUTION not in tags),
+        _chosen(path, lambda tags: EXERCISE not in tags),
+    )
+
+
+def everything(path: Path) -> Notebook:
+    """A source with both the open exercises and their solutions, for the tests: one run checks both."""
+    return _chosen(path, lambda tags: True)
+
+
+def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
+    try:
+        import jupytext
+        import nbformat
+    except ImportError:
+        raise VopError('Making notebooks needs jupytext; run: pip install -e ".[notebooks]"') from None
+    text = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md")
+    cells = []
+    for cell in text.cells:
+        tags = cell.metadata.get("tags", [])
+        if keep(tags):
+            metadata = {"tags": tags} if tags else {}
+            make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+            cells.append(make(cell.source, id=f"cell-{len(cells)}", metadata=metadata))
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.validate(notebook)
+    return notebook
+
+
+def execute(notebook: Notebook, *, environment: Mapping[str, str] | None = None, timeout: int = LONGEST_CELL) -> None:
+    """Run every cell in place, in a kernel of this environment, in the notebooks' folder."""
+    from nbclient import NotebookClient
+
+    python_path = os.pathsep.join(filter(None, [str(repository_root()), os.environ.get("PYTHONPATH")]))
+    client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(notebooks_folder())}})
+    with tempfile.TemporaryDirectory() as profile:  # nobody's own IPython settings
+        own = {"PYTHONPATH": python_path, "IPYTHONDIR": profile, "MPLBACKEND": "agg"}
+        client.execute(env=os.environ | own | dict(environment or {}))
+
+
+def make_static(notebook: Notebook) -> None:
+    """Leave in the outputs what a page without a kernel can show: figures become pictures, widgets their stand-ins."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        for output in cell.outputs:
+            if "data" in output:
+                output["data"] = _static(dict(output["data"]))
+                output["metadata"] = {}
+
+
+def _static(bundle: dict[str, Any]) -> dict[str, Any]:
+    if PLOTLY_MIME in bundle:
+        return _picture(bundle[PLOTLY_MIME]) | {"text/plain": _words(bundle)}
+    best = next((kind for kind in KEPT if kind in bundle), None)
+    return {kind: bundle[kind] for kind in dict.fromkeys((best, "text/plain")) if kind in bundle}
+
+
+def _words(bundle: Mapping[str, Any]) -> str:
+    layout = bundle[PLOTLY_MIME].get("layout", {})
+    return str((layout.get("meta") or {}).get("alt", "a figure"))
+
+
+def _picture(figure: Mapping[str, Any]) -> dict[str, Any]:
+    import base64
+
+    import plotly.graph_objects as go
+    import plotly.io
+
+    drawn = go.Figure({"data": figure["data"], "layout": figure["layout"]}, skip_invalid=True)
+    drawn.update_layout(paper_bgcolor="white", plot_bgcolor="white")  # text is dark: the page behind may be as well
+    size = {"width": 860, "height": drawn.layout.height or 400}
+    vector = _stable_names(plotly.io.to_image(drawn, format="svg", **size).decode())
+    if len(vector) <= LARGEST_SVG:
+        return {"image/svg+xml": vector}
+    return {"image/png": base64.b64encode(plotly.io.to_image(drawn, format="png", **size)).decode()}
+
+
+def _stable_names(svg: str) -> str:
+    """The same figure, the same text: plotly names the parts of a picture at random."""
+    found = list(dict.fromkeys(re.findall(r'id="(?:clip|topdefs-|defs-|legend|g)?([0-9a-f]{6})', svg)))
+    for number, name in enumerate(found):
+        svg = svg.replace(name, f"part{number}-")
+    return svg
+
+
+def write(notebook: Notebook, path: Path) -> None:
+    """Store a notebook as readable JSON, one line of source a line."""
+    import nbformat
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def build(path: Path) -> tuple[Path, Path]:
+    """Make a source's student notebook, executed, and its solved one. Returns where they lie."""
+    built = read(path)
+    environment = {"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""}  # everybody's pictures: no data that not all have
+    execute(built.student, environment=environment)
+    make_static(built.student)
+    student, solved = (
+        notebooks_folder() / f"{built.name}.ipynb",
+        notebooks_folder() / "solutions" / f"{built.name}.ipynb",
+    )
+    write(built.student, student)
+    write(built.solved, solved)
+    return student, solved

@@ -1,0 +1,179 @@
+"""What the notebooks look at: the shipped models, the bundled voices, real people where there are any, committed
+results.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vop_core.data.audio import decode_file
+from vop_core.data.episodes import draw_episodes
+from vop_core.data.features import load_features
+from vop_core.data.locations import find_dataset, repository_root
+from vop_core.data.persons import load_dataset
+from vop_core.data.voices import FOLDERS, BundledPerson, bundled_dataset, bundled_persons
+from vop_core.errors import DataError
+from vop_core.evaluation.comparison import Run, ScoreIndex
+from vop_core.evaluation.method_scores import OWN, right_clips
+from vop_core.evaluation.protocol import EvaluationClips
+from vop_core.evaluation.scores import OPEN
+from vop_core.experiments import Bundle, load_bundle
+from vop_core.experiments.bench_files import bench_folder, load_bench_result
+from vop_core.experiments.bench_outputs import load_summary, summary_file
+from vop_core.visit import LinkedState
+
+LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
+REAL_QUERIES = 40  # asked of each real person
+SHOTS = 5
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Persons with as many clips each, as a model of one task hears them."""
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    enrollment: Float[Tensor, "person shot mel frame"]
+    enrollment_labels: Int[Tensor, "person shot"]
+    query: Float[Tensor, "person query mel frame"]
+    query_labels: Int[Tensor, "person query"]
+
+    def first(self, persons: int) -> "Crowd":
+        """The first few persons."""
+        return Crowd(
+            self.names[:persons],
+            self.labels,
+            self.enrollment[:persons],
+            self.enrollment_labels[:persons],
+            self.query[:persons],
+            self.query_labels[:persons],
+        )
+
+    def clips(self) -> EvaluationClips:
+        """All clips in one table, person by person, enrollment before query."""
+        features = torch.cat([self.enrollment, self.query], dim=1)
+        labels = torch.cat([self.enrollment_labels, self.query_labels], dim=1)
+        persons, clips = labels.shape
+        index = torch.arange(persons)[:, None].expand(persons, clips)
+        return EvaluationClips(features.flatten(0, 1), labels.flatten(), index.flatten(), self.names)
+
+
+@lru_cache(maxsize=2)
+def models(task: str = "keywords-en") -> Bundle:
+    """The shipped models of a task. Raises CheckpointError, in a sentence, where they are missing."""
+    return load_bundle(task)
+
+
+@lru_cache(maxsize=2)
+def voices(task: str = "keywords-en") -> tuple[BundledPerson, ...]:
+    """The bundled synthetic persons who speak a task's words. Raises DataError where they are missing."""
+    return bundled_persons(LANGUAGES[task])
+
+
+@lru_cache(maxsize=2)
+def synthetic_crowd(task: str = "keywords-en") -> Crowd:
+    """The bundled persons: the clips that enroll and the clips that are asked about, as they were recorded."""
+    bundle, dataset = models(task), bundled_dataset(LANGUAGES[task])
+    table = load_features(dataset)  # kept in the cache: every notebook hears the same clips
+    unknown = bundle.labels.index("unknown") if "unknown" in bundle.labels else -1
+    numbers = torch.tensor([bundle.labels.index(x) if x in bundle.labels else unknown for x in table.labels])
+    label = numbers[table.label]
+    asks = torch.tensor([record.attributes["role"] == "query" for record in dataset.records])
+
+    def rows(role: Tensor, most: int | None) -> Int[Tensor, "person clip"]:
+        of_each = [((table.person == person) & role).nonzero().squeeze(1) for person in range(len(table.persons))]
+        count = min(len(each) for each in of_each)
+        return torch.stack([each[: min(count, most or count)] for each in of_each])
+
+    enrolled, asked = rows(~asks, SHOTS), rows(asks & (label >= 0), None)
+    features = table.features
+    return Crowd(table.persons, bundle.labels, features[enrolled], label[enrolled], features[asked], label[asked])
+
+
+@lru_cache(maxsize=2)
+def real_crowd(task: str = "keywords-en") -> Crowd | None:
+    """Real persons whom the task's models never heard, where ``VOP_DATA`` names a folder that has them; else None."""
+    if not os.environ.get("VOP_DATA", "").strip():
+        return None
+    bundle = models(task)
+    generator = torch.Generator().manual_seed(0)
+    found: list[tuple[str, Tensor, Tensor, Tensor, Tensor]] = []
+    for person in bundle.card["persons"]["open"]:
+        found += _real_person(bundle, person, generator)
+    if not found:
+        return None
+    names, *parts = zip(*found, strict=True)
+    return Crowd(tuple(names), bundle.labels, *(torch.stack(part) for part in parts))
+
+
+def _real_person(
+    bundle: Bundle, person: str, generator: torch.Generator
+) -> list[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
+    """One person's episode, in a list; an empty one where the data set is not here or the person has too few clips."""
+    try:
+        dataset = load_dataset(find_dataset(person.split("/")[0]))
+    except DataError:
+        return []
+    records = [each for each in dataset.records if each.person == person and each.label in bundle.labels]
+    if len(records) < SHOTS + REAL_QUERIES:
+        return []
+    label = torch.tensor([bundle.labels.index(each.label) for each in records])
+    (episode,) = draw_episodes(
+        torch.zeros_like(label), label, persons=[0], shots=SHOTS, generator=generator, queries=REAL_QUERIES
+    )
+
+    def heard(rows: Tensor) -> Tensor:
+        return bundle.features([decode_file(records[row].path) for row in rows.tolist()])
+
+    enrolled, asked = episode.enrollment, episode.query
+    return [(person, heard(enrolled), label[enrolled], heard(asked), label[asked])]
+
+
+def evidence(dataset: str, suite: str = "paper") -> Mapping[str, Any]:
+    """The committed tables of a data set, as ``vop report`` made them.
+
+    Raises DataError where this suite has no such data set yet.
+    """
+    found = load_summary(summary_file(repository_root(), suite))["datasets"]
+    if dataset not in found:
+        raise DataError(f"The suite '{suite}' has no results on {dataset} yet; it has {', '.join(found) or 'none'}.")
+    return found[dataset]
+
+
+def scores(dataset: str, method: str) -> ScoreIndex:
+    """Every committed line of a method's main run on a data set: persons, rows, numbers of clips.
+
+    Raises DataError where there is none.
+    """
+    named = evidence(dataset)["methods"]
+    files = {name for each in named if each["variant"] == method for *_, name in each["runs"]}
+    paths = (path for path in (bench_folder() / dataset).glob("*.json") if path.stem.rsplit("-", 1)[-1] in files)
+    results = [load_bench_result(path) for path in sorted(paths)]
+    runs = [Run(each.seed, each.fold, each.scores) for each in results]
+    if not runs:
+        raise DataError(f"There is no result of '{method}' on {dataset}; run: vop bench --data {dataset}")
+    return ScoreIndex.of(runs)
+
+
+def right_answers(dataset: str, method: str, *, shots: int = SHOTS) -> dict[str, Int[np.ndarray, " clip"]]:
+    """Real persons whom a method never heard, and which of their clips it answered rightly, in one episode each.
+
+    Raises DataError where there is no committed result.
+    """
+    lines = scores(dataset, method).lines[OWN, OPEN, shots]
+    firsts = {episode.person: score for episode, score in sorted(lines.items(), reverse=True) if score.correct}
+    return {person: right_clips(score) for person, score in sorted(firsts.items())}
+
+
+def linked(person: str, *, query: int | None = None, clips: int = SHOTS, seed: int = 0) -> LinkedState:
+    """The state of the app that shows a bundled person as a notebook does."""
+    language = next(language for language, folder in FOLDERS.items() if person.startswith(f"{folder}/"))
+    task = next(task for task, spoken in LANGUAGES.items() if spoken == language)
+    return LinkedState(task=task, person=person, clips=clips, query=query, seed=seed)

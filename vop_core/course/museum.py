@@ -1,0 +1,113 @@
+"""The failure museum's exhibits that need more than a line: each can be had broken, and repaired."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy import stats
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
+from torch.nn import functional
+
+from vop_core.course.material import LANGUAGES, models, synthetic_crowd
+from vop_core.data.features import load_features
+from vop_core.data.voices import bundled_dataset
+from vop_core.evaluation.classification import correctness
+from vop_core.evaluation.comparison import BY_ERROR, choose_outliers
+
+TASK = "keywords-en"
+
+
+def verdict(holds: bool) -> str:
+    """How a check came out, in a word that is seen at a glance."""
+    return "holds" if holds else "FAILS"
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """How alike two clips sound to the hyper-personalizer (cosine): of one person, and of two."""
+
+    same: Float[np.ndarray, " same"]
+    different: Float[np.ndarray, " different"]
+
+    def false_rejections(self, threshold: float) -> float:
+        """Share of pairs of one person that are called two persons."""
+        return float((self.same < threshold).mean())
+
+    def false_alarms(self, threshold: float) -> float:
+        """Share of pairs of two persons that are called one."""
+        return float((self.different >= threshold).mean())
+
+    def threshold_for(self, false_alarms: float) -> float:
+        """The lowest threshold with at most this share of false alarms on these pairs."""
+        ordered = np.sort(self.different)
+        allowed = int(np.floor(false_alarms * len(ordered)))
+        return float(np.nextafter(ordered[len(ordered) - allowed - 1], np.inf))
+
+
+@torch.no_grad()
+def pair_scores(variant: str = "original") -> PairScores:
+    """All pairs of enrollment clips of the bundled voices, heard as recorded or through a channel of
+    ``load_features``.
+    """
+    dataset = bundled_dataset(LANGUAGES[TASK])
+    table = load_features(dataset, variants=(variant,))
+    enrolls = torch.tensor([record.attributes["role"] == "enrollment" for record in dataset.records])
+    heard, person = table.variants[variant][enrolls], table.person[enrolls]
+    features = functional.normalize(models(TASK).vop.clip_features(heard[:, None])[:, 0], dim=-1)
+    alike = (features @ features.mT).numpy()
+    first, second = np.triu_indices(len(person), k=1)
+    together = (person[first] == person[second]).numpy()
+    scores = alike[first, second]
+    return PairScores(scores[together], scores[~together])
+
+
+def nearest_neighbour_accuracy(
+    features: Float[Tensor, "clip feature"], labels: Int[Tensor, " clip"], tested: Bool[Tensor, " clip"]
+) -> float:
+    """Right answers on the tested clips of a classifier that repeats what the nearest other clip said."""
+    nearest = KNeighborsClassifier(n_neighbors=1).fit(features[~tested].numpy(), labels[~tested].numpy())
+    return float(nearest.score(features[tested].numpy(), labels[tested].numpy()))
+
+
+def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Tensor, " draw"]:
+    """Accuracy over all bundled persons when every answer comes from one draw of the weights, for several draws."""
+    crowd, vop = synthetic_crowd(TASK), models(TASK).vop
+    with torch.no_grad():
+        adaptation = vop.adapt(crowd.enrollment)
+        answers = vop.answer_draws(adaptation, crowd.query, draws=draws, generator=generator)
+    return correctness(answers, crowd.query_labels.expand(draws, -1, -1)).mean((1, 2))
+
+
+def expected_best_epoch(epochs: int, clips: int, share: float, *, repeats: int = 4_000) -> float:
+    """What the best of several test accuracies shows on average when the model's true share of right answers never
+    changes.
+
+    Each epoch's accuracy is binomial, and the epochs are independent: the largest luck there is. Epochs whose answers
+    resemble each other give less.
+    """
+    seen = stats.binom.rvs(clips, share, size=(repeats, epochs), random_state=0) / clips
+    return float(seen.max(1).mean())
+
+
+def gain_of_doing_nothing(
+    answers: Mapping[str, Int[np.ndarray, " clip"]], *, same_clips: bool, repeats: int = 200
+) -> float:
+    """What outliers gain, in accuracy, when the same model is asked again; mean over random halves of everybody's
+    clips.
+
+    Outliers are chosen on one half. "Before" is that half (``same_clips``), or the other one; "after" is always the
+    other.
+    """
+    dice = np.random.default_rng(0)
+    gains = []
+    for _ in range(repeats):
+        mixed = {name: dice.permutation(bits) for name, bits in answers.items()}
+        chosen_on = {name: float(bits[: len(bits) // 2].mean()) for name, bits in mixed.items()}
+        other = {name: float(bits[len(bits) // 2 :].mean()) for name, bits in mixed.items()}
+        outliers = choose_outliers(chosen_on, BY_ERROR)
+        before = chosen_on if same_clips else other
+        gains += [other[name] - before[name] for name in outliers]
+    return float(np.mean(gains))

@@ -1,0 +1,75 @@
+"""The first cell of a notebook, and the package's own code shown beside the theory."""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import plotly.graph_objects as go
+
+from vop_core.course.budget import BUDGET, within_budget
+from vop_core.data.locations import repository_root
+from vop_core.errors import VopError
+from vop_core.plots.style import text_alternative
+
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+
+
+def begin() -> None:
+    """Make a refusal one sentence instead of a traceback, and say where the budget is short.
+
+    Works without a notebook as well, where it only says the latter.
+    """
+    shell = _shell()
+    if shell is not None:
+        shell.set_custom_exc((VopError,), _one_sentence)
+    if within_budget(full=False, short=True):
+        print(f"{BUDGET} is short: trainings are cut down, and figures differ from those of the full budget.")
+
+
+def _shell() -> Any | None:
+    """The notebook's IPython, if this runs in one."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def _one_sentence(shell: Any, kind: type[BaseException], error: BaseException, *_: Any, **__: Any) -> None:
+    print(error)
+
+
+def source(thing: Callable | type) -> None:
+    """Show the package's own source of a function or class: never a copy of it."""
+    text = inspect.getsource(thing)
+    path = Path(inspect.getsourcefile(inspect.unwrap(thing)) or "")
+    where = path.relative_to(repository_root()).as_posix() if path.is_relative_to(repository_root()) else path.name
+    _show_markdown(f"`{where}`\n```python\n{textwrap.dedent(text).rstrip()}\n```")
+
+
+def about(module: ModuleType) -> None:
+    """Show what a module says of itself."""
+    _show_markdown(f"`{module.__name__}`\n```text\n{inspect.getdoc(module)}\n```")
+
+
+def say(text: str) -> None:
+    """Show Markdown with numbers that were computed, never typed."""
+    _show_markdown(text)
+
+
+def show(figure: go.Figure) -> None:
+    """Show a figure, and below it what stands for it where it cannot be seen."""
+    words = text_alternative(figure)
+    _display({PLOTLY_MIME: figure.to_plotly_json(), "text/plain": words})
+    print(f"In words: {words}")
+
+
+def _show_markdown(text: str) -> None:
+    _display({"text/markdown": text, "text/plain": text})
+
+
+def _display(bundle: dict[str, Any]) -> None:
+    from IPython.display import display
+
+    display(bundle, raw=True)

@@ -1,0 +1,62 @@
+"""The package's hyper-personalizer, trained on persons of the linear-Gaussian twin, where what it should say is
+known.
+"""
+
+import torch
+from torch.distributions import MultivariateNormal, kl_divergence
+
+from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.twin import LinearGaussianTwin, TwinPerson, with_full_covariance
+
+PERSONS_PER_STEP = 128
+
+
+def train_on_twin(
+    model: LinearGaussianTwin,
+    *,
+    clips: int,
+    steps: int,
+    persons: int | None = None,
+    features: int = 32,
+    generator: torch.Generator,
+) -> HyperPersonalizer:
+    """Maximise the slides' bound, averaged over persons: q reads the clips, the same clips' labels are scored.
+
+    With ``persons``, the same few persons come again and again; else every step has new ones. The terms of the bound
+    are taken in closed form, so that what is left to go wrong is the network.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        network = HyperPersonalizer(
+            HyperPersonalizerConfig(
+                weights=len(model.weight_map),
+                inputs=len(model.clip_map),
+                features=features,
+                learned_prior_mean=False,
+            )
+        )
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    known = model.draw_persons(persons, clips=clips, generator=generator) if persons else None
+    for _ in range(steps):
+        seen = known or model.draw_persons(PERSONS_PER_STEP, clips=clips, generator=generator)
+        q = said_by(network, seen)
+        prior = model.weights_given_clips(seen.clips)
+        bound = model.elbo(q, prior, seen.clips, seen.labels).elbo
+        optimiser.zero_grad()
+        (-bound.mean()).backward()
+        optimiser.step()
+        schedule.step()
+    return network.eval().requires_grad_(False)
+
+
+def said_by(network: HyperPersonalizer, persons: TwinPerson) -> MultivariateNormal:
+    """The network's posteriors of a batch of persons, from their clips alone."""
+    posterior = network(persons.clips.float())
+    return with_full_covariance(DiagonalGaussian(posterior.mean.double(), posterior.log_std.double()))
+
+
+def divergence_from_truth(q: MultivariateNormal, model: LinearGaussianTwin, persons: TwinPerson) -> torch.Tensor:
+    """KL(q || p(w | x, y)) of each person, in nats: evidence minus bound."""
+    return kl_divergence(q, model.weights_given_labels(persons.clips, persons.labels))
