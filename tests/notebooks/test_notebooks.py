@@ -121,7 +121,7 @@ def test_the_stored_notebooks_are_those_of_the_source(built):
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     kinds = {kind for cell in code for output in cell.outputs for kind in output.get("data", {})}
-    assert kinds <= {"text/plain", "text/markdown", "text/html", "image/svg+xml", "image/png"}
+    assert kinds <= {"text/plain", "text/markdown", "text/html", "image/png"}
     assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
     text = path.read_text(encoding="utf-8")
     assert "VOP_COURSE_BUDGET is short" not in text

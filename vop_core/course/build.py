@@ -8,8 +8,9 @@
 A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook), ``solution`` (only there).
 """
 
+import base64
+import io
 import os
-import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from vop_core.errors import VopError
 
 EXERCISE, SOLUTION = "exercise", "solution"
 LONGEST_CELL = 280  # seconds: a notebook has five minutes
-KEPT = ("image/svg+xml", "image/png", "text/markdown", "text/html", "text/plain")
-LARGEST_SVG = 60_000  # bytes; what is larger is a PNG instead
+KEPT = ("image/png", "text/markdown", "text/html", "text/plain")
+COLOURS = 128  # of a stored picture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 Notebook = Any  # nbformat's NotebookNode
@@ -118,26 +119,17 @@ def _words(bundle: Mapping[str, Any]) -> str:
 
 
 def _picture(figure: Mapping[str, Any]) -> dict[str, Any]:
-    import base64
-
+    """A PNG with few colours: JupyterLab shows no SVG in a notebook that it has not run itself."""
     import plotly.graph_objects as go
     import plotly.io
+    from PIL import Image
 
     drawn = go.Figure({"data": figure["data"], "layout": figure["layout"]}, skip_invalid=True)
     drawn.update_layout(paper_bgcolor="white", plot_bgcolor="white")  # text is dark: the page behind may be as well
-    size = {"width": 860, "height": drawn.layout.height or 400}
-    vector = _stable_names(plotly.io.to_image(drawn, format="svg", **size).decode())
-    if len(vector) <= LARGEST_SVG:
-        return {"image/svg+xml": vector}
-    return {"image/png": base64.b64encode(plotly.io.to_image(drawn, format="png", **size)).decode()}
-
-
-def _stable_names(svg: str) -> str:
-    """The same figure, the same text: plotly names the parts of a picture at random."""
-    found = list(dict.fromkeys(re.findall(r'id="(?:clip|topdefs-|defs-|legend|g)?([0-9a-f]{6})', svg)))
-    for number, name in enumerate(found):
-        svg = svg.replace(name, f"part{number}-")
-    return svg
+    picture = plotly.io.to_image(drawn, format="png", width=860, height=drawn.layout.height or 400)
+    small = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+    return {"image/png": base64.b64encode(small.getvalue()).decode()}
 
 
 def write(notebook: Notebook, path: Path) -> None:

@@ -1,0 +1,138 @@
+"""The course in real JupyterLab: a slider moves and the figure changes, a button is pressed, a word is recorded."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from tests.browser.conftest import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+
+PATIENCE = 240_000  # ms; a whole notebook runs meanwhile
+WORD = 1_600  # ms of recording
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the course, so that it may save what it likes."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "ServerApp.port": port,
+        "ServerApp.open_browser": False,
+        "ServerApp.root_dir": folder / "notebooks",
+        "IdentityProvider.token": "",
+        "ServerApp.allow_root": True,
+        "LabApp.expose_app_in_browser": True,
+    }
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
+    own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    environment = os.environ | own | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
+    with open(folder / "lab.log", "wb") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
+        try:
+            address = f"http://localhost:{port}"
+            _wait_for(address, server)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_for(address: str, server: subprocess.Popen, seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert server.poll() is None, "JupyterLab ended by itself; see lab.log"
+        try:
+            with urllib.request.urlopen(f"{address}/api", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise RuntimeError(f"no JupyterLab after {seconds} s")
+
+
+@pytest.fixture
+def page(browser):
+    opened = browser.new_page(viewport={"width": 1300, "height": 1500})
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    opened.close()
+
+
+def open_notebook(page, lab: str, name: str) -> None:
+    """Open a notebook in a fresh workspace, with every cell drawn, and its kernel ready."""
+    page.goto(f"{lab}/lab/workspaces/{name}/tree/{name}.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
+
+
+def run_all(page) -> None:
+    """Run every cell anew, and wait for the last one."""
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(String)") == "true"
+
+
+def scroll_to(page, selector: str):
+    """The first element of that kind; JupyterLab draws a cell when it comes into view."""
+    notebook = "window.jupyterapp.shell.currentWidget.content"
+    for cell in range(page.evaluate(f"{notebook}.model.cells.length")):
+        page.evaluate(f"{notebook}.scrollToItem({cell}, 'center')")
+        page.wait_for_timeout(150)
+        if page.locator(selector).count():
+            found = page.locator(selector).first
+            found.scroll_into_view_if_needed()
+            return found
+    raise AssertionError(f"nothing on the page is {selector}")
+
+
+def test_the_stored_pictures_show_before_anything_runs(lab, page):
+    open_notebook(page, lab, "03_the_elbo")
+    assert scroll_to(page, ".jp-OutputArea img").is_visible()
+
+
+def test_a_slider_redraws_its_figure_and_its_words(lab, page):
+    open_notebook(page, lab, "06_enrollment")
+    run_all(page)
+    assert scroll_to(page, ".jp-OutputArea .widget-radio, .jp-OutputArea input[type=radio]").is_visible()
+    handle = scroll_to(page, ".noUi-handle")
+    words = page.locator(".jp-OutputArea [role=status]").first
+    plot = page.locator(".jp-OutputArea-output:has(.noUi-handle) .js-plotly-plot").first
+    before, curve = words.inner_text(), plot.evaluate("(plot) => plot.data[2].y.join()")
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "(before) => document.querySelector('.jp-OutputArea [role=status]').innerText !== before", arg=before
+    )
+    assert plot.evaluate("(plot) => plot.data[2].y.join()") != curve
+    assert not page.locator(
+        "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
+    ).count()
+
+
+def test_a_word_is_recorded_in_the_notebook_and_not_saved_with_it(lab, page, microphone):
+    open_notebook(page, lab, "10_your_own_voice")
+    run_all(page)
+    button = scroll_to(page, "button:has-text('Record one word')")
+    for number in range(4):
+        microphone.hear(number)
+        button.click()
+        page.wait_for_timeout(WORD)
+        page.get_by_role("button", name="Stop", exact=True).click()
+        page.get_by_text(f"Clip {number + 1}:").wait_for()
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-below')")
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    saved = page.evaluate(f"fetch('{lab}/api/contents/10_your_own_voice.ipynb').then((found) => found.text())")
+    assert "Clip 4" not in saved
+    assert len(saved) < 5_000_000
+    assert "webm" not in saved and "audio/" not in saved
