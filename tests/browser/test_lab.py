@@ -1,6 +1,7 @@
 """The course in real JupyterLab: a slider moves and the figure changes, a button is pressed, a word is recorded."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -128,7 +129,7 @@ def test_a_word_is_recorded_in_the_notebook_and_not_saved_with_it(lab, page, mic
         button.click()
         page.wait_for_timeout(WORD)
         page.get_by_role("button", name="Stop", exact=True).click()
-        page.get_by_text(f"Clip {number + 1}:").wait_for()
+        page.locator(".jp-OutputArea [role=status]", has_text=re.compile(rf"^Clip {number + 1}:")).wait_for()
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-below')")
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")

@@ -58,7 +58,8 @@ export default {
       recorder.start();
       button.textContent = "Stop";
       said.textContent = "Recording. Say one word, then stop.";
-      setTimeout(() => { if (recorder && recorder.state === "recording") recorder.stop(); }, 5000);
+      const mine = recorder;  // the timer must not stop a later recording
+      setTimeout(() => { if (recorder === mine && mine.state === "recording") mine.stop(); }, 5000);
     };
   },
 };
