@@ -82,24 +82,31 @@ def serve(script: Path, folder: Path):
         "--server.headless",
         "true",
     ]
+    address = f"http://localhost:{port}"
+    yield from running(
+        command, address, "/_stcore/health", folder=folder, cwd=ROOT, environment={"OMP_NUM_THREADS": "1"}
+    )
+
+
+def running(command: list[str], address: str, health: str, *, folder: Path, cwd: Path, environment: dict[str, str]):
+    """Start a server and wait until ``health`` answers; yields its address and stops it afterwards."""
     with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        server = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, env=os.environ | environment)
         try:
-            address = f"http://localhost:{port}"
-            _wait_for(address, server)
+            _wait_for(address + health, server)
             yield address
         finally:
             server.terminate()
             server.wait(timeout=30)
 
 
-def _wait_for(address: str, server: subprocess.Popen, seconds: float = 180) -> None:
+def _wait_for(health: str, server: subprocess.Popen, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if server.poll() is not None:
             raise RuntimeError("the server ended by itself; see server.log")
         try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+            with urllib.request.urlopen(health, timeout=2) as answer:
                 if answer.status == 200:
                     return
         except OSError:

@@ -1,17 +1,13 @@
 """The course in real JupyterLab: a slider moves and the figure changes, a button is pressed, a word is recorded."""
 
-import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
 
-from tests.browser.conftest import ROOT
+from tests.browser.conftest import ROOT, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,28 +33,8 @@ def lab(tmp_path_factory):
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
     own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
-    environment = os.environ | own | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
-    with open(folder / "lab.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
-        try:
-            address = f"http://localhost:{port}"
-            _wait_for(address, server)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _wait_for(address: str, server: subprocess.Popen, seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert server.poll() is None, "JupyterLab ended by itself; see lab.log"
-        try:
-            with urllib.request.urlopen(f"{address}/api", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise RuntimeError(f"no JupyterLab after {seconds} s")
+    environment = own | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
+    yield from running(command, f"http://localhost:{port}", "/api", folder=folder, cwd=folder, environment=environment)
 
 
 @pytest.fixture

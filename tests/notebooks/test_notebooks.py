@@ -68,6 +68,15 @@ def test_a_notebook_defines_nothing_but_answers(built):
     assert defined == [], f"move {defined} into vop_core and import it"
 
 
+def test_an_exercise_defines_its_answer_and_nothing_else(built):
+    """One function a cell, handed to the check; while the exercise is open its whole body is ``return ...``."""
+    for notebook, tag in ((built.student, EXERCISE), (built.solved, SOLUTION)):
+        for cell in (cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])):
+            (answer,) = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.FunctionDef)]
+            assert f", {answer.name})" in cell.source.splitlines()[-1]
+            assert tag == SOLUTION or [ast.unparse(line) for line in answer.body] == ["return ..."]
+
+
 def test_every_exercise_is_open_solved_and_in_the_book(built):
     from vop_core.course.exercise_book import EXERCISES
 
