@@ -46,6 +46,7 @@ FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside th
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_PORT = 8501
+OFFLINE_LAB = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 
 DISK_FULL = ("no space left on device", "not enough space on the disk", "disk quota exceeded", "os error 28")
 NO_NETWORK = (
@@ -360,6 +361,15 @@ def app_arguments(arguments):
     return port, rest
 
 
+def lab_settings(repository: Path):
+    """Where JupyterLab finds the settings of the course, before the reader's own: it asks nobody for news."""
+    return {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(
+            filter(None, [str(repository / "notebooks" / "settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")])
+        )
+    }
+
+
 def start(environment: Environment, command: str, arguments) -> int:
     """Hand over to the program behind a command; returns its exit code where it cannot take our place."""
     python = str(environment.program("python"))
@@ -367,8 +377,8 @@ def start(environment: Environment, command: str, arguments) -> int:
         port, rest = app_arguments(arguments)
         program = [python, "-m", "streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *rest]
     elif command == "lab":
-        quiet = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
-        program = [python, "-m", "jupyterlab", "notebooks", "--ServerApp.ip=localhost", *quiet, *arguments]
+        os.environ.update(lab_settings(environment.repository))
+        program = [python, "-m", "jupyterlab", "notebooks", "--ServerApp.ip=localhost", *OFFLINE_LAB, *arguments]
     elif command == "test":
         program = [python, "-m", "pytest", *arguments]
     else:

@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
+import run
 from tests.browser.conftest import ROOT, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PATIENCE = 240_000  # ms; a whole notebook runs meanwhile
 WORD = 1_600  # ms of recording
+CURVE = "(plot) => plot.data[2].y.join()"  # what the slider moves
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +33,15 @@ def lab(tmp_path_factory):
         "ServerApp.allow_root": True,
         "LabApp.expose_app_in_browser": True,
     }
-    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *run.OFFLINE_LAB,
+        *(f"--{name}={value}" for name, value in settings.items()),
+    ]
     own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
-    environment = own | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
+    environment = own | run.lab_settings(ROOT) | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
     yield from running(command, f"http://localhost:{port}", "/api", folder=folder, cwd=folder, environment=environment)
 
 
@@ -76,21 +84,34 @@ def test_the_stored_pictures_show_before_anything_runs(lab, page):
     assert scroll_to(page, ".jp-OutputArea img").is_visible()
 
 
+def test_nobody_is_asked_for_news(lab, page):
+    """The course works offline, and its first page is not a question of another project."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_notebook(page, lab, "00_why_personalize")
+    page.wait_for_timeout(3_000)  # JupyterLab asks a moment after it has started
+    assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
+    assert not [url for url in asked if not url.startswith((lab, "data:", "blob:"))]
+
+
 def test_a_slider_redraws_its_figure_and_its_words(lab, page):
+    from playwright.sync_api import expect
+
     open_notebook(page, lab, "06_enrollment")
     run_all(page)
     assert scroll_to(page, ".jp-OutputArea .widget-radio, .jp-OutputArea input[type=radio]").is_visible()
     handle = scroll_to(page, ".noUi-handle")
     words = page.locator(".jp-OutputArea [role=status]").first
     plot = page.locator(".jp-OutputArea-output:has(.noUi-handle) .js-plotly-plot").first
-    before, curve = words.inner_text(), plot.evaluate("(plot) => plot.data[2].y.join()")
+    before, curve = words.inner_text(), plot.evaluate(CURVE)
     handle.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
+    # Words and figure arrive by two messages of the kernel: each is waited for on its own.
+    expect(words).not_to_have_text(before, timeout=PATIENCE)
     page.wait_for_function(
-        "(before) => document.querySelector('.jp-OutputArea [role=status]').innerText !== before", arg=before
+        f"([plot, before]) => ({CURVE})(plot) !== before", arg=[plot.element_handle(), curve], timeout=PATIENCE
     )
-    assert plot.evaluate("(plot) => plot.data[2].y.join()") != curve
     assert not page.locator(
         "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
     ).count()

@@ -1,7 +1,9 @@
 """The course's own tools: budget, predictions, exercises, sliders, links, sources."""
 
 import json
+import sys
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
@@ -200,3 +202,36 @@ def test_a_constant_passes_no_exercise():
 
     for key in EXERCISES:
         assert course.check(key, lambda *_: 0.5).outcome != RIGHT, key
+
+
+def test_the_picture_of_an_exercise_shows_where_a_plausible_wrong_answer_fails():
+    """What a right answer draws is there before there is one; a wrong answer leaves it, a broken one draws nothing."""
+    from vop_core.course.exercise_pictures import PICTURES
+
+    assert set(PICTURES) == set(WRONG_ANSWERS)
+    for key, answer in WRONG_ANSWERS.items():
+        aim = course.check(key, ...).picture
+        assert [trace.name for trace in aim.data] == ["a right answer"]
+        assert np.isfinite(aim.data[0].y).all() and np.ptp(aim.data[0].y) > 0, key
+        tried = course.check(key, answer).picture
+        assert [trace.name for trace in tried.data] == ["a right answer", "your answer"]
+        assert "farthest" in style.text_alternative(tried), key
+        broken = course.check(key, lambda *_: 1 / 0).picture
+        assert "draws nothing yet" in style.text_alternative(broken)
+
+
+def test_a_verdict_shows_its_picture_and_then_its_sentence(monkeypatch):
+    shown = []
+    monkeypatch.setattr("vop_core.course.reading.display_bundle", shown.append)
+    monkeypatch.setattr("vop_core.course.exercises.display_bundle", shown.append)
+    course.check("kl-by-hand", ...)._ipython_display_()
+    assert PLOTLY_MIME in shown[0]
+    assert shown[1]["text/plain"].startswith("Your turn")
+
+
+def test_a_kernel_of_another_environment_gets_a_sentence(monkeypatch):
+    from vop_core.course.build import GUARD
+
+    monkeypatch.setitem(sys.modules, "vop_core", None)
+    with pytest.raises(SystemExit, match=r"python run.py lab"):
+        exec(GUARD, {})

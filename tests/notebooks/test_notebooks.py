@@ -53,6 +53,8 @@ def test_a_notebook_runs_with_its_exercises_open_and_solved(path):
         complaints += [output.text for output in said if output.get("name") == "stderr"]
         tags = cell.metadata.get("tags", [])
         last = said[-1].data["text/plain"] if tags else ""
+        words = "".join(output.get("text", "") for output in said)
+        assert not tags or ("Your answer lies on it." in words) == (SOLUTION in tags), words
         assert EXERCISE not in tags or last.startswith("Your turn"), last
         assert SOLUTION not in tags or last.startswith("Right."), last
     assert complaints == []
@@ -127,6 +129,8 @@ def test_the_stored_notebooks_are_those_of_the_source(built):
     assert [cell.source for cell in stored.cells] == [cell.source for cell in built.student.cells]
     solved = nbformat.read(FOLDER / "solutions" / path.name, as_version=4)
     assert [cell.source for cell in solved.cells] == [cell.source for cell in built.solved.cells]
+    fresh = stored.metadata["vop_studio"] == built.student.metadata["vop_studio"]
+    assert fresh, f"the committed results changed since; run: vop course build {built.name[:2]}"
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     kinds = {kind for cell in code for output in cell.outputs for kind in output.get("data", {})}

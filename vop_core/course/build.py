@@ -6,17 +6,22 @@
     notebooks/solutions/NN_name.ipynb   the same with the exercises solved, not executed
 
 A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook), ``solution`` (only there).
+Before the first code comes ``GUARD``, for whoever opened the notebook with a kernel of another environment.
 """
 
 import base64
+import hashlib
 import io
+import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vop_core.course import material
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.data.locations import repository_root
 from vop_core.errors import VopError
@@ -25,6 +30,15 @@ EXERCISE, SOLUTION = "exercise", "solution"
 LONGEST_CELL = 280  # seconds: a notebook has five minutes
 KEPT = ("image/png", "text/markdown", "text/html", "text/plain")
 COLOURS = 128  # of a stored picture
+GUARD = """\
+try:
+    from vop_core import course
+except ImportError as missing:
+    raise SystemExit(
+        f"This kernel cannot run the course ({missing}): start JupyterLab with 'python run.py lab', "
+        "or choose the kernel of the folder .venv beside run.py."
+    ) from None"""
+RESULTS_CALL = r"material\.(?:evidence|right_answers|scores)\(\s*\"(\w+)\""  # how a notebook reads committed results
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 Notebook = Any  # nbformat's NotebookNode
@@ -77,9 +91,21 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
             metadata = {"tags": tags} if tags else {}
             make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
             cells.append(make(cell.source, id=f"cell-{len(cells)}", metadata=metadata))
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    first = next(index for index, cell in enumerate(cells) if cell.cell_type == "code")
+    cells.insert(first, nbformat.v4.new_code_cell(GUARD, id="guard", metadata={"jupyter": {"source_hidden": True}}))
+    metadata = {"kernelspec": KERNEL, "vop_studio": {"results": results_read(path)}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.validate(notebook)
     return notebook
+
+
+def results_read(path: Path) -> dict[str, str]:
+    """Which data sets' committed results a source reads, each with a hash of its tables: what a stored notebook says
+    holds as long as these do.
+    """
+    names = sorted(set(re.findall(RESULTS_CALL, path.read_text(encoding="utf-8"))))
+    tables = {name: json.dumps(material.evidence(name), sort_keys=True) for name in names}
+    return {name: hashlib.sha256(table.encode()).hexdigest()[:16] for name, table in tables.items()}
 
 
 def execute(notebook: Notebook, *, environment: Mapping[str, str] | None = None, timeout: int = LONGEST_CELL) -> None:

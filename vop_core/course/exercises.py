@@ -1,13 +1,16 @@
-"""Exercises: a check against an authority of its own, and a ladder of hints.
+"""Exercises: a check against an authority of its own, a picture of a right answer, and a ladder of hints.
 
 An exercise in a notebook leaves ``...`` to be replaced. Its check never raises: it says what is wrong. Solutions lie
 apart, in ``notebooks/solutions``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import plotly.graph_objects as go
+
+from vop_core.course.reading import display_bundle, show
 from vop_core.errors import VopError
 
 NOT_ANSWERED = "not answered"
@@ -33,13 +36,19 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found; displays itself as its sentence."""
+    """What a check found; displays itself as the picture of a right answer, the answer on it, and a sentence."""
 
     outcome: str
     sentence: str
+    picture: go.Figure | None = None
 
     def __repr__(self) -> str:
         return self.sentence
+
+    def _ipython_display_(self) -> None:
+        if self.picture is not None:
+            show(self.picture)
+        display_bundle({"text/plain": self.sentence})
 
 
 _given: dict[str, int] = {}  # hints already given, in this kernel
@@ -47,7 +56,12 @@ _given: dict[str, int] = {}  # hints already given, in this kernel
 
 def check(key: str, answer: Any) -> Verdict:
     """Check an answer to the exercise of that name. Raises VopError for an exercise that does not exist."""
-    exercise = _find(key)
+    from vop_core.course.exercise_pictures import PICTURES
+
+    return replace(_checked(key, _find(key), answer), picture=PICTURES[key].draw(answer))
+
+
+def _checked(key: str, exercise: Exercise, answer: Any) -> Verdict:
     if answer is ...:
         return _unanswered(key)
     try:

@@ -61,15 +61,16 @@ def say(text: str) -> None:
 def show(figure: go.Figure) -> None:
     """Show a figure, and below it what stands for it where it cannot be seen."""
     words = text_alternative(figure)
-    _display({PLOTLY_MIME: figure.to_plotly_json(), "text/plain": words})
+    display_bundle({PLOTLY_MIME: figure.to_plotly_json(), "text/plain": words})
     print(f"In words: {words}")
 
 
 def _show_markdown(text: str) -> None:
-    _display({"text/markdown": text, "text/plain": text})
+    display_bundle({"text/markdown": text, "text/plain": text})
 
 
-def _display(bundle: dict[str, Any]) -> None:
+def display_bundle(bundle: dict[str, Any]) -> None:
+    """Show an output in all of its kinds, by media type; the page takes the best it knows."""
     from IPython.display import display
 
     display(bundle, raw=True)
