@@ -38,7 +38,8 @@ except ImportError as missing:
         f"This kernel cannot run the course ({missing}): start JupyterLab with 'python run.py lab', "
         "or choose the kernel of the folder .venv beside run.py."
     ) from None"""
-RESULTS_CALL = r"material\.(?:evidence|right_answers|scores)\(\s*\"(\w+)\""  # how a notebook reads committed results
+# how a notebook reads committed results: a data set and, where it is not the paper's, a suite
+RESULTS_CALL = r"material\.(?:(?:right_answers|scores)\(\"(\w+)\"|evidence\(\"(\w+)\"(?:, \"([\w-]+)\")?\))"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 Notebook = Any  # nbformat's NotebookNode
@@ -100,11 +101,12 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
 
 
 def results_read(path: Path) -> dict[str, str]:
-    """Which data sets' committed results a source reads, each with a hash of its tables: what a stored notebook says
-    holds as long as these do.
+    """Which committed results a source reads, each with a hash of its tables: what a stored notebook says holds as
+    long as these do.
     """
-    names = sorted(set(re.findall(RESULTS_CALL, path.read_text(encoding="utf-8"))))
-    tables = {name: json.dumps(material.evidence(name), sort_keys=True) for name in names}
+    calls = re.findall(RESULTS_CALL, path.read_text(encoding="utf-8"))
+    wanted = sorted({(scores or evidence, suite or "paper") for scores, evidence, suite in calls})
+    tables = {f"{suite} {name}": json.dumps(material.evidence(name, suite), sort_keys=True) for name, suite in wanted}
     return {name: hashlib.sha256(table.encode()).hexdigest()[:16] for name, table in tables.items()}
 
 
