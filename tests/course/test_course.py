@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import ModuleType
 
 import numpy as np
 import plotly.graph_objects as go
@@ -145,6 +146,16 @@ def test_the_source_shown_is_the_package_s_own(capsys):
     assert PLOTLY_MIME in shown[1]
     assert shown[2]["text/markdown"] == "**2**"
     assert "In words: A line of slope 1.0." in capsys.readouterr().out
+
+
+def test_a_module_speaks_in_paragraphs_and_keeps_its_formulas(monkeypatch):
+    shown = []
+    monkeypatch.setattr("vop_core.course.reading.display_bundle", shown.append)
+    course.about(ModuleType("lesson", "First line\nand its end, ``code``.\n\n    a = b\n      + c\n\nDeparts: here."))
+    (said,) = (bundle["text/markdown"] for bundle in shown)
+    assert "> First line and its end, `code`.\n" in said
+    assert "> ```text\n> a = b\n>   + c\n> ```\n" in said
+    assert said.endswith("> Departs: here.")
 
 
 def test_hints_are_a_ladder_that_ends_at_the_solution():

@@ -96,12 +96,12 @@ def test_methods_not_shown_wait_in_the_legend_and_are_not_read_out():
         assert "vop" in said and "other" not in said
 
 
-def test_reliability_leaves_empty_bins_out_and_says_the_gap():
-    bins = {"vop": [[0.0, 0.0, 0.0], [10.0, 6.0, 5.0], [30.0, 27.0, 30.0]]}
+def test_reliability_leaves_bins_of_a_few_clips_out_of_the_curve_and_says_the_gap():
+    bins = {"vop": [[0.0, 0.0, 0.0], [1.0, 0.2, 1.0], [10.0, 6.0, 5.0], [29.0, 26.1, 29.0]]}
     figure = bench.reliability_figure(bins)
     vop = marks(figure)["vop"]
     assert list(vop.x) == [0.6, 0.9] and list(vop.y) == [0.5, 1.0]
-    assert "-5.0 points more confident than right" in plots.text_alternative(figure)  # (6 + 27 - 35) / 40
+    assert "6.7 points less confident than right" in plots.text_alternative(figure)  # (0.2 + 6 + 26.1 - 35, 6.75 just below) / 40
 
 
 def test_cost_leaves_out_who_enrolls_nobody_and_draws_their_level():

@@ -168,14 +168,14 @@ PICTURES: Mapping[str, Picture] = {
     "frames-of-a-clip": Picture(
         "samples in the clip (hop 160)",
         "frames",
-        _whole(*range(0, 1_601, 80)[1:]),
+        _whole(*range(20, 1_621, 20)),
         lambda answer, samples: answer(int(samples), 160),
         _frames,
     ),
     "mel-of-hertz": Picture("frequency, Hz", "mel", _line(0.0, 8000.0, 33), lambda answer, hertz: answer(hertz), _mel),
     "reparameterised-draw": Picture(
         "noise",
-        "draw, for mean 1 and sigma 0.5",
+        "draw (mean 1, sigma 0.5)",
         _line(-3.0, 3.0, 25),
         lambda answer, noise: answer(_number(1.0), _number(math.log(0.5)), _number(noise)),
         lambda noise: float(torch.distributions.AffineTransform(1.0, 0.5)(_number(noise))),

@@ -1,6 +1,7 @@
 """The first cell of a notebook, and the package's own code shown beside the theory."""
 
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable
@@ -49,8 +50,20 @@ def source(thing: Callable | type) -> None:
 
 
 def about(module: ModuleType) -> None:
-    """Show what a module says of itself."""
-    _show_markdown(f"`{module.__name__}`\n```text\n{inspect.getdoc(module)}\n```")
+    """Show what a module says of itself: its prose as prose, its indented formulas and tables as they stand."""
+    _show_markdown(f"`{module.__name__}`\n\n{_as_markdown(inspect.getdoc(module) or '')}")
+
+
+def _as_markdown(docstring: str) -> str:
+    """Quoted paragraphs; a block whose every line is indented becomes preformatted text."""
+    blocks = []
+    for block in re.split(r"\n\s*\n|\n(?=Departs:)", docstring):
+        lines = block.splitlines()
+        if all(line.startswith("    ") for line in lines):
+            blocks.append(f"```text\n{textwrap.dedent(block)}\n```")
+        else:
+            blocks.append(" ".join(line.strip() for line in lines).replace("``", "`"))
+    return "\n>\n".join(textwrap.indent(block, "> ", lambda _: True) for block in blocks)
 
 
 def say(text: str) -> None:

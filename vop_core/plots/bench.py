@@ -27,6 +27,7 @@ ENROLLED_BY = {  # row of a method -> how it is drawn
     "wrong-person": style.CONTROLS["vop-wrong-person"],
     "nobody": style.Role("nobody", "#7C8694", "dash", "square-open"),
 }
+FEWEST_OF_A_BIN = 10  # clips in a confidence bin that a reliability diagram still draws
 LINE_HEIGHT = 26  # pixels of one method
 ASIDE = 1.02  # factor from one line's clips to the next's, so that intervals stand beside each other
 
@@ -160,7 +161,8 @@ def reliability_figure(
 ) -> go.Figure:
     """Share of right answers by confidence, all persons' clips; on the diagonal a method keeps its word.
 
-    ``bins``: variant -> clips, summed confidence and right answers of each bin.
+    ``bins``: variant -> clips, summed confidence and right answers of each bin. A bin of a handful of clips is left out
+    of the curve, where it would shout; not out of the words.
     """
     figure = go.Figure()
     figure.add_scatter(
@@ -173,14 +175,15 @@ def reliability_figure(
     )
     said = []
     for index, (variant, found) in enumerate(bins.items()):
-        filled = [(count, confidence / count, right / count) for count, confidence, right in found if count > 0]
+        filled = [(count, confidence / count, right / count) for count, confidence, right in found if count]
+        drawn = [each for each in filled if each[0] >= FEWEST_OF_A_BIN]
         if not filled:
             continue
         look = look_of(variant, index)
         figure.add_scatter(
-            x=[round(confidence, 4) for _, confidence, _ in filled],
-            y=[round(right, 4) for *_, right in filled],
-            customdata=[count for count, *_ in filled],
+            x=[round(confidence, 4) for _, confidence, _ in drawn],
+            y=[round(right, 4) for *_, right in drawn],
+            customdata=[count for count, *_ in drawn],
             mode="lines+markers",
             name=variant,
             visible=_visible(variant, shown),
@@ -191,7 +194,9 @@ def reliability_figure(
         total = sum(count for count, *_ in filled)
         gap = sum(count * (confidence - right) for count, confidence, right in filled) / total
         if shown is None or variant in shown:
-            said.append(f"{variant} is {100 * gap:+.1f} points more confident than right.")
+            said.append(
+                f"{variant} is {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} confident than right."
+            )
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="confidence")
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title="right answers")
     return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))

@@ -170,7 +170,7 @@ def price_figure(
         figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
         # plotly places annotations on a logarithmic axis by their exponent
         figure.add_annotation(x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False)
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", exponentformat="none")
     figure.update_xaxes(title="beta in: loss = mean cross-entropy + (beta / N_k) KL", row=2, col=1)
     figure.update_yaxes(title="gap, nats", row=1, col=1)
     figure.update_yaxes(title="sd / prior sd", range=[0, 1.05], row=2, col=1)

@@ -15,7 +15,7 @@ def answer_figure(
     wanted: Sequence[float],
     found: Sequence[float] | None = None,
     *,
-    height: int = 260,
+    height: int = 280,
 ) -> go.Figure:
     """``wanted`` against ``places`` as a broad line; ``found``, where there is an answer, as marks.
 
@@ -40,7 +40,7 @@ def answer_figure(
             y=[value if math.isfinite(value) else None for value in found],
             mode="markers",
             name="your answer",
-            marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 8},
+            marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 7},
         )
         alt += f" {_compared(places, wanted, found)}"
     figure.update_xaxes(title=across)

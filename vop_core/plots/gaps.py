@@ -32,6 +32,7 @@ def gaps_figure(parts: Mapping[str, float], *, information: float | None = None,
             name=role.name,
             marker={"color": role.colour, "pattern": {"shape": patterns[name], "fgcolor": "white", "size": 6}},
             text=[f"{nats:.2f}"],
+            textangle=0,
             hovertemplate=f"{role.name}: %{{x:.3f}} nats<extra></extra>",
         )
     whole = sum(parts.values())

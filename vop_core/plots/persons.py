@@ -131,7 +131,7 @@ def gains_figure(
             hovertemplate=f"mean {mean:+.1f} [{low:+.1f}, {high:+.1f}]<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": style.AXIS, "width": 1.5})
-    figure.update_xaxes(title="points against the global model, one dot a person; mean with 95 % interval above")
+    figure.update_xaxes(title="points against global, one mark a person (mean with 95 % interval above)")
     figure.update_yaxes(tickvals=list(range(len(gains))), ticktext=list(gains), range=[-0.5, len(gains) - 0.3])
     said = [
         f"with {name} {mean:+.1f} points [{low:+.1f}, {high:+.1f}]" for name, (mean, low, high) in intervals.items()
