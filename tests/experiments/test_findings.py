@@ -5,8 +5,10 @@ import copy
 import pytest
 
 from tests.experiments.test_bench_report import everything
+from vop_core.experiments import verdicts
 from vop_core.experiments.bench_report import summary
-from vop_core.experiments.findings import QUESTIONS, findings, verdict
+from vop_core.experiments.findings import QUESTIONS, SHORT_ANSWERS, findings
+from vop_core.experiments.verdicts import tally, verdict
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +67,45 @@ def test_every_question_has_an_answer_where_there_are_figures(content):
 
 def test_without_the_main_suite_there_are_no_findings(content):
     assert findings({"ablations": content}) == ""
+
+
+def test_a_tally_says_on_which_data_sets():
+    found = {"a": around(0.1, 0.2), "b": around(-0.1, 0.2), "c": around(0.2, 0.3), "d": None}
+    assert tally(found) == "shown on a and c, not shown on b, not measured on d"
+    assert tally({"a": around(0.1, 0.2)}, better=-1) == "shown, the other way on a"
+    assert tally({}) == ""
+
+
+def test_the_short_answers_follow_the_figures(content):
+    tables = copy.deepcopy(content)["datasets"]
+    for entry in tables["toy"]["decomposition"]:
+        entry["accuracy"]["personalization"] = around(0.01, 0.03)
+        entry["accuracy"]["regularization"] = around(-0.03, -0.01)
+    said = verdicts.personalization_or_regularization(tables)
+    assert "what only the own clips give shown on toy" in said
+    assert "what mixed persons' clips give as well shown, the other way on toy" in said
+    assert f"**In short.** {said}" in findings({"paper": {**content, "datasets": tables}})
+
+
+@pytest.mark.parametrize(("wide", "narrow", "constant"), [(0.76, 0.75, True), (0.76, 0.38, False)])
+def test_only_a_width_that_stays_is_explained_by_the_bound(wide, narrow, constant):
+    posteriors = [{"variant": "vop", "shots": shots, "std_ratio": ratio} for shots, ratio in ((20, narrow), (1, wide))]
+    said = verdicts.narrowing({"toy": {"posteriors": posteriors}})
+    assert f"{narrow / wide:.2f} times as wide after 20 clips as after 1 on toy" in said
+    assert ("notebook 05" in said) == constant
+
+
+def test_settings_are_named_where_they_are_shown_to_matter():
+    changes = [
+        {"variant": "wide", "accuracy": around(0.01, 0.02)},
+        {"variant": "replace", "accuracy": around(-0.1, -0.05)},
+        {"variant": "other", "accuracy": around(-0.1, 0.05)},
+    ]
+    said = verdicts.settings_left_open({"toy": {"changes": changes}, "empty": {"changes": []}})
+    assert said == "Shown by an interval over persons, on toy better: wide, worse: replace, of 3 tried."
+
+
+def test_every_question_but_the_published_row_has_a_short_answer():
+    assert len(SHORT_ANSWERS) == len(QUESTIONS) - 1
+    assert set(SHORT_ANSWERS) < {answer for _, answer in QUESTIONS.values()}
+    assert [answer({}) for answer in SHORT_ANSWERS.values()] == [""] * len(SHORT_ANSWERS)

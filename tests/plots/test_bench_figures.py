@@ -101,7 +101,7 @@ def test_reliability_leaves_bins_of_a_few_clips_out_of_the_curve_and_says_the_ga
     figure = bench.reliability_figure(bins)
     vop = marks(figure)["vop"]
     assert list(vop.x) == [0.6, 0.9] and list(vop.y) == [0.5, 1.0]
-    assert "6.7 points less confident than right" in plots.text_alternative(figure)  # (0.2 + 6 + 26.1 - 35, 6.75 just below) / 40
+    assert "6.7 points less confident than right" in plots.text_alternative(figure)  # -2.7 / 40
 
 
 def test_cost_leaves_out_who_enrolls_nobody_and_draws_their_level():

@@ -1,19 +1,20 @@
 """FINDINGS.md: what the paper left open, each answer with its interval, written from the summaries for a new reader.
 
-Words follow figures: whether something is "shown" is decided here by its interval, never by hand.
+Words follow figures: whether something is "shown" is decided by its interval (``verdicts``), never by hand.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vop_core.evaluation.scores import OPEN
+from vop_core.experiments import verdicts
 from vop_core.experiments.bench_questions import ADABN, VOP, WITHOUT_GAUSSIAN
 from vop_core.experiments.bench_report import ABLATIONS, PAPER, READS
 from vop_core.experiments.bench_runs import GLOBAL
 from vop_core.experiments.bench_text import completeness, correlation, nats, number, percent, points
+from vop_core.experiments.verdicts import Table, verdict
 from vop_core.variational.importance import GOOD_K
 
-Table = Mapping[str, Any]
 CHANNEL, FEW_PERSONS = "channel", "few-persons"
 INTRODUCTION = (
     "Written by `vop report` from the result files; no number or verdict here is typed. A difference is *shown* where "
@@ -21,16 +22,6 @@ INTRODUCTION = (
     "unless said otherwise; differences are in points of accuracy, or in nats of NLL, where below 0 is better. What "
     "the words mean, and every other figure: [docs/bench.html](../../docs/bench.html)."
 )
-
-
-def verdict(estimate: Mapping[str, Any] | None, *, better: int = 1) -> str:
-    """Whether a difference that is good in the direction ``better`` is shown, shown the other way, or not shown."""
-    if estimate is None or estimate["ci95"] is None:
-        return "not measured"
-    low, high = sorted(better * bound for bound in estimate["ci95"])
-    if low > 0:
-        return "shown"
-    return "shown, the other way" if high < 0 else "not shown"
 
 
 def findings(summaries: Mapping[str, Mapping[str, Any]]) -> str:
@@ -48,7 +39,10 @@ def findings(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         lines = [line for name, table in asked.items() for line in answer(name, table)]
         if lines:
             answered += 1
-            parts += [f"## {answered}. {question}", "", *(f"- {line}" for line in lines), ""]
+            short = SHORT_ANSWERS[answer](asked) if answer in SHORT_ANSWERS else ""
+            parts += [f"## {answered}. {question}", ""]
+            parts += [f"**In short.** {short}", ""] if short else []
+            parts += [*(f"- {line}" for line in lines), ""]
     return "\n".join(parts)
 
 
@@ -271,4 +265,18 @@ QUESTIONS: Mapping[str, tuple[str, Callable[[str, Table], Sequence[str]]]] = {
     "Does personalization pay where few persons were trained on?": (FEW_PERSONS, few_persons),
     "How can a SAMOVAR row fall below chance, as the published 2fc does?": (ABLATIONS, published_below_chance),
     "Which of the settings that the paper leaves open matter?": (ABLATIONS, settings_left_open),
+}
+SHORT_ANSWERS: Mapping[Callable[[str, Table], Sequence[str]], Callable[[verdicts.Tables], str]] = {
+    personalization_or_regularization: verdicts.personalization_or_regularization,
+    against_rivals: verdicts.against_rivals,
+    worth_of_the_gaussian: verdicts.worth_of_the_gaussian,
+    narrowing: verdicts.narrowing,
+    worth_of_the_width: verdicts.worth_of_the_width,
+    how_much_there_is_to_gain: verdicts.how_much_there_is_to_gain,
+    wrong_person: verdicts.wrong_person,
+    number_of_clips: verdicts.number_of_clips,
+    outliers: verdicts.outliers,
+    microphone_or_person: verdicts.microphone_or_person,
+    few_persons: verdicts.few_persons,
+    settings_left_open: verdicts.settings_left_open,
 }
