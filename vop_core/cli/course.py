@@ -1,5 +1,6 @@
 """``vop course``: make the notebooks from their sources, list them."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -24,5 +25,7 @@ def build_notebooks(
     if not wanted:
         raise VopError(f"No notebook begins with {' or '.join(name or ())}; see notebooks/source.")
     for path in wanted:
+        begun = time.monotonic()
         student, _ = build(path)
-        typer.echo(f"{student.name} is made, {student.stat().st_size // 1000} kB.")
+        seconds = time.monotonic() - begun
+        typer.echo(f"{student.name} is made in {seconds:.0f} s, {student.stat().st_size // 1000} kB.")

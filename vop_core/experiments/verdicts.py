@@ -4,6 +4,7 @@ Words follow figures: what is "shown" is decided by intervals over persons, neve
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from vop_core.evaluation.scores import OPEN
@@ -46,6 +47,12 @@ def _found(tables: Tables, pick: Callable[[Table], Iterator[Any]]) -> dict[str, 
 
 def _open_row(table: Table, variant: str) -> Iterator[Table]:
     return (row for row in table["rows"] if (row["variant"], row["set"]) == (variant, OPEN))
+
+
+def _by_method(tables: Tables, pick: Callable[[Table, str], Iterator[Estimate]]) -> str:
+    """Of each of ``PERSONAL_METHODS`` that has any, the tally of what ``pick`` finds."""
+    found = {method: _found(tables, partial(pick, variant=method)) for method in PERSONAL_METHODS}
+    return "; ".join(f"{method} {tally(estimates)}" for method, estimates in found.items() if estimates)
 
 
 def personalization_or_regularization(tables: Tables) -> str:
@@ -127,16 +134,13 @@ def how_much_there_is_to_gain(tables: Tables) -> str:
 
 
 def wrong_person(tables: Tables) -> str:
-    said = []
-    for variant in PERSONAL_METHODS:
-        gaps = _found(
-            tables,
-            lambda table, variant=variant: (
-                row["right_minus_wrong"]["accuracy"] for row in _open_row(table, variant) if row["right_minus_wrong"]
-            ),
-        )
-        said += [f"{variant} {tally(gaps)}"] if gaps else []
-    return f"Right − wrong person above 0: {'; '.join(said)}." if said else ""
+    said = _by_method(
+        tables,
+        lambda table, variant: (
+            row["right_minus_wrong"]["accuracy"] for row in _open_row(table, variant) if row["right_minus_wrong"]
+        ),
+    )
+    return f"Right − wrong person above 0: {said}." if said else ""
 
 
 def number_of_clips(tables: Tables) -> str:
@@ -171,16 +175,13 @@ def outliers(tables: Tables) -> str:
 
 
 def microphone_or_person(tables: Tables) -> str:
-    said = []
-    for variant in PERSONAL_METHODS:
-        gaps = _found(
-            tables,
-            lambda table, variant=variant: (
-                entry["differences"]["person"] for entry in table["channels"] if entry["variant"] == variant
-            ),
-        )
-        said += [f"{variant} {tally(gaps)}"] if gaps else []
-    return f"Right − wrong person above 0, both through another channel: {'; '.join(said)}." if said else ""
+    said = _by_method(
+        tables,
+        lambda table, variant: (
+            entry["differences"]["person"] for entry in table["channels"] if entry["variant"] == variant
+        ),
+    )
+    return f"Right − wrong person above 0, both through another channel: {said}." if said else ""
 
 
 def few_persons(tables: Tables) -> str:
