@@ -9,12 +9,16 @@ import pytest
 
 import run
 from tests.browser.conftest import ROOT, running
+from vop_core.course.build import sources
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PATIENCE = 240_000  # ms; a whole notebook runs meanwhile
 WORD = 1_600  # ms of recording
-CURVE = "(plot) => plot.data[2].y.join()"  # what the slider moves
+SPOKEN = "(cell) => cell.querySelector('[role=status]').innerText"
+DRAWN = """(cell) => JSON.stringify(cell.querySelector('.js-plotly-plot').data.map(
+    (trace) => [trace.x, trace.y, trace.z, trace.error_x]))"""
+COMPLAINTS = "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,22 @@ def run_all(page) -> None:
     assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(String)") == "true"
 
 
+def run_up_to(page, code: str):
+    """Run every cell up to the first that holds ``code``, and that one; returns its element."""
+    notebook = "window.jupyterapp.shell.currentWidget.content"
+    index = page.evaluate(
+        f"(code) => {notebook}.widgets.findIndex("
+        "({model}) => model.type === 'code' && model.sharedModel.source.includes(code))",
+        code,
+    )
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate(f"{notebook}.activeCellIndex = {index}")
+    for command in ("run-all-above", "run-cell"):
+        assert page.evaluate(f"window.jupyterapp.commands.execute('notebook:{command}').then(String)") != "false"
+    page.evaluate(f"{notebook}.scrollToItem({index}, 'center')")
+    return page.evaluate_handle(f"{notebook}.widgets[{index}].node").as_element()
+
+
 def scroll_to(page, selector: str):
     """The first element of that kind; JupyterLab draws a cell when it comes into view."""
     notebook = "window.jupyterapp.shell.currentWidget.content"
@@ -94,27 +114,30 @@ def test_nobody_is_asked_for_news(lab, page):
     assert not [url for url in asked if not url.startswith((lab, "data:", "blob:"))]
 
 
-def test_a_slider_redraws_its_figure_and_its_words(lab, page):
+@pytest.mark.parametrize("name", [path.stem for path in sources()])
+def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
+    """The first interactive figure of every notebook: its first control is moved, by keyboard or by choice."""
     from playwright.sync_api import expect
 
-    open_notebook(page, lab, "06_enrollment")
-    run_all(page)
-    assert scroll_to(page, ".jp-OutputArea .widget-radio, .jp-OutputArea input[type=radio]").is_visible()
-    handle = scroll_to(page, ".noUi-handle")
-    words = page.locator(".jp-OutputArea [role=status]").first
-    plot = page.locator(".jp-OutputArea-output:has(.noUi-handle) .js-plotly-plot").first
-    before, curve = words.inner_text(), plot.evaluate(CURVE)
-    handle.focus()
-    for _ in range(3):
+    open_notebook(page, lab, name)
+    cell = run_up_to(page, "course.explore(")
+    cell.wait_for_selector(".js-plotly-plot .main-svg")
+    before, said = cell.evaluate(DRAWN), cell.evaluate(SPOKEN)
+    if choices := cell.query_selector("select"):
+        choices.select_option(index=(choices.evaluate("(list) => list.selectedIndex") + 1) % 2)
+    else:
+        cell.query_selector(".noUi-handle").focus()
         page.keyboard.press("ArrowRight")
     # Words and figure arrive by two messages of the kernel: each is waited for on its own.
-    expect(words).not_to_have_text(before, timeout=PATIENCE)
-    page.wait_for_function(
-        f"([plot, before]) => ({CURVE})(plot) !== before", arg=[plot.element_handle(), curve], timeout=PATIENCE
-    )
-    assert not page.locator(
-        "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
-    ).count()
+    page.wait_for_function(f"([cell, said]) => ({SPOKEN})(cell) !== said", arg=[cell, said])
+    page.wait_for_function(f"([cell, before]) => ({DRAWN})(cell) !== before", arg=[cell, before])
+    expect(page.locator(COMPLAINTS)).to_have_count(0)
+
+
+def test_predictions_are_asked_for_by_buttons(lab, page):
+    open_notebook(page, lab, "06_enrollment")
+    cell = run_up_to(page, "course.predict(")
+    assert cell.wait_for_selector("input[type=radio]").is_visible()
 
 
 def test_a_word_is_recorded_in_the_notebook_and_not_saved_with_it(lab, page, microphone):
