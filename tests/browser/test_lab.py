@@ -16,8 +16,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 PATIENCE = 240_000  # ms; a whole notebook runs meanwhile
 WORD = 1_600  # ms of recording
 SPOKEN = "(cell) => cell.querySelector('[role=status]').innerText"
-DRAWN = """(cell) => JSON.stringify(cell.querySelector('.js-plotly-plot').data.map(
-    (trace) => [trace.x, trace.y, trace.z, trace.error_x]))"""
+DRAWN = """(cell) => {
+    const {data, layout} = cell.querySelector('.js-plotly-plot');
+    const lines = (layout.shapes ?? []).map((shape) => [shape.x0, shape.x1, shape.y0, shape.y1]);
+    return JSON.stringify([lines, data.map((trace) => [trace.x, trace.y, trace.z, trace.error_x])]);
+}"""
 COMPLAINTS = "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
 
 
@@ -124,7 +127,7 @@ def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
     cell.wait_for_selector(".js-plotly-plot .main-svg")
     before, said = cell.evaluate(DRAWN), cell.evaluate(SPOKEN)
     if choices := cell.query_selector("select"):
-        choices.select_option(index=(choices.evaluate("(list) => list.selectedIndex") + 1) % 2)
+        choices.select_option(index=choices.evaluate("(list) => list.length - 1"))
     else:
         cell.query_selector(".noUi-handle").focus()
         page.keyboard.press("ArrowRight")

@@ -431,6 +431,18 @@ def test_a_setting_that_differs_is_refused_by_its_name_and_a_seed_is_not():
     assert group_runs([one, result("vop", VOP_GAINS, seed=1)])["vop"].done
 
 
+def test_a_setting_that_came_later_and_is_at_its_default_is_no_difference():
+    """Results made before a setting existed do not name it."""
+    one = result("vop", VOP_GAINS)
+    at_default, changed = (
+        replace(one, seed=1, config=one.config | {"method": one.config["method"] | {"rate": rate}})
+        for rate in (1.0, 0.5)
+    )
+    assert len(group_runs([one, at_default])["vop"].done) == 2
+    with pytest.raises(EvaluationError, match=r"different settings \(method\.rate\)"):
+        group_runs([one, changed])
+
+
 def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
     failed = replace(result("vop", {}, status=FAILED, reason="It diverged."), facts={})
     runs = [result("vop", VOP_GAINS, fold=fold, facts={"version": fold}) for fold in range(FOLDS)]

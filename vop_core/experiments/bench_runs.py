@@ -10,6 +10,7 @@ from typing import Any
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.experiments.bench_files import DONE, BenchResult
+from vop_core.methods.registry import settings_as_first_named
 
 GLOBAL = "global"
 TRAINING = ("run", "extra")  # parts of a config that hold the seed of the training
@@ -103,8 +104,9 @@ def _identity(result: BenchResult) -> dict[str, Any]:
 
 
 def comparable_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without the training's seeds."""
-    return {part: _without_seeds(value) if part in TRAINING else value for part, value in config.items()}
+    """A config without the training's seeds, and without later settings at their default."""
+    plain = {part: _without_seeds(value) if part in TRAINING else value for part, value in config.items()}
+    return plain | {"method": settings_as_first_named(plain["method"])} if "method" in plain else plain
 
 
 def _without_seeds(value: Any) -> Any:

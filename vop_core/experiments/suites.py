@@ -14,7 +14,7 @@ compared with is picked the same way.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
 from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_result
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, named_settings
-from vop_core.methods.registry import METHODS
+from vop_core.methods.registry import METHODS, settings_as_first_named
 from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.vop import STEADY, VopConfig
 from vop_core.training.config import TrainConfig
@@ -90,14 +90,6 @@ SAMOVAR_ABLATIONS: Mapping[str, tuple[str, SamovarConfig]] = {
 NO_VIRTUAL_PERSONS = "no virtual persons"  # its own checkpoint and its own ``global``, on the clips as they are
 
 
-LATER = {
-    each.name: each.default
-    for method in METHODS.values()
-    for each in fields(method.config_type)
-    if each.metadata.get("later")
-}
-
-
 def contender_choices(method: str) -> tuple[Contender, ...]:
     """A method with each of the settings that are tried."""
     configs = tuple(VOP_CHOICES.values()) if method == "vop" else METHODS[method].choices()
@@ -132,7 +124,7 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
 def _key(config: Any) -> str:
     """Names settings, given as such or as a file holds them; what came later and is at its default is left out."""
     plain = named_settings(config) if is_dataclass(config) else config
-    return json.dumps({name: value for name, value in plain.items() if LATER.get(name, plain) != value}, sort_keys=True)
+    return json.dumps(settings_as_first_named(plain), sort_keys=True)
 
 
 def choose(results: Mapping[str, Sequence[BenchResult]]) -> dict[str, Any]:
