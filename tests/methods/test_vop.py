@@ -326,6 +326,7 @@ def test_settings_are_enough_to_build_an_empty_copy():
         ({"family": "mixture"}, "family is one of"),
         ({"conditioning": "both"}, "conditioning is one of"),
         ({"beta": -1.0}, "negative"),
+        ({"mean_spread": -0.1}, "negative"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes, reason):

@@ -12,7 +12,7 @@ Departs: the encoder and the classifier start from the trained global model, all
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,21 +20,29 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import SLOW, Adaptation, ClassifierMethod, MethodFacts, every_clip, needed_labels
+from vop_core.methods.base import (
+    SLOW,
+    Adaptation,
+    ClassifierMethod,
+    MethodFacts,
+    TrainedConfig,
+    every_clip,
+    needed_labels,
+)
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnilConfig:
+class AnilConfig(TrainedConfig):
     """The inner loop."""
 
     inner_steps: int = 3
     inner_rate: float = 0.03  # alpha where training starts
-    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.inner_steps < 0 or not self.inner_rate > 0:
             raise ValueError(f"inner_steps must be at least 0 and inner_rate positive, got {self}")
 

@@ -13,7 +13,7 @@ Departs: our inputs are log-mels of one second, focused on the speech, so that a
     time; the published ones are images.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,21 +21,21 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, every_clip
+from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, TrainedConfig, every_clip
 from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmConfig:
+class ArmConfig(TrainedConfig):
     """The context's size, and the width of the network that makes it."""
 
     channels: int = 4  # maps of the context
     hidden: int = 8
-    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.channels, self.hidden) < 1:
             raise ValueError(f"channels and hidden must be at least 1, got {self.channels} and {self.hidden}")
 

@@ -9,7 +9,7 @@ nothing else, and ``answer`` classifies their query clips with it. From these tw
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -49,6 +49,18 @@ class MethodFacts:
 @dataclass(frozen=True, kw_only=True)
 class NoConfig:
     """Nothing can be set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedConfig:
+    """What can be set of every method that is trained from the fold's checkpoint."""
+
+    # Share of the learning rate, for all but the encoder; "later" keeps the names of runs made before it existed.
+    rate: float = field(default=1.0, metadata={"later": True})
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ValueError(f"rate must be positive, got {self.rate}")
 
 
 class PersonalizationMethod(nn.Module, ABC):

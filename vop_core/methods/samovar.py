@@ -21,7 +21,7 @@ Departs: the network gives deviations from the global classifier's rows, zero at
 Departs: a labeled class also sees its global row and how many clips it has, since most of the words are not enrolled.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +34,7 @@ from vop_core.methods.base import (
     Adaptation,
     ClassifierMethod,
     MethodFacts,
+    TrainedConfig,
     every_clip,
     needed_generator,
     needed_labels,
@@ -139,14 +140,14 @@ def cross_entropy_of_draws(
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamovarConfig:
+class SamovarConfig(TrainedConfig):
     """What the bound charges, and whether rows are deviations or written from scratch."""
 
     beta: float = 1.0  # 1 is the bound
     additive: bool = True
-    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.beta < 0:
             raise ValueError(f"beta must not be negative, got {self.beta}")
 

@@ -10,26 +10,26 @@ Departs: deviations from the global rows, one trunk of two layers instead of fou
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vop_core.methods.base import SLOW, MethodFacts
+from vop_core.methods.base import SLOW, MethodFacts, TrainedConfig
 from vop_core.methods.samovar import GeneratedClassifier, cross_entropy_of_draws
 from vop_core.nets.classifier_inference import classify, embed_episode
 from vop_core.training.batches import EpisodeBatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class VersaConfig:
+class VersaConfig(TrainedConfig):
     """How finely the predictive likelihood is estimated, and whether rows are deviations or written from scratch."""
 
     training_draws: int = 10  # L
     additive: bool = True
-    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.training_draws < 1:
             raise ValueError(f"training_draws must be at least 1, got {self.training_draws}")
 

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, needed_generator
+from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, TrainedConfig, needed_generator
 from vop_core.methods.global_model import logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -52,7 +52,7 @@ STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
 
 
 @dataclass(frozen=True, kw_only=True)
-class VopConfig:
+class VopConfig(TrainedConfig):
     """What is personal, how its posterior is made, and what the bound charges for it."""
 
     personal_layers: tuple[str, ...] = ("film",)
@@ -72,17 +72,17 @@ class VopConfig:
     # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
     additive: bool = field(default=True, metadata={"later": True})  # else generated weights replace the global ones
     steady: bool = field(default=False, metadata={"later": True})  # a hyper-personalizer whose units cannot die
-    rate: float = field(default=1.0, metadata={"later": True})  # of the learning rate, but for the encoder
     mean_spread: float = field(default=0.0, metadata={"later": True})  # see HyperPersonalizerConfig
     free_bits: float = field(default=0.0, metadata={"later": True})  # nats a number that the bound does not charge for
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.family not in FAMILIES:
             raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {self.family!r}")
         if self.conditioning not in CONDITIONINGS:
             raise ValueError(f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}")
-        if self.beta < 0 or self.person_loss < 0 or self.free_bits < 0:
-            raise ValueError("beta, person_loss and free_bits must not be negative")
+        if min(self.beta, self.person_loss, self.free_bits, self.mean_spread) < 0:
+            raise ValueError("beta, person_loss, free_bits and mean_spread must not be negative")
         object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
 
 
