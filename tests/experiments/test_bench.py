@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from vop_core.cli import app
 from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
@@ -253,6 +255,23 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
 def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
     with pytest.raises(EvaluationError, match="--suite tuning"):
         suites.chosen_contenders("dspspeech20", tmp_path)
+
+
+def test_outliers_are_looked_for_in_the_main_tables_own_result_files():
+    """A suite of its own, in which nothing that the main one has done is done again."""
+    ours, papers = (
+        [job.result_file(each) for job in suites.suite_jobs(suite, datasets=[VOICES]) for each in job.contenders]
+        for suite in ("outliers", "paper")
+    )
+    assert ours == papers != []
+
+
+def test_every_suite_is_named_where_it_is_asked_for():
+    listed = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "400"}).output
+    for name in suites.SUITES:
+        assert suites.suite_jobs(name, datasets=[VOICES], methods=["vop"])
+        assert name in listed
+        assert f"``{name}``" in suites.__doc__
 
 
 def test_ablations_change_one_thing_each_and_bear_different_names():

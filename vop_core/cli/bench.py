@@ -9,7 +9,10 @@ from vop_core.cli.output import progress_bars, remark, whole_numbers
 
 def bench(
     suite: Annotated[
-        str, typer.Option(help="smoke, tuning, paper, ablations, few-persons or channel: which question is asked.")
+        str,
+        typer.Option(
+            help="smoke, tuning, paper, outliers, ablations, few-persons or channel: which question is asked."
+        ),
     ] = "paper",
     data: Annotated[
         list[str] | None, typer.Option("--data", help="A data set, by name or folder; may be repeated.")
