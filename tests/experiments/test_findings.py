@@ -24,8 +24,8 @@ def around(low, high):
     ("bounds", "better", "said"),
     [
         ((0.1, 0.2), 1, "shown"),
-        ((0.1, 0.2), -1, "shown, the other way"),
-        ((-0.2, -0.1), 1, "shown, the other way"),
+        ((0.1, 0.2), -1, "the reverse shown"),
+        ((-0.2, -0.1), 1, "the reverse shown"),
         ((-0.2, -0.1), -1, "shown"),
         ((-0.1, 0.2), 1, "not shown"),
         ((0.0, 0.2), 1, "not shown"),
@@ -72,7 +72,7 @@ def test_without_the_main_suite_there_are_no_findings(content):
 def test_a_tally_says_on_which_data_sets():
     found = {"a": around(0.1, 0.2), "b": around(-0.1, 0.2), "c": around(0.2, 0.3), "d": None}
     assert tally(found) == "shown on a and c, not shown on b, not measured on d"
-    assert tally({"a": around(0.1, 0.2)}, better=-1) == "shown, the other way on a"
+    assert tally({"a": around(0.1, 0.2)}, better=-1) == "the reverse shown on a"
     assert tally({}) == ""
 
 
@@ -82,8 +82,8 @@ def test_the_short_answers_follow_the_figures(content):
         entry["accuracy"]["personalization"] = around(0.01, 0.03)
         entry["accuracy"]["regularization"] = around(-0.03, -0.01)
     said = verdicts.personalization_or_regularization(tables)
-    assert "what only the own clips give shown on toy" in said
-    assert "what mixed persons' clips give as well shown, the other way on toy" in said
+    assert "what only the own clips give: shown on toy" in said
+    assert "what mixed persons' clips give as well: the reverse shown on toy" in said
     assert f"**In short.** {said}" in findings({"paper": {**content, "datasets": tables}})
 
 

@@ -12,7 +12,7 @@ from vop_core.experiments.bench_questions import ADABN, VOP, WITHOUT_GAUSSIAN
 from vop_core.experiments.bench_report import ABLATIONS, PAPER, READS
 from vop_core.experiments.bench_runs import GLOBAL
 from vop_core.experiments.bench_text import completeness, correlation, nats, number, percent, points
-from vop_core.experiments.verdicts import Table, verdict
+from vop_core.experiments.verdicts import NOT_SHOWN, REVERSE, SHOWN, Table, verdict
 from vop_core.variational.importance import GOOD_K
 
 CHANNEL, FEW_PERSONS = "channel", "few-persons"
@@ -228,7 +228,7 @@ def settings_left_open(name: str, table: Table) -> list[str]:
     for entry in table["changes"]:
         words = f"{entry['variant']} {points(entry['accuracy'])}"
         grouped.setdefault(verdict(entry["accuracy"]), []).append(words)
-    words = {"shown": "better", "shown, the other way": "worse", "not shown": "no difference shown"}
+    words = {SHOWN: "better", REVERSE: "worse", NOT_SHOWN: "no difference shown"}
     return [f"{name}, against the recipe, {words.get(kind, kind)}: {'; '.join(f)}." for kind, f in grouped.items()]
 
 

@@ -15,19 +15,19 @@ from vop_core.plots.style import listing
 Table = Mapping[str, Any]
 Tables = Mapping[str, Table]
 Estimate = Mapping[str, Any]
-SHOWN, OTHER_WAY, NOT_SHOWN, NOT_MEASURED = "shown", "shown, the other way", "not shown", "not measured"
+SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED = "shown", "the reverse shown", "not shown", "not measured"
 NARROWING = 0.05  # a smaller relative change of width is called none
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
 
 
 def verdict(estimate: Estimate | None, *, better: int = 1) -> str:
-    """Whether a difference that is good in the direction ``better`` is shown, shown the other way, or not shown."""
+    """Whether a difference that is good in the direction ``better`` is shown, its reverse is, or neither."""
     if estimate is None or estimate["ci95"] is None:
         return NOT_MEASURED
     low, high = sorted(better * bound for bound in estimate["ci95"])
     if low > 0:
         return SHOWN
-    return OTHER_WAY if high < 0 else NOT_SHOWN
+    return REVERSE if high < 0 else NOT_SHOWN
 
 
 def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
@@ -35,7 +35,7 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
     groups: dict[str, list[str]] = {}
     for name, estimate in estimates.items():
         groups.setdefault(verdict(estimate, better=better), []).append(name)
-    kinds = [kind for kind in (SHOWN, OTHER_WAY, NOT_SHOWN, NOT_MEASURED) if kind in groups]
+    kinds = [kind for kind in (SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED) if kind in groups]
     return ", ".join(f"{kind} on {listing(groups[kind])}" for kind in kinds)
 
 
@@ -69,13 +69,13 @@ def personalization_or_regularization(tables: Tables) -> str:
         "what mixed persons' clips give as well": "regularization",
         "what only the own clips give": "personalization",
     }
-    said = [f"{name} {tally({data: each[part] for data, each in parts.items()})}" for name, part in asked.items()]
-    return f"On unknown persons: {'; '.join(said)}." if parts else ""
+    said = [f"{name}: {tally({data: each[part] for data, each in parts.items()})}" for name, part in asked.items()]
+    return f"On unknown persons, {'; '.join(said)}." if parts else ""
 
 
 def against_rivals(tables: Tables) -> str:
     found = _found(tables, lambda table: (e["accuracy"] for e in _compared(table, ADABN)))
-    return f"VoP above AdaBN on unknown persons is {tally(found)}." if found else ""
+    return f"VoP above AdaBN on unknown persons: {tally(found)}." if found else ""
 
 
 def worth_of_the_gaussian(tables: Tables) -> str:
@@ -88,9 +88,9 @@ def worth_of_the_gaussian(tables: Tables) -> str:
             if (entry["variant"], entry["shots"]) == (VOP, table["main_shots"])
         ),
     )
-    said = [f"VoP above the same network without a Gaussian {tally(without)}"] if without else []
-    said += [f"a lower NLL by averaging draws {tally(draws, better=-1)}"] if draws else []
-    return f"On unknown persons: {'; '.join(said)}." if said else ""
+    said = [f"VoP above the same network without a Gaussian: {tally(without)}"] if without else []
+    said += [f"a lower NLL by averaging draws: {tally(draws, better=-1)}"] if draws else []
+    return f"On unknown persons, {'; '.join(said)}." if said else ""
 
 
 def _compared(table: Table, rival: str) -> Iterator[Table]:
@@ -120,7 +120,7 @@ def narrowing(tables: Tables) -> str:
 
 def worth_of_the_width(tables: Tables) -> str:
     found = _found(tables, lambda table: (e["correlation"] for e in table["widths"] if e["variant"] == VOP))
-    return f"VoP's posterior being wider for persons with more errors is {tally(found)}." if found else ""
+    return f"VoP's posterior being wider for persons with more errors: {tally(found)}." if found else ""
 
 
 def how_much_there_is_to_gain(tables: Tables) -> str:
@@ -171,7 +171,7 @@ def outliers(tables: Tables) -> str:
             if method["variant"] == VOP
         ),
     )
-    return f"A gain of VoP for the persons whom the global model serves badly is {tally(found)}." if found else ""
+    return f"A gain of VoP for the persons whom the global model serves badly: {tally(found)}." if found else ""
 
 
 def microphone_or_person(tables: Tables) -> str:
@@ -200,10 +200,10 @@ def few_persons(tables: Tables) -> str:
 def settings_left_open(tables: Tables) -> str:
     said = []
     for name, table in tables.items():
-        groups: dict[str, list[str]] = {SHOWN: [], OTHER_WAY: []}
+        groups: dict[str, list[str]] = {SHOWN: [], REVERSE: []}
         for entry in table["changes"]:
             groups.setdefault(verdict(entry["accuracy"]), []).append(entry["variant"])
         if table["changes"]:
-            better, worse = (", ".join(groups[kind]) or "none" for kind in (SHOWN, OTHER_WAY))
+            better, worse = (", ".join(groups[kind]) or "none" for kind in (SHOWN, REVERSE))
             said.append(f"on {name} better: {better}, worse: {worse}, of {len(table['changes'])} tried")
     return f"Shown by an interval over persons, {'; '.join(said)}." if said else ""
