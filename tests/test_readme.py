@@ -15,6 +15,7 @@ def test_the_results_in_the_readme_are_those_of_the_result_files():
     assert fill(README, results_section(load_results())) == README, "run: vop results"
 
 
+@pytest.mark.timeout(900)  # every interval of every suite anew: minutes, and more where a machine is shared
 def test_the_benchs_tables_page_and_section_are_those_of_its_result_files():
     root = repository_root()
     files = report_files({suite: suite_results(suite) for suite in reported_suites(SUITES)}, root, keep=True)
