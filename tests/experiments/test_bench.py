@@ -1,6 +1,7 @@
 """The bench from plan to result files: resumable, nothing overwritten, a new method is one file and one line."""
 
 import json
+import shutil
 import time
 from dataclasses import replace
 
@@ -18,7 +19,8 @@ from vop_core.evaluation.method_scores import MethodScoring, PersonScore
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
 from vop_core.experiments.bench import BenchConfig, Contender, bench, paced_training, run_bench, run_job
-from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, load_bench_result
+from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, bench_folder, load_bench_result
+from vop_core.experiments.bench_outputs import reported_suites
 from vop_core.experiments.bench_report import baseline_of, summary
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
 from vop_core.experiments.report_page import bench_page
@@ -264,6 +266,21 @@ def test_outliers_are_looked_for_in_the_main_tables_own_result_files():
         for suite in ("outliers", "paper")
     )
     assert ours == papers != []
+
+
+def test_outliers_have_the_main_tables_results_and_no_table_of_their_own(tmp_path):
+    """Main suite, four methods of which few-persons borrows included, and not the ablations beside them."""
+    place = tmp_path / "dspspeech20"
+    place.mkdir()
+    shutil.copy(bench_folder() / suites.CHOICES, tmp_path)
+    for path in (bench_folder() / "dspspeech20").glob("*-fold0-seed0-*.json"):
+        if path.name.startswith(("global", "vop", "t3a")):
+            shutil.copy(path, place)
+    found = suites.results_of_suites(("paper", "outliers", "ablations"), tmp_path)
+    assert found["outliers"] == found["paper"] != found["ablations"] != {}
+    assert {result.method for result in found["paper"]["dspspeech20"]} == {"global", "vop", "t3a"}
+    assert found["paper"] == suites.suite_results("paper", tmp_path)
+    assert "outliers" not in reported_suites(suites.SUITES)
 
 
 def test_every_suite_is_named_where_it_is_asked_for():

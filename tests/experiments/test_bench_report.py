@@ -632,12 +632,12 @@ def run(root, monkeypatch):
     monkeypatch.setattr("vop_core.data.locations.repository_root", lambda: root)
 
     def invoke(results, *arguments):
-        def found(suite):
+        def found(names):
             if isinstance(results, Exception):
                 raise results
-            return results if suite == "paper" else {}
+            return {name: results if name == "paper" else {} for name in names}
 
-        suites.suite_results = found
+        suites.results_of_suites = found
         return CliRunner().invoke(app, ["report", *arguments])
 
     return invoke

@@ -34,10 +34,10 @@ def report(
     """Make the bench's tables, its page and the README's section from data/results/bench."""
     from vop_core.data.locations import repository_root
     from vop_core.experiments.bench_outputs import outdated, report_files, reported_suites, write_files
-    from vop_core.experiments.suites import SUITES, suite_results
+    from vop_core.experiments.suites import SUITES, results_of_suites
 
     root = repository_root()
-    results = {suite: suite_results(suite) for suite in reported_suites(SUITES)}
+    results = results_of_suites(reported_suites(SUITES))
     files = report_files(results, root, keep=check)
     if check:
         if stale := outdated(files, root):

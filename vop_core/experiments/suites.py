@@ -25,7 +25,7 @@ from vop_core.data.virtual_persons import OFF, VirtualPersonsConfig
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
-from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_result
+from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_results
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain, named_settings
 from vop_core.methods.registry import METHODS, settings_as_first_named
 from vop_core.methods.samovar import SamovarConfig
@@ -342,9 +342,20 @@ def suite_results(suite: str, folder: Path | None = None) -> dict[str, tuple[Ben
 
     Raises EvaluationError where a file is damaged or of another version.
     """
+    return results_of_suites((suite,), folder)[suite]
+
+
+def results_of_suites(
+    suites: Sequence[str], folder: Path | None = None
+) -> dict[str, dict[str, tuple[BenchResult, ...]]]:
+    """``suite_results`` of several suites; each file is read once."""
+    every = load_bench_results(folder)
+    return {suite: _of_suite(suite, every, folder) for suite in suites}
+
+
+def _of_suite(suite: str, every: Sequence[BenchResult], folder: Path | None) -> dict[str, tuple[BenchResult, ...]]:
     found: dict[str, list[BenchResult]] = {}
-    for path in sorted((folder or bench_folder()).glob("*/*.json")):
-        result = load_bench_result(path)
+    for result in every:
         if _belongs(suite, result, folder):
             found.setdefault(result.dataset, []).append(result)
     # Results borrowed from the main suite answer no question alone.
@@ -368,7 +379,7 @@ def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
     if suite == "tuning":
         tried = [_key(each.config) for each in contender_choices(result.method)] if result.method in METHODS else []
         return (result.variant, result.fold, result.seed) == (result.method, 0, 0) and _key(config) in tried
-    if suite == "paper":
+    if suite in ("paper", "outliers"):
         return result.variant == result.method and _key(config) == _chosen_key(result.dataset, result.method, folder)
     if suite == "ablations":
         if result.variant in ABLATIONS:
