@@ -2,7 +2,7 @@
 
     python run.py app [--port 8501]    the study pages, in a browser on this machine
     python run.py lab                  the notebooks, in JupyterLab
-    python run.py test [...]           every test (or what the pytest arguments choose)
+    python run.py test [...]           every test, on up to four cores (or what the pytest arguments choose)
     python run.py vop ...              the command line, for example: python run.py vop data list
 
 Everything is installed into the folder .venv beside this file, at the versions of constraints.txt.
@@ -46,6 +46,7 @@ FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside th
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_PORT = 8501
+ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")  # what pytest-xdist needs to be told
 OFFLINE_LAB = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 
 DISK_FULL = ("no space left on device", "not enough space on the disk", "disk quota exceeded", "os error 28")
@@ -380,7 +381,7 @@ def start(environment: Environment, command: str, arguments) -> int:
         os.environ.update(lab_settings(environment.repository))
         program = [python, "-m", "jupyterlab", "notebooks", "--ServerApp.ip=localhost", *OFFLINE_LAB, *arguments]
     elif command == "test":
-        program = [python, "-m", "pytest", *arguments]
+        program = [python, "-m", "pytest", *(arguments or ALL_TESTS)]
     else:
         program = [str(environment.program("vop")), *arguments]
     if command != "vop":  # the command line reads paths from where its user stands

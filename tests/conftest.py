@@ -7,11 +7,39 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # vop_core is imported inside fixtures only: jaxtyping's import hook must stand before its first import.
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout's clock
+def pytest_runtest_protocol(item):
+    """Side by side under pytest-xdist, but a test marked ``alone`` has the machine to itself."""
+    worker = getattr(item.config, "workerinput", None)
+    if worker is None:
+        return (yield)
+    run = Path(tempfile.gettempdir()) / f"vop-tests-{worker['testrunuid']}"
+    rooms = [f"gw{number}" for number in range(worker["workercount"])]
+    with beside_others(run, worker["workerid"], rooms, alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextmanager
+def beside_others(folder: Path, room: str, rooms: list[str], *, alone: bool) -> Iterator[None]:
+    """Hold one room, or all of them; whoever waits for all holds the door, so that nobody else gets ahead."""
+    folder.mkdir(exist_ok=True)
+    door = FileLock(folder / "door")
+    with ExitStack() as held:
+        with door:
+            for name in rooms if alone else [room]:
+                held.enter_context(FileLock(folder / name))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -213,6 +213,7 @@ def test_an_unknown_command_shows_the_commands(run, arguments, capsys):
 
 
 @POSIX_ONLY
+@pytest.mark.alone
 def test_a_second_start_takes_a_moment_and_hands_everything_on(environment, checkout):
     environment.remember(())
     seconds = []

@@ -15,7 +15,7 @@ PATIENCE = 120_000  # ms; generous, for machines that do other things as well
 WORD = 1_600  # ms of recording: at least one whole word of the fake microphone
 MOST_SLOWER_THAN_ECHO = 1.5
 ROUNDS = 7
-SITTINGS = 3
+SITTINGS = 5
 
 STOP_AND_WAIT = """
 async (selectors) => {
@@ -97,9 +97,10 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
     assert page.failures == []
 
 
+@pytest.mark.alone
 def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, microphone, app_address, echo_address):
-    """Browser, servers and this test share the machine: whatever else it does can only spoil a sitting, so one of
-    three must do.
+    """In pairs, one after the other, since the machine's speed drifts. Browser, servers and this test share it:
+    whatever else it does can only spoil a sitting, so one of five must do.
     """
     enroll(page, microphone, app_address)
     go_to(page, "Compare")
@@ -116,9 +117,9 @@ def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, m
             answered.append(record(page, f".st-key-answer-global-{number} h2", f".st-key-answer-personal-{number} h2"))
             page.get_by_text("draws of its weights").wait_for()
         # the first of each warms up caches; the acceptance is about a visit, not about its first click
-        medians = statistics.median(echoed[1:]), statistics.median(answered[1:])
-        ratios.append(medians[1] / medians[0])
-        print(f"echo {medians[0]:.0f} ms, answers {medians[1]:.0f} ms: {ratios[-1]:.2f}")
+        pairs = zip(answered[1:], echoed[1:], strict=True)
+        ratios.append(statistics.median(answer / echo for answer, echo in pairs))
+        print(f"echo {statistics.median(echoed[1:]):.0f} ms, answers as many times as late: {ratios[-1]:.2f}")
         if ratios[-1] <= MOST_SLOWER_THAN_ECHO:
             break
     assert min(ratios) <= MOST_SLOWER_THAN_ECHO, ratios

@@ -110,6 +110,7 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)  # the assertion is to speak, not the clock of the runner
 def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "cache_root", lambda: tmp_path)

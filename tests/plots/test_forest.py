@@ -1,6 +1,7 @@
 """The forest plot that ArviZ makes says what the draws say."""
 
 import numpy as np
+import plotly.io as pio
 import pytest
 import torch
 
@@ -46,3 +47,12 @@ def test_roles_are_told_apart_without_colour_and_named_once(figure):
     assert looks == {(role.name, role.dash) for role in (style.PERSONAL, style.PRIOR)}
     assert sorted(trace.name for trace in figure.data if trace.showlegend) == ["prior", "your model"]
     assert figure.layout.width is None  # as wide as its page
+
+
+@pytest.mark.parametrize("default", ["none", "plotly_dark", None])
+def test_any_default_template_will_do_and_stays_as_it_was(data, figure, monkeypatch, default):
+    """Streamlit sets one without a page colour as soon as it is imported."""
+    monkeypatch.setattr(pio.templates, "default", default)
+    drawn = forest_figure(data)
+    assert pio.templates.default == default
+    assert drawn.data == figure.data

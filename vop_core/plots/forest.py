@@ -1,8 +1,11 @@
 """A posterior beside its prior, number by number: ArviZ's forest plot in this project's ink."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 from vop_core.plots import style
 
@@ -21,16 +24,17 @@ def forest_figure(data: "DataTree") -> go.Figure:
     from arviz_plots import plot_forest
 
     roles = {"posterior": style.PERSONAL, "prior": style.PRIOR}
-    drawn = plot_forest(
-        {role.name: _as_posterior(data, group) for group, role in roles.items()},
-        backend="plotly",
-        combined=True,
-        labels=["number"],
-        ci_kind="eti",
-        ci_probs=PROBABILITIES,
-        point_estimate="median",
-        color=[role.colour for role in roles.values()],
-    )
+    with _a_template_with_a_page_colour():
+        drawn = plot_forest(
+            {role.name: _as_posterior(data, group) for group, role in roles.items()},
+            backend="plotly",
+            combined=True,
+            labels=["number"],
+            ci_kind="eti",
+            ci_probs=PROBABILITIES,
+            point_estimate="median",
+            color=[role.colour for role in roles.values()],
+        )
     figure: go.Figure = drawn.viz["figure"].item()
     _in_our_ink(figure, list(roles.values()))
     numbers = data["posterior"].sizes["number"]
@@ -47,6 +51,17 @@ def forest_figure(data: "DataTree") -> go.Figure:
         f"{moved} lie outside the middle half of the prior."
     )
     return style.finish(figure, alt=alt, height=90 + NUMBER_HEIGHT * numbers)
+
+
+@contextmanager
+def _a_template_with_a_page_colour() -> Iterator[None]:
+    """Plotly's own default meanwhile: arviz-plots reads the page's colour off it, and Streamlit's has none."""
+    before = pio.templates.default
+    pio.templates.default = "plotly"
+    try:
+        yield
+    finally:
+        pio.templates.default = before
 
 
 def _as_posterior(data: "DataTree", group: str) -> "DataTree":
