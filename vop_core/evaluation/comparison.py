@@ -16,7 +16,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import NamedTuple
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -105,13 +106,11 @@ class ScoreIndex:
 
     def reliability(self, row: str, set_name: str, shots: int) -> dict[int, Reliability]:
         """Calibration bins by seed, all persons pooled; empty where none are kept."""
-        pooled: dict[int, Reliability] = {}
+        kept: dict[int, list[Any]] = {}
         for episode, score in self.lines.get((row, set_name, shots), {}).items():
-            if score.bins is None:
-                continue
-            added = Reliability(*np.array(score.bins, dtype=float).T)
-            pooled[episode.seed] = pooled[episode.seed] + added if episode.seed in pooled else added
-        return pooled
+            if score.bins is not None:
+                kept.setdefault(episode.seed, []).append(score.bins)
+        return {seed: Reliability(*np.array(bins, dtype=float).sum(0).T) for seed, bins in kept.items()}
 
 
 def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
@@ -121,7 +120,7 @@ def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
         folds = nested.setdefault(episode.person, {}).setdefault(episode.seed, {})
         folds.setdefault(episode.fold, []).append(values[episode])
     return {
-        person: _mean(_mean(_mean(found) for found in folds.values()) for folds in seeds.values())
+        person: fmean(fmean(fmean(found) for found in folds.values()) for folds in seeds.values())
         for person, seeds in nested.items()
     }
 
@@ -144,7 +143,7 @@ def difference_of(values: Mapping[str, float]) -> Interval | None:
 def few_persons_interval(values: Mapping[str, float]) -> Interval | None:
     """As ``difference_of``, but without bounds where persons are too few for an exact interval."""
     if 0 < len(values) < SIGN_FLIP_PERSONS:
-        return Interval(_mean(values.values()), None, len(values), "none")
+        return Interval(fmean(values.values()), None, len(values), "none")
     return difference_of(values)
 
 
@@ -265,7 +264,7 @@ def choose_outliers(accuracy: Mapping[str, float], rule: OutlierRule) -> tuple[s
     """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either reading."""
     if not accuracy:
         return ()
-    mean = _mean(accuracy.values())
+    mean = fmean(accuracy.values())
     bar = 1 - (1 + OUTLIER_EXCESS) * (1 - mean) if rule == BY_ERROR else (1 - OUTLIER_EXCESS) * mean
     return tuple(sorted(person for person, value in accuracy.items() if value < bar and not math.isclose(value, bar)))
 
@@ -298,10 +297,6 @@ def outlier_choice(even: Mapping[str, float], odd: Mapping[str, float], rule: Ou
         few_persons_interval({person: odd[person] for person in chosen}),
         few_persons_interval(gained),
         hindsight,
-        _mean(odd[person] for person in hindsight) if hindsight else None,
-        _mean(even[person] for person in hindsight) if hindsight else None,
+        fmean(odd[person] for person in hindsight) if hindsight else None,
+        fmean(even[person] for person in hindsight) if hindsight else None,
     )
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))

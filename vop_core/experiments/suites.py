@@ -350,13 +350,16 @@ def results_of_suites(
 ) -> dict[str, dict[str, tuple[BenchResult, ...]]]:
     """``suite_results`` of several suites; each file is read once."""
     every = load_bench_results(folder)
-    return {suite: _of_suite(suite, every, folder) for suite in suites}
+    chosen = {dataset: _chosen_keys(dataset, folder) for dataset in {result.dataset for result in every}}
+    return {suite: _of_suite(suite, every, chosen) for suite in suites}
 
 
-def _of_suite(suite: str, every: Sequence[BenchResult], folder: Path | None) -> dict[str, tuple[BenchResult, ...]]:
+def _of_suite(
+    suite: str, every: Sequence[BenchResult], chosen: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[BenchResult, ...]]:
     found: dict[str, list[BenchResult]] = {}
     for result in every:
-        if _belongs(suite, result, folder):
+        if _belongs(suite, result, chosen[result.dataset]):
             found.setdefault(result.dataset, []).append(result)
     # Results borrowed from the main suite answer no question alone.
     borrows = suite == "few-persons"
@@ -367,8 +370,11 @@ def _of_suite(suite: str, every: Sequence[BenchResult], folder: Path | None) -> 
     }
 
 
-def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
-    """Whether a result is one of the suite's, by its own settings: it may have been run for another suite first."""
+def _belongs(suite: str, result: BenchResult, chosen: Mapping[str, str]) -> bool:
+    """Whether a result is one of the suite's, by its own settings: it may have been run for another suite first.
+
+    ``chosen`` as ``_chosen_keys`` has it for the result's data set.
+    """
     special = {"tuning": TUNING_SCORING, "channel": CHANNEL_SCORING, "ablations": ABLATION_SCORING}
     config = BenchConfig(scoring=special.get(suite, MethodScoring()))
     if result.variant.endswith(NO_VIRTUAL_PERSONS):
@@ -380,13 +386,13 @@ def _belongs(suite: str, result: BenchResult, folder: Path | None) -> bool:
         tried = [_key(each.config) for each in contender_choices(result.method)] if result.method in METHODS else []
         return (result.variant, result.fold, result.seed) == (result.method, 0, 0) and _key(config) in tried
     if suite in ("paper", "outliers"):
-        return result.variant == result.method and _key(config) == _chosen_key(result.dataset, result.method, folder)
+        return result.variant == result.method and _key(config) == chosen.get(result.method)
     if suite == "ablations":
         if result.variant in ABLATIONS:
             return _key(config) == _key(ABLATIONS[result.variant])
         return result.variant == "global" or result.suite == "ablations"
     return result.suite == suite or (
-        result.method in FEW_PERSONS_METHODS and result.seed == 0 and _belongs("paper", result, folder)
+        result.method in FEW_PERSONS_METHODS and result.seed == 0 and _belongs("paper", result, chosen)
     )
 
 
@@ -397,12 +403,12 @@ def _shares_config(result: BenchResult, config: BenchConfig) -> bool:
     return all(result.config.get(name) == value for name, value in wanted.items())
 
 
-def _chosen_key(dataset: str, method: str, folder: Path | None) -> str | None:
+def _chosen_keys(dataset: str, folder: Path | None) -> dict[str, str]:
+    """The settings chosen for a data set, by method; none before there is a choice."""
     try:
-        found = {each.method: each for each in chosen_contenders(dataset, folder)}
+        return {each.method: _key(each.config) for each in chosen_contenders(dataset, folder)}
     except EvaluationError:
-        return None
-    return _key(found[method].config) if method in found else None
+        return {}
 
 
 def write_choices(folder: Path | None = None) -> Path:
