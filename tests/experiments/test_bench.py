@@ -28,6 +28,7 @@ from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.tasks.keyword_spotting import crossval_data
 
 VOICES = str(voices_root() / "synthetic-en")
 
@@ -201,6 +202,17 @@ def test_a_file_of_another_version_is_named_and_left_alone(tmp_path):
 def test_too_few_persons_for_the_folds_is_one_sentence(tmp_path):
     with pytest.raises(EvaluationError, match="use fewer folds"):
         bench("smoke", VOICES, [Contender(variant="global", method="global")], folds=99)
+
+
+def test_a_fold_of_fewer_persons_is_trained_and_tested_with_those_alone():
+    """The few-persons suite asks for it; whoever is neither trained nor tested on must not be heard at all."""
+    (whole, *_) = bench("smoke", VOICES, [Contender(variant="global", method="global")], folds=4)
+    fewer = replace(whole.persons, train=suites.spread(whole.persons.train, 3))
+    for persons in (whole.persons, fewer):
+        data = crossval_data(VOICES, persons)
+        assert set(data.train.persons) == set(data.closed.persons) == set(persons.train)
+        assert set(data.open.persons) == set(persons.test)
+        assert set(data.train.person.tolist()) == set(range(len(persons.train)))
 
 
 def test_unknown_suites_methods_and_numbers_are_refused():

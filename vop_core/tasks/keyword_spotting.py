@@ -84,7 +84,8 @@ def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[st
 
 
 def crossval_data(name: str, fold: Fold, *, variants: Sequence[str] = (), progress: Progress = None) -> TaskData:
-    """One fold of a data set: its words are the labels, its test persons the open set.
+    """One fold of a data set: its words are the labels, its test persons the open set, its training persons the rest,
+    who may be fewer than all others.
 
     ``variants`` are further variants of the clips to test with; training does not use them.
     """
@@ -92,6 +93,7 @@ def crossval_data(name: str, fold: Fold, *, variants: Sequence[str] = (), progre
     wanted = dict.fromkeys((*VARIANTS, "noise", *variants))
     table = load_features(dataset, variants=tuple(wanted), progress=progress)
     train, closed, unknown_persons = split(dataset, table, fold.test)
+    train, closed = train.of_persons(fold.train), closed.of_persons(fold.train)
     uniform = torch.ones(len(train.persons)), torch.ones(len(train.labels))
     return TaskData(dataset.name, dataset.fingerprint, train, closed, unknown_persons, *uniform)
 
