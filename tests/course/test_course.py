@@ -4,6 +4,7 @@ import json
 import sys
 from types import ModuleType
 
+import nbformat.v4
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from vop_core import course
 from vop_core.course import predictions
 from vop_core.course.budget import BUDGET
+from vop_core.course.build import make_static
 from vop_core.course.exercises import NOT_ANSWERED, RIGHT, WRONG
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.errors import VopError
@@ -246,3 +248,14 @@ def test_a_kernel_of_another_environment_gets_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "vop_core", None)
     with pytest.raises(SystemExit, match=r"python run.py lab"):
         exec(GUARD, {})
+
+
+def test_where_the_kernel_cut_a_print_is_not_stored():
+    """A timer cuts it; the same notebook would be stored differently each time."""
+    parts = [("stdout", "one\n"), ("stdout", "two\n"), ("stderr", "oh\n"), ("stdout", "three\n")]
+    outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in parts]
+    figure = nbformat.v4.new_output("display_data", {"text/plain": "a figure"})
+    cell = nbformat.v4.new_code_cell(outputs=[*outputs, figure, outputs[0].copy()])
+    make_static(nbformat.v4.new_notebook(cells=[cell]))
+    texts = [output.get("text") for output in cell.outputs]
+    assert texts == ["one\ntwo\n", "oh\n", "three\n", None, "one\n"]

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,10 +128,23 @@ def make_static(notebook: Notebook) -> None:
         if cell.cell_type != "code":
             continue
         cell.metadata.pop("execution", None)
+        cell.outputs = _joined(cell.outputs)
         for output in cell.outputs:
             if "data" in output:
                 output["data"] = _static(dict(output["data"]))
                 output["metadata"] = {}
+
+
+def _joined(outputs: Sequence[Any]) -> list[Any]:
+    """What was printed in one go as one output: the kernel's timer may have cut it anywhere."""
+    joined: list[Any] = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output["output_type"] == before.get("output_type") == "stream" and output["name"] == before["name"]:
+            before["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
 
 
 def _static(bundle: dict[str, Any]) -> dict[str, Any]:
