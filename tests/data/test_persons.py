@@ -11,6 +11,7 @@ from vop_core.data.persons import (
     load_dataset,
     person_folds,
     read_quality,
+    trainable_persons,
 )
 from vop_core.errors import DataError, EvaluationError
 
@@ -169,6 +170,15 @@ def test_a_word_said_once_stays_in_training(tmp_path):
     split = closed_open_split(dataset, open_persons=["w/b"])
     assert [(record.label, record.take) for record in split.closed.records] == [("no", 2)]
     assert {(record.label, record.take) for record in split.train.records} == {("yes", 1), ("no", 1)}
+
+
+def test_who_can_be_trained_on_is_counted_without_what_the_closed_set_holds_out(folder):
+    """Six clips each, of which the last take of both words is held out: four are left, and never five."""
+    dataset = load_dataset(folder)
+    assert trainable_persons(dataset, 4) == dataset.persons
+    assert trainable_persons(dataset, 5) == ()
+    fewer = dataset.restrict(takes=[1])  # said once, a word stays in training
+    assert trainable_persons(fewer, 2) == dataset.persons
 
 
 def test_data_sets_are_found_by_path_and_by_name(folder, monkeypatch):

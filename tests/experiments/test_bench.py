@@ -1,5 +1,6 @@
 """The bench from plan to result files: resumable, nothing overwritten, a new method is one file and one line."""
 
+import itertools
 import json
 import shutil
 import time
@@ -13,13 +14,14 @@ from vop_core.cli import app
 from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
+from vop_core.data.sources.registry import SOURCES
 from vop_core.data.virtual_persons import OFF
-from vop_core.errors import EvaluationError
+from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring, PersonScore
 from vop_core.experiments import bench as bench_module
 from vop_core.experiments import suites
 from vop_core.experiments.bench import BenchConfig, Contender, bench, paced_training, run_bench, run_job
-from vop_core.experiments.bench_files import FAILED, FORMAT, BenchResult, bench_folder, load_bench_result
+from vop_core.experiments.bench_files import DONE, FAILED, FORMAT, BenchResult, bench_folder, load_bench_result
 from vop_core.experiments.bench_outputs import reported_suites
 from vop_core.experiments.bench_report import baseline_of, summary
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
@@ -28,7 +30,7 @@ from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.nets.bcresnet import BcResNetConfig
-from vop_core.tasks.keyword_spotting import crossval_data
+from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS, crossval_data, unknown_words
 
 VOICES = str(voices_root() / "synthetic-en")
 
@@ -56,6 +58,20 @@ class Broken(Twice):
 
     def answer(self, adaptation, query):
         return super().answer(adaptation, query) * torch.nan
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in the files."""
+    folder = tmp_path_factory.mktemp("listed") / "words"
+    rows = ["path,person,label,take"]
+    for person, word in itertools.product(range(18), range(20)):
+        path = folder / f"p{person}" / f"w{word}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{person} {word}")
+        rows.append(f"{path.relative_to(folder)},p{person},w{word},1")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    return str(folder)
 
 
 @pytest.fixture
@@ -206,13 +222,57 @@ def test_too_few_persons_for_the_folds_is_one_sentence(tmp_path):
 
 def test_a_fold_of_fewer_persons_is_trained_and_tested_with_those_alone():
     """The few-persons suite asks for it; whoever is neither trained nor tested on must not be heard at all."""
-    (whole, *_) = bench("smoke", VOICES, [Contender(variant="global", method="global")], folds=4)
+    contenders = [Contender(variant="global", method="global")]
+    (whole, *_) = bench("smoke", VOICES, contenders, config=suites.smoke_config(), folds=4)
     fewer = replace(whole.persons, train=suites.spread(whole.persons.train, 3))
     for persons in (whole.persons, fewer):
         data = crossval_data(VOICES, persons)
         assert set(data.train.persons) == set(data.closed.persons) == set(persons.train)
         assert set(data.open.persons) == set(persons.test)
         assert set(data.train.person.tolist()) == set(range(len(persons.train)))
+
+
+@pytest.fixture
+def large_set(tmp_path, monkeypatch):
+    """The bundled voices under the name of a large public set, as such sets are: two persons said only a few words."""
+    folder = tmp_path / "speech_commands_v2"
+    shutil.copytree(VOICES, folder)
+    table = (folder / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
+    many = [line for line in table if line.startswith(("01/", "02/")) and line.split(",")[3] not in "12345"]
+    (folder / "metadata.csv").write_text("".join(line for line in table if line not in many), "utf-8")
+    monkeypatch.setenv("VOP_DATA", str(tmp_path))
+    monkeypatch.setattr("vop_core.data.features.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(suites, "cache_root", lambda: tmp_path / "cache")
+    return folder.name
+
+
+@pytest.mark.slow
+def test_a_large_public_set_runs_by_the_same_command_without_those_who_said_too_little(large_set):
+    asked = ["bench", "--suite", "smoke", "--data", large_set, "--method", "global", "--method", "adabn", "--jobs", "1"]
+    ran = CliRunner().invoke(app, asked)
+    assert ran.exit_code == 0, ran.output
+    assert "2 person(s) of speech_commands_v2 left out: fewer than 8 training clips" in ran.stderr
+    assert "2 of 2 results are done" in ran.stdout
+    (job,) = suites.suite_jobs("smoke", datasets=[large_set], methods=["global", "adabn"])
+    everybody = {*job.persons.train, *job.persons.test}
+    assert job.missing == () and not everybody & {"synthetic-en/01", "synthetic-en/02"}
+    for contender in job.contenders:
+        result = load_bench_result(job.result_file(contender))
+        assert (result.dataset, result.status) == (large_set, DONE)
+        assert {score.person for score in result.scores} <= everybody
+
+
+def test_a_data_set_asked_for_by_name_is_never_skipped(large_set):
+    with pytest.raises(DataError, match="no data set at 'audiomnist'"):
+        suites.suite_jobs("paper", datasets=[large_set, "audiomnist"])
+
+
+def test_words_never_taught_come_from_what_is_there(large_set, tmp_path):
+    bundled = str(voices_root() / "synthetic-ar")
+    assert unknown_words(large_set) == bundled, "its own other set is not there"
+    (tmp_path / UNKNOWN_WORDS[large_set]).mkdir()
+    assert unknown_words(large_set) == UNKNOWN_WORDS[large_set]
+    assert UNKNOWN_WORDS.keys() <= SOURCES.keys() and set(UNKNOWN_WORDS.values()) <= SOURCES.keys()
 
 
 def test_unknown_suites_methods_and_numbers_are_refused():
@@ -272,10 +332,10 @@ def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
         suites.chosen_contenders("dspspeech20", tmp_path)
 
 
-def test_outliers_are_looked_for_in_the_main_tables_own_result_files():
+def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed):
     """A suite of its own, in which nothing that the main one has done is done again."""
     ours, papers = (
-        [job.result_file(each) for job in suites.suite_jobs(suite, datasets=[VOICES]) for each in job.contenders]
+        [job.result_file(each) for job in suites.suite_jobs(suite, datasets=[listed]) for each in job.contenders]
         for suite in ("outliers", "paper")
     )
     assert ours == papers != []
@@ -296,11 +356,11 @@ def test_outliers_have_the_main_tables_results_and_no_table_of_their_own(tmp_pat
     assert "outliers" not in reported_suites(suites.SUITES)
 
 
-def test_every_suite_is_named_where_it_is_asked_for():
-    listed = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "400"}).output
+def test_every_suite_is_named_where_it_is_asked_for(listed):
+    said = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "400"}).output
     for name in suites.SUITES:
-        assert suites.suite_jobs(name, datasets=[VOICES], methods=["vop"])
-        assert name in listed
+        assert suites.suite_jobs(name, datasets=[listed], methods=["vop"])
+        assert name in said
         assert f"``{name}``" in suites.__doc__
 
 
@@ -313,8 +373,8 @@ def test_ablations_change_one_thing_each_and_bear_different_names():
     assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
 
 
-def test_without_virtual_persons_the_rival_is_trained_without_them_too():
-    jobs = suites.suite_jobs("ablations", datasets=[VOICES], folds=[1])
+def test_without_virtual_persons_the_rival_is_trained_without_them_too(listed):
+    jobs = suites.suite_jobs("ablations", datasets=[listed], folds=[1])
     with_them, without = sorted(jobs, key=lambda job: len(job.contenders), reverse=True)
     assert without.config.run.virtual == OFF != with_them.config.run.virtual
     assert without.config.scoring == with_them.config.scoring

@@ -152,9 +152,19 @@ def test_more_folds_than_persons_and_unknown_folders_are_refused(folder, cache):
         cross_validate("no_such_words")
 
 
-def test_persons_too_small_to_train_on_are_named(tmp_path, cache):
-    with pytest.raises(DataError, match="training clips but a step needs"):
+def test_persons_too_small_to_train_on_are_left_out_and_counted(tmp_path, cache):
+    """Each of four has three clips and a step needs four; of the four of another folder one has too few."""
+    with pytest.raises(EvaluationError, match=r"0 of the 4 persons of 'small' have the 4 clips .* add clips"):
         cross_validate(write_persons(tmp_path / "small", takes=1))
+    mixed = write_persons(tmp_path / "mixed")
+    table = (mixed / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in table if not (",p3," in line and ",no," not in line)]
+    assert len(kept) == len(table) - 6
+    (mixed / "metadata.csv").write_text("".join(kept), "utf-8")
+    report = cross_validate(mixed, folds=3)["tiny"]
+    assert report.config["left_out"] == 1
+    assert {row.persons for row in report.rows} == {3}
+    assert "left_out" not in cross_validate(write_persons(tmp_path / "whole"))["tiny"].config
 
 
 def test_a_run_is_named_by_everything_that_defines_it():

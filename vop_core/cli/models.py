@@ -148,6 +148,9 @@ def crossval(
             jobs=jobs,
             on_progress=follow,
         )
+    left_out = {report.config.get("left_out", 0) for report in reports.values()}
+    for count in left_out - {0}:
+        remark(f"{count} person(s) of {dataset} left out: too few training clips.")
     if json_target != "-":
         for name, report in reports.items():
             show(Rule(f"recipe {name}"))

@@ -54,3 +54,12 @@ def find_dataset(name_or_folder: str | Path) -> Path:
         f"metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with 'vop data get NAME' "
         f"('vop data list' shows the names)."
     )
+
+
+def has_dataset(name_or_folder: str | Path) -> bool:
+    """Whether :func:`find_dataset` finds it."""
+    try:
+        find_dataset(name_or_folder)
+    except DataError:
+        return False
+    return True

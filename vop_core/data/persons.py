@@ -266,3 +266,9 @@ def closed_open_split(
         return PersonDataset(dataset.name, dataset.root, records)
 
     return ClosedOpenSplit(train=part(False), closed=part(True), open=dataset.restrict(persons=open_persons))
+
+
+def trainable_persons(dataset: PersonDataset, clips: int) -> tuple[str, ...]:
+    """Persons of whom at least ``clips`` recordings are left to train on, beside what the closed set holds out."""
+    left = closed_open_split(dataset, open_persons=()).train.clips_per_person
+    return tuple(person for person, count in left.items() if count >= clips)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from vop_core.data.locations import cache_root
-from vop_core.data.persons import Fold, person_folds
+from vop_core.data.persons import Fold
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
@@ -29,7 +29,7 @@ from vop_core.methods.base import PersonalizationMethod, embeddings_of
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.registry import METHODS
 from vop_core.methods.unpersonalized import Unpersonalized
-from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, unknown_words, usable_dataset
+from vop_core.tasks.keyword_spotting import comparison_folds, crossval_data, unknown_words, usable_dataset
 from vop_core.training.batches import RepresentedEpisodes
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import train
@@ -53,6 +53,11 @@ class BenchConfig:
         )
     )
     scoring: MethodScoring = field(default_factory=MethodScoring)
+
+    @property
+    def clips_per_person(self) -> int:
+        """Clips that every training person must have."""
+        return max(phase.clips_per_person for phase in (self.run.shared, self.run.branch, self.extra))
 
     def with_seed(self, seed: int) -> "BenchConfig":
         """The same from another seed; the episodes that are scored stay the same."""
@@ -90,6 +95,7 @@ class BenchJob:
     config: BenchConfig
     runs: Path  # trained weights
     results: Path
+    left_out: int = 0  # persons of the data set with too few clips to train on
 
     @property
     def seed(self) -> int:
@@ -295,11 +301,14 @@ def bench(
 ) -> list[BenchJob]:
     """The jobs of a comparison on one data set, done or not.
 
-    Raises DataError without the data set, EvaluationError for more folds than persons.
+    Persons with too few clips to train on are left out, and counted. Raises DataError without the data set,
+    EvaluationError for more folds than persons.
     """
     config = config or BenchConfig()
     found = usable_dataset(dataset)
     name = Path(dataset).name
+    split = comparison_folds(found, folds, clips=config.clips_per_person)
+    left_out = len(found.persons) - len(split[0].train) - len(split[0].test)
     return [
         BenchJob(
             suite=suite,
@@ -308,13 +317,14 @@ def bench(
             fold=fold,
             folds=folds,
             persons=persons,
+            left_out=left_out,
             contenders=tuple(contenders),
             config=config.with_seed(seed),
             runs=(runs or cache_root() / "runs") / name,
             results=results or bench_folder(),
         )
         for seed in seeds
-        for fold, persons in enumerate(person_folds(found.persons, folds, seed=FOLD_SEED))
+        for fold, persons in enumerate(split)
         if only_folds is None or fold in only_folds
     ]
 

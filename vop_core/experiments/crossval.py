@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from vop_core.data.locations import cache_root, repository_root
-from vop_core.data.persons import Fold, person_folds
+from vop_core.data.persons import Fold
 from vop_core.evaluation.report import Report as EvaluationReport
 from vop_core.evaluation.report import make_report
 from vop_core.evaluation.scores import ScoreTable, merge
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
 from vop_core.experiments.workers import JobLog, run_all
-from vop_core.tasks.keyword_spotting import FOLD_SEED, crossval_data, usable_dataset
+from vop_core.tasks.keyword_spotting import FOLD_SEED, comparison_folds, crossval_data, usable_dataset
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,13 @@ def crossval(
 ) -> dict[str, EvaluationReport]:
     """Retrain and test on every fold; one report a recipe. Interrupted runs go on where they stopped.
 
-    Raises DataError without the data set, EvaluationError for more folds than persons.
+    Persons with too few clips to train on are left out, and counted in the report. Raises DataError without the data
+    set, EvaluationError for more folds than persons.
     """
     config, scoring = config or RunConfig(), scoring or ScoringConfig()
     recipes = tuple(recipes or RECIPES)
     found = usable_dataset(dataset)
-    persons = person_folds(found.persons, folds, seed=FOLD_SEED)
+    persons = comparison_folds(found, folds, clips=max(config.shared.clips_per_person, config.branch.clips_per_person))
     name = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
     folder = cache_root() / "runs" / name
     work = [
@@ -115,6 +116,8 @@ def crossval(
         "run": as_plain(config),
         "scoring": as_plain(scoring),
     }
+    if left_out := len(found.persons) - len(persons[0].train) - len(persons[0].test):
+        described["left_out"] = left_out  # persons with too few clips to train on
     return {
         recipe: make_report(
             name,

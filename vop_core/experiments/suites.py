@@ -19,10 +19,10 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vop_core.data.locations import cache_root, find_dataset, voices_root
+from vop_core.data.locations import cache_root, find_dataset, has_dataset, voices_root
 from vop_core.data.persons import Fold
 from vop_core.data.virtual_persons import OFF, VirtualPersonsConfig
-from vop_core.errors import DataError, EvaluationError
+from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring
 from vop_core.experiments.bench import BenchConfig, BenchJob, Contender, bench
 from vop_core.experiments.bench_files import DONE, BenchResult, bench_folder, load_bench_results
@@ -216,17 +216,14 @@ def suite_jobs(
     return sorted(jobs, key=lambda job: (job.seed, job.fold))
 
 
-def _present(datasets: Sequence[str]) -> list[str]:
-    """Those data sets that are there. Raises DataError when none is."""
-    found = []
-    for name in datasets:
-        try:
-            find_dataset(name)
-        except DataError:
-            continue
-        found.append(name)
-    if not found:
-        find_dataset(datasets[0])  # says what to do
+def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
+    """The data sets asked for, else those of the usual ones that are there.
+
+    Raises DataError when one that was asked for is missing, or all of the usual ones are.
+    """
+    found = asked or [name for name in usual if has_dataset(name)]
+    for name in found or usual[:1]:
+        find_dataset(name)  # says what to do where it is missing
     return found
 
 
@@ -235,7 +232,7 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
     config = BenchConfig(scoring=TUNING_SCORING)
     return [
         job
-        for name in _present(datasets or SPEECH)
+        for name in _present(datasets, SPEECH)
         for job in bench("tuning", name, every, config=config, folds=_folds(name), only_folds=(0,), seeds=seeds or (0,))
     ]
 
@@ -243,7 +240,7 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
 def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     return [
         job
-        for name in _present(datasets or tuple(FOLDS))
+        for name in _present(datasets, tuple(FOLDS))
         for job in bench(
             "paper", name, chosen_contenders(Path(name).name), folds=_folds(name), seeds=seeds or PAPER_SEEDS
         )
@@ -265,7 +262,7 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
         for name, config in (("global", None), ("vop", _BASE))
     ]
     jobs = []
-    for name in _present(datasets or SPEECH):
+    for name in _present(datasets, SPEECH):
         for config, asked in ((_ablation_config(), contenders), (_ablation_config(OFF), plain)):
             jobs += bench("ablations", name, asked, config=config, folds=_folds(name), seeds=seeds or (0,))
     return jobs
@@ -278,7 +275,7 @@ def _ablation_config(virtual: VirtualPersonsConfig | None = None) -> BenchConfig
 
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets or SPEECH[:1]):
+    for name in _present(datasets, SPEECH[:1]):
         chosen = [each for each in chosen_contenders(Path(name).name) if each.method in FEW_PERSONS_METHODS]
         for job in bench("few-persons", name, chosen, folds=_folds(name), seeds=seeds or (0,)):
             for count in FEW_PERSONS:
@@ -290,7 +287,7 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 
 def _channel(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets or SPEECH):
+    for name in _present(datasets, SPEECH):
         chosen = [each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS]
         config = BenchConfig(scoring=CHANNEL_SCORING)
         jobs += bench("channel", name, chosen, config=config, folds=_folds(name), seeds=seeds or (0,))

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -58,7 +60,8 @@ def run_all(
         for job in work:
             run(job, on_progress)
         return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         running = {pool.submit(run, job, None): job for job in work}
         while any(not future.done() for future in running):
             time.sleep(1)
@@ -70,6 +73,13 @@ def run_all(
                     on_progress(dict(job.title) | {"step": 0, "steps": 1} | entry)
         for future in running:
             future.result()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would train on unseen, beside the run that was started in its place."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _last_entry(log: Path) -> dict[str, Any]:

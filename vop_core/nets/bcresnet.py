@@ -106,7 +106,9 @@ class BroadcastedBlock(nn.Module):
             statistics += [mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)]
         broadcast = self.time(two_dimensional.mean(2, keepdim=True))
         result = two_dimensional + broadcast
-        return torch.relu(result if self.transition else result + identity)
+        if not self.transition:
+            result += identity
+        return result.relu_()  # in place: memory, not arithmetic, is what a block waits for
 
 
 class BcResNet(nn.Module):

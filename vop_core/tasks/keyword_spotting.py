@@ -18,9 +18,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable, join_tables, load_features
-from vop_core.data.locations import cache_root, find_dataset, voices_root
-from vop_core.data.persons import Fold, PersonDataset, closed_open_split, load_dataset, person_folds
-from vop_core.errors import DataError
+from vop_core.data.locations import cache_root, find_dataset, has_dataset, voices_root
+from vop_core.data.persons import (
+    Fold,
+    PersonDataset,
+    closed_open_split,
+    load_dataset,
+    person_folds,
+    trainable_persons,
+)
+from vop_core.errors import DataError, EvaluationError
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -37,8 +44,8 @@ UNKNOWN_WORDS = {
     "arabic_speech_commands": "dspspeech20",
     "dspspeech20": "arabic_speech_commands",
     "fsdd": "dspspeech20",
-    "audio_mnist": "dspspeech20",
-    "google_speech_commands": "arabic_speech_commands",
+    "audiomnist": "dspspeech20",
+    "speech_commands_v2": "arabic_speech_commands",
 }
 BUNDLED_UNKNOWN_WORDS = "synthetic-ar"  # for any other data set: these come in the box
 
@@ -68,8 +75,26 @@ def usable_dataset(name: str) -> PersonDataset:
 
 
 def unknown_words(name: str) -> str:
-    """The data set whose words are unknown to models of data set ``name``."""
-    return UNKNOWN_WORDS.get(name) or str(voices_root() / BUNDLED_UNKNOWN_WORDS)
+    """The data set whose words are unknown to models of data set ``name``; the bundled voices where it is not here."""
+    wanted = UNKNOWN_WORDS.get(name)
+    if wanted and has_dataset(wanted):
+        return wanted
+    return str(voices_root() / BUNDLED_UNKNOWN_WORDS)
+
+
+def comparison_folds(dataset: PersonDataset, folds: int, *, clips: int) -> tuple[Fold, ...]:
+    """The folds of a comparison, over everybody who has ``clips`` recordings to train on: all but one fold train each
+    person, and all methods see the same persons.
+
+    Raises EvaluationError where there are fewer such persons than folds.
+    """
+    able = trainable_persons(dataset, clips)
+    if len(able) < folds <= len(dataset.persons):
+        raise EvaluationError(
+            f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the {clips} clips that "
+            f"training needs, too few for {folds} folds; add clips of them, or persons."
+        )
+    return person_folds(able, folds, seed=FOLD_SEED)
 
 
 def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]) -> tuple[FeatureTable, ...]:

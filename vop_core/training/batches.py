@@ -41,7 +41,7 @@ class EpisodeSampler:
     ) -> None:
         self.table, self.config, self.virtual = table, config, virtual
         self.clips = [(table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))]
-        needed = config.max_shots + config.queries_per_person
+        needed = config.clips_per_person
         for name, clips in zip(table.persons, self.clips, strict=True):
             if clips.numel() < needed:
                 raise DataError(
@@ -61,7 +61,7 @@ class EpisodeSampler:
         config = self.config
         count = min(config.persons_per_step, len(self.clips))
         persons = torch.multinomial(self.person_weights, count, generator=generator)
-        needed = config.max_shots + config.queries_per_person
+        needed = config.clips_per_person
         rows = torch.stack(
             [
                 self.clips[person][torch.multinomial(self.clip_weights[person], needed, generator=generator)]

@@ -21,6 +21,11 @@ class TrainConfig:
     # Of the learning rate, for an encoder that is trained already; "later" keeps the names of older runs.
     encoder_rate: float = field(default=1.0, metadata={"later": True})
 
+    @property
+    def clips_per_person(self) -> int:
+        """Clips that a person must have for a step: the most that enroll, and those that are asked about."""
+        return self.max_shots + self.queries_per_person
+
     def __post_init__(self) -> None:
         for name in ("steps", "persons_per_step", "queries_per_person", "max_shots", "checkpoint_every"):
             if getattr(self, name) < 1:
