@@ -356,6 +356,48 @@ def test_outliers_have_the_main_tables_results_and_no_table_of_their_own(tmp_pat
     assert "outliers" not in reported_suites(suites.SUITES)
 
 
+def test_a_method_that_is_not_tuned_yet_takes_no_result_out_of_the_tables(tmp_path, toys):
+    (tmp_path / "dspspeech20").mkdir()
+    for path in (bench_folder() / "dspspeech20").glob("global-fold0-seed0-*.json"):
+        shutil.copy(path, tmp_path / "dspspeech20")
+    with pytest.raises(EvaluationError, match="No settings are chosen yet"):
+        suites.suite_results("paper", tmp_path)
+    (tmp_path / suites.CHOICES).write_text('{"chosen": 3}')
+    with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
+        suites.suite_results("paper", tmp_path)
+    shutil.copy(bench_folder() / suites.CHOICES, tmp_path)
+    assert "toy" in registry.METHODS
+    (found,) = suites.suite_results("paper", tmp_path)["dspspeech20"]
+    assert found.method == "global"
+
+
+def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_path, monkeypatch):
+    (job,) = jobs(tmp_path, "global", "adabn", "t3a", "versa")
+    tries = []
+
+    def diverge(self, contender, fit):
+        tries.append(contender.variant)
+        raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+
+    monkeypatch.setattr(bench_module.Workshop, "_train", diverge)
+    run_job(job)
+    found = {each.variant: load_bench_result(job.result_file(each)) for each in job.contenders}
+    assert {result.status for result in found.values()} == {FAILED}
+    assert tries.count("global") == 2, "once as a row, once as what the others are made of"
+    assert found["adabn"].reason == f"The row 'global', which it is made of: {found['global'].reason}"
+    (line,) = [line for line in outcome([job]) if line.startswith("t3a")]
+    assert line.endswith(f"To try again, remove {job.result_file(job.contenders[2]).name}.")
+
+
+def test_a_result_of_another_version_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    (job,) = jobs(tmp_path, "global", "adabn")
+    path = job.empty_result(job.contenders[1]).save(job.results)
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}', 1))
+    monkeypatch.setattr(bench_module, "run_all", lambda *args: pytest.fail("nothing may be trained"))
+    with pytest.raises(EvaluationError, match="another version"):
+        run_bench([job])
+
+
 def test_every_suite_is_named_where_it_is_asked_for(listed):
     said = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "400"}).output
     for name in suites.SUITES:
@@ -371,6 +413,12 @@ def test_ablations_change_one_thing_each_and_bear_different_names():
         together = {"vop": 0, "diagonal": 3, "fast, units may die": 3}  # the last undoes one repair of three parts
         assert len(changed) == together[name] if name in together else 1 <= len(changed) <= 2, (name, changed)
     assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
+
+
+def test_ablations_are_run_on_two_folds_unless_others_are_asked_for(listed):
+    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed])} == {0, 1}
+    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed], folds=[3])} == {3}
+    assert {job.fold for job in suites.suite_jobs("paper", datasets=[listed])} == {0, 1, 2, 3}
 
 
 def test_without_virtual_persons_the_rival_is_trained_without_them_too(listed):

@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from dataclasses import replace
+from html import unescape
 from types import ModuleType
 
 import numpy as np
@@ -16,7 +17,7 @@ from vop_core.cli import results as cli_results
 from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import PersonScore
-from vop_core.experiments import bench_text
+from vop_core.experiments import bench_text, report_page, suites, verdicts
 from vop_core.experiments.bench_files import FAILED, BenchResult
 from vop_core.experiments.bench_outputs import (
     load_summary,
@@ -94,6 +95,7 @@ def result(method, gains, *, fold=0, seed=0, dataset="toy", variant=None, person
             "method": {},
         },
         figures={
+            "encoder_parameters": 50,
             "added_parameters": 7,
             "answer_multiply_accumulates": 300,
             "encoder_multiply_accumulates": 200,
@@ -165,9 +167,11 @@ def test_a_gain_is_measured_against_nobody_only_where_nobody_has_an_answer(table
 
 def test_p_values_are_adjusted_over_the_methods_of_the_table(table):
     for variant in ("vop", "adabn"):  # all eight persons gain: 2 / 2^8, times two methods
-        versus = row_of(table, variant)["versus_global"]
-        assert (versus["p"], versus["tested"]) == (plain(2 / 2**8), 2)
-        assert versus["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
+        for question in ("versus_global", "own_minus_mixed"):
+            answer = row_of(table, variant)[question]
+            assert (answer["accuracy"]["p"], answer["tested"]) == (plain(2 / 2**8), 2)
+            assert answer["accuracy"]["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
+    assert row_of(table, "vop")["right_minus_wrong"]["accuracy"]["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
     assert row_of(table, "global")["versus_global"] is None
 
 
@@ -187,6 +191,8 @@ def test_seeds_are_averaged_within_a_person():
         "ci95": pytest.approx([0.07, 0.07]),
         "persons": 8,
         "interval": "sign-flip over persons",
+        "p": plain(2 / 2**8),
+        "p_holm": plain(2 / 2**8),
     }
 
 
@@ -203,12 +209,16 @@ def test_curves_draws_and_costs(table):
     assert sorted(curve) == [1, 5]
     assert curve[1]["versus_global"]["mean"] == pytest.approx(0.044)
     assert curve[5]["versus_global"]["mean"] == pytest.approx(0.06)
+    assert curve[5]["nll_versus_global"]["mean"] == pytest.approx(-0.06)
+    assert next(p for p in table["curves"] if p["variant"] == "global")["nll_versus_global"] is None
     (one, five) = (entry for entry in table["draws"] if entry["variant"] == "vop")
     assert (one["shots"], five["shots"]) == (1, 5)
     assert five["accuracy"]["difference"]["mean"] == pytest.approx(-0.01)
     assert five["nll"]["draws"] - five["nll"]["mean"] == pytest.approx(0.01)
     method = next(method for method in table["methods"] if method["variant"] == "vop")
     assert method["cost"] == {
+        "encoder_parameters": 50,
+        "answer_multiply_accumulates": 300,
         "added_parameters": 7,
         "answer_ratio": 1.5,
         "bytes_per_person": 64,
@@ -251,7 +261,7 @@ def test_what_is_microphone_and_what_is_person_is_told_apart():
         {"channel": 0.04, "person": 0.05, "person_elsewhere": 0.005, "person_against_channel": 0.01}
     )
     text = findings({"paper": summary({"toy": everything()}, "paper"), "channel": channel_summary()})
-    assert "How much of the person is the microphone?" in text
+    assert "Does a telephone channel, added to all queries, take the person away?" in text
     assert "own clips through it − own clips as recorded +4.0" in text
     assert "own, as recorded" in bench_page({"channel": channel_summary()})
     assert table_of(everything())["channels"] == []
@@ -376,7 +386,9 @@ def test_vop_is_compared_with_its_own_point(table):
 # The scoreboard
 
 
-def test_every_published_pair_gets_a_verdict(table):
+def test_every_published_pair_gets_a_verdict(table, monkeypatch):
+    """Eight persons carry a few tests and not twelve; the correction has a test of its own."""
+    monkeypatch.setattr("vop_core.experiments.scoreboard.SIGNIFICANCE", 12 * 2 / 2**8)
     results = everything() + both_folds("dropout", {"own": -0.1}, facts={"personal": False})
     results += both_folds("samovar-1fc", {"own": 0.1})
     results.append(result("samovar-2fc", {}, status=FAILED, reason="It diverged."))
@@ -397,6 +409,22 @@ def test_every_published_pair_gets_a_verdict(table):
     )
     assert all(entry["published"] > 0 for entry in board)
     assert {e["verdict"] for e in table["scoreboard"] if "Dropout" in e["a"] + e["b"]} == {"not attempted"}
+
+
+def test_pairs_are_tested_together_and_those_with_what_did_not_train_are_counted_apart():
+    results = everything() + both_folds("dropout", {"own": -0.1}, facts={"personal": False})
+    two = table_of(results)  # eight persons, three methods: 4 ordered pairs of p = 2 / 2^8
+    entry = next(e for e in two["scoreboard"] if (e["set"], e["a"], e["b"]) == ("open", "VoP", "Baseline"))
+    ordered = sum(e["ours"] is not None and "within its own" not in e["reason"] for e in two["scoreboard"])
+    assert entry["ours"]["p_holm"] == pytest.approx(ordered * 2 / 2**8, abs=1e-6)
+    more = results + both_folds("samovar-1fc", {"own": 0.1}) + both_folds("samovar-2fc", {"own": -0.3})
+    table = table_of(more)
+    assert {e["reason"] for e in table["scoreboard"] if e["ours"] and e["ours"].get("p_holm", 0) > 0.05} >= {
+        "our interval leaves 0 out, but not after Holm's correction over the pairs"
+    }
+    sound, apart = bench_text.scoreboard_counts(table).split("; pairs with samovar (2fc)")
+    assert sum(map(int, re.findall(r"\d+ ", sound))) == 12
+    assert sum(map(int, re.findall(r"(\d+) [a-z]", apart))) == 8
 
 
 def test_an_interval_around_zero_decides_nothing():
@@ -588,6 +616,14 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
         path.write_text(before)
 
 
+def test_tables_are_not_taken_away_because_their_results_are_not_found(root):
+    write_files(report_files({"paper": {"toy": everything()}}, root))
+    before = (root / "README.md").read_text()
+    with pytest.raises(EvaluationError, match=r"'bench-paper\.json' is there, but no result file"):
+        report_files({"paper": {}, "ablations": {"toy": everything()}}, root)
+    assert (root / "README.md").read_text() == before
+
+
 def test_another_machines_last_digit_is_no_disagreement(root):
     results = {"paper": {"toy": everything()}}
     write_files(report_files(results, root))
@@ -684,3 +720,33 @@ def test_a_readme_without_its_marks_is_one_sentence(run, root):
     said = run({"toy": everything()})
     assert said.exit_code == 2 and "mark its bench" in said.stderr
     assert not (root / "docs").exists()
+
+
+PLAIN = set(
+    re.findall(
+        "[a-z]+",
+        "method set comparison difference because setting settings its there are what does over each other than the in "
+        "differs from shared ones training persons fold files same",
+    )
+)
+
+
+def unexplained(names, legend):
+    """Words of three letters and more that the legend does not use."""
+    known = " ".join(f"{term} {words}" for term, words in legend).lower()
+    words = {word for name in names for word in re.findall("[a-z]{3,}", unescape(name).lower())}
+    return {word for word in words - PLAIN if word not in known}
+
+
+def test_the_legend_has_every_word_that_stands_over_a_column():
+    content = summary({"toy": everything()}, "paper")
+    summaries = {"paper": content, "channel": channel_summary(), "ablations": {**content, "suite": "ablations"}}
+    headers = set(re.findall(r'<th scope="col">(.*?)</th>', bench_page(summaries)))
+    assert len(headers) > 30
+    assert unexplained(headers, report_page.LEGEND) == set()
+    assert unexplained(headers, report_page.LEGEND[:3]) > {"aurc", "brier", "harmed"}
+
+
+def test_the_legend_explains_every_ablation():
+    names = {*suites.ABLATIONS, *suites.SAMOVAR_ABLATIONS, suites.NO_VIRTUAL_PERSONS, verdicts.POINT}
+    assert unexplained(names, report_page.ABLATION_LEGEND) == set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vop_core.errors import EvaluationError
 from vop_core.experiments.workers import run_all
 
 PATIENCE = 120  # seconds; a fresh process imports for a few
@@ -36,6 +37,20 @@ def sleep_long(job: Sleeper, on_progress=None) -> None:
     part.write_text(str(os.getpid()))
     part.rename(job.folder / f"{job.name}.process")
     time.sleep(10 * PATIENCE)
+
+
+def fail_on_a(job: Sleeper, on_progress=None) -> None:
+    if job.name == "a":
+        raise EvaluationError("a cannot be done")
+    (job.folder / job.name).write_text("done")
+
+
+def test_where_one_job_fails_the_others_are_done_and_its_error_is_raised(tmp_path):
+    heard = []
+    with pytest.raises(EvaluationError, match="a cannot be done"):
+        run_all(fail_on_a, [Sleeper(tmp_path, name) for name in "abc"], 1, heard.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+    assert [entry["phase"] for entry in heard] == ["failed: a cannot be done"]
 
 
 def alive(process: int) -> bool:

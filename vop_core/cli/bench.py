@@ -68,10 +68,12 @@ def outcome(work: list[Any]) -> list[str]:
     """What is there now, and what did not converge."""
     from vop_core.experiments.bench_files import DONE, load_bench_result
 
-    results = [load_bench_result(job.result_file(each)) for job in work for each in job.contenders]
-    failed = [result for result in results if result.status != DONE]
+    files = [job.result_file(each) for job in work for each in job.contenders]
+    results = {file: load_bench_result(file) for file in files}
+    failed = {file: result for file, result in results.items() if result.status != DONE}
     lines = [f"{len(results) - len(failed)} of {len(results)} results are done."]
     return lines + [
-        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason}"
-        for each in failed
+        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason} "
+        f"To try again, remove {file.name}."
+        for file, each in failed.items()
     ]

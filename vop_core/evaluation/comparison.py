@@ -15,6 +15,7 @@ methods are tested together, Holm's step-down adjustment keeps the chance of any
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, product
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -163,12 +164,22 @@ def sign_flip_p_value(
         raise ValueError("a test needs at least one person")
     bar = abs(values.sum()) - 1e-12 * np.abs(values).sum() - 2 * len(values) * rounding
     if len(values) <= EXACT_PERSONS:
-        patterns = np.array(list(product((1.0, -1.0), repeat=len(values))))
-        return float((np.abs(patterns @ values) >= bar).mean())
-    generator = np.random.default_rng(seed)
-    patterns = generator.integers(0, 2, (RANDOM_PATTERNS, len(values)), dtype=np.int8)
-    sums = 2.0 * (patterns @ values) - values.sum()
+        return float((np.abs(_all_signs(len(values)) @ values) >= bar).mean())
+    sums = 2.0 * (_random_halves(len(values), seed) @ values) - values.sum()
     return float((1 + (np.abs(sums) >= bar).sum()) / (1 + RANDOM_PATTERNS))
+
+
+@lru_cache(maxsize=4)
+def _all_signs(persons: int) -> Float[np.ndarray, "pattern person"]:
+    """Every sign pattern; kept, since a report asks hundreds of times."""
+    return np.array(list(product((1.0, -1.0), repeat=persons)))
+
+
+@lru_cache(maxsize=4)
+def _random_halves(persons: int, seed: int) -> Float[np.ndarray, "pattern person"]:
+    """Random patterns of 0 and 1; kept as well."""
+    drawn = np.random.default_rng(seed).integers(0, 2, (RANDOM_PATTERNS, persons), dtype=np.int8)
+    return drawn.astype(float)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

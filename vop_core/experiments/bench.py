@@ -1,8 +1,10 @@
 """``vop bench``: every method on every fold, from the same checkpoint, on the same clips; resumable.
 
 For each data set, fold and seed, one global model is trained (``RunConfig``: two phases). From it start, with equally
-many further steps on the same episodes, the row ``global`` and every method that is trained; methods that are not
-trained are made of that very ``global`` model. All answer the same episodes.
+many further steps, the row ``global`` and every method that is trained; methods that are not trained are made of that
+very ``global`` model, and those that move only the classifier are trained on it. Further steps are drawn by one rule
+from one seed; methods that draw numbers of their own while they train see other episodes from the second step on. All
+answer the same episodes.
 """
 
 import os
@@ -19,7 +21,7 @@ from vop_core.data.locations import cache_root
 from vop_core.data.persons import Fold
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import MethodScoring
-from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder
+from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder, check_bench_result
 from vop_core.experiments.bench_measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
 from vop_core.experiments.crossval import bring_committed
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
@@ -196,11 +198,21 @@ class Workshop:
         return train_branch(self.data, self.job.config.run, None, self.job.runs, report=self.report)
 
     @cached_property
-    def rival(self) -> GlobalModel:
-        """The row ``global``: the checkpoint after the further steps."""
-        trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+    def _trained_rival(self) -> GlobalModel | EvaluationError:
+        """Trained once, also where that fails: most methods are made of it, and each would try again."""
+        try:
+            trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+        except EvaluationError as error:
+            return error
         assert isinstance(trained, Unpersonalized)
         return trained.global_model()
+
+    @property
+    def rival(self) -> GlobalModel:
+        """The row ``global``: the checkpoint after the further steps. Raises EvaluationError where that diverged."""
+        if isinstance(self._trained_rival, EvaluationError):
+            raise EvaluationError(f"The row '{GLOBAL}', which it is made of: {self._trained_rival}")
+        return self._trained_rival
 
     @cached_property
     def episodes(self) -> RepresentedEpisodes:
@@ -330,7 +342,13 @@ def bench(
 
 
 def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None) -> None:
-    """Run what is missing, side by side; an interrupted bench goes on where it stopped."""
+    """Run what is missing, side by side; an interrupted bench goes on where it stopped.
+
+    Raises EvaluationError, before anything is trained, for a result that is damaged or of another version.
+    """
+    for job in jobs:
+        for contender in job.contenders:
+            check_bench_result(job.result_file(contender))
     waiting = [job for job in jobs if job.missing]
     for name in dict.fromkeys(job.name for job in waiting):
         job = next(job for job in waiting if job.name == name)

@@ -96,6 +96,19 @@ def load_bench_result(path: Path) -> BenchResult:
         raise EvaluationError(f"'{path.name}' is damaged; move it away and run it again.") from None
 
 
+def check_bench_result(path: Path) -> None:
+    """Refuse what ``load_bench_result`` would refuse, by the first characters of a file that looks sound; fine if none.
+
+    Raises EvaluationError as ``load_bench_result``.
+    """
+    beginning = json.dumps({"format": FORMAT})[:-1] + ","
+    if path.exists():
+        with path.open("rb") as stream:
+            looks_sound = stream.read(len(beginning)) == beginning.encode()
+        if not looks_sound:
+            load_bench_result(path)
+
+
 def _score(line: Mapping[str, Any]) -> PersonScore:
     bins = line.get("bins")
     return PersonScore(**{**line, "bins": None if bins is None else tuple(tuple(each) for each in bins)})

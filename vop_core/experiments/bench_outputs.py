@@ -13,7 +13,7 @@ from vop_core.errors import EvaluationError
 from vop_core.experiments.bench_files import BenchResult
 from vop_core.experiments.bench_report import FORMAT, as_text, summary
 from vop_core.experiments.findings import findings
-from vop_core.experiments.readme import BENCH_MARKS, bench_section, fill
+from vop_core.experiments.readme import BENCH_MARKS, FINDINGS, bench_section, fill
 from vop_core.experiments.report_page import LIBRARY, bench_page, plotting_library
 
 # No evidence of anything; settings on trial; and a question that the tables of "paper" answer.
@@ -21,7 +21,6 @@ SKIPPED = ("smoke", "tuning", "outliers")
 CLOSE = 2e-5  # figures of another machine may differ in their last digit
 PAGE = Path("docs") / "bench.html"
 README = Path("README.md")
-FINDINGS = Path("data") / "results" / "FINDINGS.md"
 
 SuiteResults = Mapping[str, Mapping[str, Sequence[BenchResult]]]  # suite -> data set -> results
 
@@ -47,6 +46,12 @@ def report_files(results: SuiteResults, root: Path, *, keep: bool = False) -> di
         Results that must not be put together, or a README without its marks.
     """
     summaries = {suite: summary(found, suite) for suite, found in results.items() if any(found.values())}
+    for suite in results.keys() - summaries.keys():
+        if summary_file(root, suite).exists():
+            raise EvaluationError(
+                f"'{summary_file(root, suite).name}' is there, but no result file belongs to the suite as it is set "
+                "today; bring the result files back, or remove that file."
+            )
     if not summaries:
         return {}
     files = {summary_file(root, suite): as_text(content) for suite, content in summaries.items()}

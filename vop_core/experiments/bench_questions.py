@@ -5,7 +5,7 @@ are chosen on the clips of even takes and scored on those of odd takes, else reg
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -19,9 +19,11 @@ from vop_core.evaluation.comparison import (
     decomposition,
     difference_of,
     few_persons_interval,
+    holm,
     level_of,
     outlier_choice,
     paired,
+    sign_flip_p_value,
 )
 from vop_core.evaluation.intervals import Interval
 from vop_core.evaluation.method_scores import (
@@ -42,15 +44,19 @@ from vop_core.variational.importance import GOOD_K
 VOP, ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "vop", "adabn", "film-hypernetwork", "checkpoint"
 FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
+SIGNIFICANCE = 0.05
+ROUNDING = 1e-5  # of a difference of two figures of five digits, as result files hold them
 
 
 class Estimate(TypedDict):
-    """A mean over persons with its 95 % interval, null where there is none."""
+    """A mean over persons with its 95 % interval, null where there is none; a difference has p-values beside it."""
 
     mean: float
     ci95: list[float] | None
     persons: int
     interval: str
+    p: NotRequired[float]  # sign-flip test over persons
+    p_holm: NotRequired[float]  # adjusted, where several methods or settings are asked the same
 
 
 class Comparison(TypedDict):
@@ -70,6 +76,21 @@ def estimate(interval: Interval | None) -> Estimate | None:
         return None
     bounds = None if interval.bounds is None else list(interval.bounds)
     return Estimate(mean=interval.mean, ci95=bounds, persons=interval.persons, interval=interval.kind)
+
+
+def difference(values: Mapping[str, float]) -> Estimate | None:
+    """The mean of each person's difference, with interval and p-value; None without persons."""
+    found = estimate(difference_of(values))
+    if found is not None:
+        found["p"] = sign_flip_p_value(list(values.values()), rounding=ROUNDING)
+    return found
+
+
+def adjust(asked: Mapping[str, Estimate]) -> None:
+    """Write Holm's adjusted p-values into differences that belong together; those without a p stay as they are."""
+    tested = {name: found["p"] for name, found in asked.items() if "p" in found}
+    for name, value in holm(tested).items():
+        asked[name]["p_holm"] = value
 
 
 # --- named comparisons -----------------------------------------------------------------------------------------------
@@ -111,11 +132,11 @@ def _own_accuracy(runs: MethodRuns | None) -> float | None:
 
 
 def named_comparisons(variants: Mapping[str, MethodRuns], rival: str | None) -> list[Comparison]:
-    """VoP against AdaBN, against the rival picked elsewhere, and against itself without its Gaussian."""
+    """VoP against AdaBN, against the rival picked elsewhere, and against the deterministic hypernetwork."""
     asked = [
         ("VoP against AdaBN", ADABN),
         ("VoP against the best unlabeled rival without gradients, picked on the other data sets' persons", rival),
-        ("What the Gaussian is worth: VoP against its own point", WITHOUT_GAUSSIAN),
+        ("VoP against the deterministic hypernetwork, each with its chosen settings", WITHOUT_GAUSSIAN),
     ]
     found = []
     for name, other in asked:
@@ -134,7 +155,7 @@ def _comparison(name: str, first: MethodRuns, second: MethodRuns, set_name: str)
 def own_difference(first: MethodRuns, second: MethodRuns, set_name: str, value: str = "accuracy") -> Estimate | None:
     """First - second, both with the person's own clips, at the main number of clips."""
     sides = [runs.scores.values(OWN, set_name, runs.main_shots, value) for runs in (first, second)]
-    return estimate(difference_of(paired(*sides)))
+    return difference(paired(*sides))
 
 
 # --- personalization and regularization ------------------------------------------------------------------------------
@@ -154,7 +175,7 @@ def gain_taken_apart(runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodR
                 ends = [checkpoint, baseline] if checkpoint is not None else [baseline]
                 steps = [end.scores.values(OWN, set_name, end.main_shots, value) for end in ends]
                 steps += [runs.scores.values(row, set_name, runs.main_shots, value) for row in (control, OWN)]
-                parts = [estimate(difference_of(part)) for part in decomposition(steps)]
+                parts = [difference(part) for part in decomposition(steps)]
                 names = ("further training", "regularization", "personalization", "whole")[-len(parts) :]
                 entry[value] = dict(zip(names, parts, strict=True))
             if entry["accuracy"]["whole"] is not None:
@@ -192,6 +213,9 @@ def _outliers_by(
         "chosen": estimate(choice.chosen),
         "scored": estimate(choice.scored),
         "regression": estimate(choice.regression),
+        "all_regression": difference(
+            {person: halves[1][person] - even for person, even in halves[0].items() if person in halves[1]}
+        ),
         "in_hindsight": {
             "persons": list(choice.in_hindsight),
             "chosen": choice.hindsight_chosen,
@@ -223,6 +247,14 @@ def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Se
 # --- microphone or person --------------------------------------------------------------------------------------------
 
 
+def channels(variants: Mapping[str, MethodRuns]) -> list[dict[str, Any]]:
+    """``channel_parts`` of all methods; each part is asked of several, so p-values are Holm's over them."""
+    found = [parts for runs in variants.values() if (parts := channel_parts(runs)) is not None]
+    for part in found[0]["differences"] if found else ():
+        adjust({entry["variant"]: entry["differences"][part] for entry in found})
+    return found
+
+
 def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
     """How much of "personal" is the channel, where all queries came through another one than most recordings.
 
@@ -243,8 +275,7 @@ def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
         "channel": runs.first.config.get("scoring", {}).get("channel"),
         "levels": {name: _mean(by_person(found).values()) for name, found in values.items()},
         "differences": {
-            name: estimate(difference_of(paired(values[first], values[second])))
-            for name, (first, second) in asked.items()
+            name: difference(paired(values[first], values[second])) for name, (first, second) in asked.items()
         },
     }
 
@@ -263,6 +294,8 @@ def changes(variants: Mapping[str, MethodRuns], recipe: str = VOP) -> list[dict[
         accuracy, nll = (own_difference(runs, variants[recipe], OPEN, value) for value in ("accuracy", "nll"))
         if variant != recipe and accuracy is not None:
             found.append({"variant": variant, "accuracy": accuracy, "nll": nll})
+    for value in ("accuracy", "nll"):
+        adjust({entry["variant"]: entry[value] for entry in found})
     return found
 
 
@@ -283,7 +316,7 @@ def draws_against_mean(runs: MethodRuns) -> list[dict[str, Any]]:
             entry[value] = {
                 "draws": _mean(by_person({episode: drawn[episode] for episode in shared}).values()),
                 "mean": _mean(by_person({episode: own[episode] for episode in shared}).values()),
-                "difference": estimate(difference_of(paired(drawn, own))),
+                "difference": difference(paired(drawn, own)),
             }
         if entry["accuracy"]["difference"] is not None:
             found.append(entry)
@@ -362,19 +395,28 @@ def _standard_ranks(values: Sequence[float]) -> Float[np.ndarray, " person"] | N
 
 
 def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[dict[str, Any]]:
-    """Accuracy, NLL and coverage of unknown persons by number of clips, and the difference to the baseline."""
+    """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the baseline.
+
+    Each number of clips leaves other clips to ask about; the differences are of the same ones.
+    """
     found = []
     for shots in runs.scores.shots(OWN, OPEN):
-        own = runs.scores.values(OWN, OPEN, shots)
-        against = {} if baseline is None else baseline.scores.values(OWN, OPEN, shots)
+        own, against = (
+            {value: side.scores.values(OWN, OPEN, shots, value) for value in ("accuracy", "nll", "coverage")}
+            if side is not None
+            else {}
+            for side in (runs, baseline)
+        )
+        gaps = {value: difference(paired(own[value], against.get(value, {}))) for value in ("accuracy", "nll")}
         found.append(
             {
                 "variant": runs.variant,
                 "shots": shots,
-                "accuracy": estimate(level_of(by_person(own), limits=(0.0, 1.0))),
-                "versus_global": estimate(difference_of(paired(own, against))),
-                "nll": _mean(runs.scores.person_values(OWN, OPEN, shots, "nll").values()),
-                "coverage": _mean(runs.scores.person_values(OWN, OPEN, shots, "coverage").values()),
+                "accuracy": estimate(level_of(by_person(own["accuracy"]), limits=(0.0, 1.0))),
+                "versus_global": gaps["accuracy"],
+                "nll": _mean(by_person(own["nll"]).values()),
+                "nll_versus_global": gaps["nll"],
+                "coverage": _mean(by_person(own["coverage"]).values()),
             }
         )
     return found

@@ -11,17 +11,15 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
     by_person,
-    difference_of,
     harmed,
-    holm,
     level_of,
     paired,
     personal_gain,
-    sign_flip_p_value,
 )
 from vop_core.evaluation.intervals import LEVEL, worst_decile
 from vop_core.evaluation.method_scores import MIX, NOBODY, NOISED, OWN, WRONG
@@ -33,9 +31,11 @@ from vop_core.experiments.bench_questions import (
     SETS,
     VOP,
     Comparison,
+    adjust,
     changes,
-    channel_parts,
+    channels,
     curve,
+    difference,
     draws_against_mean,
     estimate,
     gain_taken_apart,
@@ -55,7 +55,6 @@ LEVELS = ("nll", "brier", "ece", "aurc", "auroc", "fpr95", "detection", "coverag
 CONTROLS = (MIX, WRONG, NOBODY, NOISED)
 READS = ("nothing", "unlabeled clips", "labels", "unlabeled clips and gradients", "labels and gradients")
 DIGITS = 6
-ROUNDING = 1e-5  # of a difference of two figures of five digits, as result files hold them
 
 
 class BenchTable(TypedDict):
@@ -64,6 +63,7 @@ class BenchTable(TypedDict):
     dataset: str
     recordings: str
     folds: int
+    labels: int | None  # words, of a public set: one over it is chance
     main_shots: int
     shared_config: dict[str, Any]  # of the baseline, without seeds
     rival: str | None  # whom VoP is compared with, picked on the other data sets
@@ -119,6 +119,7 @@ def bench_table(dataset: str, variants: Mapping[str, MethodRuns], rival: str | N
         dataset=dataset,
         recordings=first.recordings,
         folds=first.folds,
+        labels=SOURCES[dataset].labels if dataset in SOURCES else None,
         main_shots=first.config.get("scoring", {}).get("main_shots", 0),
         shared_config=shared,
         rival=rival,
@@ -138,7 +139,7 @@ def bench_table(dataset: str, variants: Mapping[str, MethodRuns], rival: str | N
         ],
         outliers=outliers(variants),
         changes=changes(done) if suite == ABLATIONS else [],
-        channels=[found for runs in done.values() if (found := channel_parts(runs)) is not None],
+        channels=channels(done),
         scoreboard=list(scoreboard(variants)) if suite == PAPER else [],
     )
 
@@ -215,6 +216,8 @@ def _cost(runs: MethodRuns) -> dict[str, float | None]:
 
     answer, encoder = median("answer_multiply_accumulates"), median("encoder_multiply_accumulates")
     return {
+        "encoder_parameters": median("encoder_parameters"),
+        "answer_multiply_accumulates": answer,
         "added_parameters": median("added_parameters"),
         "answer_ratio": None if answer is None or not encoder else answer / encoder,
         "bytes_per_person": median("bytes_per_person"),
@@ -229,13 +232,15 @@ def _cost(runs: MethodRuns) -> dict[str, float | None]:
 def _rows(
     variants: Mapping[str, MethodRuns], bases: Mapping[str, MethodRuns | None], set_name: str
 ) -> list[dict[str, Any]]:
-    """All methods in a set; Holm's adjustment over all of them that have a baseline."""
+    """All methods in a set; Holm's adjustment over all of them that are asked the same question."""
     rows = [_row(runs, _other(bases[variant], runs), set_name) for variant, runs in variants.items()]
     found = [row for row in rows if row is not None]
-    tested = {row["variant"]: row["versus_global"] for row in found if row["versus_global"] is not None}
-    adjusted = holm({variant: versus["p"] for variant, versus in tested.items()})
-    for variant, versus in tested.items():
-        versus |= {"p_holm": adjusted[variant], "tested": len(tested)}
+    for question in ("versus_global", "right_minus_wrong", "own_minus_mixed", "personal_gain"):
+        asked = {row["variant"]: row[question] for row in found if row[question] is not None}
+        for value in ("accuracy", "nll"):
+            adjust({variant: answer[value] for variant, answer in asked.items() if value in answer})
+        for answer in asked.values():
+            answer["tested"] = len(asked)
     return found
 
 
@@ -265,15 +270,14 @@ def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[s
 
 
 def _versus(runs: MethodRuns, baseline: MethodRuns, set_name: str) -> dict[str, Any] | None:
-    """Against ``global``, with the persons harmed and the p-value before Holm's adjustment."""
+    """Against ``global``, with the persons harmed."""
     gaps = _paired(runs, baseline, set_name, OWN)
     if not gaps["accuracy"]:
         return None
     names = harmed(runs.scores, baseline.scores, set_name, runs.main_shots)
     return {
         "baseline": baseline.variant,
-        **{value: estimate(difference_of(gap)) for value, gap in gaps.items()},
-        "p": sign_flip_p_value(list(gaps["accuracy"].values()), rounding=ROUNDING),
+        **{value: difference(gap) for value, gap in gaps.items()},
         "harmed": None if names is None else list(names),
     }
 
@@ -281,7 +285,7 @@ def _versus(runs: MethodRuns, baseline: MethodRuns, set_name: str) -> dict[str, 
 def _within(runs: MethodRuns, set_name: str, row: str) -> dict[str, Any] | None:
     """Own clips against one of the method's own controls."""
     gaps = _paired(runs, runs, set_name, row)
-    return {value: estimate(difference_of(gap)) for value, gap in gaps.items()} if gaps["accuracy"] else None
+    return {value: difference(gap) for value, gap in gaps.items()} if gaps["accuracy"] else None
 
 
 def _paired(first: MethodRuns, second: MethodRuns, set_name: str, row: str) -> dict[str, dict[str, float]]:
@@ -307,7 +311,7 @@ def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[
     if found is None:
         return None
     bounds = None if found.conservative is None else list(found.conservative)
-    return {"best": found.best, "accuracy": estimate(found.accuracy), "ci95_conservative": bounds}
+    return {"best": found.best, "accuracy": difference(found.episodes), "ci95_conservative": bounds}
 
 
 def _bins(runs: MethodRuns) -> list[list[float]]:

@@ -13,12 +13,15 @@ from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.evaluation.tables import markdown
 from vop_core.experiments import bench_text
 from vop_core.experiments.bench_text import TextTable
+from vop_core.experiments.findings import short_answers
 from vop_core.experiments.recipes import RECIPES
+from vop_core.experiments.scoreboard import WHY_NO_MAGNITUDES
 
 BEGIN, END = "<!-- results: made by `vop results`, not by hand -->", "<!-- end of results -->"
 BENCH_BEGIN, BENCH_END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 SHOTS = 5
 PAPER = "paper"
+FINDINGS = Path("data") / "results" / "FINDINGS.md"
 
 
 class Marks(NamedTuple):
@@ -123,20 +126,30 @@ def bench_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     if PAPER not in summaries:
         return "No result of the bench's main suite is there yet; make it with `python run.py vop bench`."
     tables = list(summaries[PAPER]["datasets"].values())
-    parts = [_bench_table(bench_text.headline_table(table)) for table in tables]
+    answers = [f"- **{question}** {_from_root(answer)}" for question, answer in short_answers(summaries)]
+    parts = [f"**In short** (each with its intervals: [{FINDINGS.name}]({FINDINGS.as_posix()})):", "\n".join(answers)]
+    parts += [_bench_table(bench_text.headline_table(table)) for table in tables]
     compared = [bench_text.comparison_table(table) for table in tables]
     lines = [(table["dataset"], *line) for table, found in zip(tables, compared, strict=True) for line in found.lines]
     if lines:
         parts.append(_bench_table(TextTable("Named comparisons", ("data set", *compared[0].header), lines)))
-    boards = [f"{table['dataset']} {bench_text.scoreboard_counts(table)}" for table in tables if table["scoreboard"]]
+    boards = [table for table in tables if table["scoreboard"]]
     if boards:
-        parts.append(f"The paper's published order, pair by pair: {'; '.join(boards)}.")
+        main = "; ".join(bench_text.published_headline(table) for table in boards)
+        pairs = "\n".join(f"- {table['dataset']}: {bench_text.scoreboard_counts(table)}" for table in boards)
+        parts.append(f"The paper's main claim, VoP above its baseline on unknown persons: {main}.")
+        parts.append(f"Its published order, pair by pair, signs only:\n\n{pairs}\n\n{WHY_NO_MAGNITUDES}")
     parts.append(
         "All else (closed set, controls, calibration, numbers of clips, outliers, costs, settings, a legend of every "
         "term) is on one page that works offline: [docs/bench.html](docs/bench.html). `python run.py vop report` "
         "puts beside it the library that draws its figures."
     )
     return "\n\n".join(parts)
+
+
+def _from_root(text: str) -> str:
+    """Links of the findings, as the README must write them."""
+    return text.replace("](" + "../" * len(FINDINGS.parent.parts), "](")
 
 
 def _bench_table(table: TextTable) -> str:

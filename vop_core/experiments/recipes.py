@@ -14,7 +14,7 @@ from vop_core.training.config import TrainConfig
 class RunConfig:
     """Encoder, augmentation and the two phases of training; the same for VoP and for its global rival.
 
-    Phase one trains a global model. From it start, with equally many more steps on the same episodes, the global
+    Phase one trains a global model. From it start, with equally many more steps drawn by the same rule, the global
     rival (which just goes on) and every VoP recipe (which adds a hyper-personalizer).
     """
 

@@ -16,6 +16,7 @@ from vop_core import plots
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments import bench_text as text
 from vop_core.experiments.bench_text import TextTable
+from vop_core.experiments.findings import short_answers
 from vop_core.experiments.page_style import SCRIPT, STYLE
 from vop_core.experiments.scoreboard import WHY_NO_MAGNITUDES
 
@@ -35,7 +36,8 @@ INTRODUCTION = (
 CONTROLS = (
     "A gain over global is not yet personalization: the extra branch may regularize, and any clips may do. So each "
     "method that reads clips is also enrolled with other persons' clips (wrong person), with a mixture of persons, "
-    "and, where it can, with none. Only what is lost then is personal."
+    "and, where it can, with none. What is lost then needs the right person. It is a gain only where own clips beat "
+    "global and nobody's as well, since other persons' clips can do harm."
 )
 LEGEND: tuple[tuple[str, str], ...] = (
     ("person, clip", "One speaker; one recorded word. Enrollment clips are a person's few clips that personalize."),
@@ -44,12 +46,22 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("reads", "What of a person a method is given: nothing, unlabeled clips, labels too, gradient steps on them."),
     ("starts from", "Trained on from the fold's checkpoint, or made of global as it is, without more training."),
     ("accuracy", "Share of query clips answered rightly: mean over persons, of episodes, folds and seeds within each."),
+    (
+        "shown",
+        "The interval leaves 0 out, and the sign-flip test agrees, by Holm's rule where several are asked the same.",
+    ),
     ("− global", "Paired difference to global in points, over the same persons, episodes, folds and seeds."),
     ("p (Holm)", "Sign-flip permutation test over persons, adjusted for all methods of the table by Holm's rule."),
     ("right − wrong", "Own clips minus other persons' clips of the same words: what is lost with the wrong person."),
     ("own − mixed", "Own clips minus a mixture in which every clip is another person's."),
     ("personal gain", "Own clips minus the best of global, mixed and nobody (where there is an answer for nobody)."),
     ("gain, any", "The same without the choice: from the lowest to the highest bound against each of them."),
+    (
+        "regularization, personalization, whole, further training",
+        "Control − global; own − control; both together; global − checkpoint, where that was scored. A control below "
+        "global is harm done by other persons' clips: personalization is then no gain over global.",
+    ),
+    ("control", "Whose clips enroll in place of the person's: mixed, wrong person, nobody, noise."),
     ("nobody, noise", "No enrollment clip at all; noise with the level and spectrum of the person's clips."),
     ("worst decile", "Mean accuracy of the worst tenth of persons, at least of one."),
     (
@@ -59,22 +71,91 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("NLL, Brier", "Negative log-likelihood in nats; squared distance to the truth, 0 to 2. Lower is better."),
     ("ECE", "Expected calibration error in equal bins of confidence, mean over persons; pooled: all clips together."),
     ("AURC", "Mean error over all shares of clips answered, the surest first. Lower is better."),
-    ("AUROC, FPR95", "Keywords against words never taught: ranking; share of those passed when 95 % of keywords are."),
-    ("detection", "Keywords answered rightly, above the confidence that a given share of untaught words reaches."),
+    (
+        "AUROC, FPR95",
+        "Keywords against words never taught: ranking; share of those passed when 95 % of keywords are. Untaught words "
+        "are clips of another data set: other microphones, rooms and persons as well.",
+    ),
+    (
+        "detection",
+        "Keywords answered rightly, above the confidence that a given share of untaught words reaches; the threshold "
+        "is each person's and method's own, after enrollment.",
+    ),
+    ("draws", "Answers averaged over so many draws of the weights, beside those of the mean weights."),
+    (
+        "KL, sd / prior sd, spread between persons, active units",
+        "Nats from posterior to prior; posterior width over the prior's; standard deviation over persons of the "
+        "posterior's mean; numbers of the code whose mean tells persons apart. Verdict: neither prior nor point mass.",
+    ),
+    (
+        "before, after, change, all others",
+        "Outliers of global on the takes that did not choose them: under global, under the method, the difference, "
+        "and that of everybody else.",
+    ),
+    (
+        "as recorded, channel, person",
+        "Enrolled from clips that did not come through the queries' channel; own through it − own as recorded; right − "
+        "wrong person. The added channel lies over each person's own microphone and room, which stay.",
+    ),
+    ("published order", "A difference of the paper's table, and whether ours has its sign: see above that table."),
     ("coverage", "How often the smallest set of labels worth 90 % holds the right one."),
     (
         "width, Pareto k",
         "A person's mean posterior sd against that person's error, ranks within a run. Pareto k of the weights that "
         "turn the posterior into the one that has seen the labels: above 0.7 it misses part of that one.",
     ),
+    (
+        "parameters",
+        "The encoder's; what a method adds to them and trains. What it keeps besides, as Laplace its covariance, is "
+        "not counted.",
+    ),
+    ("MACs", "Multiply-accumulates of one answer of one second of sound."),
+    ("bytes a person, gradient steps", "What must be kept of a person; updates that enrollment takes."),
+    ("completeness, result files", "Folds and seeds there are; the hash in each file's name."),
     ("answer cost", "Multiply-accumulates of one personal answer over those of the bare encoder."),
     ("enrollment, passes", "Time to enroll five clips, in forward passes of one clip, on one thread."),
+)
+ABLATION_LEGEND: tuple[tuple[str, str], ...] = (
+    ("vop", "The recipe: each other row changes one thing of it."),
+    ("conditioning self, mixture", "The clip that is classified makes its own weights, always or half the time."),
+    (
+        "layers ...",
+        "Which weights are personal: film, scale and shift of a channel or of each band, pointwise, classifier.",
+    ),
+    ("code 4, code 64", "Length of the personality code, from which the weights are generated; the recipe has 16."),
+    ("replace", "Generated weights replace the global ones instead of being added to them."),
+    ("diagonal", "Each personal weight has a Gaussian of its own; no code."),
+    (
+        "prior fixed, prior scale ...",
+        "The prior's mean is zero, not learned; its standard deviation is that many times as large.",
+    ),
+    ("prior conditional", "The prior's mean moves with the person's own normalisation statistics: p(w|x)."),
+    (
+        "beta ...",
+        "Weight of the KL; 1 is the bound. Without annealing it does not rise from 0; free bits are not charged for.",
+    ),
+    ("sigma 0, beta 0", "No Gaussian: the code is a point, and nothing is charged for it."),
+    (
+        "average parameters, product of experts, bayes fusion",
+        "How several clips' evidence becomes one posterior; the recipe pools features.",
+    ),
+    ("no person loss", "Without the auxiliary loss that pulls a person's clips together."),
+    ("log-mel evidence", "A trunk of its own on the log-mels, instead of the encoder's statistics."),
+    ("means not spread", "The means of the code are not normalised over persons."),
+    ("fast, units may die", "Trained as before the hyper-personalizer's repair."),
+    ("no virtual persons", "Clips as they are, for VoP and for its own global alike."),
+    (
+        "labeled samovar, samovar ... from scratch",
+        "SAMOVAR writes the classifier itself, not what is added to it; beta is the price of its KL.",
+    ),
 )
 HOW_TO_READ = (
     "An interval is for the mean over persons: made so that, with other persons of the same kind, it would hold the "
     "true mean 95 times in 100. From 12 persons on it is a bootstrap over persons; below, differences have an exact "
     "sign-flip interval from 6 persons on, and Student's t otherwise. A difference whose interval includes 0 is not "
-    "established. Overlapping intervals of two accuracies say little; look at the interval of their paired difference."
+    "established, and of twenty methods without any effect one has an interval that leaves 0 out: where several are "
+    "asked the same, p (Holm) decides what is called shown. Overlapping intervals of two "
+    "accuracies say little; look at the interval of their paired difference."
 )
 
 
@@ -85,6 +166,7 @@ def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     page.add(f"<p>{INTRODUCTION}</p><p>{CONTROLS}</p>")
     page.add(f"<h2>How to read an interval</h2><p>{HOW_TO_READ}</p>")
     page.add(_contents(summaries))
+    page.add(_short(summaries))
     for suite, content in summaries.items():
         for dataset, table in content["datasets"].items():
             page.add(f'<h2 id="{_anchor(suite, dataset)}">{escape(dataset)}, suite {escape(suite)}</h2>')
@@ -203,6 +285,7 @@ def _dataset(page: _Page, content: Mapping[str, Any], table: Mapping[str, Any], 
 def _further(page: _Page, table: Mapping[str, Any], shown: Sequence[str] | None) -> None:
     page.table(text.decomposition_table(table))
     page.table(text.curve_table(table, "nll"))
+    page.table(text.curve_table(table, "nll_versus_global"))
     page.table(text.curve_table(table, "coverage"))
     page.figure("Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown))
     for found in text.outlier_tables(table):
@@ -231,12 +314,23 @@ def _contents(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     return f"<nav>{' · '.join(links)}</nav>"
 
 
+def _short(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Each open question's answer in a sentence; links, which lead from another folder, as their words."""
+    answers = [(question, re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", said)) for question, said in short_answers(summaries)]
+    lines = "".join(f"<dt>{escape(question)}</dt><dd>{escape(said)}</dd>" for question, said in answers)
+    return f'<h2 id="short">In short</h2><dl class="answers">{lines}</dl>' if lines else ""
+
+
 def _anchor(suite: str, dataset: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{suite}-{dataset}".lower())
 
 
 def _legend() -> str:
-    return "<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in LEGEND) + "</dl>"
+    return f"{_terms(LEGEND)}<h3>Settings of the ablations</h3>{_terms(ABLATION_LEGEND)}"
+
+
+def _terms(entries: Sequence[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in entries) + "</dl>"
 
 
 def _settings(suite: str, table: Mapping[str, Any]) -> str:

@@ -3,14 +3,15 @@
 ``tuning``       every method with each of its settings, on fold 0 of both speech sets
 ``paper``        every method with its chosen settings: closed and open set, 1 to 20 clips, all folds and seeds
 ``outliers``     the runs of ``paper``, read for the badly served: chosen on one half of the clips, scored on the other
-``ablations``    VoP, one setting changed at a time: what the paper leaves open
+``ablations``    VoP, one setting changed at a time: what the paper leaves open; two folds, twelve persons
 ``few-persons``  3, 6, 12 and all training persons
 ``channel``      queries through a telephone band; own or another person's clips enroll, through it too or as recorded
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others' unknown persons
 (fold 0, seed 0, own clips at the main shots), who are neither trained nor tested on there. The rival that VoP is
-compared with is picked the same way.
+compared with is picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of both
+speech sets, whose persons are tested in these tables: DECISIONS.md.
 """
 
 import json
@@ -34,6 +35,7 @@ from vop_core.training.config import TrainConfig
 
 SPEECH = ("arabic_speech_commands", "dspspeech20")
 FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
+ABLATION_FOLDS = (0, 1)  # unless others are asked for: 39 rows of 12 persons, from where an interval is a bootstrap
 PAPER_SEEDS = (0, 1, 2)
 FEW_PERSONS = (3, 6, 12)
 FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
@@ -41,6 +43,7 @@ SUITES = ("smoke", "tuning", "paper", "outliers", "ablations", "few-persons", "c
 CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
 CHANNEL_SCORING = MethodScoring(shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone")
 CHOICES = "choices.json"
+CHOSEN_SUITES = {"paper", "outliers", "few-persons"}  # whose methods have the chosen settings
 ABLATION_SCORING = MethodScoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 TUNING_SCORING = MethodScoring(
     shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False
@@ -107,12 +110,7 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
 
     Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any more.
     """
-    file = (folder or bench_folder()) / CHOICES
-    try:
-        chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
-    except (OSError, ValueError, KeyError):
-        raise EvaluationError("No settings are chosen yet; run: vop bench --suite tuning") from None
-    own = chosen.get(dataset, chosen["others"])
+    own = _chosen(dataset, folder)
     found = []
     for method in METHODS:
         options = {_key(each.config): each for each in contender_choices(method)}
@@ -120,6 +118,17 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
             raise EvaluationError(f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning")
         found.append(options[_key(own[method])])
     return tuple(found)
+
+
+def _chosen(dataset: str, folder: Path | None) -> dict[str, Any]:
+    file = (folder or bench_folder()) / CHOICES
+    if not file.exists():
+        raise EvaluationError("No settings are chosen yet; run: vop bench --suite tuning")
+    try:
+        chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
+        return dict(chosen.get(dataset, chosen["others"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise EvaluationError(f"'{file.name}' is damaged; bring it back, or run: vop bench --suite tuning") from None
 
 
 def _key(config: Any) -> str:
@@ -207,6 +216,8 @@ def suite_jobs(
         if method not in METHODS:
             raise EvaluationError(f"There is no method '{method}'; choose from {', '.join(METHODS)}.")
     jobs = makers[suite](datasets, seeds)
+    if suite == "ablations" and folds is None:
+        folds = ABLATION_FOLDS
     if methods:
         jobs = [
             replace(job, contenders=tuple(each for each in job.contenders if each.method in methods)) for job in jobs
@@ -347,7 +358,8 @@ def results_of_suites(
 ) -> dict[str, dict[str, tuple[BenchResult, ...]]]:
     """``suite_results`` of several suites; each file is read once."""
     every = load_bench_results(folder)
-    chosen = {dataset: _chosen_keys(dataset, folder) for dataset in {result.dataset for result in every}}
+    datasets = {result.dataset for result in every} if CHOSEN_SUITES & set(suites) else set()
+    chosen = {dataset: _chosen_keys(dataset, folder) for dataset in datasets}
     return {suite: _of_suite(suite, every, chosen) for suite in suites}
 
 
@@ -356,7 +368,7 @@ def _of_suite(
 ) -> dict[str, tuple[BenchResult, ...]]:
     found: dict[str, list[BenchResult]] = {}
     for result in every:
-        if _belongs(suite, result, chosen[result.dataset]):
+        if _belongs(suite, result, chosen.get(result.dataset, {})):
             found.setdefault(result.dataset, []).append(result)
     # Results borrowed from the main suite answer no question alone.
     borrows = suite == "few-persons"
@@ -401,11 +413,11 @@ def _shares_config(result: BenchResult, config: BenchConfig) -> bool:
 
 
 def _chosen_keys(dataset: str, folder: Path | None) -> dict[str, str]:
-    """The settings chosen for a data set, by method; none before there is a choice."""
-    try:
-        return {each.method: _key(each.config) for each in chosen_contenders(dataset, folder)}
-    except EvaluationError:
-        return {}
+    """The settings chosen for a data set, by method; a method that is not tuned yet has none.
+
+    Raises EvaluationError where the file of choices is missing or damaged: without it no result belongs to a table.
+    """
+    return {method: _key(config) for method, config in _chosen(dataset, folder).items()}
 
 
 def write_choices(folder: Path | None = None) -> Path:

@@ -57,8 +57,9 @@ def run_all(
 ) -> None:
     """``run(job, on_progress)`` for every job; where one fails the others go on, and then its error is raised."""
     if processes == 1:
-        for job in work:
-            run(job, on_progress)
+        failures = [error for job in work if (error := _failure(run, job, on_progress)) is not None]
+        if failures:
+            raise failures[0]
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
@@ -73,6 +74,17 @@ def run_all(
                     on_progress(dict(job.title) | {"step": 0, "steps": 1} | entry)
         for future in running:
             future.result()
+
+
+def _failure(run: Callable[[Any, OnProgress], None], job: Job, on_progress: OnProgress) -> Exception | None:
+    """Run one job; its error is kept, so that the others are not lost with it."""
+    try:
+        run(job, on_progress)
+    except Exception as error:
+        if on_progress is not None:
+            on_progress(dict(job.title) | {"step": 0, "steps": 1, "phase": f"failed: {error}"})
+        return error
+    return None
 
 
 def _end_with_parent() -> None:

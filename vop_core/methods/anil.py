@@ -4,9 +4,11 @@ Enrolling takes plain gradient steps on the classifier w = [W, b], from the shar
 
     w <- w - alpha 1/n sum_i ( softmax(w u_i) - y_i ) u_i',        u_i with a 1 behind it,
 
-and training sends the queries' loss through these steps into the encoder, the shared classifier and alpha. The
+and training sends the queries' loss through these steps into the shared classifier and alpha. The
 gradient of softmax regression has the closed form above, so that a step is an ordinary differentiable operation.
 
+Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
+    takes the global model's further steps and as many again.
 Departs: the encoder and the classifier start from the trained global model, all words are classes in every episode,
     whether enrolled or not, and the inner learning rate is learned, as its logarithm.
 """

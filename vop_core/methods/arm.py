@@ -7,6 +7,7 @@ trained together on queries whose context comes from other clips of the same per
 Reconstruction: the context network's depth and width are ours, as small as the encoder.
 Departs: the encoder starts from the trained global one, its new input channels with zero weights, so that training
     starts at the global model's answers; the published one is trained from scratch.
+Departs: those new channels are the encoder's first layer, and learn at the encoder's rate.
 Departs: at test the published context is the mean over the very batch that is classified; here it comes from the
     enrollment clips only, in training as at test.
 Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips keeps a coarse order in

@@ -1,4 +1,4 @@
-r"""One network for everybody, trained with dropout before the classifier, and the same with it left on [MCDROPOUT].
+r"""One network for everybody with dropout before the classifier, and the same with it left on at test [MCDROPOUT].
 
 A mask r of independent Bernoulli(1 - p) numbers on the embedding, scaled by 1 / (1 - p), is a draw of the classifier's
 weights: logits = W diag(r / (1 - p)) u + b. ``Dropout`` answers with all weights; ``McDropout`` averages the softmax
@@ -6,6 +6,7 @@ over masks, one mask a draw for all queries and persons, as one draw of the shar
 
 Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and how often, is unknown; here it is the
     embedding. The encoder's own dropout [BCRESNET] is on in training, as it is for every method, and off at test.
+Departs: it starts from the fold's checkpoint; the embedding is dropped in the further steps only.
 """
 
 from dataclasses import dataclass

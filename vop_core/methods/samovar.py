@@ -18,6 +18,8 @@ Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is u
     "1fc" and "2fc" are read as the depth of the inference network.
 Departs: the network gives deviations from the global classifier's rows, zero at the start, and a bounded standard
     deviation; ``additive=False`` writes the classifier from scratch, with nothing bounded.
+Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
+    takes the global model's further steps and as many again.
 Departs: a labeled class also sees its global row and how many clips it has, since most of the words are not enrolled.
 """
 

@@ -14,6 +14,7 @@ accuracy that the paper looks at; s is fitted on the training clips under the st
 Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large mean, which rows do
 not have, so a word with any clip among its supports beats all words without. Two options, both off by default, mend
 it: ``centred`` measures embeddings from the training clips' mean, ``row_clips`` lets a row count for several clips.
+Departs: a mean of supports that disagree is left shorter; the authors' program brings every c_k to length 1.
 Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global answer to the row.
 """
 

@@ -5,6 +5,8 @@ its draws predict the queries, without any divergence:
 
     mean_m -ln 1/L sum_l p(y_m | x_m, w_l),        w_l ~ q(w | S).
 
+Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
+    takes the global model's further steps and as many again.
 Departs: deviations from the global rows, one trunk of two layers instead of four networks of three, and a class sees
     its global row and its number of clips; answers average probabilities, where the published code averages logits.
 """
