@@ -109,6 +109,8 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
     assert {score.row for score in rival.scores} == {"own"}
     own = [score.accuracy for score in twice.scores if score.row == "own"]
     assert own == [score.accuracy for score in rival.scores if score.row == "own"], "the same clips, the same weights"
+    start = [replace(score, row="own") for score in toy.scores if score.row == "start"]
+    assert start == [replace(score, bins=None) for score in rival.scores], "what it was made of is the row `global`"
     assert toy.figures["gradient_steps"] == 0 and toy.figures["bytes_per_person"] > 0
     assert toy.figures["answer_multiply_accumulates"] == toy.figures["encoder_multiply_accumulates"]
     assert (broken.status, broken.scores) == (FAILED, ())
@@ -286,32 +288,33 @@ def test_unknown_suites_methods_and_numbers_are_refused():
     assert whole_numbers("2, 0,2", "--seeds") == (0, 2)
 
 
+def tuning_result(method, settings, dataset, seed, accuracy):
+    """One person, asked once."""
+    names = ("nll", "brier", "ece", "aurc", "coverage", "confidence", "accuracy_even", "accuracy_odd")
+    score = dict.fromkeys(names, 0.0) | {"accuracy": accuracy, "person": f"{dataset}/p", "clips": 10}
+    line = PersonScore(set="open", shots=5, repetition=0, row="own", **score)
+    config = {"method": suites.as_plain(settings), "scoring": {"main_shots": 5}}
+    return BenchResult(
+        suite="tuning",
+        method=method,
+        variant=method,
+        dataset=dataset,
+        fold=0,
+        folds=4,
+        seed=seed,
+        hash=f"{seed}",
+        config=config,
+        scores=(line,),
+    )
+
+
 def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):
     """On A the second setting is better, on B the first: A gets B's choice and B gets A's."""
     monkeypatch.setattr(suites, "METHODS", {"vop": registry.METHODS["vop"]})
     options = suites.contender_choices("vop")
 
     def result(dataset, index, accuracy):
-        score = {
-            name: 0.0
-            for name in ("nll", "brier", "ece", "aurc", "coverage", "confidence", "accuracy_even", "accuracy_odd")
-        }
-        line = PersonScore(
-            set="open", shots=5, person=f"{dataset}/p", repetition=0, row="own", clips=10, accuracy=accuracy, **score
-        )
-        config = {"method": suites.as_plain(options[index].config), "scoring": {"main_shots": 5}}
-        return BenchResult(
-            suite="tuning",
-            method="vop",
-            variant="vop",
-            dataset=dataset,
-            fold=0,
-            folds=4,
-            seed=0,
-            hash=str(index),
-            config=config,
-            scores=(line,),
-        )
+        return tuning_result("vop", options[index].config, dataset, 0, accuracy)
 
     found = {
         "a": [result("a", 0, 0.5), result("a", 1, 0.9)],
@@ -325,6 +328,25 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
     (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
     (contender,) = suites.chosen_contenders("b", tmp_path)
     assert contender.config == options[1].config
+
+
+def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(listed, monkeypatch):
+    """With seed 0 the first setting is better, in the mean of three seeds the second."""
+    jobs = suites.suite_jobs("tuning", datasets=[listed])
+    asked = {(job.seed, each.method) for job in jobs for each in job.contenders}
+    assert {seed for seed, method in asked if method == "adabn"} == {0, 1, 2}
+    assert {seed for seed, method in asked if method == "vop"} == {0}
+    monkeypatch.setattr(suites, "METHODS", {"adabn": registry.METHODS["adabn"]})
+    first, second, *_ = suites.contender_choices("adabn")
+
+    def results(contender, accuracies):
+        for seed, accuracy in enumerate(accuracies):
+            yield tuning_result("adabn", contender.config, "a", seed, accuracy)
+
+    found = {"a": [*results(first, (0.9, 0.2, 0.4)), *results(second, (0.6, 0.6, 0.6))]}
+    choice = suites.choose(found)
+    assert choice["chosen"]["others"]["adabn"] == named_settings(second.config)
+    assert [each["accuracy"] for each in choice["measured"]["a"]["adabn"]] == [0.5, 0.6]
 
 
 def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):

@@ -529,6 +529,33 @@ def test_a_variant_is_compared_with_the_global_model_of_its_own_setting():
     assert [baseline_of(variant, variants) for variant in variants[2:]] == ["global", "global, 3 persons", "global"]
 
 
+def test_what_brings_its_own_start_along_is_compared_with_that():
+    """The same checkpoint trained again is 0.05 better: a gain of 0.02 over it is no gain of 0.07 over the old one."""
+    moved = [replace(each, scores=each.scores + tuple(starts(each))) for each in both_folds("t3a", {"own": 0.05})]
+    table = table_of(both_folds("global", {"own": 0.0}) + moved + both_folds("adabn", {"own": 0.05}))
+    assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.02)
+    assert row_of(table, "adabn")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.07)
+    assert row_of(table, "t3a")["accuracy"] == row_of(table, "adabn")["accuracy"]
+    served_badly = [line for entry in table["outliers"] for line in entry["methods"]]
+    found = {line["variant"]: line["accuracy"]["difference"]["mean"] for line in served_badly}
+    assert found == pytest.approx({"t3a": 0.02, "adabn": 0.07})
+
+
+def test_a_start_that_some_folds_lack_is_the_global_row_there():
+    first, second = both_folds("t3a", {"own": 0.05})
+    first = replace(first, scores=first.scores + tuple(starts(first)))
+    table = table_of([*both_folds("global", {"own": 0.0}), first, second])
+    assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx((0.02 + 0.07) / 2)
+
+
+def starts(result):
+    """Its ``global`` rows, where that is 0.05 better than the row ``global``."""
+    for each in result.scores:
+        if each.row == "own":
+            skill = SKILL[each.person] + 0.05
+            yield score(each.person, "start", skill, set_name=each.set, shots=each.shots, repetition=each.repetition)
+
+
 # Outputs
 
 

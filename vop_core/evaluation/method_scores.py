@@ -37,6 +37,7 @@ from vop_core.evaluation.scores import OPEN
 from vop_core.evaluation.selective import area_under_risk_coverage, detected, false_positive_rate, rejection_auroc
 
 OWN, NOBODY, DRAWN, NOISED, MIX, WRONG = "own", "nobody", "draws", "noise", "mixed", "wrong-person"
+START = "start"  # not the method: the global model that it was made of, on the episodes of its own row
 OWN_ELSEWHERE, WRONG_ELSEWHERE = "own, other channel", "wrong-person, other channel"
 ROWS = (OWN, DRAWN, NOBODY, MIX, WRONG, NOISED, OWN_ELSEWHERE, WRONG_ELSEWHERE)
 

@@ -20,7 +20,7 @@ import torch
 from vop_core.data.locations import cache_root
 from vop_core.data.persons import Fold
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.method_scores import MethodScoring
+from vop_core.evaluation.method_scores import OWN, START, MethodScoring, PersonScore
 from vop_core.experiments.bench_files import FAILED, BenchResult, bench_folder, check_bench_result
 from vop_core.experiments.bench_measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
 from vop_core.experiments.crossval import bring_committed
@@ -179,6 +179,8 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
             method = workshop.make(contender)
             log.note(phase=f"score {contender.variant}", step=0, steps=1)
             result = measure(job, contender, method, scene)
+            if workshop.made_of_rival(contender):
+                result = replace(result, scores=result.scores + workshop.start_scores(scene))
         except EvaluationError as error:
             result = job.empty_result(contender, status=FAILED, reason=str(error), config=_described(job, contender))
         result.save(job.results)
@@ -191,6 +193,7 @@ class Workshop:
     def __init__(self, job: BenchJob, report: Report = None) -> None:
         self.job, self.report = job, report
         self.data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
+        self._start_scores: tuple[PersonScore, ...] | None = None
 
     @cached_property
     def checkpoint(self) -> GlobalModel:
@@ -213,6 +216,19 @@ class Workshop:
         if isinstance(self._trained_rival, EvaluationError):
             raise EvaluationError(f"The row '{GLOBAL}', which it is made of: {self._trained_rival}")
         return self._trained_rival
+
+    def made_of_rival(self, contender: Contender) -> bool:
+        """Whether a contender is made of the row ``global`` and not, like that, of the fold's checkpoint."""
+        facts = contender.type.facts
+        return not facts.trained or facts.encoder_fixed
+
+    def start_scores(self, scene: Scene) -> tuple[PersonScore, ...]:
+        """The row ``global`` on the weights at hand, which a file of another sitting need not have had."""
+        if self._start_scores is None:
+            method = Contender(variant=GLOBAL, method=GLOBAL).type.from_global(self.rival, None).eval()
+            scores = scene_scores(method, scene, self.job.config.scoring)
+            self._start_scores = tuple(replace(s, row=START, bins=None) for s in scores if s.row == OWN)
+        return self._start_scores
 
     @cached_property
     def episodes(self) -> RepresentedEpisodes:

@@ -38,7 +38,7 @@ from vop_core.evaluation.method_scores import (
 )
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments.bench_files import BenchResult
-from vop_core.experiments.bench_runs import GLOBAL, MethodRuns
+from vop_core.experiments.bench_runs import GLOBAL, MethodRuns, on_own_start
 from vop_core.variational.importance import GOOD_K
 
 VOP, ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "vop", "adabn", "film-hypernetwork", "checkpoint"
@@ -202,7 +202,8 @@ def _outliers_by(
 ) -> dict[str, Any]:
     choice = outlier_choice(halves[0], halves[1], rule)
     methods = [
-        _on_outliers(runs.scores, variants[baseline].scores, runs.main_shots, choice.persons) | {"variant": variant}
+        _on_outliers(runs.scores, on_own_start(variants[baseline], runs).scores, runs.main_shots, choice.persons)
+        | {"variant": variant}
         for variant, runs in variants.items()
         if variant != baseline and runs.done
     ]

@@ -46,7 +46,14 @@ from vop_core.experiments.bench_questions import (
     unlabeled_rivals,
     worth_of_the_width,
 )
-from vop_core.experiments.bench_runs import GLOBAL, MethodRuns, comparable_config, differing_settings, group_runs
+from vop_core.experiments.bench_runs import (
+    GLOBAL,
+    MethodRuns,
+    comparable_config,
+    differing_settings,
+    group_runs,
+    on_own_start,
+)
 from vop_core.experiments.scoreboard import scoreboard
 
 FORMAT = 1
@@ -113,7 +120,8 @@ def bench_table(dataset: str, variants: Mapping[str, MethodRuns], rival: str | N
     first = (variants.get(GLOBAL) or next(iter(variants.values()))).first
     shared = comparable_config({name: value for name, value in first.config.items() if name != "method"})
     done = {variant: runs for variant, runs in variants.items() if runs.done}
-    bases = {variant: done.get(baseline_of(variant, variants)) for variant in done}
+    named = {variant: done.get(baseline_of(variant, variants)) for variant in done}
+    bases = {variant: base and on_own_start(base, done[variant]) for variant, base in named.items()}
     personal = {variant: runs for variant, runs in done.items() if runs.facts.get("personal")}
     return BenchTable(
         dataset=dataset,

@@ -9,6 +9,7 @@ from typing import Any
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
+from vop_core.evaluation.method_scores import OWN, START
 from vop_core.experiments.bench_files import DONE, BenchResult
 from vop_core.methods.registry import settings_as_first_named
 
@@ -76,6 +77,20 @@ def group_runs(results: Iterable[BenchResult]) -> dict[str, MethodRuns]:
     _check_alike([runs.first for runs in found.values()])
     _check_persons([result for runs in found.values() for result in runs.done])
     return found
+
+
+def on_own_start(baseline: MethodRuns, runs: MethodRuns) -> MethodRuns:
+    """``baseline``, answering with the weights that a method was made of wherever its results tell.
+
+    The same fold and seed trained again on another processor is another network: what is made of ``global`` brings
+    along what that very model answered, and is compared with it.
+    """
+    lines = dict(baseline.scores.lines)
+    for (row, set_name, shots), cell in runs.scores.lines.items():
+        if row == START:
+            place = (OWN, set_name, shots)
+            lines[place] = {**lines.get(place, {}), **cell}
+    return baseline if lines == baseline.scores.lines else MethodRuns(baseline.results, ScoreIndex(lines))
 
 
 def _method_runs(results: Sequence[BenchResult]) -> MethodRuns:

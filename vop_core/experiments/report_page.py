@@ -50,7 +50,11 @@ LEGEND: tuple[tuple[str, str], ...] = (
         "shown",
         "The interval leaves 0 out, and the sign-flip test agrees, by Holm's rule where several are asked the same.",
     ),
-    ("− global", "Paired difference to global in points, over the same persons, episodes, folds and seeds."),
+    (
+        "− global",
+        "Paired difference to global in points, over the same persons, episodes, folds and seeds. A method made of "
+        "global is compared with the very weights it was made of, which a later sitting trained again.",
+    ),
     ("p (Holm)", "Sign-flip permutation test over persons, adjusted for all methods of the table by Holm's rule."),
     ("right − wrong", "Own clips minus other persons' clips of the same words: what is lost with the wrong person."),
     ("own − mixed", "Own clips minus a mixture in which every clip is another person's."),

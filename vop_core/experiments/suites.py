@@ -9,9 +9,9 @@
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others' unknown persons
-(fold 0, seed 0, own clips at the main shots), who are neither trained nor tested on there. The rival that VoP is
-compared with is picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of both
-speech sets, whose persons are tested in these tables: DECISIONS.md.
+(fold 0, own clips at the main shots; three seeds of what needs no training, one of what does), who are neither trained
+nor tested on there. The rival that VoP is compared with is picked the same way. VoP's own recipe, and how its networks
+are trained, were found on fold 0 of both speech sets, whose persons are tested in these tables: DECISIONS.md.
 """
 
 import json
@@ -100,6 +100,11 @@ def contender_choices(method: str) -> tuple[Contender, ...]:
     return tuple(Contender(variant=method, method=method, config=config) for config in configs)
 
 
+def tuning_seeds(method: str) -> tuple[int, ...]:
+    """With which seeds a method's settings are compared: all where nothing is trained for it, else the first."""
+    return PAPER_SEEDS[:1] if METHODS[method].facts.trained else PAPER_SEEDS
+
+
 def default_contenders() -> tuple[Contender, ...]:
     """Every method with the first of its settings."""
     return tuple(contender_choices(method)[0] for method in METHODS)
@@ -140,25 +145,29 @@ def _key(config: Any) -> str:
 def choose(results: Mapping[str, Sequence[BenchResult]]) -> dict[str, Any]:
     """The choice for each data set from the others' tuning results, with the figures it was made on.
 
-    ``results`` maps a data set to its tuning results. Accuracy decides, then NLL; ties go to the earlier setting.
+    ``results`` maps a data set to its tuning results. Accuracy decides, then NLL, both means over seeds; ties go to the
+    earlier setting.
     """
     measured: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
     for dataset, found in results.items():
+        seeds: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for result in found:
-            values = _main_figures(result)
-            measured.setdefault(dataset, {}).setdefault(result.method, {})[_key(result.config["method"])] = values
+            seeds.setdefault((result.method, _key(result.config["method"])), []).append(_main_figures(result))
+        for (method, key), figures in seeds.items():
+            means = tuple(round(sum(values) / len(values), 5) for values in zip(*figures, strict=True))
+            measured.setdefault(dataset, {}).setdefault(method, {})[key] = means
     chosen: dict[str, dict[str, Any]] = {}
     for target in (*results, "others"):
         sources = [name for name in results if name != target] or list(results)
         chosen[target] = {method: json.loads(_best(method, sources, measured)) for method in METHODS}
-    figures = {
+    described = {
         dataset: {
             method: [{"config": json.loads(key), "accuracy": a, "nll": n} for key, (a, n) in configs.items()]
             for method, configs in methods.items()
         }
         for dataset, methods in measured.items()
     }
-    return {"chosen": chosen, "measured": figures}
+    return {"chosen": chosen, "measured": described}
 
 
 def _best(
@@ -239,13 +248,14 @@ def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]
 
 
 def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
-    every = [contender for method in METHODS for contender in contender_choices(method)]
     config = BenchConfig(scoring=TUNING_SCORING)
-    return [
-        job
-        for name in _present(datasets, SPEECH)
-        for job in bench("tuning", name, every, config=config, folds=_folds(name), only_folds=(0,), seeds=seeds or (0,))
-    ]
+    jobs = []
+    for name in _present(datasets, SPEECH):
+        for seed in seeds or PAPER_SEEDS:
+            asked = [each for method in METHODS if seed in tuning_seeds(method) for each in contender_choices(method)]
+            if asked:
+                jobs += bench("tuning", name, asked, config=config, folds=_folds(name), only_folds=(0,), seeds=(seed,))
+    return jobs
 
 
 def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
@@ -393,7 +403,9 @@ def _belongs(suite: str, result: BenchResult, chosen: Mapping[str, str]) -> bool
     config = result.config.get("method", {})
     if suite == "tuning":
         tried = [_key(each.config) for each in contender_choices(result.method)] if result.method in METHODS else []
-        return (result.variant, result.fold, result.seed) == (result.method, 0, 0) and _key(config) in tried
+        if not tried or result.seed not in tuning_seeds(result.method):
+            return False
+        return (result.variant, result.fold) == (result.method, 0) and _key(config) in tried
     if suite in ("paper", "outliers"):
         return result.variant == result.method and _key(config) == chosen.get(result.method)
     if suite == "ablations":
@@ -427,10 +439,10 @@ def write_choices(folder: Path | None = None) -> Path:
     """
     results = suite_results("tuning", folder)
     for dataset in SPEECH:
-        there = {(result.method, _key(result.config["method"])) for result in results.get(dataset, ())}
+        there = {(result.method, _key(result.config["method"]), result.seed) for result in results.get(dataset, ())}
         for method in METHODS:
             for contender in contender_choices(method):
-                if (method, _key(contender.config)) not in there:
+                if any((method, _key(contender.config), seed) not in there for seed in tuning_seeds(method)):
                     raise EvaluationError(
                         f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning --method {method}"
                     )

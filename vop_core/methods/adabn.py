@@ -50,7 +50,7 @@ class AdaBn(PersonalizationMethod):
 
     @classmethod
     def choices(cls) -> tuple[AdaBnConfig, ...]:
-        return tuple(AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0))
+        return tuple(AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0))
 
     def adapt(
         self,

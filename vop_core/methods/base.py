@@ -216,7 +216,10 @@ class AdaptedModel:
         draws: int = 0,
         generator: torch.Generator | None = None,
     ) -> Prediction:
-        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws."""
+        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws.
+
+        The bench's main row of a method is asked with its ``facts.draws``.
+        """
         with evaluation_mode(self.method), torch.inference_mode():
             clips = self.method.represent(query)[None]
             if not draws:

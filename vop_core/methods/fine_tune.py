@@ -179,7 +179,14 @@ class FineTuneHead(ClassifierMethod, FineTune):
         labels=True,
         gradients=True,
     )
-    rates = (("enrolled", 0.01), ("enrolled", 0.03), ("all", 0.001), ("all", 0.003))
+    rates = (
+        ("enrolled", 0.01),
+        ("enrolled", 0.03),
+        ("all", 0.001),
+        ("all", 0.003),
+        ("all", 0.0003),
+        ("enrolled", 0.003),
+    )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         return no_deviations(self.encoder.personal_layout(("classifier",)), persons)
@@ -208,7 +215,7 @@ class FineTuneFilm(FineTune):
         labels=True,
         gradients=True,
     )
-    rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001))
+    rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001), ("all", 0.003), ("all", 0.01))
 
     def start(self, persons: int) -> dict[str, Tensor]:
         return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
@@ -236,7 +243,14 @@ class FineTuneAll(FineTune):
         labels=True,
         gradients=True,
     )
-    rates = (("enrolled", 0.0003), ("enrolled", 0.0001), ("all", 0.00003), ("all", 0.0001))
+    rates = (
+        ("enrolled", 0.0003),
+        ("enrolled", 0.0001),
+        ("all", 0.00003),
+        ("all", 0.0001),
+        ("all", 0.0003),
+        ("all", 0.001),
+    )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         return {name: value.new_zeros(persons, *value.shape) for name, value in self.encoder.named_parameters()}

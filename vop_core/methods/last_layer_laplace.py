@@ -57,7 +57,7 @@ class LastLayerLaplace(SharedClassifier):
 
     @classmethod
     def choices(cls) -> tuple[LaplaceConfig, ...]:
-        return tuple(LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0))
+        return tuple(LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0))
 
     def __init__(self, encoder: BcResNetConfig, config: LaplaceConfig | None = None) -> None:
         super().__init__(encoder, config)

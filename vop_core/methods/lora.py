@@ -65,6 +65,7 @@ class Lora(GradientMethod):
     @classmethod
     def choices(cls) -> tuple[LoraConfig, ...]:
         tried = ((4, "enrolled", 0.01), (4, "enrolled", 0.03), (4, "all", 0.003), (1, "all", 0.003))
+        tried += ((4, "enrolled", 0.003), (4, "all", 0.01))
         return tuple(LoraConfig(rank=rank, softmax=softmax, learning_rate=rate) for rank, softmax, rate in tried)
 
     def start(self, persons: int) -> dict[str, Tensor]:

@@ -60,7 +60,8 @@ class Prototypes(ClassifierMethod):
 
     @classmethod
     def choices(cls) -> tuple[PrototypesConfig, ...]:
-        tried = ((shift, clips) for shift in (False, True) for clips in (3.0, 1.0, 10.0))
+        tried = [(shift, clips) for shift in (False, True) for clips in (3.0, 1.0, 10.0)]
+        tried += [(True, 30.0), (True, 0.3)]
         return tuple(PrototypesConfig(prior_clips=clips, share_shift=shift) for shift, clips in tried)
 
     @torch.no_grad()

@@ -66,6 +66,7 @@ class T3a(ClassifierMethod):
     @classmethod
     def choices(cls) -> tuple[T3aConfig, ...]:
         mended = (T3aConfig(centred=True), T3aConfig(centred=True, row_clips=3.0), T3aConfig(row_clips=30.0))
+        mended += tuple(T3aConfig(centred=True, row_clips=clips) for clips in (10.0, 30.0, 100.0))
         return tuple(T3aConfig(kept=kept) for kept in (20, 5, 1, EVERY_SUPPORT)) + mended
 
     @torch.no_grad()

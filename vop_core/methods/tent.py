@@ -49,7 +49,14 @@ class Tent(GradientMethod):
     @classmethod
     def choices(cls) -> tuple[TentConfig, ...]:
         plain = (TentConfig(), TentConfig(learning_rate=0.001))
-        return plain + tuple(replace(config, own_statistics=True) for config in plain)
+        own = tuple(replace(config, own_statistics=True) for config in plain)
+        slow = TentConfig(learning_rate=0.0001)
+        return (
+            *plain,
+            *own,
+            slow,
+            *(replace(each, own_statistics=True, source_clips=100.0) for each in (plain[0], slow)),
+        )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         names = (f"{name}.{kind}" for name in normalisations(self.encoder) for kind in ("weight", "bias"))
