@@ -541,6 +541,16 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
     assert found == pytest.approx({"t3a": 0.02, "adabn": 0.07})
 
 
+def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table():
+    moved = [
+        replace(each, scores=each.scores + tuple(starts(each))) for each in both_folds("samovar-1fc", {"own": 0.05})
+    ]
+    table = table_of(both_folds("global", {"own": 0.0}) + moved)
+    (entry,) = [each for each in table["scoreboard"] if each["ours"] is not None and each["set"] == "open"]
+    assert entry["ours"]["mean"] == pytest.approx(row_of(table, "samovar-1fc")["versus_global"]["accuracy"]["mean"])
+    assert entry["ours"]["mean"] == pytest.approx(0.02)
+
+
 def test_a_start_that_some_folds_lack_is_the_global_row_there():
     first, second = both_folds("t3a", {"own": 0.05})
     first = replace(first, scores=first.scores + tuple(starts(first)))

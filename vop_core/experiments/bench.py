@@ -2,9 +2,10 @@
 
 For each data set, fold and seed, one global model is trained (``RunConfig``: two phases). From it start, with equally
 many further steps, the row ``global`` and every method that is trained; methods that are not trained are made of that
-very ``global`` model, and those that move only the classifier are trained on it. Further steps are drawn by one rule
-from one seed; methods that draw numbers of their own while they train see other episodes from the second step on. All
-answer the same episodes.
+very ``global`` model, and those that move only the classifier are trained on it; both bring its answers along, as the
+row ``start``, since a later sitting may have had to train it again. Further steps are drawn by one rule from one seed;
+methods that draw numbers of their own while they train see other episodes from the second step on. All answer the same
+episodes.
 """
 
 import os
@@ -172,7 +173,7 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
         return
     log = JobLog(job.log, job.title, on_progress)
     workshop = Workshop(job, log.report)
-    scene = Scene.of(workshop.data, job.config.scoring)
+    scene = workshop.scene
     for contender in missing:
         started = time.monotonic()
         try:
@@ -180,7 +181,7 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
             log.note(phase=f"score {contender.variant}", step=0, steps=1)
             result = measure(job, contender, method, scene)
             if workshop.made_of_rival(contender):
-                result = replace(result, scores=result.scores + workshop.start_scores(scene))
+                result = replace(result, scores=result.scores + workshop.start_scores)
         except EvaluationError as error:
             result = job.empty_result(contender, status=FAILED, reason=str(error), config=_described(job, contender))
         result.save(job.results)
@@ -193,7 +194,11 @@ class Workshop:
     def __init__(self, job: BenchJob, report: Report = None) -> None:
         self.job, self.report = job, report
         self.data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
-        self._start_scores: tuple[PersonScore, ...] | None = None
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What every contender is asked."""
+        return Scene.of(self.data, self.job.config.scoring)
 
     @cached_property
     def checkpoint(self) -> GlobalModel:
@@ -222,13 +227,11 @@ class Workshop:
         facts = contender.type.facts
         return not facts.trained or facts.encoder_fixed
 
-    def start_scores(self, scene: Scene) -> tuple[PersonScore, ...]:
+    @cached_property
+    def start_scores(self) -> tuple[PersonScore, ...]:
         """The row ``global`` on the weights at hand, which a file of another sitting need not have had."""
-        if self._start_scores is None:
-            method = Contender(variant=GLOBAL, method=GLOBAL).type.from_global(self.rival, None).eval()
-            scores = scene_scores(method, scene, self.job.config.scoring)
-            self._start_scores = tuple(replace(s, row=START, bins=None) for s in scores if s.row == OWN)
-        return self._start_scores
+        scores = scene_scores(METHODS[GLOBAL].from_global(self.rival), self.scene, self.job.config.scoring)
+        return tuple(replace(score, row=START, bins=None) for score in scores if score.row == OWN)
 
     @cached_property
     def episodes(self) -> RepresentedEpisodes:

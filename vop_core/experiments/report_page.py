@@ -53,7 +53,8 @@ LEGEND: tuple[tuple[str, str], ...] = (
     (
         "− global",
         "Paired difference to global in points, over the same persons, episodes, folds and seeds. A method made of "
-        "global is compared with the very weights it was made of, which a later sitting trained again.",
+        "global is compared with the very weights it was made of; where a later sitting had to train them again, these "
+        "are not the row global's.",
     ),
     ("p (Holm)", "Sign-flip permutation test over persons, adjusted for all methods of the table by Holm's rule."),
     ("right − wrong", "Own clips minus other persons' clips of the same words: what is lost with the wrong person."),

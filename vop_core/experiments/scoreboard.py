@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from vop_core.evaluation.scores import CLOSED, OPEN
 from vop_core.experiments.bench_questions import SIGNIFICANCE, Estimate, adjust, own_difference
-from vop_core.experiments.bench_runs import MethodRuns
+from vop_core.experiments.bench_runs import GLOBAL, MethodRuns, on_own_start
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = "reproduced", "not reproduced", "undecided", "not attempted"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED)
@@ -102,7 +102,10 @@ def _our_difference(pair: tuple[str, str, str], variants: Mapping[str, MethodRun
     names = [OURS[name] for name in pair[:2]]
     if any(_why_missing(name, variants) for name in names):
         return None
-    return own_difference(variants[names[0]], variants[names[1]], pair[2])
+    first, second = (variants[name] for name in names)
+    if first.variant == GLOBAL:
+        return own_difference(on_own_start(first, second), second, pair[2])
+    return own_difference(first, on_own_start(second, first) if second.variant == GLOBAL else second, pair[2])
 
 
 def _published_difference(

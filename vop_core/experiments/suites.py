@@ -403,9 +403,8 @@ def _belongs(suite: str, result: BenchResult, chosen: Mapping[str, str]) -> bool
     config = result.config.get("method", {})
     if suite == "tuning":
         tried = [_key(each.config) for each in contender_choices(result.method)] if result.method in METHODS else []
-        if not tried or result.seed not in tuning_seeds(result.method):
-            return False
-        return (result.variant, result.fold) == (result.method, 0) and _key(config) in tried
+        here = (result.variant, result.fold) == (result.method, 0) and _key(config) in tried
+        return here and result.seed in tuning_seeds(result.method)
     if suite in ("paper", "outliers"):
         return result.variant == result.method and _key(config) == chosen.get(result.method)
     if suite == "ablations":
