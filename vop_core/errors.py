@@ -1,8 +1,13 @@
 """The ways in which input can be refused: one sentence each, what is wrong and what to do about it."""
 
+from vop_core.text import printable
+
 
 class VopError(Exception):
     """Something a person can mend; pages show the message, the command line prints it and exits with 2."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class AudioError(VopError):
