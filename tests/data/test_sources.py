@@ -329,6 +329,19 @@ def test_undecodable_clips_and_exact_repetitions_are_left_out_and_listed(own_fol
     assert any("1_theo_3.wav" in line for line in done.skipped)
 
 
+def test_recordings_that_become_one_by_conversion_are_left_out_too(own_folders):
+    """What is written passes our own check: it has 16 bits, and the source may have had more."""
+    folder = own_folders / "in" / "recordings"
+    folder.mkdir(parents=True)
+    samples = np.random.default_rng(0).integers(-(2**14), 2**14, 16_000, dtype=np.int32) << 16
+    for take, finer in enumerate((0, 1 << 8)):  # 24-bit files: a difference of less than one step of 16 bits
+        soundfile.write(folder / f"1_theo_{take}.wav", samples + finer, 16_000, subtype="PCM_24")
+    soundfile.write(folder / "1_theo_9.wav", samples[::-1], 16_000, subtype="PCM_24")
+    done = prepare("fsdd", own_folders / "in")
+    assert [line.split(":")[0] for line in done.skipped] == ["recordings/1_theo_1.wav"]
+    assert check_dataset(done.folder).problems == ()
+
+
 # Downloads
 
 

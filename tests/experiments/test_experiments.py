@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from importlib import import_module
 
 import pytest
@@ -13,7 +14,7 @@ from tests.data.audio_fixtures import vowel
 from vop_core.data.audio import clip_features, decode_file
 from vop_core.data.features import load_features
 from vop_core.data.format import LabelledClip, write_dataset
-from vop_core.data.persons import load_dataset
+from vop_core.data.persons import Fold, load_dataset
 from vop_core.data.virtual_persons import VirtualPersonsConfig
 from vop_core.errors import CheckpointError, DataError, EvaluationError, PersonFileError
 from vop_core.evaluation.protocol import ROWS
@@ -27,6 +28,7 @@ from vop_core.experiments.runs import ScoringConfig
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop, VopConfig
 from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.tasks.keyword_spotting import crossval_data
 from vop_core.training.config import TrainConfig
 
 crossval_module = import_module("vop_core.experiments.crossval")  # the package's attribute is the function
@@ -283,6 +285,25 @@ def test_any_folder_is_evaluated_and_the_card_says_who_is_known(models, folder, 
         assert set(rows["vop"].per_person) == persons
     assert {path.name for path in features_cache.rglob("*")} == known  # a visitor's folder is not kept
     assert not cache.exists()
+
+
+def test_another_spelling_of_a_word_is_that_word_and_the_report_says_so(models, folder, cache, tmp_path):
+    bundle = load_bundle("keywords-ar", folder=models)
+    mine = write_persons(tmp_path / "buzz", words=("GO", *WORDS[1:]))
+    report, plain = (evaluate_folder(bundle, place, shots=(1,), scoring=SCORING) for place in (mine, folder))
+    assert report.config["notes"] == ["'GO' is read as 'go' (12 clips)."]
+    assert plain.config["notes"] == []
+    assert [row.accuracy for row in report.rows] == [row.accuracy for row in plain.rows]
+
+
+def test_a_recording_that_is_there_twice_is_neither_evaluated_nor_trained_on(models, cache, tmp_path, monkeypatch):
+    mine = write_persons(tmp_path / "mine")
+    shutil.copy(mine / "p0" / "go_00.flac", mine / "p1" / "no_01.flac")
+    says = "'p1/no_01.flac' of 'mine/p1' is the same recording as 'p0/go_00.flac' of 'mine/p0'"
+    with pytest.raises(DataError, match=says):
+        evaluate_folder(load_bundle("keywords-ar", folder=models), mine, shots=(1,), scoring=SCORING)
+    with pytest.raises(DataError, match=says):
+        crossval_data(str(mine), Fold(("mine/p0",), ("mine/p1",)))
 
 
 @pytest.mark.parametrize(

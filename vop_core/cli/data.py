@@ -21,8 +21,8 @@ def list_sources(json_target: JsonTarget = None) -> None:
     """Show the known public data sets, their terms, and which of them are here."""
     from rich.table import Column, Table
 
-    from vop_core.data.format import METADATA
     from vop_core.data.locations import data_root
+    from vop_core.data.metadata import METADATA
     from vop_core.data.sources.registry import SOURCES
 
     check_writable(json_target)
@@ -115,11 +115,12 @@ def check(
 
     from vop_core.data.format import check_dataset
     from vop_core.data.locations import find_dataset
-    from vop_core.data.persons import load_dataset, read_quality
+    from vop_core.data.persons import read_quality
 
     check_writable(json_target)
     folder = find_dataset(path)
     report = check_dataset(folder)
+    quality = read_quality(folder)
     if json_target:
         write_json(asdict(report), json_target)
     if len(report.problems) > 1:
@@ -127,11 +128,10 @@ def check(
         _list(report.problems)
         raise DataError(f"'{report.name}' has {len(report.problems)} problems; mend them and check again.")
     report.raise_if_broken()
-    load_dataset(folder)  # what only concerns the table, such as takes that are no numbers
     if json_target is None:
         typer.echo(
             f"{report.name} is in order: {report.persons} persons, {report.labels} words, "
             f"{report.clips} clips, {report.seconds / 60:.0f} minutes."
         )
-    for person, words in read_quality(folder).items():
+    for person, words in quality.items():
         remark(f"  remark on {person}: {words}")

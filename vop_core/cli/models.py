@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, show, whole_numbers, write_json
+from vop_core.cli.output import (
+    JsonTarget,
+    check_writable,
+    progress_bars,
+    remark,
+    show,
+    whole_numbers,
+    write_json,
+)
 from vop_core.errors import VopError
 
 Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
@@ -96,6 +104,8 @@ def evaluate(
             scoring=scoring,
             progress=lambda done, total: bars.update(f"evaluate {task}", done, total),
         )
+    for note in report.config["notes"]:
+        remark(note)
     if json_target != "-":
         show(rich_tables(report))
     if json_target:

@@ -20,7 +20,9 @@ from torch import Tensor
 
 from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
 from vop_core.data.locations import cache_root
-from vop_core.data.persons import ClipRecord, PersonDataset
+from vop_core.data.metadata import ClipRecord
+from vop_core.data.persons import PersonDataset
+from vop_core.data.recordings import Recordings, sound_digest
 
 VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
 
@@ -159,6 +161,7 @@ def load_features(
 
     Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16; with
     ``cache=False`` nothing is kept on disk. Raises AudioError, naming the file, for a clip that cannot be used.
+    Raises DataError for a recording that stands in the data set twice, under whatever names.
     """
     config = config or LogMelConfig()
     unknown = set(variants) - set(VARIANTS)
@@ -205,16 +208,19 @@ def _compute(
     if not variants:
         return {}
 
-    def one(record: ClipRecord) -> list[Tensor]:
+    def one(record: ClipRecord) -> tuple[bytes, list[Tensor]]:
         waveform = decode_file(record.path).waveform
         seed = _person_seed(record.person)
         # A variant is made of the whole clip, then focused: what a microphone would have recorded.
         focused = torch.stack([focus(_variant(name, waveform, seed)) for name in variants])
-        return list(log_mel(focused, config).half())
+        return sound_digest(waveform), list(log_mel(focused, config).half())
 
+    recordings = Recordings(dataset.root)
     rows: list[list[Tensor]] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for done, row in enumerate(pool.map(one, dataset.records), start=1):
+        heard = zip(dataset.records, pool.map(one, dataset.records), strict=True)
+        for done, (record, (digest, row)) in enumerate(heard, start=1):
+            recordings.add(record, digest)
             rows.append(row)
             if progress is not None and (done % 100 == 0 or done == len(dataset)):
                 progress(done, len(dataset))

@@ -1,9 +1,7 @@
 """The one on-disk format: a folder with ``metadata.csv`` and 16 kHz mono FLAC.
 
-Columns of ``metadata.csv``: ``path`` (relative, ``/`` between folders), ``person``, ``label``, ``take`` (a
-whole number), then any further attributes. A person is known everywhere as ``dataset/person``, where
-``dataset`` is the row's ``dataset`` attribute if there is one, else the folder's name. Reading is tolerant
-(``\\`` in paths, a byte-order mark, missing takes are counted); writing is strict: all or nothing.
+The columns of ``metadata.csv`` are described in :mod:`vop_core.data.metadata`. Writing is
+strict: all or nothing.
 """
 
 import csv
@@ -18,70 +16,19 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import soundfile
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.errors import DataError
+from vop_core.data.audio import decode_file
+from vop_core.data.metadata import METADATA, confusable_names, read_metadata
+from vop_core.data.names import normalized
+from vop_core.data.recordings import Recordings, shown_path, sound_digest, to_16_bit
+from vop_core.data.waveform import SAMPLE_RATE
+from vop_core.errors import AudioError, DataError
+from vop_core.types import Clip
 
-METADATA = "metadata.csv"
-REQUIRED_COLUMNS = ("path", "person", "label")
-SAMPLE_RATE = 16_000  # Hz
 FEWEST_CLIPS = 2  # one to enroll and one to ask about
-
-
-def read_metadata(folder: str | Path) -> list[dict[str, str]]:
-    """The rows of ``metadata.csv`` as they stand, its columns checked.
-
-    Raises
-    ------
-    DataError
-        No folder, no readable ``metadata.csv``, no rows, or a required column is missing.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"'{folder}' is not a folder; give the folder that holds {METADATA}.")
-    table = folder / METADATA
-    if not table.is_file():
-        raise DataError(
-            f"'{folder}' has no {METADATA}; a data set is a folder with {METADATA} "
-            f"(path, person, label, take) and its clips."
-        )
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = tuple(reader.fieldnames or ())
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise DataError(f"'{table}' cannot be read as a UTF-8 comma-separated table ({error}).") from error
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        raise DataError(
-            f"'{table}' has no column '{missing[0]}'; its columns must be path, person, label, take."
-        )
-    if not rows:
-        raise DataError(f"'{table}' lists no clips; add one row for each clip.")
-    return rows
-
-
-def person_id(dataset: str, person: str) -> str:
-    """``dataset/person``, unless ``person`` already says of which data set it is."""
-    return person if "/" in person else f"{dataset}/{person}"
-
-
-def clip_path(text: str, where: str) -> PurePosixPath:
-    """A relative path inside the data set's folder, from ``/`` or ``\\`` notation.
-
-    Raises
-    ------
-    DataError
-        The path is absolute or climbs out with ``..``: a table from elsewhere must not open other files.
-    """
-    path = PurePosixPath(text.replace("\\", "/"))
-    if path.is_absolute() or ":" in path.parts[0] or ".." in path.parts:
-        raise DataError(f"{where} points outside the data set ('{text}'); use a path relative to its folder.")
-    return path
 
 
 @dataclass(frozen=True)
@@ -107,7 +54,8 @@ def write_dataset(
     ------
     DataError
         ``folder`` already holds something, there are no clips, two clips claim the same person, label and
-        take, or the disk is full or read-only.
+        take, two persons or labels differ only in how they are written, or the disk is full or
+        read-only.
     """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
@@ -141,22 +89,22 @@ class _Writer:
 
     def write(self, clip: LabelledClip) -> dict[str, str]:
         """Write one clip; returns its row."""
-        cell = (clip.person, clip.label, clip.take)
+        person, label = normalized(clip.person), normalized(clip.label)
+        cell = (person, label, clip.take)
         if cell in self.cells:
             raise DataError(
-                f"Take {clip.take} of '{clip.label}' by '{clip.person}' appears twice; number the takes anew."
+                f"Take {clip.take} of '{label}' by '{person}' appears twice; number the takes anew."
             )
         self.cells.add(cell)
         path = self._free_path(cell)
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        # rounded to the 16-bit grid here: libsndfile would scale by 32767 and alter every sample
-        samples = np.clip(np.round(clip.waveform.numpy() * 32768.0), -32768, 32767).astype(np.int16)
+        samples = to_16_bit(clip.waveform)
         soundfile.write(target, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         return {
             "path": str(path),
-            "person": clip.person,
-            "label": clip.label,
+            "person": person,
+            "label": label,
             "take": str(clip.take),
             **clip.attributes,
             "seconds": f"{len(samples) / SAMPLE_RATE:.3f}",
@@ -180,6 +128,9 @@ def _file_name(text: str) -> str:
 def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str) -> None:
     if not rows:
         raise DataError(f"No clips were found for '{destination}'; check that the source is complete.")
+    pairs = [(row["person"], row["label"]) for row in rows]
+    for problem in confusable_names(pairs, where=destination):
+        raise DataError(problem)
     rows = sorted(rows, key=lambda row: (row["person"], row["label"], int(row["take"])))
     columns = [column for column in dict.fromkeys(chain.from_iterable(rows)) if column != "seconds"]
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -223,77 +174,56 @@ def check_dataset(folder: str | Path) -> DatasetReport:
     DataError
         The folder has no usable ``metadata.csv`` at all: see :func:`read_metadata`.
     """
-    folder = Path(folder)
-    rows = read_metadata(folder)
-    problems: list[str] = []
-    heard: dict[str, tuple[str, str]] = {}  # digest of the samples -> person and path first seen with it
-    listed: Counter[str] = Counter()
+    metadata = read_metadata(folder)
+    problems = list(metadata.problems)
+    recordings = Recordings(metadata.root)
     clips_of: Counter[str] = Counter()
     seconds = 0.0
-    for line, row in enumerate(rows, start=2):
-        where = f"Line {line} of {METADATA}"
+    for line, record in metadata.records.items():
+        table = f"{metadata.root.name}/{METADATA}"
+        where = f"Line {line} of {table} names '{shown_path(record, metadata.root)}'"
         try:
-            path = _checked_path(folder, row, where)
-            listed[str(path)] += 1
-            if listed[str(path)] > 1:
-                raise DataError(f"{where} lists '{path}' a second time; remove the row.")
-            samples, rate = _read(folder / path, where, str(path))
-            seconds += len(samples) / rate
+            clip = _open(record.path, where)
+            seconds += clip.seconds
+            clips_of[record.person] += 1
+            recordings.add(record, sound_digest(clip.waveform))
+            _check_stored_form(record.path, where)
         except DataError as error:
             problems.append(str(error))
-            continue
-        person = row["person"].strip()
-        clips_of[person] += 1
-        first_person, first_path = heard.setdefault(
-            hashlib.sha256(samples.tobytes()).hexdigest(), (person, str(path))
-        )
-        if first_person != person:
-            problems.append(
-                f"'{path}' of '{person}' is the same recording as '{first_path}' of '{first_person}'; "
-                f"remove one, or a split over persons leaks."
-            )
     problems += [
-        f"Person '{person}' has {count} usable clip(s), too few to enroll and to be asked about; "
-        f"add clips or remove this person."
-        for person in dict.fromkeys((row.get("person") or "").strip() for row in rows)
-        if person and (count := clips_of[person]) < FEWEST_CLIPS
+        f"Person '{person}' has {clips_of[person]} usable clip(s), too few to enroll and to be "
+        f"asked about; add clips or remove this person."
+        for person in dict.fromkeys(record.person for record in metadata.records.values())
+        if clips_of[person] < FEWEST_CLIPS
     ]
-    labels = {row["label"] for row in rows}
     return DatasetReport(
-        os.path.basename(os.path.abspath(folder)),
+        metadata.name,
         len(clips_of),
-        len(labels),
+        len({record.label for record in metadata.records.values()}),
         sum(clips_of.values()),
         seconds,
         tuple(problems),
     )
 
 
-def _checked_path(folder: Path, row: Mapping[str, str], where: str) -> PurePosixPath:
-    for column in REQUIRED_COLUMNS:
-        if not (row.get(column) or "").strip():
-            raise DataError(f"{where} has no {column}; fill it in or remove the row.")
-    path = clip_path(row["path"].strip(), where)
-    target = folder / path
-    if not target.is_file():
-        raise DataError(f"{where} names '{path}', which does not exist; add the file or remove the row.")
-    if not target.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{where} names '{path}', a link out of the data set; copy the file into the folder.")
-    return path
-
-
-def _read(path: Path, where: str, shown: str) -> tuple[np.ndarray, int]:
+def _open(path: Path, where: str) -> Clip:
+    """The clip as training and evaluation hear it. Raises DataError where they could not."""
+    if not os.path.isfile(path):
+        raise DataError(f"{where}, which does not exist; add the file or remove the row.")
     try:
-        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        return decode_file(path)
+    except AudioError as error:
+        raise DataError(f"{where}, which cannot be used: {error}") from error
+
+
+def _check_stored_form(path: Path, where: str) -> None:
+    try:
+        stored = soundfile.info(path)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        said = f"{where}, which is no wav, flac or ogg file; convert it to FLAC."
+        raise DataError(said) from error
+    if stored.samplerate != SAMPLE_RATE or stored.channels != 1:
         raise DataError(
-            f"{where} names '{shown}', which is not readable audio; record or convert it anew."
-        ) from error
-    if rate != SAMPLE_RATE or samples.shape[1] != 1:
-        raise DataError(
-            f"{where} names '{shown}', which has {rate} Hz and {samples.shape[1]} channel(s); convert it to "
-            f"{SAMPLE_RATE} Hz mono."
+            f"{where}, which has {stored.samplerate} Hz and {stored.channels} channel(s); "
+            f"convert it to {SAMPLE_RATE} Hz mono."
         )
-    if not samples.any():
-        raise DataError(f"{where} names '{shown}', which is empty or silent; remove the row.")
-    return samples, rate

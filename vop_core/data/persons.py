@@ -1,21 +1,22 @@
 """A data set indexed by person: who said what, and splits that keep persons apart.
 
-The files themselves (``metadata.csv`` and the clips) are described in :mod:`vop_core.data.format`.
+The files themselves are described in :mod:`vop_core.data.metadata` and :mod:`vop_core.data.format`.
 """
 
-import csv
 import hashlib
 import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
-from vop_core.data.format import METADATA, REQUIRED_COLUMNS, clip_path, person_id, read_metadata
+from vop_core.data.metadata import ClipRecord, person_id, read_metadata
+from vop_core.data.names import normalized
+from vop_core.data.tables import read_table
 from vop_core.errors import DataError, EvaluationError
 
 QUALITY = "speaker_quality.csv"
@@ -26,17 +27,6 @@ QUALITY = "speaker_quality.csv"
 KNOWN_BAD: Mapping[str, frozenset[str]] = {
     "dspspeech20": frozenset({"dspspeech20/s01", "dspspeech20/s06", "dspspeech20/s16"}),
 }
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """One row of ``metadata.csv``: where a clip lies, who says what in it, and which repetition it is."""
-
-    path: Path
-    person: str  # 'dataset/person'
-    label: str
-    take: int
-    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,9 +96,12 @@ class PersonDataset:
         DataError
             A person or label asked for is not in the data set (a misspelling would otherwise pass unseen).
         """
+        persons, labels = (
+            None if asked is None else {normalized(name) for name in asked}
+            for asked in (persons, labels)
+        )
         _require_known("person", persons, self.persons, self.name)
         _require_known("label", labels, self.labels, self.name)
-        persons, labels, takes = (None if asked is None else set(asked) for asked in (persons, labels, takes))
         kept = (
             record
             for record in self.records
@@ -150,51 +143,32 @@ def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDatase
     Raises
     ------
     DataError
-        The folder is not in the format: see :func:`read_metadata`; an empty field, a take that is not a whole
-        number, or a path that leaves the folder.
+        The folder is not in the format, or a row of its table is wrong: the first problem of
+        :func:`vop_core.data.metadata.read_metadata`.
     """
-    folder = Path(folder)
-    rows = read_metadata(folder)
-    root = Path(os.path.abspath(folder))  # a linked folder keeps the name it is linked under
-    name = name or root.name
-    seen: Counter[tuple[str, str]] = Counter()
-    records = []
-    for line, row in enumerate(rows, start=2):
-        where = f"Line {line} of '{folder / METADATA}'"
-        fields = {key: (value or "").strip() for key, value in row.items() if key is not None}
-        for column in REQUIRED_COLUMNS:
-            if not fields[column]:
-                raise DataError(f"{where} has no {column}; fill it in or remove the row.")
-        person = person_id(fields.get("dataset") or name, fields["person"])
-        seen[person, fields["label"]] += 1
-        take = _take(fields.get("take", ""), seen[person, fields["label"]], where)
-        attributes = {key: value for key, value in fields.items() if key not in (*REQUIRED_COLUMNS, "take")}
-        path = root / clip_path(fields["path"], where)
-        records.append(ClipRecord(path, person, fields["label"], take, attributes))
-    return PersonDataset(name, root, tuple(records))
-
-
-def _take(text: str, counted: int, where: str) -> int:
-    if not text:
-        return counted
-    try:
-        return int(text)
-    except ValueError:
-        raise DataError(f"{where} has the take '{text}'; a take must be a whole number.") from None
+    metadata = read_metadata(folder, name=name)
+    for problem in metadata.problems:
+        raise DataError(problem)
+    return PersonDataset(metadata.name, metadata.root, tuple(metadata.records.values()))
 
 
 def read_quality(folder: str | Path) -> dict[str, str]:
-    """What ``speaker_quality.csv`` says about single persons, 'flag: evidence'; empty where there is none."""
+    """What ``speaker_quality.csv`` says about persons, 'flag: evidence'; empty where there is none.
+
+    Raises
+    ------
+    DataError
+        It is no table with a column ``person``: see :func:`vop_core.data.tables.read_table`.
+    """
     table = Path(folder) / QUALITY
     if not table.is_file():
         return {}
     name = os.path.basename(os.path.abspath(folder))
-    with table.open(encoding="utf-8-sig", newline="") as stream:
-        return {
-            person_id(name, row["person"]): f"{row.get('flag', '')}: {row.get('evidence', '')}"
-            for row in csv.DictReader(stream)
-            if row.get("person")
-        }
+    return {
+        person_id(name, fields["person"]): f"{fields.get('flag', '')}: {fields.get('evidence', '')}"
+        for fields in (row.fields for row in read_table(table, ("person",)))
+        if fields["person"]
+    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from vop_core.data.audio import decode_file
 from vop_core.data.locations import voices_root
-from vop_core.data.persons import ClipRecord, PersonDataset, load_dataset
+from vop_core.data.metadata import ClipRecord
+from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.errors import DataError
 from vop_core.types import Clip
 

@@ -1,5 +1,6 @@
 """Evaluate a shipped model on any folder in the format."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from vop_core.evaluation.report import Report, make_report
 from vop_core.experiments.bundle import Bundle
 from vop_core.experiments.recipes import as_plain
 from vop_core.experiments.runs import SHOTS, ScoringConfig, score
-from vop_core.tasks.keyword_spotting import relabel
+from vop_core.tasks.keyword_spotting import reading_notes, relabel
 
 
 def evaluate_folder(
@@ -24,8 +25,10 @@ def evaluate_folder(
 ) -> Report:
     """All rows on all persons of a folder; a person is closed if the model card names it, else open.
 
-    Nothing of the folder enters the feature cache. Raises DataError for a folder that is not in the format or has words
-    the task does not know, EvaluationError for a person with too few clips.
+    Nothing of the folder enters the feature cache. Labels in another spelling are read as the
+    task's words, which the report's config tells under "notes". Raises DataError for a folder that
+    is not in the format, holds a recording twice, or has words the task does not know,
+    EvaluationError for a person with too few clips.
     """
     dataset = load_dataset(folder)
     if dataset.known_bad and len(dataset.known_bad) < len(dataset.persons):
@@ -36,6 +39,8 @@ def evaluate_folder(
             f"{len(missing)} of {len(dataset)} clips of '{dataset.name}' are missing, the first is "
             f"'{missing[0].name}'; copy them or remove their rows from metadata.csv."
         )
+    # before the clips are decoded: a misspelled label is said at once
+    notes = reading_notes(Counter(record.label for record in dataset.records), bundle.labels)
     scoring = replace(scoring or ScoringConfig(), shots=tuple(shots))
     table = relabel(load_features(dataset, variants=("original", "noise"), cache=False), bundle.labels)
     scores = score(
@@ -52,5 +57,6 @@ def evaluate_folder(
         "model": bundle.fingerprint,
         "scoring": as_plain(scoring),
         "recipe": bundle.card.get("recipe"),
+        "notes": notes,
     }
     return make_report(bundle.task, config, scores)

@@ -9,7 +9,7 @@ Two tasks come with a trained model:
 and any data set in the format can be cross-validated over its persons.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vop_core.data.features import FeatureTable, join_tables, load_features
 from vop_core.data.locations import cache_root, find_dataset, has_dataset, voices_root
+from vop_core.data.names import folded
 from vop_core.data.persons import (
     Fold,
     PersonDataset,
@@ -27,12 +28,19 @@ from vop_core.data.persons import (
     person_folds,
     trainable_persons,
 )
+from vop_core.data.sources import dspspeech20
+from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.errors import DataError, EvaluationError
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 UNKNOWN, SILENCE = "unknown", "silence"
 KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
+# What keywords-en was taught to call unknown: Mandarin words, English ones of synthetic persons.
+TAUGHT_UNKNOWN = (
+    *(label for label, _, language in dspspeech20.WORDS if language == "zh"),
+    *UNKNOWN_TRAINING_WORDS,
+)
 VARIANTS = ("slow", "fast", "room")
 SILENCES_PER_PERSON = 12
 UNKNOWN_WEIGHT = 6.0  # times as often as a keyword
@@ -180,12 +188,49 @@ def synthetic_training_folder() -> Path:
 
 
 def relabel(table: FeatureTable, labels: tuple[str, ...]) -> FeatureTable:
-    """The same clips under the task's labels; words that are no label become ``unknown``."""
-    known = {label: index for index, label in enumerate(labels)}
-    mapped = [known.get(label, known.get(UNKNOWN, -1)) for label in table.labels]
-    if -1 in mapped:
-        raise DataError(f"'{table.labels[mapped.index(-1)]}' is not a word of this task; remove those clips.")
-    return replace(table, label=torch.tensor(mapped, dtype=torch.long)[table.label], labels=labels)
+    """The same clips under the task's labels. Raises DataError as ``task_words`` does."""
+    words = task_words(table.labels, labels)
+    mapped = torch.tensor([labels.index(words[label]) for label in table.labels], dtype=torch.long)
+    return replace(table, label=mapped[table.label], labels=labels)
+
+
+def task_words(found: Iterable[str], labels: Sequence[str]) -> dict[str, str]:
+    """The task's label for every word found: the same word, in whatever spelling, or ``unknown``.
+
+    Only words that the task was taught to call ``unknown`` become it: any other may be a misspelled
+    keyword, and would spoil the figures unseen. Raises DataError for a word that is neither.
+    """
+    taught = TAUGHT_UNKNOWN if UNKNOWN in labels else ()
+    known = {folded(word): UNKNOWN for word in taught} | {folded(label): label for label in labels}
+    words = {word: known.get(folded(word)) for word in found}
+    strange = [word for word, label in words.items() if label is None]
+    if strange:
+        more = f" (and {len(strange) - 1} more)" if len(strange) > 1 else ""
+        remedy = f"or call them '{UNKNOWN}'" if UNKNOWN in labels else "or remove them"
+        raise DataError(
+            f"'{strange[0]}'{more} is not a word of this task; its words are {', '.join(labels)}: "
+            f"relabel those clips, {remedy}."
+        )
+    return words
+
+
+def reading_notes(counts: Mapping[str, int], labels: Sequence[str]) -> list[str]:
+    """How words are read: a sentence for every other spelling, and one for ``unknown``.
+
+    ``counts`` are the clips of every word found. Raises DataError as ``task_words`` does.
+    """
+    words = task_words(counts, labels)
+    notes = [
+        f"'{word}' is read as '{label}' ({counts[word]} clips)."
+        for word, label in words.items()
+        if word != label and folded(word) == folded(label)
+    ]
+    foreign = [word for word, label in words.items() if folded(word) != folded(label)]
+    if foreign:
+        clips = sum(counts[word] for word in foreign)
+        listed = ", ".join(foreign)
+        notes.append(f"{clips} clips of words taught as '{UNKNOWN}' are read so: {listed}.")
+    return notes
 
 
 def with_silence(table: FeatureTable) -> FeatureTable:

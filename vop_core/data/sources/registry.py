@@ -1,6 +1,5 @@
 """All sources by name, and the two ways to turn one into a data set: ``get`` and ``prepare``."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from vop_core.data import audio
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.locations import cache_root, data_root
+from vop_core.data.recordings import sound_digest
 from vop_core.data.sources import (
     arabic_speech_commands,
     audio_mnist,
@@ -142,7 +142,7 @@ def _convert(
         except AudioError as error:
             preparation.skipped.append(f"{path}: {error}")
             continue
-        first = heard.setdefault(hashlib.sha256(clip.waveform.numpy().tobytes()).digest(), path)
+        first = heard.setdefault(sound_digest(clip.waveform), path)
         if first != path:
             preparation.skipped.append(f"{path}: the same samples as {first}.")
             continue
