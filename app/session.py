@@ -8,15 +8,15 @@ the tab.
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vop_core import experiments, plots, promises
 from vop_core import visit as computing
-from vop_core.data import audio, clip_quality, voices
-from vop_core.errors import AudioError, VopError
+from vop_core.data import audio, clip_quality, enrollment, voices
+from vop_core.errors import VopError
 from vop_core.types import Clip
 
 TASKS = {
@@ -24,7 +24,7 @@ TASKS = {
     "keywords-ar": "Arabic commands",
 }
 LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
-MOST_CLIPS = promises.MOST_CLIPS
+MOST_CLIPS = enrollment.MOST_CLIPS
 WORD_STRIDE = 7  # proposes words from all over the list
 DRAWS = 64  # weight draws behind a credible interval
 LEAD = 0.12  # seconds that the answers have to themselves, to be sent and shown, before work on their details begins
@@ -42,6 +42,7 @@ class Entry:
     person: str | None = None  # the bundled person it was borrowed from
     seal: promises.SealedLabel | None = None  # its word, where it is known; enrollment must not read it
     on: bool = True
+    words: int = 1  # in the recording; a model hears one of them
     figure: object = None  # its picture, made once
     sound: str = ""  # its playable form, made once
 
@@ -61,6 +62,10 @@ class Query:
     seal: promises.SealedLabel | None = None
     word: str = ""  # the sealed word, once opened
     counted: str | None = None  # the true word it entered the tally with
+    recording: Clip | None = None  # what it is a word of, where that holds several
+    words: int = 1  # in that recording
+    word_number: int = 0  # which of them it is, from 1; 0 before one is chosen
+    twin: str = ""  # the enrolled clip that is the same recording
     figure: object = None
     sound: str = ""
 
@@ -226,24 +231,36 @@ def listen(data: bytes, name: str) -> tuple[Clip, clip_quality.ClipQuality]:
 def add_clip(state: Visit, data: bytes, name: str, source: str) -> None:
     """Take one recording or file in as an enrollment clip; a refusal leaves what was there untouched."""
     try:
-        if len(state.entries) >= MOST_CLIPS:
-            raise AudioError(
-                f"{MOST_CLIPS} clips are as many as the models were trained with; remove one before adding another."
-            )
-        clip, quality = listen(data, name)
-        _refuse_twin(state, clip)
-        state.clips_given += 1
-        state.entries.append(Entry(state.clips_given, clip, quality, source))
+        clip, _ = listen(data, name)
+        _put_in(state, state.entries, [clip], source)
     except VopError as error:
         state.refusals.append(str(error))
 
 
-def _refuse_twin(state: Visit, clip: Clip) -> None:
-    for entry in state.entries:
-        if entry.clip.waveform.shape == clip.waveform.shape and bool((entry.clip.waveform == clip.waveform).all()):
-            raise AudioError(
-                f"{clip.name} is the same recording as {entry.title}; it would count twice, so it was left out."
-            )
+def take_each_word(state: Visit, entry: Entry) -> None:
+    """Put every word of a recording in its place; a refusal leaves it as it was."""
+    state.refusals.clear()
+    others = [other for other in state.entries if other is not entry]
+    try:
+        _put_in(state, others, audio.words(entry.clip), entry.source)
+    except VopError as error:
+        state.refusals.append(str(error))
+
+
+def _put_in(state: Visit, kept: list[Entry], clips, source: str) -> None:
+    titled = [replace(entry.clip, name=entry.title) for entry in kept]
+    enrollment.check_enrollment([*titled, *clips])
+    entries = list(kept)
+    for clip in clips:
+        state.clips_given += 1
+        quality, found = clip_quality.assess(clip.waveform), len(audio.words(clip))
+        entries.append(Entry(state.clips_given, clip, quality, source, words=found))
+    state.entries = entries
+
+
+def poor_share(state: Visit) -> str:
+    """How many of the clips that are on are poor, in a sentence; empty where none is."""
+    return enrollment.poor_share([entry.quality for entry in state.enrolled])
 
 
 def remove(state: Visit, entry: Entry) -> None:
@@ -292,9 +309,25 @@ def ask_bundled(state: Visit, person: voices.BundledPerson, index: int) -> None:
     _ask(state, clip, clip_quality.assess(clip.waveform), "synthetic", promises.SealedLabel(record.label))
 
 
+def ask_word(state: Visit, number: int) -> None:
+    """Ask about one word, counted from 1, of the recording that is asked about."""
+    state.refusals.clear()
+    recording, source = state.query.recording, state.query.source
+    clip = audio.words(recording)[number - 1]
+    _ask(state, clip, clip_quality.assess(clip.waveform), source, None)
+    state.query.recording, state.query.words = recording, len(audio.words(recording))
+    state.query.word_number = number
+
+
 def _ask(state: Visit, clip: Clip, quality, source: str, seal: promises.SealedLabel | None) -> None:
     state.queries_given += 1
     state.query = Query(clip, quality, source, state.queries_given, seal)
+    found = len(audio.words(clip))
+    if found > 1:
+        state.query.recording, state.query.words = clip, found
+    titled = [replace(entry.clip, name=entry.title) for entry in state.entries]
+    twin = enrollment.twin_of(clip, titled)
+    state.query.twin = twin.name if twin else ""
 
 
 # --- the personal model ------------------------------------------------------------------------------

@@ -193,15 +193,26 @@ def tile(state: session.Visit, entry: session.Entry) -> None:
             st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
             verdict_badge(entry.quality)
         clip_body(entry, f"clip-{entry.number}")
-        st.button(
-            "Remove",
-            key=f"remove-{entry.number}",
-            icon=":material/delete:",
-            help=f"Remove {entry.title}",
-            type="tertiary",
-            on_click=session.remove,
-            args=(state, entry),
-        )
+        with st.container(horizontal=True):
+            st.button(
+                "Remove",
+                key=f"remove-{entry.number}",
+                icon=":material/delete:",
+                help=f"Remove {entry.title}",
+                type="tertiary",
+                on_click=session.remove,
+                args=(state, entry),
+            )
+            if entry.words > 1:
+                st.button(
+                    f"Use all {entry.words} words",
+                    key=f"each-word-{entry.number}",
+                    icon=":material/content_cut:",
+                    help="A clip of its own for every word of this recording",
+                    type="tertiary",
+                    on_click=session.take_each_word,
+                    args=(state, entry),
+                )
 
 
 # --- promises ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -189,7 +190,7 @@ def test_data_check_refuses_what_is_broken(run, tmp_path):
     (folder / "a" / "yes_02.flac").write_bytes(b"-")
     result = run("data", "check", folder)
     assert result.exit_code == 2
-    assert "is not readable audio" in result.stderr
+    assert "cannot be used: yes_02.flac is" in result.stderr
     assert result.stderr.strip().endswith("mend them and check again.")
 
 
@@ -268,6 +269,61 @@ def test_conversions_are_remarked_on_stderr_and_json_stays_json(run, clips, tmp_
     (clip,) = json.loads(result.stdout)["clips"]
     assert clip["notes"]
     assert "stereo.wav: " in result.stderr
+
+
+def several_words(path):
+    """A recording of three words with pauses between them."""
+    silence = np.zeros(8_000, np.float32)
+    sounds = [part for word in range(3) for part in (silence, voice(1, word, 5).numpy()[3_000:11_000])]
+    soundfile.write(path, np.concatenate([*sounds, silence]), 16_000)
+    return path
+
+
+def test_a_recording_of_several_words_says_which_is_heard_and_gives_all_of_them_when_asked(run, tmp_path):
+    path, out = several_words(tmp_path / "three.wav"), tmp_path / "me.safetensors"
+    one = run("enroll", path, "--task", "keywords-en", "--out", out)
+    assert one.stdout.startswith("Enrolled from 1 clip(s)")
+    assert "3 words: the model hears the second from" in one.stderr
+    assert "--each-word takes all of them" in one.stderr
+    every = run("enroll", path, "--task", "keywords-en", "--out", out, "--each-word")
+    assert every.stdout.startswith("Enrolled from 3 clip(s)")
+    asked = json.loads(run("predict", path, "--person", out, "--each-word", "--json", "-").stdout)
+    assert [clip["name"] for clip in asked["clips"]] == [f"three.wav, word {word}" for word in (1, 2, 3)]
+
+
+def test_a_clip_enrolls_once_and_ten_are_enough(run, clips, tmp_path):
+    out = tmp_path / "me.safetensors"
+    twice = run("enroll", clips[0], clips[1], clips[0], "--task", "keywords-en", "--out", out)
+    assert twice.exit_code == 2 and "A.wav is given twice" in twice.stderr
+    many = [tmp_path / f"{number}.wav" for number in range(11)]
+    for number, path in enumerate(many):
+        soundfile.write(path, voice(1, number, number).numpy(), 16_000)
+    assert "leave out 1" in run("enroll", *many, "--task", "keywords-en", "--out", out).stderr
+    assert not out.exists()
+
+
+def test_poor_clips_are_named_with_a_remedy_and_the_model_is_not_praised(run, clips, tmp_path):
+    out, fan = tmp_path / "me.safetensors", tmp_path / "fan.wav"
+    soundfile.write(fan, np.random.default_rng(0).normal(0, 0.1, 16_000), 16_000)
+    made = run("enroll", clips[0], fan, "--task", "keywords-en", "--out", out)
+    assert made.exit_code == 0
+    assert "fan.wav: poor. The background is too close" in made.stderr
+    assert "Poor clips: 1 of 2" in made.stdout
+    (asked,) = json.loads(run("predict", fan, "--person", out, "--json", "-").stdout)["clips"]
+    assert asked["quality"]["verdict"] == "poor"
+
+
+def test_asking_about_a_clip_that_enrolled_is_pointed_out(run, clips, tmp_path):
+    out = tmp_path / "me.safetensors"
+    run("enroll", *clips[:3], "--task", "keywords-en", "--out", out)
+    asked = run("predict", *clips[2:], "--person", out, "--json", "-")
+    assert [clip["enrolled"] for clip in json.loads(asked.stdout)["clips"]] == [True, False]
+    assert "C.wav: one of the clips that enrolled" in asked.stderr and "D.wav: one of" not in asked.stderr
+
+
+@pytest.mark.parametrize("draws", [-1, 1_001])
+def test_draws_have_a_bound_that_is_said_before_any_work(run, tmp_path, draws):
+    refused(run("predict", "none.wav", "--person", "none", "--draws", draws), "choose from 0 to 1,000")
 
 
 @pytest.mark.parametrize(
@@ -357,6 +413,19 @@ def test_evaluate_prints_the_agreed_json(run, dataset):
     assert all(d.keys() >= {"a", "b", "set", "shots", "mean", "ci95"} for d in report["differences"])
 
 
+def test_evaluate_says_which_labels_it_read_as_others(run, dataset, tmp_path):
+    folder = shutil.copytree(dataset, tmp_path / "buzz")
+    table = folder / "metadata.csv"
+    table.write_text(table.read_text("utf-8").replace(",stop,", ",Stop,"), "utf-8")
+    evaluate = ("evaluate", "keywords-en", "--shots", 1, "--repetitions", 1, "--json", "-", "--data")
+    result = run(*evaluate, folder)
+    assert "'Stop' is read as 'stop' (12 clips)." in result.stderr.splitlines()
+    rows = [json.loads(run(*evaluate, place).stdout)["rows"] for place in (folder, dataset)]
+    assert rows[0] == rows[1]
+    table.write_text(table.read_text("utf-8").replace(",Stop,", ",stpo,"), "utf-8")
+    refused(run(*evaluate, folder), "'stpo' is not a word of this task; its words are go, no, stop, yes")
+
+
 def test_evaluate_refuses_what_it_cannot_do(run, dataset, tmp_path):
     refused(run("evaluate", "keywords-en", "--data", tmp_path), "has no metadata.csv")
     refused(run("evaluate", "keywords-en", "--data", "nothing"), "There is no data set at 'nothing'")
@@ -372,6 +441,18 @@ def test_crossval_refuses_what_it_cannot_do(run):
     refused(run("crossval", "buzz", "--folds", 9), "9 folds need at least 9 persons")
     refused(run("crossval", "buzz", "--recipe", "magic"), "There is no recipe 'magic'")
     refused(run("crossval", "buzz", "--seeds", "a"), "--seeds takes whole numbers")
+
+
+def test_crossval_says_who_was_left_out(run, monkeypatch):
+    from vop_core.evaluation.report import Report
+
+    monkeypatch.setattr(
+        "vop_core.experiments.crossval",
+        lambda *_, **settings: {"personal": Report("buzz", {"left_out": 2}, (), ())},
+    )
+    result = run("crossval", "buzz", "--json", "-")
+    assert result.exit_code == 0, result.stderr
+    assert "2 person(s) of buzz left out: too few training clips." in result.stderr
 
 
 # vop app

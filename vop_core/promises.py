@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from vop_core.data.enrollment import MOST_CLIPS
+
 Result = TypeVar("Result")
 
-MOST_CLIPS = 10  # enrollment clips that training draws at most
 CODE_SUFFIXES = {".py", ".pyc", ".so", ".pyd", ".dll", ".dylib"}  # a first call may still import code
 CODE_SUFFIXES_OF_NUMBA = {".nbi", ".nbc"}  # its compile cache
 

@@ -79,6 +79,22 @@ def give_query() -> None:
         borrow_form()
 
 
+def choose_word() -> None:
+    """A recording of several words: which one is asked about, and the others to choose."""
+    query = state.query
+    if query.recording is None:
+        return
+    chosen = st.pills(
+        f"This recording holds {query.words} words; ask about another one",
+        range(1, query.words + 1),
+        default=query.word_number or None,
+        format_func=lambda number: f"Word {number}",
+        key=widgets.key(state, f"word-{query.number}"),
+    )
+    if chosen and chosen != query.word_number:
+        session.ask_word(state, chosen)
+
+
 def answer_card(column, model: str, who: str, icon: str, answered: computing.Reply):
     """One model's word, how sure it is, and the runners-up; returns the place for what is known a
     moment later.
@@ -115,6 +131,7 @@ def ask_and_answer() -> None:
         with st.container(border=True):
             st.markdown("#### No query yet\nSay one more word, and the global model and yours answer side by side.")
         return
+    choose_word()
     answered = session.replies(state)
     st.subheader(f"Answers to query {state.query.number}", anchor=False)
     said, heard = st.columns([8, 3])
@@ -202,7 +219,13 @@ def doubt(answered: session.Replies) -> None:
 def running_tally(answered: session.Replies) -> None:
     """This visit's score needs the true word: known for synthetic clips, asked for otherwise."""
     st.markdown("#### Tally of this visit")
-    if state.query.seal is not None:
+    if state.query.twin:
+        session.count(state, answered, None)
+        st.caption(
+            f"This is the recording of **{state.query.twin}**, which made your model: its answer shows "
+            "nothing about new words, so it is not counted."
+        )
+    elif state.query.seal is not None:
         word = session.true_word(state)
         known = word in session.bundle(state.task).labels
         session.count(state, answered, word if known else None)

@@ -34,7 +34,11 @@ def health_light(model) -> None:
     """Collapse is called collapse: this person's, and the one that only shows over many persons."""
     over_persons = session.health_over_persons(state)
     box, icon, words = HEALTH[model.health.verdict]
-    box(f"**{words}.** {model.health.sentence}", icon=icon)
+    poor = session.poor_share(state)
+    if poor:  # a sound posterior of bad evidence is not healthy
+        st.warning(f"**{poor}** {model.health.sentence}", icon=":material/mic_alert:")
+    else:
+        box(f"**{words}.** {model.health.sentence}", icon=icon)
     if over_persons:
         box, icon, words = HEALTH[over_persons["verdict"]]
         people, shots = over_persons["persons"], over_persons["shots"]

@@ -94,9 +94,12 @@ def result() -> None:
     shots = len(state.enrolled)
     missing = session.FIRST_RESULT_CLIPS - shots
     more = f" {widgets.counted(missing, 'more clip')} will narrow it." if missing > 0 else ""
+    poor = session.poor_share(state)
     with st.container(border=True, key="result"):
+        if poor:
+            st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
-            f":material/check_circle: **Your personal model is ready**: a posterior from "
+            f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: a posterior from "
             f"{widgets.counted(shots, 'clip')}, "
             f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.app.conftest import WORDS, alternatives, open_page, press, record, upload, words
+from tests.data.audio_fixtures import soundfile_bytes, spoken
 
 
 @pytest.fixture
@@ -55,6 +56,25 @@ def test_a_query_can_be_uploaded(enrolled, voice):
     open_page(enrolled, "compare")
     enrolled.file_uploader[0].set_value(("word.wav", voice(8), "audio/wav")).run()
     assert "Answers to query 1" in words(enrolled)
+
+
+def test_of_a_recording_of_several_words_another_one_can_be_asked_about(enrolled):
+    open_page(enrolled, "compare")
+    recording = soundfile_bytes(spoken(300.0, 350.0, 390.0))
+    enrolled.file_uploader[0].set_value(("three.wav", recording, "audio/wav")).run()
+    assert "3 words: the model hears the second from" in words(enrolled)
+    pills = next(each for each in enrolled.pills if "holds 3 words" in each.label)
+    pills.set_value(2).run()
+    assert not enrolled.exception
+    assert "Answers to query 2" in words(enrolled)
+    assert "from 1.8 to 2.8 s of the recording" in words(enrolled)
+
+
+def test_a_clip_that_enrolled_is_pointed_out_and_not_counted(enrolled, voice):
+    open_page(enrolled, "compare")
+    record(enrolled, voice(1))  # the second of the three clips
+    assert "This is the recording of **Clip 2**" in words(enrolled)
+    assert not any("Which word did you say" in box.label for box in enrolled.selectbox)
 
 
 def test_the_controls_are_answered_by_models_made_with_the_wrong_clips(asked):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.app.conftest import alternatives, press, record, upload, words
-from tests.data.audio_fixtures import av_bytes, soundfile_bytes, vowel
+from tests.app.conftest import alternatives, open_page, press, record, upload, words
+from tests.data.audio_fixtures import av_bytes, soundfile_bytes, spoken, vowel
 
 GOOD = {
     "voice.wav": lambda: soundfile_bytes(vowel(0.8)),
@@ -29,7 +29,7 @@ def _not_finite() -> bytes:
 
 BAD = {
     "empty.wav": lambda: b"",
-    "truncated.wav": lambda: soundfile_bytes(vowel(0.8))[:8_000],
+    "truncated.wav": lambda: soundfile_bytes(vowel(0.8))[:1_000],
     "random.wav": lambda: np.random.default_rng(0).bytes(20_000),
     "picture.png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(2_000),
     "letter.wav": lambda: b"Dear Sir or Madam, " * 200,
@@ -93,7 +93,7 @@ def test_a_bad_upload_gives_one_sentence_and_keeps_everything(enrolled, name):
 
 
 def test_of_several_files_the_good_ones_are_kept(app):
-    upload(app, ("a.wav", GOOD["voice.wav"]()), ("b.wav", b""), ("c.wav", soundfile_bytes(vowel(0.9))))
+    upload(app, ("a.wav", GOOD["voice.wav"]()), ("b.wav", b""), ("c.wav", soundfile_bytes(vowel(0.9, pitch=110.0))))
     assert "from 2 clips" in words(app)
     assert len(app.error) == 1 and "b.wav" in app.error[0].value
 
@@ -116,6 +116,31 @@ def test_the_same_recording_does_not_count_twice(app, voice):
     record(app, voice())
     assert "from 1 clip" in words(app)
     assert "same recording as Clip 1" in app.error[0].value
+
+
+def test_a_recording_of_several_words_says_so_and_offers_them_all(app):
+    upload(app, ("three.wav", soundfile_bytes(spoken(110.0, 150.0, 200.0))))
+    assert "3 words: the model hears the second from" in words(app)
+    press(app, "each-word-1")
+    assert not app.error
+    assert "from 3 clips" in words(app) and "words: the model hears" not in words(app)
+
+
+def test_words_that_do_not_fit_beside_the_clips_there_are_leave_everything_as_it_was(app, voice):
+    upload(app, *[(f"{number}.wav", voice(number)) for number in range(9)])
+    upload(app, ("three.wav", soundfile_bytes(spoken(250.0, 300.0, 350.0))))
+    press(app, "each-word-10")
+    assert "from 10 clips" in words(app)
+    assert "these are 12; leave out 2." in app.error[0].value
+
+
+def test_a_model_of_a_poor_clip_is_not_praised(app, voice):
+    record(app, voice())
+    upload(app, ("fan.wav", soundfile_bytes(np.random.default_rng(0).normal(0, 0.1, 16_000))))
+    assert app.warning[0].value.startswith("Poor clips: 1 of 2;")
+    open_page(app, "posterior")
+    assert "Poor clips: 1 of 2;" in app.warning[0].value
+    assert not any("Healthy" in box.value for box in app.success)
 
 
 def test_the_eleventh_clip_is_refused_because_training_saw_ten(app, voice):

@@ -17,6 +17,12 @@ def vowel(seconds: float = 1.0, *, rate: int = RATE, pitch: float = 140.0, peak:
     return (peak * wave / np.abs(wave).max()).astype(np.float32)
 
 
+def spoken(*pitches: float) -> np.ndarray:
+    """A word of half a second at each pitch, in the middle of 1.5 s of its own."""
+    silence = np.zeros(RATE // 2, np.float32)
+    return np.concatenate([part for pitch in pitches for part in (silence, vowel(0.5, pitch=pitch), silence)])
+
+
 def soundfile_bytes(samples: np.ndarray, rate: int = RATE, *, kind: str = "WAV", subtype: str = "PCM_16") -> bytes:
     """(sample,) or (sample, channel) in a container of libsndfile's."""
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.audio_fixtures import vowel
-from vop_core.data.waveform import activity, focus, low_pass_4khz
+from vop_core.data.waveform import activity, focus, heard_second, low_pass_4khz, word_seconds
 
 WORD = torch.from_numpy(vowel(0.5))  # 8,000 samples
 HOP = 160  # focus works in steps of 10 ms
@@ -100,3 +100,45 @@ def test_low_pass_keeps_shape_and_alignment():
     assert narrow.shape == batch.shape
     torch.testing.assert_close(narrow[1, 0], low_pass_4khz(batch[1, 0]))
     assert low_pass_4khz(room(1)[:3_333]).numel() == 3_333
+
+
+def test_the_heard_second_is_the_one_that_focus_takes():
+    recording = room(4, level=1e-3)
+    recording[40_000:48_000] += WORD
+    first, last = heard_second(recording)
+    assert torch.equal(recording[first:last], focus(recording))
+    assert heard_second(WORD) == (0, len(WORD))
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    pauses=st.lists(st.floats(0.5, 1.5), min_size=1, max_size=5),
+    level=st.sampled_from([0.0, 1e-4, 3e-3]),
+)
+def test_every_word_of_a_recording_is_found_in_the_middle_of_its_second(pauses, level):
+    begins, end = [], 16_000
+    for pause in pauses:
+        begins.append(end)
+        end += len(WORD) + round(16_000 * pause)
+    recording = room((end + 8_000) / 16_000, level=level)
+    for begin in begins:
+        recording[begin : begin + len(WORD)] += WORD
+    found = word_seconds(recording)
+    assert len(found) == len(begins)
+    for (first, last), begin in zip(found, begins, strict=True):
+        assert last - first == 16_000
+        assert abs((first + last) // 2 - (begin + len(WORD) // 2)) < 8 * HOP
+
+
+def test_a_recording_of_one_word_is_the_heard_second_alone():
+    recording = room(4, level=1e-3)
+    recording[40_000:48_000] += WORD
+    recording[10_000:10_080] += 0.5  # a click of 5 ms is no word
+    assert word_seconds(recording) == [heard_second(recording)]
+    assert word_seconds(WORD) == [(0, len(WORD))]
+    assert len(word_seconds(room(3))) == 1
+
+
+def test_speech_without_a_pause_is_cut_into_seconds():
+    recording = torch.cat([room(0.5), WORD.repeat(8), room(0.5)])  # 4 s of speech
+    assert len(word_seconds(recording)) == 4

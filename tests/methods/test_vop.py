@@ -9,10 +9,12 @@ from torch.nn import functional
 from tests.toys import LABELS, encoder_config, log_mels, make_batch, make_vop, ready, seeded
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.cost import multiply_accumulates
+from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel, logits_of
 from vop_core.methods.vop import FAMILIES, PersonalVop, Vop, VopConfig, build_vop, same_person_loss
 from vop_core.variational.aggregate import AGGREGATIONS
 from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.predictive import MOST_DRAWS, predict_from_draws
 
 CLIPS, QUERY = log_mels(3, seed=1), log_mels(5, seed=2)
 LAYERS = [("film",), ("band_film",), ("film", "pointwise", "classifier")]
@@ -218,6 +220,47 @@ def test_long_queries_are_answered_in_pieces_that_do_not_show():
 
 
 # --- the bound ------------------------------------------------------------------------------------------------
+
+
+def test_draws_are_made_in_pieces_that_do_not_show_and_are_counted(monkeypatch):
+    personal = make_vop().enroll(CLIPS)
+    whole = personal.predict(QUERY, draws=7, generator=seeded(3))
+    counted = []
+    monkeypatch.setattr("vop_core.methods.vop.CLIPS_AT_ONCE", 2 * len(QUERY))
+    pieces = personal.predict(QUERY, draws=7, generator=seeded(3), progress=lambda *done: counted.append(done))
+    assert counted == [(2, 7), (4, 7), (6, 7), (7, 7)]
+    torch.testing.assert_close(pieces.probabilities, whole.probabilities, rtol=0, atol=1e-6)
+    torch.testing.assert_close(pieces.lower, whole.lower, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("draws", [-1, MOST_DRAWS + 1])
+def test_more_draws_than_a_person_would_wait_for_are_refused(draws):
+    personal = make_vop().enroll(CLIPS)
+    for ask in (
+        lambda: personal.predict(QUERY, draws=draws, generator=seeded(0)),
+        lambda: personal.sample_weights(draws, generator=seeded(0)),
+        lambda: PersonalizationMethod.enroll(make_vop(), CLIPS).predict(QUERY, draws=draws),
+    ):
+        with pytest.raises(EvaluationError, match=f"{draws:,} draws were asked for; choose from 0 to 1,000"):
+            ask()
+
+
+def test_the_sampling_error_at_the_most_draws_is_what_the_refusal_says():
+    """The error of a mean of S draws in [0, 1] is at most 0.5 / sqrt(S), reached by a fair coin."""
+    coin = torch.arange(MOST_DRAWS).remainder(2).double()[:, None, None]
+    error = predict_from_draws(torch.cat([coin, 1 - coin], dim=-1)).standard_error.max()
+    assert abs(100 * float(error) - 1.6) < 0.05
+
+
+@pytest.mark.parametrize("rule", AGGREGATIONS)
+def test_a_person_knows_the_clips_that_enrolled_and_no_others(rule, tmp_path):
+    vop = make_vop(aggregation=rule)
+    personal = vop.enroll(CLIPS)
+    personal.save(tmp_path / "person")
+    asked = torch.cat([QUERY[:1], CLIPS[2:], QUERY[1:2], CLIPS[:1]])
+    for person in (personal, vop.load_person(tmp_path / "person")):
+        assert person.heard(asked).tolist() == [False, True, False, True]
+    assert not vop.prior_model().heard(CLIPS).any()
 
 
 def hand_loss(vop, batch, posterior, query, labels, clips, progress):

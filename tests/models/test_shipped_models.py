@@ -3,13 +3,16 @@
 import pytest
 import torch
 
+from vop_core.data.enrollment import PoorClipWarning
 from vop_core.data.features import load_features
 from vop_core.data.persons import load_dataset
 from vop_core.data.voices import bundled_dataset, bundled_persons
+from vop_core.errors import AudioError
 from vop_core.evaluation.report import PERSONAL_GAIN, RIGHT_MINUS_WRONG, report_from_json
 from vop_core.experiments import load_bundle
 from vop_core.experiments.ship import digit_share_rise, model_card
 from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, relabel
+from vop_core.types import Clip
 
 MOST_RISE = 0.02  # the project's target: words are heard, not bandwidth
 
@@ -45,6 +48,18 @@ def test_a_frozen_person_costs_what_the_global_model_costs(bundle):
     clips = [clip.load() for clip in bundled_persons("en")[0].enrollment]
     frozen = bundle.vop.enroll(bundle.features(clips)).freeze()
     assert frozen.state_dict().keys() == bundle.global_model.encoder.state_dict().keys()
+
+
+def test_enrolling_from_python_is_guarded_as_everywhere(english):
+    clips = [clip.load() for clip in bundled_persons("en")[0].enrollment[:3]]
+    with pytest.raises(AudioError, match="given twice"):
+        english.enroll([*clips, clips[0]])
+    fan = Clip(0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0)), name="fan")
+    with pytest.warns(PoorClipWarning, match="fan: poor. The background is too close"):
+        english.enroll([*clips, fan])
+    person = english.enroll(clips)
+    expected = english.vop.enroll(english.features(clips))
+    torch.testing.assert_close(person.posterior.mean, expected.posterior.mean, rtol=0, atol=0)
 
 
 def test_bundled_english_voices_are_heard_far_above_chance(english):

@@ -1,67 +1,98 @@
 """``vop enroll`` and ``vop predict``: a few clips, a person's file, and both models' answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, remark, show, write_json
+from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, show, write_json
 from vop_core.errors import PersonFileError
 
 MOST_SHOWN = 3  # most probable words in the table
+
+EachWord = Annotated[
+    bool, typer.Option("--each-word", help="Take every word of a longer recording as a clip of its own.")
+]
 
 
 def enroll(
     clips: Annotated[list[Path], typer.Argument(help="Clips of one person; which words they say does not matter.")],
     task: Annotated[str, typer.Option(help="keywords-en or keywords-ar.")],
     out: Annotated[Path, typer.Option(help="The person's file to write (safetensors; no audio in it).")],
+    each_word: EachWord = False,
 ) -> None:
     """Make a personal model from a few clips: forward passes only, no training, no labels."""
+    import warnings
+
+    from vop_core.data.clip_quality import assess
+    from vop_core.data.enrollment import PoorClipWarning, poor_share
     from vop_core.experiments import load_bundle
 
     check_writable(str(out))
-    heard = _read(clips)
     bundle = load_bundle(task)
-    person = bundle.vop.enroll(bundle.features(heard))
+    heard = [clip for _, clip in _read(clips, each_word=each_word)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorClipWarning)  # said by _read, beside what is usable only
+        person = bundle.enroll(heard)
     try:
         person.save(out, task=task)
     except OSError as error:
         raise PersonFileError(f"'{out}' cannot be written ({error.strerror}); choose another file.") from error
     kl = float(person.posterior.kl(person.prior))
-    typer.echo(
+    said = [
         f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the posterior is "
-        f"{kl:.2f} nats from the prior. {person.health.sentence}"
-    )
+        f"{kl:.2f} nats from the prior.",
+        person.health.sentence,
+        poor_share([assess(clip.waveform) for clip in heard]),
+    ]
+    typer.echo(" ".join(filter(None, said)))
 
 
 def predict(
     clips: Annotated[list[Path], typer.Argument(help="Clips to recognize.")],
     person: Annotated[Path, typer.Option(help="The person's file that 'vop enroll' wrote.")],
-    draws: Annotated[int, typer.Option(min=0, max=10_000, help="Weight draws; 0 uses the posterior's mean.")] = 100,
+    draws: Annotated[int, typer.Option(help="Weight draws up to 1,000; 0 is the mean.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    each_word: EachWord = False,
     json_target: JsonTarget = None,
 ) -> None:
     """Ask the global and the personal model about clips."""
     import torch
 
     from vop_core.experiments import open_person_file
+    from vop_core.variational.predictive import check_draws
+
+    check_draws(draws)
 
     check_writable(json_target)
     bundle, model = open_person_file(person)
-    heard = _read(clips)
-    features = bundle.features(heard)
+    heard = _read(clips, each_word=each_word)
+    features = bundle.features([clip for _, clip in heard])
     generator = torch.Generator().manual_seed(seed)
     common = bundle.global_model.predict(features)
-    personal = model.predict(features, draws=draws, generator=generator)
+    with progress_bars() as bars:
+        personal = model.predict(
+            features,
+            draws=draws,
+            generator=generator,
+            progress=lambda done, total: bars.update("draws", done, total),
+        )
     answers = [
         {
             "clip": str(path),
+            "name": clip.name,
             "notes": list(clip.notes),
+            "quality": _quality(clip),
+            "enrolled": known,
             "global": _answer(bundle.labels, common, position),
             "personal": _answer(bundle.labels, personal, position, spread=draws > 0),
         }
-        for position, (path, clip) in enumerate(zip(clips, heard, strict=True))
+        for position, ((path, clip), known) in enumerate(zip(heard, model.heard(features).tolist(), strict=True))
     ]
+    for answer in answers:
+        if answer["enrolled"]:
+            remark(f"{answer['name']}: one of the clips that enrolled; its answer shows nothing new.")
     for answer in answers:
         answer["changed"] = answer["global"]["label"] != answer["personal"]["label"]
     if json_target:
@@ -71,14 +102,34 @@ def predict(
         show(_table(answers))
 
 
-def _read(paths: list[Path]) -> list[Any]:
-    from vop_core.data.audio import decode_file
+def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
+    """Every clip beside the file it is from; what was converted, left unheard or is not good is said."""
+    from vop_core.data.audio import decode_file, words
+    from vop_core.data.enrollment import remarks
 
-    clips = [decode_file(path) for path in paths]
-    for path, clip in zip(paths, clips, strict=True):
+    heard = []
+    recordings = [(path, decode_file(path)) for path in paths]  # a refusal comes before any remark
+    for path, clip in recordings:
+        found = words(clip)
         for note in clip.notes:
-            remark(f"{path.name}: {note}")
-    return clips
+            remark(f"{clip.name}: {note}")
+        if len(found) > 1:
+            how = "all of them are taken" if each_word else "--each-word takes all of them"
+            remark(f"{clip.name}: {how}")
+        heard += [(path, each) for each in (found if each_word else (clip,))]
+    for said in remarks([clip for _, clip in heard]):
+        remark(said)
+    return heard
+
+
+def _quality(clip: Any) -> dict[str, Any]:
+    """The microphone coach's verdict as plain values."""
+    from dataclasses import asdict
+
+    from vop_core.data.clip_quality import assess
+
+    quality = asdict(assess(clip.waveform))
+    return {name: value if value != float("inf") else None for name, value in quality.items()}
 
 
 def _answer(labels: tuple[str, ...], prediction: Any, position: int, *, spread: bool = False) -> dict[str, Any]:
@@ -113,7 +164,7 @@ def _table(answers: list[dict[str, Any]]) -> Any:
             interval = f" [{bounds[0]:.0%} to {bounds[1]:.0%}]" if bounds else ""
             changed = "  changed" if name == "personal" and answer["changed"] else ""
             table.add_row(
-                Text(Path(answer["clip"]).name if name == "global" else ""),
+                Text(answer["name"] if name == "global" else ""),
                 name,
                 Text(f"{label} {probability:.0%}{interval}{changed}"),
                 Text(", ".join(f"{other} {share:.0%}" for other, share in others)),

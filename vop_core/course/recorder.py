@@ -7,12 +7,13 @@ gives a microphone only to pages on this machine or over https, and only when it
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from vop_core.data.audio import decode
-from vop_core.data.clip_quality import assess, check_usable
+from vop_core.data.audio import decode, decode_file, words
+from vop_core.data.clip_quality import assess
+from vop_core.data.enrollment import check_enrollment
 from vop_core.errors import VopError
-from vop_core.promises import MOST_CLIPS
 from vop_core.types import Clip
 
 WAY_ON = "Load files with recorder.load([...]), or go on: a bundled voice stands in for yours."
@@ -75,27 +76,34 @@ class Recorder:
     def take(self, data: bytes, name: str) -> str:
         """Take in one recording or file, or say in a sentence why not; what was there stays."""
         try:
-            if len(self.clips) >= MOST_CLIPS:
-                raise VopError(
-                    f"{MOST_CLIPS} clips are as many as the models were trained with; call recorder.forget() first."
-                )
-            clip = decode(data, name=name)
-            check_usable(clip.waveform, name=name)
+            return self._take([decode(data, name=name)])
         except VopError as error:
             return str(error)
-        self.clips.append(clip)
-        quality = assess(clip.waveform)
-        return f"Clip {len(self.clips)}: {quality.reason} {quality.remedy}".strip()
 
     def load(self, paths: Sequence[str]) -> None:
-        """Take in sound files of one person, one word each; prints a sentence for each."""
-        from pathlib import Path
-
-        for path in map(Path, paths):
+        """Take in sound files of one person; prints a sentence for each."""
+        for path in paths:
             try:
-                print(self.take(path.expanduser().read_bytes(), path.name))
-            except OSError:
-                print(f"{path.name} cannot be read; check the path.")
+                print(self._take([decode_file(Path(path).expanduser())]))
+            except VopError as error:
+                print(error)
+
+    def each_word(self, number: int) -> str:
+        """Put every word of clip ``number``, counted from 1, in its place; says what was taken."""
+        if not 1 <= number <= len(self.clips):
+            return f"There is no clip {number}; there are {len(self.clips)}."
+        kept = self.clips[: number - 1] + self.clips[number:]
+        try:
+            return self._take(words(self.clips[number - 1]), kept)
+        except VopError as error:
+            return str(error)
+
+    def _take(self, clips: Sequence[Clip], kept: Sequence[Clip] | None = None) -> str:
+        kept = self.clips if kept is None else kept
+        check_enrollment([*kept, *clips])
+        self.clips[:] = [*kept, *clips]
+        first = len(self.clips) - len(clips) + 1
+        return "\n".join(_said(number, clip) for number, clip in enumerate(clips, start=first))
 
     def forget(self) -> None:
         """Drop every clip."""
@@ -113,6 +121,13 @@ class Recorder:
         view = _widget(self)._repr_mimebundle_()
         view = view[0] if isinstance(view, tuple) else view
         return bundle | {kind: value for kind, value in view.items() if kind.endswith("widget-view+json")}
+
+
+def _said(number: int, clip: Clip) -> str:
+    quality = assess(clip.waveform)
+    notes = (f"({note})" for note in clip.notes)
+    said = " ".join([f"Clip {number}: {quality.reason} {quality.remedy}".strip(), *notes])
+    return f"{said} recorder.each_word({number}) takes them all." if len(words(clip)) > 1 else said
 
 
 def _widget(recorder: Recorder) -> Any:

@@ -11,7 +11,13 @@ from torch import Tensor
 from vop_core.data.clip_quality import SILENCE, check_finite, check_usable
 from vop_core.data.decoding import MOST_BYTES, read
 from vop_core.data.spectrogram import LogMelConfig, log_mel
-from vop_core.data.waveform import SAMPLE_RATE, focus, low_pass_4khz
+from vop_core.data.waveform import (
+    SAMPLE_RATE,
+    focus,
+    heard_second,
+    low_pass_4khz,
+    word_seconds,
+)
 from vop_core.errors import AudioError
 from vop_core.types import Clip
 
@@ -24,12 +30,13 @@ __all__ = [
     "focus",
     "log_mel",
     "low_pass_4khz",
+    "words",
 ]
 
 OFFSET = 0.01  # of full scale: a constant that large is a fault of the recorder, not a rounding
 DEAD_CHANNEL = 0.01  # of the loudest channel's peak, -40 dB: crosstalk, not a second microphone
 LONGEST_NAME = 60  # characters of a file's name in a sentence
-KEPT_AS_STORED = {"wav", "flac", "aiff"}  # lossless: reading them changes nothing
+KEPT_AS_STORED = {"wav", "flac", "aiff", "au", "caf"}  # lossless: reading them changes nothing
 
 
 def decode(data: bytes, *, name: str = "clip") -> Clip:
@@ -43,6 +50,7 @@ def decode(data: bytes, *, name: str = "clip") -> Clip:
     recording = read(data, name=name)
     rate = recording.sample_rate
     notes = [] if recording.codec in KEPT_AS_STORED else [f"unpacked from {recording.codec}"]
+    notes += recording.notes
     for channel in recording.samples:
         check_finite(channel, name=name)
     waveform, mixing = _to_mono(recording.samples)
@@ -53,6 +61,7 @@ def decode(data: bytes, *, name: str = "clip") -> Clip:
         waveform = torch.from_numpy(soxr.resample(waveform.numpy(), rate, SAMPLE_RATE)).clamp(-1, 1)
         lost = f"; nothing above {rate / 2000:g} kHz" if rate < SAMPLE_RATE else ""
         notes.append(f"resampled from {rate / 1000:g} kHz{lost}")
+    notes += _unheard_words(waveform)
     return Clip(waveform, SAMPLE_RATE, name, tuple(notes))
 
 
@@ -72,11 +81,41 @@ def decode_file(path: Path | str) -> Clip:
     return decode(data, name=name)
 
 
-def clip_features(
-    waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None
-) -> Float[Tensor, "mel frame"]:
+def words(clip: Clip) -> tuple[Clip, ...]:
+    """Every word of a recording as a clip of one second; a recording of one word is returned as it is."""
+    seconds = word_seconds(clip.waveform)
+    if len(seconds) == 1:
+        return (clip,)
+    unheard = _unheard_words(clip.waveform)
+    kept = tuple(note for note in clip.notes if note not in unheard)
+    return tuple(
+        Clip(
+            clip.waveform[first:last],
+            clip.sample_rate,
+            f"{clip.name}, word {number}",
+            (*kept, f"from {_span(first, last)} of the recording"),
+        )
+        for number, (first, last) in enumerate(seconds, start=1)
+    )
+
+
+def clip_features(waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None) -> Float[Tensor, "mel frame"]:
     """The one way from sound to features: the log-mel of the clip's one second with the most speech."""
     return log_mel(focus(waveform), config)
+
+
+def _unheard_words(waveform: Float[Tensor, " sample"]) -> list[str]:
+    """The note of a recording of several words, of which a model hears one; nothing for one word."""
+    seconds = word_seconds(waveform)
+    if len(seconds) == 1:
+        return []
+    heard = heard_second(waveform)
+    others = [_span(*word) for word in seconds if abs(word[0] - heard[0]) > SAMPLE_RATE // 2]
+    return [f"{len(seconds)} words: the model hears the second from {_span(*heard)}, others lie at {', '.join(others)}"]
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first / SAMPLE_RATE:.1f} to {last / SAMPLE_RATE:.1f} s"
 
 
 def _to_mono(samples: Float[Tensor, "channel sample"]) -> tuple[Float[Tensor, " sample"], list[str]]:
@@ -102,9 +141,7 @@ def _to_mono(samples: Float[Tensor, "channel sample"]) -> tuple[Float[Tensor, " 
     return mean, [*notes, f"{len(samples)} channels averaged"]
 
 
-def _to_full_scale(
-    waveform: Float[Tensor, " sample"], is_float: bool
-) -> tuple[Float[Tensor, " sample"], list[str]]:
+def _to_full_scale(waveform: Float[Tensor, " sample"], is_float: bool) -> tuple[Float[Tensor, " sample"], list[str]]:
     """Into [-1, 1]: floats may lawfully go beyond and are turned down; a lossy decoder's overshoot is cut."""
     peak = float(waveform.abs().max())
     if peak <= 1 or not is_float:

@@ -17,6 +17,9 @@ LOWEST_SPEECH_HZ = 150  # below it lie hum, rumble and breath on the microphone
 SMOOTHING = 5  # frames: a click shorter than 50 ms does not look like a word
 FLOOR_QUANTILE = 0.1  # share of frames taken to be the room alone, when a clip holds one word
 EDGE_SHARE = 0.03  # activity left out at either end of a word before its middle is taken
+PAUSE = 20  # frames: stops within a word are shorter than 0.2 s, pauses between words longer
+WORD_LEVEL = 0.1  # of the loudest frame's activity: below it a word is over
+WORD_SHARE = 0.2  # of the most active word's activity: less is a click, a breath or a far voice
 
 
 def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
@@ -47,15 +50,38 @@ def focus(waveform: Float[Tensor, " sample"], seconds: float = 1.0) -> Float[Ten
     missing = window - waveform.numel()
     if missing >= 0:
         return functional.pad(waveform, (missing // 2, missing - missing // 2))
-    speech = _above_room(activity(waveform))
-    frames = window // HOP
-    if speech.any():
-        start = int(_windowed_sum(speech, frames).argmax())
-        middle = (start + _middle(speech[start : start + frames])) * HOP
-    else:  # nothing stands out
-        middle = waveform.numel() // 2
-    first = min(max(middle - window // 2, 0), waveform.numel() - window)
+    first = _focused(_above_room(activity(waveform)), waveform.numel(), window)
     return waveform[first : first + window]
+
+
+def heard_second(waveform: Float[Tensor, " sample"]) -> tuple[int, int]:
+    """First and last sample, exclusive, of the second that ``focus`` takes of a clip; all of a shorter one."""
+    if waveform.numel() <= SAMPLE_RATE:
+        return 0, waveform.numel()
+    first = _focused(_above_room(activity(waveform)), waveform.numel(), SAMPLE_RATE)
+    return first, first + SAMPLE_RATE
+
+
+def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
+    """First and last sample, exclusive, of a second around each word, in order; one for a clip of one word.
+
+    Words are told apart by pauses of 0.2 s; speech that goes on for longer than a second without a pause
+    is cut into seconds.
+    """
+    samples = waveform.numel()
+    if samples <= SAMPLE_RATE:
+        return [(0, samples)]
+    speech = _above_room(activity(waveform))
+    words = [
+        (start, min(start + SAMPLE_RATE // HOP, end))
+        for begin, end in _words(speech)
+        for start in range(begin, end, SAMPLE_RATE // HOP)
+    ]
+    weights = [float(speech[begin:end].sum()) for begin, end in words]
+    kept = [word for word, weight in zip(words, weights, strict=True) if weight > WORD_SHARE * max(weights)]
+    if len(kept) < 2:
+        return [heard_second(waveform)]
+    return [_second_around((begin + end) // 2 * HOP, samples, SAMPLE_RATE) for begin, end in kept]
 
 
 def low_pass_4khz(waveform: Float[Tensor, "*batch sample"]) -> Float[Tensor, "*batch sample"]:
@@ -65,6 +91,32 @@ def low_pass_4khz(waveform: Float[Tensor, "*batch sample"]) -> Float[Tensor, "*b
     wide = torch.from_numpy(soxr.resample(narrow, TELEPHONE_RATE, SAMPLE_RATE)).T
     missing = max(waveform.shape[-1] - wide.shape[-1], 0)
     return functional.pad(wide, (0, missing))[:, : waveform.shape[-1]].reshape(waveform.shape)
+
+
+def _focused(speech: Float[Tensor, " frame"], samples: int, window: int) -> int:
+    """First sample of the window with the most speech, its word in the middle where the ends allow."""
+    frames = window // HOP
+    if not speech.any():  # nothing stands out
+        return _second_around(samples // 2, samples, window)[0]
+    start = int(_windowed_sum(speech, frames).argmax())
+    middle = (start + _middle(speech[start : start + frames])) * HOP
+    return _second_around(middle, samples, window)[0]
+
+
+def _second_around(middle: int, samples: int, window: int) -> tuple[int, int]:
+    """A window of a clip of ``samples``, as near to ``middle`` as the clip's ends allow."""
+    first = min(max(middle - window // 2, 0), samples - window)
+    return first, first + window
+
+
+def _words(speech: Float[Tensor, " frame"]) -> list[tuple[int, int]]:
+    """First and last frame, exclusive, of every stretch of speech without a pause."""
+    if not speech.any():
+        return []
+    loud = (speech > WORD_LEVEL * speech.max()).nonzero().flatten()
+    pauses = (loud.diff() > PAUSE).nonzero().flatten().tolist()
+    firsts, lasts = [0, *(pause + 1 for pause in pauses)], [*pauses, len(loud) - 1]
+    return [(int(loud[first]), int(loud[last]) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def _above_room(amplitude: Float[Tensor, " frame"]) -> Float[Tensor, " frame"]:

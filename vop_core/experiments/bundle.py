@@ -1,6 +1,7 @@
 """A task's shipped models: the global one and VoP, with the card that says what they are."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +13,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.audio import clip_features
+from vop_core.data.clip_quality import assess
+from vop_core.data.enrollment import PoorClipWarning, check_clips, check_enrollment, coach_remark
 from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import PersonalVop, Vop, build_vop
 from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.tasks.keyword_spotting import TASKS
-from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
+from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
 from vop_core.types import Clip
+from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
 
-MODEL, CARD = "model.safetensors", "card.json"
+MODEL, CARD, README = "model.safetensors", "card.json", "README.md"
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,25 @@ class Bundle:
     card: dict[str, Any]
 
     def features(self, clips: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
-        """Log-mels of clips, each focused on its second of speech: the same function as in training."""
+        """Log-mels of clips, each focused on its second of speech: the same function as in training.
+
+        Raises AudioError for no clip, and for one that no model can hear.
+        """
+        check_clips(clips)
         return torch.stack([clip_features(clip.waveform) for clip in clips])
+
+    def enroll(self, clips: Sequence[Clip]) -> PersonalVop:
+        """A few clips of one person, whichever words they say, to that person's model.
+
+        Warns of clips that the microphone coach calls poor. Raises AudioError for clips that may not enroll
+        together: none, more than ten, one twice, or one that no model can hear.
+        """
+        check_enrollment(clips)
+        for clip in clips:
+            quality = assess(clip.waveform)
+            if quality.verdict == "poor":
+                warnings.warn(f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2)
+        return self.vop.enroll(self.features(clips))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -58,7 +79,7 @@ def _tensors(global_model: GlobalModel, vop: Vop) -> dict[str, Tensor]:
 def save_bundle(
     folder: Path, task: str, labels: Sequence[str], global_model: GlobalModel, vop: Vop, card: dict[str, Any]
 ) -> None:
-    """Write the weights and the card."""
+    """Write the weights and the card. Raises VopError where something else is there, or nothing can be written."""
     about = {
         "task": task,
         "labels": list(labels),
@@ -66,7 +87,20 @@ def save_bundle(
         "vop": vop.description(),
     }
     save_tensors(folder / MODEL, _tensors(global_model, vop), kind="model", about=about)
-    (folder / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    check_output(folder / CARD, replaces=JSON)
+    write_text(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+
+
+def check_bundle_folder(folder: Path) -> None:
+    """Refuse a folder for a task's models in which something else would be written over.
+
+    Raises VopError for that, and where nothing can be written.
+    """
+    make_folder(folder)
+    check_output(folder / MODEL, replaces=tensor_file("model"))
+    check_output(folder / CARD, replaces=JSON)
+    of_a_model = Kind("a model's card", lambda path: (path.parent / MODEL).exists())
+    check_output(folder / README, replaces=of_a_model)
 
 
 def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:

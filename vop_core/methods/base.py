@@ -21,7 +21,7 @@ from vop_core.errors import EvaluationError
 from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.types import PersonalModel, Prediction
-from vop_core.variational.predictive import predict_from_draws, predict_from_mean
+from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
 
 SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
 Adaptation = dict[str, Tensor]
@@ -218,8 +218,10 @@ class AdaptedModel:
     ) -> Prediction:
         """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws.
 
-        The bench's main row of a method is asked with its ``facts.draws``.
+        The bench's main row of a method is asked with its ``facts.draws``. Raises EvaluationError for more than
+        1,000 draws.
         """
+        check_draws(draws)
         with evaluation_mode(self.method), torch.inference_mode():
             clips = self.method.represent(query)[None]
             if not draws:

@@ -20,7 +20,7 @@ available.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from vop_core.errors import EvaluationError, PersonFileError
 from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, TrainedConfig, needed_generator
-from vop_core.methods.global_model import logits_of
+from vop_core.methods.global_model import CLIPS_AT_ONCE, logits_of
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
 from vop_core.nets.personal_layers import apply_deviations
@@ -43,7 +43,7 @@ from vop_core.types import Prediction
 from vop_core.variational.diagnostics import PosteriorHealth, posterior_health
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.predictive import predict_from_draws, predict_from_mean
+from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
 
 FAMILIES = ("low_rank", "diagonal")
 CONDITIONINGS = ("cross", "self", "mixture")
@@ -439,7 +439,11 @@ class PersonalVop:
 
     @torch.no_grad()
     def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
-        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
+        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer.
+
+        Raises EvaluationError for more than 1,000 draws.
+        """
+        check_draws(count)
         vop = self._vop
         base = vop.layout.flatten_global(vop.encoder.state_dict())
         weights = base + vop.personal_weights(self.posterior.sample(count, generator=generator))
@@ -451,17 +455,37 @@ class PersonalVop:
         *,
         draws: int = 0,
         generator: torch.Generator | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Prediction:
-        """Class probabilities: at the posterior mean (``draws`` = 0), or over draws with 95 % credible intervals."""
+        """Class probabilities: at the posterior mean (``draws`` = 0), or over draws with 95 % credible intervals.
+
+        ``progress`` is told the draws done and asked for. Raises EvaluationError for more than 1,000 draws.
+        """
+        check_draws(draws)
         vop = self._vop
         with torch.inference_mode():
             if draws == 0:
                 deviations = vop.deviations(self.posterior.mean[None])
                 return predict_from_mean(logits_of(vop.encoder, query, deviations).softmax(-1))
             vectors = self.posterior.sample(draws, generator=needed_generator(generator))
-            repeated = query.expand(draws, *query.shape).flatten(0, 1)
-            logits = logits_of(vop.encoder, repeated, vop.deviations(vectors))
-            return predict_from_draws(logits.softmax(-1).unflatten(0, (draws, -1)))
+            answers: list[Tensor] = []
+            for part in vectors.split(max(1, CLIPS_AT_ONCE // max(1, len(query)))):
+                repeated = query.expand(len(part), *query.shape).flatten(0, 1)
+                logits = logits_of(vop.encoder, repeated, vop.deviations(part))
+                answers.append(logits.softmax(-1).unflatten(0, (len(part), -1)))
+                if progress is not None:
+                    progress(sum(map(len, answers)), draws)
+            return predict_from_draws(torch.cat(answers))
+
+    @torch.no_grad()
+    def heard(self, clips: Float[Tensor, "clip mel frame"]) -> Bool[Tensor, " clip"]:
+        """Which clips are among those that enrolled: an answer about them says nothing about new words.
+
+        Told from each clip's own posterior, which the person's file keeps.
+        """
+        posteriors = self._vop.enroll(clips).clip_posteriors
+        alike = torch.isclose(posteriors.mean[:, None], self.clip_posteriors.mean, rtol=0, atol=1e-5)
+        return alike.all(-1).any(-1)
 
     def without_clips(self, kept: list[int], enrollment: Float[Tensor, "shot mel frame"]) -> "PersonalVop":
         """The same person enrolled from only the ``kept`` clips of ``enrollment``."""

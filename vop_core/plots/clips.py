@@ -10,7 +10,8 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.audio import LogMelConfig, focus, log_mel
+from vop_core.data.audio import LogMelConfig, log_mel
+from vop_core.data.waveform import heard_second
 from vop_core.plots import style
 from vop_core.types import Clip
 
@@ -99,11 +100,8 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
 
 def heard_window(waveform: Float[Tensor, " sample"], sample_rate: int) -> tuple[float, float]:
     """Begin and end, in seconds, of the one-second window that ``focus`` hands to the model."""
-    window = focus(waveform)
-    if window.numel() >= waveform.numel():
-        return 0.0, waveform.numel() / sample_rate
-    first = window.storage_offset() - waveform.storage_offset()  # focus returns a view where it cuts
-    return first / sample_rate, (first + window.numel()) / sample_rate
+    first, last = heard_second(waveform)
+    return first / sample_rate, last / sample_rate
 
 
 def _shade_unheard(figure: go.Figure, begin: float, end: float, seconds: float) -> None:

@@ -16,11 +16,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.errors import EvaluationError
 from vop_core.types import Prediction
 from vop_core.variational.gaussian import DiagonalGaussian
 
+MOST_DRAWS = 1_000
+"""Of a prediction: its Monte-Carlo error is then below 1.6 points, 0.5 / sqrt(1,000), whatever the posterior."""
+
 # no random variable in [0, 1] has a larger standard deviation (Popoviciu): what one draw alone leaves open
 _LARGEST_STD_OF_A_PROBABILITY = 0.5
+
+
+def check_draws(draws: int) -> None:
+    """Raise EvaluationError for a number of draws below 0 or above ``MOST_DRAWS``."""
+    if not 0 <= draws <= MOST_DRAWS:
+        error = _LARGEST_STD_OF_A_PROBABILITY / math.sqrt(MOST_DRAWS)
+        raise EvaluationError(
+            f"{draws:,} draws were asked for; choose from 0 to {MOST_DRAWS:,}, where the sampling error of a "
+            f"probability is already below {100 * error:.1f} points."
+        )
 
 
 def predict_from_draws(draw_probabilities: Float[Tensor, "draw query label"], level: float = 0.95) -> Prediction:

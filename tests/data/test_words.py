@@ -1,0 +1,34 @@
+"""A recording of several words says so, and each of them can be had as a clip."""
+
+import torch
+
+from tests.data.audio_fixtures import soundfile_bytes, spoken
+from vop_core.data.audio import decode, words
+
+PITCHES = (110.0, 150.0, 200.0)
+
+
+def test_a_recording_of_several_words_notes_which_second_is_heard_and_where_the_others_are():
+    (note,) = decode(soundfile_bytes(spoken(*PITCHES))).notes
+    assert note.startswith("3 words: the model hears the second from ")
+    places = {"0.2 to 1.2 s", "1.8 to 2.8 s", "3.2 to 4.2 s"}  # words in the middle of their seconds
+    assert sum(place in note for place in places) == 3
+
+
+def test_a_recording_of_one_word_is_not_remarked_upon():
+    clip = decode(soundfile_bytes(spoken(PITCHES[0])))
+    assert clip.notes == ()
+    assert words(clip) == (clip,)
+
+
+def test_every_word_becomes_a_clip_that_says_where_it_is_from():
+    clip = decode(soundfile_bytes(spoken(*PITCHES)), name="three.wav")
+    found = words(clip)
+    assert [each.name for each in found] == [f"three.wav, word {number}" for number in (1, 2, 3)]
+    assert all(each.seconds == 1.0 for each in found)
+    for each, pitch in zip(found, PITCHES, strict=True):
+        (note,) = each.notes
+        assert note.startswith("from ") and note.endswith("of the recording")
+        spectrum = torch.fft.rfft(each.waveform).abs()
+        assert abs(float(spectrum[90:220].argmax() + 90) - pitch) <= 2  # 1 s of sound: bins of 1 Hz
+    assert [words(each) for each in found] == [(each,) for each in found]

@@ -1,0 +1,98 @@
+"""The clips that make one person's model, and what page, command line, notebook and Python hold them to.
+
+A clip counts once, at most ten enroll, and what the microphone coach thinks of each is said wherever a model
+is made: a poor clip is used, because the coach may be wrong, but never in silence.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.data.clip_quality import ClipQuality, assess, check_usable
+from vop_core.data.waveform import SAMPLE_RATE, focus
+from vop_core.errors import AudioError
+from vop_core.types import Clip
+
+MOST_CLIPS = 10  # enrollment clips that training draws at most
+
+# Correlation of two clips' seconds of speech, at the best delay. Two takes of a word by one person reach 0.92
+# (the most alike of 5,000 pairs in five public data sets); a recording and its mp3 at 32 kbit/s exceed 0.98.
+SAME_RECORDING = 0.97
+
+
+class PoorClipWarning(UserWarning):
+    """A clip that the microphone coach calls poor was enrolled."""
+
+
+def check_clips(clips: Sequence[Clip]) -> None:
+    """Raise AudioError for what no model can hear: no clip, another rate than 16 kHz, or an unusable clip."""
+    if not clips:
+        raise AudioError("There is no clip; record or choose at least one.")
+    for clip in clips:
+        if clip.sample_rate != SAMPLE_RATE:
+            raise AudioError(
+                f"{clip.name} has {clip.sample_rate:,} samples a second and the models hear {SAMPLE_RATE:,}; "
+                f"read it with decode or decode_file."
+            )
+        check_usable(clip.waveform, name=clip.name)
+
+
+def check_enrollment(clips: Sequence[Clip]) -> None:
+    """Raise AudioError for clips that may not enroll together: unusable, more than ten, or one of them twice."""
+    check_clips(clips)
+    if len(clips) > MOST_CLIPS:
+        raise AudioError(
+            f"{MOST_CLIPS} clips are as many as the models were trained with, and these are {len(clips)}; "
+            f"leave out {len(clips) - MOST_CLIPS}."
+        )
+    windows = torch.stack([focus(clip.waveform) for clip in clips])
+    for later in range(1, len(clips)):
+        twins = (correlations(windows[later], windows[:later]) > SAME_RECORDING).nonzero()
+        if len(twins):
+            raise AudioError(_twin(clips, int(twins[0]), later))
+
+
+def twin_of(clip: Clip, others: Sequence[Clip]) -> Clip | None:
+    """The first of ``others`` that is the same recording as ``clip``, however it was stored; None without one."""
+    if not others:
+        return None
+    windows = torch.stack([focus(other.waveform) for other in others])
+    twins = (correlations(focus(clip.waveform), windows) > SAME_RECORDING).nonzero()
+    return others[int(twins[0])] if len(twins) else None
+
+
+def correlations(clip: Float[Tensor, " sample"], others: Float[Tensor, "clip sample"]) -> Float[Tensor, " clip"]:
+    """Correlation of a waveform with others at the best delay; 1 for copies at any level, 0 for silence."""
+    length = 1 << (2 * clip.numel()).bit_length()
+    centred = [each - each.mean(-1, keepdim=True) for each in (clip[None], others)]
+    one, many = (torch.fft.rfft(each, length) for each in centred)
+    products = torch.fft.irfft(one * many.conj(), length).amax(-1)
+    norms = centred[0].norm(dim=-1) * centred[1].norm(dim=-1)
+    return products / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+
+
+def remarks(clips: Sequence[Clip]) -> list[str]:
+    """What a reader should know of clips before trusting a model of them: one sentence for each that is not good."""
+    verdicts = [(clip, assess(clip.waveform)) for clip in clips]
+    return [f"{clip.name}: {remark}" for clip, quality in verdicts if (remark := coach_remark(quality))]
+
+
+def coach_remark(quality: ClipQuality) -> str:
+    """The coach's verdict, reason and remedy in one line; empty where the clip is good."""
+    return "" if quality.verdict == "good" else f"{quality.verdict}. {quality.reason} {quality.remedy}"
+
+
+def poor_share(qualities: Sequence[ClipQuality]) -> str:
+    """A sentence for a model of which some clips are poor; empty where none is."""
+    poor = sum(quality.verdict == "poor" for quality in qualities)
+    if not poor:
+        return ""
+    return f"Poor clips: {poor} of {len(qualities)}; record them again before you trust this model."
+
+
+def _twin(clips: Sequence[Clip], first: int, later: int) -> str:
+    one, two = clips[first].name, clips[later].name
+    named = f"{two} is given twice" if one == two else f"{two} is the same recording as {one}"
+    return f"{named}; a clip counts once, so leave one of them out."
