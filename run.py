@@ -26,6 +26,7 @@ if __name__ == "__main__":
     check_python(sys.version_info[:2])  # before anything below is evaluated
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
@@ -40,6 +41,11 @@ import threading
 import time
 from pathlib import Path
 
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
+
 REPOSITORY = Path(__file__).resolve().parent
 EXTRAS = {"app": (), "vop": (), "lab": ("notebooks",), "test": ("notebooks", "synth", "test")}
 FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside them
@@ -48,6 +54,10 @@ PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_PORT = 8501
 ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")  # what pytest-xdist needs to be told
 OFFLINE_LAB = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
+
+LOCKED_BYTE = 2**30  # far behind the text of the lock file: Windows lets nobody read a locked byte
+POLL_SECONDS = 0.3
+INTERRUPT_SECONDS = 10  # what pip may take to put back what it was replacing
 
 DISK_FULL = ("no space left on device", "not enough space on the disk", "disk quota exceeded", "os error 28")
 NO_NETWORK = (
@@ -65,6 +75,8 @@ NO_NETWORK = (
     "proxyerror",
     "(from versions: none)",  # all that pip says when it may not retry
 )
+
+IN_USE = ("being used by another process", "access is denied", "winerror 5]", "winerror 32]")
 
 # What a first click would otherwise wait for: librosa's compiler (about 14 s), and Python's own for the rest.
 WARM_UP = (
@@ -86,6 +98,8 @@ class Environment:
         self.repository = repository
         self.stamp = folder / "vop-studio.json"
         self.log = folder / "setup.log"
+        self.lock = repository / ".venv.lock"  # outside the folder, which may have to be made anew
+        self.lock_descriptor = None  # the open lock file, while this process sets up
 
     def program(self, name: str) -> Path:
         """The path of an installed program, `python` included, on this system."""
@@ -96,12 +110,19 @@ class Environment:
         configuration = self.folder / "pyvenv.cfg"
         if not (configuration.is_file() and self.program("python").exists()):
             return None
-        found = re.search(r"^version(?:_info)?\s*=\s*(\d+)\.(\d+)", configuration.read_text(), re.MULTILINE)
+        text = configuration.read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"^version(?:_info)?\s*=\s*(\d+)\.(\d+)", text, re.MULTILINE)
         return (int(found[1]), int(found[2])) if found else None
+
+    def metadata(self, name: str = "*"):
+        """The folders by which installers know what is installed, one a package."""
+        packages = "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"
+        return sorted(self.folder.glob(f"{packages}/{name}.dist-info"))
 
     def fingerprint(self) -> str:
         """A hash of everything that decides what belongs in the environment."""
-        digest = hashlib.sha256(str(self.repository).encode())  # a moved checkout must be installed again
+        # With its path, for a moved checkout must be installed again.
+        digest = hashlib.sha256(os.fsencode(self.repository))
         for path in ("pyproject.toml", "constraints.txt"):
             digest.update((self.repository / path).read_bytes())
         digest.update((self.folder / "pyvenv.cfg").read_bytes())
@@ -115,9 +136,33 @@ class Environment:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def holds(self, extras) -> bool:
+        """True where the stamp vouches for all the extras, and the interpreter is there."""
+        installed = self.installed_extras() if self.python_version() else None
+        return installed is not None and installed.issuperset(extras)
+
+    def holder(self):
+        """(who sets up, for how many seconds), as the lock file has it."""
+        try:
+            holder = json.loads(self.lock.read_text())
+            who = f"python run.py {holder['command']} (process {holder['process']})"
+            return who, max(0.0, time.time() - holder["since"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another start", 0.0
+
     def remember(self, extras) -> None:
         """Write the stamp: everything asked for is installed and has been tried."""
-        self.stamp.write_text(json.dumps({"fingerprint": self.fingerprint(), "extras": sorted(extras)}))
+        self.write_stamp(self.fingerprint(), extras)
+
+    def distrust(self) -> None:
+        """Make the stamp untrue: what it vouched for is about to change. Its extras stay."""
+        self.write_stamp(None, self.former_extras())
+
+    def write_stamp(self, fingerprint, extras) -> None:
+        """Replace the stamp in one step, so that a start beside this one never reads half of it."""
+        new = self.stamp.with_suffix(".new")
+        new.write_text(json.dumps({"fingerprint": fingerprint, "extras": sorted(extras)}))
+        new.replace(self.stamp)
 
     def former_extras(self):
         """The extras of an outdated stamp, so that an update keeps what was there."""
@@ -127,14 +172,28 @@ class Environment:
             return set()
 
 
-def set_up(environment: Environment, extras) -> None:
-    """Make the environment hold the package with `extras`; does nothing where the stamp says it does."""
-    installed = environment.installed_extras() if environment.python_version() else None
-    if installed is not None and installed.issuperset(extras):
+def set_up(environment: Environment, command: str) -> None:
+    """Make the environment hold what `command` needs; does nothing where the stamp says it does.
+
+    One process at a time installs; the others wait, and usually find everything done.
+    """
+    if environment.holds(EXTRAS[command]):
         return
+    with turn(environment, command):
+        if not environment.holds(EXTRAS[command]):
+            install(environment, EXTRAS[command])
+
+
+def install(environment: Environment, extras) -> None:
+    """Install the package with `extras` and those that were there, whatever a former start left."""
     started = time.monotonic()
     check_machine(environment)
     extras = sorted(set(extras) | environment.former_extras())
+    if environment.stamp.exists() and environment.installed_extras() is None:
+        environment.distrust()
+        name = environment.folder.name
+        print(f"Updating {name}: restart the app or notebooks that are open from it.", flush=True)
+    forget_broken_packages(environment)
     make_environment(environment)
     install_torch(environment)
     install_packages(environment, extras)
@@ -143,15 +202,99 @@ def set_up(environment: Environment, extras) -> None:
     print(f"Ready after {time.monotonic() - started:.0f} s; the next start takes a moment only.", flush=True)
 
 
+@contextlib.contextmanager
+def turn(environment: Environment, command: str):
+    """Be the only process that sets up, after waiting for the one that does.
+
+    The system frees the lock of a process that dies.
+    """
+    with environment.lock.open("a+b", buffering=0) as lock:
+        wait_for_lock(lock, environment)
+        lock.truncate(0)
+        holder = {"command": command, "process": os.getpid(), "since": time.time()}
+        lock.write(json.dumps(holder).encode())
+        environment.lock_descriptor = lock.fileno()
+        try:
+            yield
+        finally:
+            environment.lock_descriptor = None
+            # Elsewhere closing is enough, and right: a step that outlives us keeps the lock.
+            if os.name == "nt":
+                lock.seek(LOCKED_BYTE)
+                msvcrt.locking(lock.fileno(), msvcrt.LK_UNLCK, 1)
+
+
+def wait_for_lock(lock, environment: Environment) -> None:
+    """Return when this process has the lock; meanwhile a line says who has it, and how long."""
+    started, told = time.monotonic(), None
+    while not has_lock(lock):
+        time.sleep(POLL_SECONDS)
+        holder, seconds = environment.holder()
+        if holder != told or sys.stdout.isatty():
+            name = environment.folder.name
+            report(f"Waiting: {holder} has been setting up {name} for {seconds:.0f} s")
+        told = holder
+    if told:
+        report(f"Waited {time.monotonic() - started:.0f} s for the other start", last=True)
+
+
+def has_lock(lock) -> bool:
+    """Try to take the lock: False while another process has it, True where there are no locks."""
+    try:
+        if os.name == "nt":
+            lock.seek(LOCKED_BYTE)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+def forget_broken_packages(environment: Environment) -> None:
+    """Remove the metadata of each package that is not whole, so that it is installed once more.
+
+    A killed start and a full disk leave such packages, and installers ask the metadata only.
+    """
+    for metadata in environment.metadata():
+        if not is_whole(metadata):
+            shutil.rmtree(str(metadata))
+
+
+def is_whole(metadata: Path) -> bool:
+    """True where every file that the package's RECORD lists is there, at its size.
+
+    Compiled files aside: Python writes those anew when it likes.
+    """
+    try:
+        with (metadata / "RECORD").open(encoding="utf-8", newline="") as record:
+            for path, _, size in csv.reader(record):
+                if path.endswith(".pyc"):
+                    continue
+                found = (metadata.parent / path).stat().st_size
+                if size and found != int(size):
+                    return False
+    except (OSError, ValueError, csv.Error):
+        return False
+    return True
+
+
 def check_machine(environment: Environment) -> None:
-    """Raise SetupError for what would only fail after minutes: no room, or no PyTorch for this machine."""
+    """Raise SetupError for what would only fail later: no room, no PyTorch, no usable path."""
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
         raise SetupError(
             "PyTorch 2.13 is not built for Intel Macs: use an Apple-silicon Mac, Linux or Windows, "
             "and on Apple silicon a native (arm64) Python."
         )
+    try:
+        str(environment.repository).encode("utf-8")
+    except UnicodeEncodeError:
+        raise SetupError(
+            f"The path {environment.repository} is not UTF-8, and Python makes no environment "
+            "there: move the checkout to a folder with another name."
+        ) from None
     free = shutil.disk_usage(environment.repository).free
-    if free < FREE_BYTES and not environment.stamp.exists():
+    if free < FREE_BYTES and not environment.python_version():
         raise SetupError(
             f"The disk that holds {environment.repository} has {free / 1e9:.1f} GB free and the "
             f"packages need {FREE_BYTES / 1e9:.0f} GB: free some space, or use a larger disk."
@@ -164,9 +307,10 @@ def make_environment(environment: Environment) -> None:
     if version and not (3, 11) <= version <= (3, 13):
         raise SetupError(
             f"The folder {environment.folder.name} was made with Python {version[0]}.{version[1]}, "
-            "which is not supported: delete that folder and start again with Python 3.11, 3.12 or 3.13."
+            "which is not supported: close everything that runs from that folder, delete it "
+            "and start again with Python 3.11, 3.12 or 3.13."
         )
-    if version and any(environment.folder.glob("[Ll]ib/**/site-packages/pip/__main__.py")):
+    if version and environment.metadata("pip-*"):
         return
     try:
         import ensurepip  # noqa: F401
@@ -188,9 +332,10 @@ def install_torch(environment: Environment) -> None:
 
     From the default index an ordinary Linux user would get the CUDA build: 19 packages and 4 GB for nothing.
     """
-    if not wants_cpu_torch() or any(environment.folder.glob("lib/python3*/site-packages/torch-2.13.*")):
+    if not wants_cpu_torch() or environment.metadata("torch-2.13.*"):
         return
-    pinned = re.search(r"^torch==\S+", (environment.repository / "constraints.txt").read_text(), re.MULTILINE)
+    constraints = (environment.repository / "constraints.txt").read_text(encoding="utf-8")
+    pinned = re.search(r"^torch==\S+", constraints, re.MULTILINE)
     # One package and no retries: where PyTorch's index is out of reach, pip goes on with what it has.
     options = ["--no-deps", "--no-compile", "--retries", "0", "--timeout", "20"]
     command = [*pip(environment), *options, "--extra-index-url", PYTORCH_CPU_INDEX, pinned[0]]
@@ -222,7 +367,13 @@ def warm_up(environment: Environment) -> None:
     """Have everything compiled that a first click would wait for, and find out whether the packages work."""
     python = str(environment.program("python"))
     step = "Compiling what the first click would wait for"
-    other = subprocess.Popen([python, "-c", WARM_UP[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    other = subprocess.Popen(
+        [python, "-c", WARM_UP[1]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     code, output = follow(step, [python, "-c", WARM_UP[0]], environment)
     other_output, _ = other.communicate()
     if code or other.returncode:
@@ -245,8 +396,10 @@ def run_step(step: str, command, environment: Environment) -> None:
 def follow(step: str, command, environment: Environment):
     """Run a command while one line tells how it goes; returns its exit code and all it said.
 
-    What it said is appended to the environment's setup.log.
+    What it said is appended to the environment's setup.log. Where this process is killed, the
+    command keeps the lock of set-up until it ends, so that nobody installs beside it.
     """
+    lock = environment.lock_descriptor
     started = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -257,12 +410,23 @@ def follow(step: str, command, environment: Environment):
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        pass_fds=() if lock is None or os.name == "nt" else (lock,),
     )
-    output = "".join(lines_with_news(process, step, started))
-    code = process.wait()
+    try:
+        output = "".join(lines_with_news(process, step, started))
+        code = process.wait()
+    except KeyboardInterrupt:  # the terminal has interrupted the command, too
+        try:
+            process.wait(INTERRUPT_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.terminate()
+        raise
     report(f"{step}: {'failed' if code else 'done'} after {time.monotonic() - started:.0f} s", last=True)
-    with contextlib.suppress(OSError), environment.log.open("a") as log:
-        log.write(f"{step}\n{output}\n")
+    heading = f"[{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}] {step}"
+    with contextlib.suppress(OSError), environment.log.open("ab", buffering=0) as log:
+        log.write(f"{heading}\n{output}\n".encode("utf-8", "backslashreplace"))
     return code, output
 
 
@@ -321,10 +485,15 @@ def explain(step: str, output: str, environment: Environment) -> str:
             f"The package index cannot be reached ({step.lower()}): connect this machine to the internet, "
             "or set HTTPS_PROXY or pip's index-url to what your network offers, and start again."
         )
+    if any(sign in said for sign in IN_USE):
+        return (
+            f"Files in {environment.folder} cannot be replaced ({step.lower()}): close the app, "
+            "the notebooks and whatever else runs from that folder and start again."
+        )
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
     return (
-        f"{step} failed ({last[:200]}): delete the folder {environment.folder} and start again, "
-        f"and if it fails again report it with the file {environment.log.name} from that folder."
+        f"{step} failed ({last[:200]}): start again, which repairs what is incomplete, and if it "
+        f"fails again report it with the file {environment.log}."
     )
 
 
@@ -376,6 +545,7 @@ def start(environment: Environment, command: str, arguments) -> int:
     python = str(environment.program("python"))
     if command == "app":
         port, rest = app_arguments(arguments)
+        check_port(port)  # once more: set-up may have taken a while
         program = [python, "-m", "streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *rest]
     elif command == "lab":
         os.environ.update(lab_settings(environment.repository))
@@ -398,18 +568,26 @@ def main(arguments) -> int:
         print(__doc__.strip())
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
     command, rest = arguments[0], arguments[1:]
+    # What a console cannot show, such as a path in another encoding, is escaped.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     environment = Environment(REPOSITORY / ".venv", REPOSITORY)
     try:
         if command == "app":
             check_port(app_arguments(rest)[0])
-        set_up(environment, EXTRAS[command])
+        set_up(environment, command)
         return start(environment, command, rest)
     except SetupError as error:
         message = str(error)
     except OSError as error:
+        refused = (
+            f"{error.filename or REPOSITORY} cannot be written or run: check who owns it, "
+            "or use a copy of the checkout in a folder of your own."
+        )
         message = {
             errno.ENOSPC: f"The disk that holds {REPOSITORY} is full: free some space and start again.",
-            errno.EACCES: f"{error.filename or REPOSITORY} cannot be written or run: check who owns it.",
+            errno.EACCES: refused,
+            errno.EROFS: refused,
         }.get(error.errno, f"{error}: check the folder {REPOSITORY} and start again.")
     except KeyboardInterrupt:
         message = "Interrupted; start again to go on where it stopped."

@@ -1,11 +1,14 @@
-"""The launcher: each failure is one sentence with a remedy, and a second start waits for nothing."""
+"""The launcher: each failure is one sentence with a remedy, and no two starts install at once."""
 
 import ast
 import errno
 import importlib.util
+import io
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -124,6 +127,7 @@ def test_without_a_network_the_setup_says_so(checkout):
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python3*/site-packages"))
     (packages / "pip").symlink_to(Path(pip.__file__).parent)  # quicker than to install it
+    write_package(packages, "pip")
     result = launch(checkout, "vop", **OFFLINE)
     assert result.returncode == 1
     assert_one_sentence(result.stderr, "cannot be reached", "connect this machine")
@@ -140,11 +144,11 @@ def test_pip_without_a_network_is_understood(run, environment, monkeypatch):
     assert_one_sentence(str(failure.value), "cannot be reached")
 
 
-def test_too_small_a_disk_is_refused_before_the_download(run, environment, monkeypatch):
-    usage = shutil.disk_usage(environment.folder)._replace(free=300_000_000)
+def test_too_small_a_disk_is_refused_before_the_download(run, checkout, monkeypatch):
+    usage = shutil.disk_usage(checkout)._replace(free=300_000_000)
     monkeypatch.setattr(run.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(run.SetupError) as failure:
-        run.set_up(environment, ())
+        run.set_up(run.Environment(checkout / ".venv", checkout), "vop")
     assert_one_sentence(str(failure.value), "0.3 GB free", "free some space")
 
 
@@ -184,15 +188,15 @@ def test_a_port_that_is_none_is_refused(run, arguments, capsys):
 def test_an_environment_of_another_python_is_not_used(run, environment):
     (environment.folder / "pyvenv.cfg").write_text("version = 3.9.1\n")
     with pytest.raises(run.SetupError) as failure:
-        run.set_up(environment, ())
-    assert_one_sentence(str(failure.value), "made with Python 3.9", "delete that folder")
+        run.set_up(environment, "vop")
+    assert_one_sentence(str(failure.value), "made with Python 3.9", "close everything", "delete it")
 
 
 def test_an_intel_mac_is_told_that_there_is_no_pytorch_for_it(run, environment, monkeypatch):
     monkeypatch.setattr(run.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(run.platform, "machine", lambda: "x86_64")
     with pytest.raises(run.SetupError) as failure:
-        run.set_up(environment, ())
+        run.set_up(environment, "vop")
     assert_one_sentence(str(failure.value), "Intel Macs")
 
 
@@ -203,13 +207,280 @@ def test_any_other_failure_names_its_log(run, environment):
     assert "odd" in environment.log.read_text()
 
 
+@pytest.mark.parametrize("said", ["odd", "Access is denied: torch.dll", "[WinError 32] torch.dll"])
+def test_no_remedy_takes_away_a_folder_that_may_be_in_use(run, environment, said):
+    remedy = run.explain("Installing", said, environment)
+    assert_one_sentence(remedy, "start again")
+    assert not re.search("delete|remove", remedy)
+    assert ("close the app" in remedy) == (said != "odd")
+
+
+def test_a_path_that_python_cannot_make_an_environment_in_is_refused(run, checkout):
+    repository = checkout / os.fsdecode(b"gar\xe7on")
+    with pytest.raises(run.SetupError) as failure:
+        run.check_machine(run.Environment(repository / ".venv", repository))
+    assert_one_sentence(str(failure.value), "is not UTF-8", "move the checkout")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_checkout_that_cannot_be_written_is_understood(run, monkeypatch, capsys, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number), "/checkout/.venv.lock")
+
+    monkeypatch.setattr(run, "set_up", fail)
+    assert run.main(["vop"]) == 1
+    assert_one_sentence(capsys.readouterr().err, "/checkout/.venv.lock cannot be written", "a copy")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_what_a_console_cannot_show_is_escaped(run, monkeypatch, encoding):
+    console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(run.sys, "stdout", console)
+    monkeypatch.setattr(run, "set_up", lambda *_: run.report("Building /\udce7/\u0142"))
+    monkeypatch.setattr(run, "start", lambda *_: 0)
+    assert run.main(["vop"]) == 0
+    console.flush()
+    shown = console.buffer.getvalue().decode(encoding)
+    letter = "\u0142" if encoding == "utf-8" else "\\u0142"
+    assert shown == f"Building /\\udce7/{letter}{os.linesep}"
+
+
+def test_the_log_takes_what_the_locale_cannot_write(checkout):
+    (checkout / ".venv").mkdir()
+    step = "import os; os.write(1, b'Collecting \\xc5\\x82\\n')"
+    script = f"{LOAD}\nrun.follow('Installing', [sys.executable, '-c', {step!r}], environment)"
+    settings = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(checkout)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Collecting" in (checkout / ".venv" / "setup.log").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("arguments", [[], ["fly"]])
 def test_an_unknown_command_shows_the_commands(run, arguments, capsys):
     assert run.main(arguments) == 2
     assert "python run.py app" in capsys.readouterr().out
 
 
+# Several starts at once
+
+LOAD = """
+import importlib.util, sys
+from pathlib import Path
+repository = Path(sys.argv[1])
+spec = importlib.util.spec_from_file_location("vop_launcher", repository / "run.py")
+run = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(run)
+environment = run.Environment(repository / ".venv", repository)
+"""
+
+# A start whose one step is a program that notes when it begins and ends. It ends once there is a
+# file `go`; where there is a file `fail`, it removes that and fails.
+CONTENDER = (
+    LOAD
+    + """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+step = '''
+import signal, sys, time
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+journal, go, fail = Path("journal"), Path("go"), Path("fail")
+with journal.open("a") as file:
+    file.write("begin ")
+patience = time.monotonic() + 30
+while not go.exists() and time.monotonic() < patience:
+    time.sleep(0.02)
+with journal.open("a") as file:
+    file.write("end ")
+if fail.exists():
+    fail.unlink()
+    sys.exit("odd")
+'''
+run.make_environment = run.install_torch = run.warm_up = lambda *_: None
+command = [sys.executable, "-c", step]
+run.install_packages = lambda environment, _: run.run_step("Installing", command, environment)
+run.start = lambda *_: print("started") or 0
+sys.exit(run.main(["vop"]))
+"""
+)
+
+
+def contend(checkout: Path) -> subprocess.Popen:
+    """Begin such a start, in a process group of its own as a terminal would."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CONTENDER, str(checkout)],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture
+def first(environment, checkout):
+    """A start in the middle of its step."""
+    process, patience = contend(checkout), time.monotonic() + 30
+    while not (checkout / "journal").exists():
+        assert time.monotonic() < patience, "the step never began"
+        time.sleep(0.02)
+    yield process
+    (checkout / "go").touch()
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def second(first, checkout):
+    """A start beside the first, and what it says while it waits."""
+    process = contend(checkout)
+    yield process, process.stdout.readline()
+    process.kill()
+    process.communicate()
+
+
+def finish(process: subprocess.Popen, checkout: Path):
+    """Let the steps end; returns what the process says from now on and the story of all steps."""
+    (checkout / "go").touch()
+    said, errors = process.communicate(timeout=30)
+    return said, errors, (checkout / "journal").read_text()
+
+
+def test_of_two_first_starts_one_installs_and_the_other_waits(first, second, checkout):
+    second, waiting = second
+    holder = rf"python run\.py vop \(process {first.pid}\)"
+    assert re.fullmatch(rf"Waiting: {holder} has been setting up \.venv for \d+ s\n", waiting)
+    said, errors, story = finish(second, checkout)
+    assert re.fullmatch(r"Waited \d+ s for the other start\nstarted\n", said)
+    assert (story, errors, second.returncode) == ("begin end ", "", 0)
+    assert first.communicate(timeout=30)[0].endswith("started\n")
+
+
+def test_a_start_that_waits_takes_over_where_the_other_fails(first, second, checkout):
+    (checkout / "fail").touch()
+    said, _, story = finish(second[0], checkout)
+    assert said.endswith("started\n") and story == "begin end begin end "
+    assert first.wait(timeout=30) == 1
+    assert_one_sentence(first.stderr.read(), "Installing failed", "start again")
+
+
+@POSIX_ONLY
+def test_what_a_killed_start_was_installing_ends_before_the_next_installs(first, second, checkout):
+    first.kill()
+    time.sleep(0.7)  # time enough to install beside it
+    said, _, story = finish(second[0], checkout)
+    assert said.endswith("started\n") and story == "begin end begin end "
+
+
+@POSIX_ONLY
+def test_an_interrupted_start_leaves_when_its_step_has(first, checkout):
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does; this step ignores it
+    time.sleep(0.3)  # time enough to leave without it
+    _, errors, story = finish(first, checkout)
+    assert (story, first.returncode) == ("begin end ", 1)
+    assert errors == "Interrupted; start again to go on where it stopped.\n"
+
+
+def test_where_everything_is_installed_no_lock_is_taken(run, environment, monkeypatch):
+    environment.remember(())
+    monkeypatch.setattr(run, "turn", lambda *_: pytest.fail("took a lock"))
+    run.set_up(environment, "vop")
+    assert not environment.lock.exists()
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_hindrance(run, environment, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(run.fcntl, "flock", refuse)
+    monkeypatch.setattr(run.time, "sleep", lambda _: pytest.fail("waits for nobody"))
+    monkeypatch.setattr(run, "install", lambda environment, extras: environment.remember(extras))
+    run.set_up(environment, "vop")
+    assert environment.holds(())
+
+
+def test_the_lock_outlives_the_environment(environment):
+    assert environment.folder not in environment.lock.parents
+
+
 # What is installed
+
+
+def write_package(packages: Path, name: str) -> Path:
+    """Write an installed package with a file beside the packages; returns its metadata."""
+    metadata = packages / f"{name}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (packages / f"{name}.py").write_text("x = 1\n")
+    (packages.parent / f"{name}-script").write_text("run\n")
+    rows = (f"{name}.py,sha256=x,6", f"../{name}-script,sha256=x,4", f"{name}.pyc,,9")
+    (metadata / "RECORD").write_text("\n".join((*rows, f"{metadata.name}/RECORD,,\n")))
+    return metadata
+
+
+@pytest.mark.parametrize("lost", ["torch.py", "../torch-script", "torch-1.0.dist-info/RECORD"])
+@pytest.mark.parametrize("how", ["missing", "cut short"])
+def test_a_package_that_is_not_whole_is_installed_once_more(run, environment, lost, how):
+    relative = "Lib" if os.name == "nt" else "lib/python3.11"
+    packages = environment.folder / relative / "site-packages"
+    whole, broken = write_package(packages, "whole"), write_package(packages, "torch")
+    assert environment.metadata() == [broken, whole]
+    run.forget_broken_packages(environment)
+    assert environment.metadata() == [broken, whole]
+    if how == "missing":
+        (packages / lost).unlink()
+    else:
+        (packages / lost).write_bytes((packages / lost).read_bytes()[:3])
+    run.forget_broken_packages(environment)
+    assert environment.metadata() == [whole]
+
+
+def test_packages_that_are_not_whole_are_looked_for_first(run, environment, monkeypatch):
+    order = []
+    for step in ("forget_broken_packages", "make_environment", "install_torch", "warm_up"):
+        monkeypatch.setattr(run, step, lambda *_, step=step: order.append(step))
+    monkeypatch.setattr(run, "install_packages", lambda *_: None)
+    run.set_up(environment, "vop")
+    assert order == ["forget_broken_packages", "make_environment", "install_torch", "warm_up"]
+
+
+def test_an_update_that_does_not_end_leaves_no_stamp_that_could_come_true_again(
+    run, environment, checkout, monkeypatch, capsys
+):
+    environment.remember({"notebooks"})
+    constraints = (checkout / "constraints.txt").read_bytes()
+    (checkout / "constraints.txt").write_text("torch==3.0\n")
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "make_environment", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run.set_up(environment, "vop")
+    assert "restart the app or notebooks" in capsys.readouterr().out
+    (checkout / "constraints.txt").write_bytes(constraints)
+    assert environment.installed_extras() is None
+    assert environment.former_extras() == {"notebooks"}
+
+
+def test_a_stamp_that_cannot_be_written_leaves_the_former_one_whole(environment, monkeypatch):
+    environment.remember({"test"})
+
+    def write_half(path, text):
+        with path.open("w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="space"):
+        environment.remember({"notebooks"})
+    assert environment.installed_extras() == {"test"}
 
 
 @POSIX_ONLY
@@ -247,14 +518,14 @@ def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
     for step in ("make_environment", "install_torch", "warm_up"):
         monkeypatch.setattr(run, step, lambda *_: None)
     monkeypatch.setattr(run, "install_packages", lambda _, extras: asked.append(extras))
-    run.set_up(environment, run.EXTRAS["app"])
-    run.set_up(environment, run.EXTRAS["app"])
+    run.set_up(environment, "app")
+    run.set_up(environment, "app")
     assert asked == [[]]
-    run.set_up(environment, run.EXTRAS["lab"])
+    run.set_up(environment, "lab")
     assert asked == [[], ["notebooks"]]
     stamp = json.loads(environment.stamp.read_text())
     environment.stamp.write_text(json.dumps({**stamp, "fingerprint": "outdated"}))
-    run.set_up(environment, run.EXTRAS["app"])
+    run.set_up(environment, "app")
     assert asked == [[], ["notebooks"], ["notebooks"]]
 
 
