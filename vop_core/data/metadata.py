@@ -72,7 +72,7 @@ def read_metadata(folder: str | Path, *, name: str | None = None) -> Metadata:
     if not rows:
         raise DataError(f"'{table}' lists no clips; add one row for each clip.")
     root = Path(os.path.abspath(folder))  # a linked folder keeps the name it is linked under
-    reader = _RowReader(root, name or root.name)
+    reader = _RowReader(root, normalized(name or root.name))
     records: dict[int, ClipRecord] = {}
     problems: list[str] = []
     for row in rows:

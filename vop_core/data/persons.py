@@ -163,7 +163,7 @@ def read_quality(folder: str | Path) -> dict[str, str]:
     table = Path(folder) / QUALITY
     if not table.is_file():
         return {}
-    name = os.path.basename(os.path.abspath(folder))
+    name = normalized(os.path.basename(os.path.abspath(folder)))
     return {
         person_id(name, fields["person"]): f"{fields.get('flag', '')}: {fields.get('evidence', '')}"
         for fields in (row.fields for row in read_table(table, ("person",)))
