@@ -30,13 +30,15 @@ def soundfile_bytes(samples: np.ndarray, rate: int = RATE, *, kind: str = "WAV",
     return buffer.getvalue()
 
 
-def av_bytes(samples: np.ndarray, rate: int, *, kind: str, codec: str) -> bytes:
+def av_bytes(samples: np.ndarray, rate: int, *, kind: str, codec: str, bit_rate: int | None = None) -> bytes:
     """(sample,) or (channel, sample) in a container of FFmpeg's; ``kind`` "ipod" is m4a."""
     planes = np.atleast_2d(samples)
     layout = {1: "mono", 2: "stereo"}[len(planes)]
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes), format="fltp", layout=layout)
         frame.sample_rate = rate
         resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)

@@ -42,9 +42,9 @@ KEPT_AS_STORED = {"wav", "flac", "aiff", "au", "caf"}  # lossless: reading them 
 def decode(data: bytes, *, name: str = "clip") -> Clip:
     """Bytes of a wav, flac, ogg, opus, mp3, m4a or webm file to a mono clip at 16 kHz, amplitude in [-1, 1].
 
-    Every conversion leaves a note. Raises AudioError, one sentence with ``name`` in it, for what cannot be
-    used: empty, broken off, not sound, silent, fully clipped, not finite, under 0.1 s of sound, over 60 s or
-    20 MB, outside 4 to 192 kHz.
+    Every conversion leaves a note, and so does a file that breaks off: what is there is read. Raises
+    AudioError, one sentence with ``name`` in it, for what cannot be used: empty, damaged, not sound, silent,
+    fully clipped, not finite, under 0.1 s of sound, over 60 s or 20 MB, outside 4 to 192 kHz.
     """
     name = _short_name(name)
     recording = read(data, name=name)

@@ -1,27 +1,36 @@
-"""Files of every kind to samples: what a container promises, what it holds, and when to refuse it.
+"""Files of every kind to samples: what a container holds, and when to refuse it.
 
-The first bytes decide who reads: soundfile for wav, aiff, flac and ogg; PyAV for m4a, webm and mp3
-(soundfile's mp3 reader writes its warnings on the terminal). A file whose first bytes are of no known kind
-reaches neither, so no playlist can make a decoder open other files or addresses.
+The container decides who reads: soundfile for wav, aiff, au, caf, flac and ogg, PyAV for the others
+(soundfile's mp3 reader writes its warnings on the terminal) and for what soundfile cannot read. PyAV is
+always told the format: a file of no known kind reaches neither, so no playlist can make a decoder open other
+files or addresses. Rate and channels are taken from every piece, since a stream may change them midway.
 """
 
 import io
+import itertools
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
 import soundfile
+import soxr
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data.containers import Container, content, find, mp3_samples, ogg_links
 from vop_core.errors import AudioError
 
 MOST_BYTES = 20 * 2**20  # what the page accepts as an upload
 LONGEST_SECONDS = 60.0
 LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_VALUES = 2 * 60 * HIGHEST_RATE  # over all channels: what a minute of the finest stereo holds
+MOST_LINKS = 100  # streams chained in one ogg file
+BLOCK_VALUES = 2**18  # unpacked at once, at least
+MOST_PACKETS = 30_000  # more than a minute of the shortest packets there are, 2.5 ms
+MOST_DAMAGED = 0.25  # of the packets: beyond, what is left is no longer the recording
 DECODERS_RAISE = (
     soundfile.SoundFileError,
     av.FFmpegError,
@@ -30,21 +39,22 @@ DECODERS_RAISE = (
     EOFError,
     MemoryError,
 )
-LOSSY_SLACK_SECONDS = 0.1  # encoders' delays and padding: promised and decoded lengths differ by less
+LOSSY_SLACK_SECONDS = 0.15  # encoders' delays and padding: promised and decoded lengths differ by less
+LOSSLESS_SLACK_SECONDS = 0.01  # a padding byte left out, a last block cut short
+LONGEST_TRUE_PROMISE = 1_200.0  # s: longer ones are what programs write that cannot know the length
 
 ACCEPTED = "wav, flac, ogg, opus, mp3, m4a or webm"
-STREAMED_SIZES = {0, 0x7FFFFFFF, 0xFFFFFFFF}  # wav headers whose writer could not go back to them
-READ_BY_SOUNDFILE = {b"RIFF": "wav", b"RF64": "wav", b"fLaC": "flac", b"OggS": "ogg", b"FORM": "aiff"}
-OTHER_CONTENT = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"<": "a web page or XML text",
-    b"{": "JSON text",
-}
+NO_LENGTH = "its header gives no true length; read to its end"
+READ_BY_SOUNDFILE = {"wav", "aiff", "au", "caf", "flac", "ogg"}
+BY_SOUNDFILE_IN_WAV = {
+    "ALAW": "A-law",
+    "ULAW": "mu-law",
+    "MS_ADPCM": "MS ADPCM",
+    "IMA_ADPCM": "IMA ADPCM",
+    "GSM610": "GSM",
+}  # by soundfile's names
+AV_FORMATS = {"webm": "matroska"}  # where PyAV calls a kind otherwise
+CODEC_NAMES = {"mp4": "m4a", "asf": "wma"}
 
 
 @dataclass(frozen=True)
@@ -55,150 +65,238 @@ class Recording:
     sample_rate: int  # Hz
     codec: str  # "wav", "flac", "opus", ...
     is_float: bool  # stored as floating point: may lawfully go beyond full scale
+    notes: tuple[str, ...] = ()  # what had to be done to read it
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What a decoder made of one stream."""
+
+    pieces: list[tuple[np.ndarray, int]]  # float32 (channel, sample) and its rate, Hz
+    codec: str
+    is_float: bool = False
+    promised: float = 0.0  # seconds by the header, 0 where it does not say
+    damaged: int = 0  # packets that could not be read, less the last one
+    ended: bool = True  # the last packet could be read
+
+
+class _Budget:
+    """Stops a file that unpacks to more than is accepted, wherever its streams and pieces end."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.seconds, self.values = name, 0.0, 0
+
+    def take(self, samples: np.ndarray, rate: int) -> None:
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise AudioError(
+                f"{self.name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at 16 kHz."
+            )
+        self.seconds += samples.shape[1] / rate
+        self.values += samples.size
+        if self.seconds > LONGEST_SECONDS + 1e-6:
+            raise AudioError(f"{self.name} lasts longer than 60 s; cut it to the words you want to use.")
+        if self.values > MOST_VALUES:
+            raise AudioError(f"{self.name} has too many channels to unpack; export it with one channel.")
 
 
 def read(data: bytes, *, name: str) -> Recording:
-    """Decode a whole file held in memory.
+    """Decode a whole file held in memory: all the sound that is there, with a note where more was promised.
 
-    Raises AudioError, with ``name`` in its sentence, for what is empty, over 20 MB, not sound, broken off,
-    outside 4 to 192 kHz, or over 60 s (told from the header where it says so, before anything is unpacked).
+    Raises AudioError, with ``name`` in its sentence, for what is empty, over 20 MB, not sound, of a codec that
+    cannot be read, damaged, outside 4 to 192 kHz, or over 60 s (found while unpacking, which then stops).
     """
     if not data:
         raise AudioError(f"{name} is empty; record it again or choose another file.")
     if len(data) > MOST_BYTES:
         raise AudioError(f"{name} is larger than 20 MB; cut it to the words you want to use.")
-    kind = _kind(data)
-    if kind is None:
-        raise AudioError(f"{name} is {_content(data)}; choose a {ACCEPTED} file.")
-    try:
-        reader = _read_with_soundfile if data[:4] in READ_BY_SOUNDFILE else _read_with_av
-        recording = reader(data, kind, name)
-    except AudioError:
-        raise
-    except DECODERS_RAISE as error:
-        raise AudioError(
-            f"{name} begins like {kind} but is damaged or incomplete; record or export it again."
-        ) from error
-    if not recording.samples.numel():
+    container = find(data)
+    if container is None:
+        raise AudioError(f"{name} is {content(data, name=name)}; choose a {ACCEPTED} file.")
+    streams = _links(container, name) if container.kind == "ogg" else [_decode(container, name)]
+    ended = all(stream.ended for stream in streams)
+    samples, rate, joining = _join([piece for stream in streams for piece in stream.pieces], name)
+    if not samples.size and container.codec:
+        raise _unreadable(container, name)
+    if not samples.size and (not ended or 1 < container.promise < math.inf or 0 < streams[0].promised < math.inf):
+        raise AudioError(f"{name} breaks off before its sound begins; copy or record it again.")
+    if not samples.size:
         raise AudioError(f"{name} holds no sound; record it again or choose another file.")
-    return recording
+    notes = joining + _length_notes(streams[0], samples.shape[1] / rate, container.promise)
+    if not ended and notes == joining:
+        notes.append("breaks off; read to its end")
+    if damaged := sum(stream.damaged for stream in streams):
+        notes.append(f"{damaged} damaged {'piece' if damaged == 1 else 'pieces'} left out")
+    return Recording(torch.from_numpy(samples), rate, streams[0].codec, streams[0].is_float, tuple(notes))
 
 
-def _kind(data: bytes) -> str | None:
-    """The container, by its first bytes; None when it is none that can hold sound."""
-    if data[:4] in READ_BY_SOUNDFILE:
-        return READ_BY_SOUNDFILE[data[:4]]
-    if data[4:8] == b"ftyp":
-        return "mp4"
-    if data[:4] == b"\x1a\x45\xdf\xa3":
-        return "webm"
-    if data[:3] == b"ID3" or (
-        len(data) > 3 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0 and data[1] & 0x06
-    ):
-        return "mp3"
-    return None
+def _decode(container: Container, name: str) -> _Decoded:
+    if container.kind in READ_BY_SOUNDFILE and container.codec in ("", *BY_SOUNDFILE_IN_WAV.values()):
+        try:
+            return _with_soundfile(container, name)
+        except DECODERS_RAISE:
+            pass  # it gives up where FFmpeg leaves out what is damaged
+    try:
+        return _with_av(container, name)
+    except DECODERS_RAISE as error:
+        raise _unreadable(container, name) from error
 
 
-def _content(data: bytes) -> str:
-    """What a file that is no sound seems to be."""
-    start = data[:512].lstrip()
-    for magic, content in OTHER_CONTENT.items():
-        if start.startswith(magic):
-            return content
-    printable = sum(byte >= 0x20 or byte in b"\t\r\n" for byte in start)
-    if start and printable == len(start) and start.isascii():
-        return "text"
-    return "not sound that can be read"
+def _links(container: Container, name: str) -> list[_Decoded]:
+    """Each of the streams chained in an ogg file: decoders read only the first one, or stumble."""
+    links, ended = ogg_links(container.data)
+    if len(links) > MOST_LINKS:
+        raise AudioError(f"{name} chains {len(links)} streams; export the one you want to use as wav.")
+    budget = _Budget(name)
+    decoded: list[_Decoded] = []
+    refusal = _unreadable(container, name)
+    for link in links:
+        try:
+            decoded.append(_decode(Container("ogg", link), name))
+        except AudioError as error:
+            refusal, ended = error, False
+            continue
+        for samples, rate in decoded[-1].pieces:
+            budget.take(samples, rate)
+    if not decoded:
+        raise refusal
+    return [*decoded[:-1], replace(decoded[-1], ended=ended)]
 
 
-def _read_with_soundfile(data: bytes, kind: str, name: str) -> Recording:
-    _refuse_broken_off(data, kind, name)
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        promised = file.frames
-        _refuse_header(file.samplerate, promised / file.samplerate, promised * file.channels, name)
-        samples = file.read(frames=promised, dtype="float32", always_2d=True)
-        if len(samples) < promised:
-            raise _broken_off(len(samples) / file.samplerate, promised / file.samplerate, name)
-        codec = file.subtype.lower() if kind == "ogg" else kind
-        is_float = file.subtype in ("FLOAT", "DOUBLE")
-        return Recording(torch.from_numpy(np.ascontiguousarray(samples.T)), file.samplerate, codec, is_float)
+def _with_soundfile(container: Container, name: str) -> _Decoded:
+    budget = _Budget(name)
+    with soundfile.SoundFile(io.BytesIO(container.data)) as file:
+        pieces = [(np.zeros((file.channels, 0), np.float32), file.samplerate)]
+        budget.take(*pieces[0])
+        # memory follows the bytes that are there, not the length that a header claims
+        at_once = max(BLOCK_VALUES, 2 * len(container.data)) // file.channels + 1
+        at_once = min(at_once, int(LONGEST_SECONDS * file.samplerate) + 1)
+        left = file.frames
+        while left > 0 and len(block := file.read(min(at_once, left), dtype="float32", always_2d=True)):
+            pieces.append((block.T, file.samplerate))
+            budget.take(*pieces[-1])
+            left -= len(block)
+        codec = container.kind if container.kind != "ogg" else file.subtype.lower()
+        if file.subtype in BY_SOUNDFILE_IN_WAV:
+            codec = f"{BY_SOUNDFILE_IN_WAV[file.subtype]} in {container.kind}"
+        return _Decoded(pieces, codec, file.subtype in ("FLOAT", "DOUBLE"), file.frames / file.samplerate)
 
 
-def _read_with_av(data: bytes, kind: str, name: str) -> Recording:
-    # the format is given, never guessed: guessing could take the bytes for a playlist and follow it
-    with av.open(io.BytesIO(data), format="matroska" if kind == "webm" else kind) as container:
-        if not container.streams.audio:
+def _with_av(container: Container, name: str) -> _Decoded:
+    budget = _Budget(name)
+    pieces, packets, damaged, ended = [], 0, 0, True
+    with av.open(io.BytesIO(container.data), format=AV_FORMATS.get(container.kind, container.kind)) as file:
+        if not file.streams.audio:
             raise AudioError(f"{name} holds no sound track; choose a {ACCEPTED} file.")
-        stream = container.streams.audio[0]
+        stream = file.streams.audio[0]
+        if stream.codec_context is None and container.codec:
+            raise _unreadable(container, name)
         if stream.codec_context is None:
             raise AudioError(f"{name} holds sound of an unknown kind; export it as wav or flac.")
-        promised = _promised_seconds(container, stream, data, kind)
-        _refuse_header(stream.rate, promised, round(promised * stream.rate) * stream.channels, name)
-        samples = np.concatenate(
-            [np.zeros((stream.channels, 0), np.float32), *_planes(container, stream, name)], axis=1
-        )
-        seconds = samples.shape[1] / stream.rate
-        if seconds < promised - LOSSY_SLACK_SECONDS:
-            raise _broken_off(seconds, promised, name)
-        return Recording(torch.from_numpy(samples), stream.rate, _codec_name(kind), is_float=False)
+        promised = _promised_seconds(file, stream, container)
+        for packet in _packets(file, stream):
+            packets += 1
+            if packets > MOST_PACKETS or (damaged > 100 and damaged > MOST_DAMAGED * packets):
+                raise ValueError("too many packets for a minute, or too few that can be read")
+            try:
+                frames = packet.decode() if packet is not None else None
+            except DECODERS_RAISE:
+                frames = None
+            if packet is None or packet.size:  # an empty packet only makes the decoder give up its last frames
+                ended = frames is not None
+            if frames is None:
+                damaged += 1
+                continue
+            for frame in frames:
+                # an mp3 frame still bears the rate of the frame before it, the decoder has the right one
+                rate = stream.codec_context.sample_rate
+                pieces.append((_planes(frame), rate))
+                budget.take(*pieces[-1])
+        codec = CODEC_NAMES.get(container.kind, container.kind)
+        if container.kind == "ogg":
+            codec = stream.codec_context.name
+    if damaged and (not pieces or damaged > max(1, MOST_DAMAGED * packets)):
+        raise ValueError(f"{damaged} of {packets} packets are damaged")
+    codec = f"{container.codec} in wav" if container.codec else codec
+    return _Decoded(pieces, codec, False, promised, damaged - (not ended), ended)
 
 
-def _planes(
-    container: av.container.InputContainer, stream: av.AudioStream, name: str
-) -> Iterator[np.ndarray]:
-    """Frames as float32 (channel, sample); stops a file that unpacks to more than its header promised."""
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)
-    values = 0
-    for frame in container.decode(stream):
-        for plane in resampler.resample(frame):
-            values += plane.samples * stream.channels
-            _refuse_header(stream.rate, values / stream.channels / stream.rate, values, name)
-            yield plane.to_ndarray()
+def _packets(file: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.Packet | None]:
+    """The stream's packets, and None where the container itself breaks off."""
+    try:
+        yield from file.demux(stream)
+    except DECODERS_RAISE:
+        yield None
 
 
-def _promised_seconds(
-    container: av.container.InputContainer, stream: av.AudioStream, data: bytes, kind: str
-) -> float:
-    """The sound's length by the header, 0 where it does not say."""
-    if kind == "mp3" and not (b"Xing" in data[:8192] or b"Info" in data[:8192]):
-        return 0.0  # without that frame the length is only guessed from the bit rate
+def _planes(frame: av.AudioFrame) -> Float[np.ndarray, "channel sample"]:
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples.astype(np.float32)
+
+
+def _promised_seconds(file: av.container.InputContainer, stream: av.AudioStream, container: Container) -> float:
+    """The sound's length by the header, 0 where it does not say; what FFmpeg estimates is no promise."""
+    if container.kind == "mp3":
+        return mp3_samples(container.data) / max(stream.rate, 1)
+    if container.kind not in ("mp4", "webm", "flac") or container.codec:
+        return 0.0
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return 0.0
+    if file.duration is not None and len(file.streams) == 1:
+        return file.duration / av.time_base
+    return math.inf if container.kind == "flac" else 0.0  # flac counts its samples, or says that it cannot
 
 
-def _refuse_header(rate: int, seconds: float, values: int, name: str) -> None:
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise AudioError(
-            f"{name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at 16 kHz."
+def _join(
+    pieces: list[tuple[np.ndarray, int]], name: str
+) -> tuple[Float[np.ndarray, "channel sample"], int, list[str]]:
+    """One array of one rate: the highest rate and the most channels of all pieces, so that nothing is lost."""
+    pieces = [piece for piece in pieces if piece[0].size]
+    if not pieces:
+        return np.zeros((1, 0), np.float32), 1, []
+    runs = []
+    for (rate, _), run in itertools.groupby(pieces, lambda piece: (piece[1], len(piece[0]))):
+        parts = [samples for samples, _ in run]
+        runs.append((np.concatenate(parts, axis=1) if parts[1:] else parts[0], rate))
+    if not runs[1:]:
+        return np.ascontiguousarray(runs[0][0]), runs[0][1], []
+    rate, channels = max(rate for _, rate in runs), max(len(samples) for samples, _ in runs)
+    notes = []
+    if any(other != rate for _, other in runs):
+        notes.append(f"sample rate changes midway, brought to {rate / 1000:g} kHz")
+    if any(len(samples) != channels for samples, _ in runs):
+        notes.append(f"number of channels changes midway, brought to {channels}")
+    if channels * rate * sum(samples.shape[1] / other for samples, other in runs) > MOST_VALUES + channels * rate:
+        raise AudioError(f"{name} changes its form midway; export it at one rate, with one channel.")
+    return np.concatenate([_brought_to(*run, rate, channels) for run in runs], axis=1), rate, notes
+
+
+def _brought_to(samples: np.ndarray, rate: int, wanted_rate: int, channels: int) -> np.ndarray:
+    if rate != wanted_rate:
+        samples = soxr.resample(samples.T, rate, wanted_rate).T
+    if len(samples) != channels:  # one voice in every channel: averaging them later changes nothing
+        samples = np.repeat(samples.mean(0, keepdims=True), channels, axis=0)
+    return np.ascontiguousarray(samples)
+
+
+def _length_notes(decoded: _Decoded, seconds: float, promise: float) -> list[str]:
+    promised = max(decoded.promised, seconds) * promise
+    slack = LOSSLESS_SLACK_SECONDS if promise != 1 else LOSSY_SLACK_SECONDS
+    if promised > max(LONGEST_TRUE_PROMISE, seconds):
+        return [NO_LENGTH]
+    if promised > seconds + slack:
+        return [f"breaks off: {seconds:.2f} of {promised:.2f} s are there"]
+    return []
+
+
+def _unreadable(container: Container, name: str) -> AudioError:
+    if container.codec:
+        return AudioError(
+            f"{name} is a wav file around {container.codec}, which cannot be read; export it as 16-bit wav or flac."
         )
-    if seconds > LONGEST_SECONDS:
-        raise AudioError(f"{name} lasts longer than 60 s; cut it to the words you want to use.")
-    if values > MOST_VALUES:
-        raise AudioError(f"{name} has too many channels to unpack; export it with one channel.")
-
-
-def _refuse_broken_off(data: bytes, kind: str, name: str) -> None:
-    """Catch what libsndfile silently shortens: a header or ogg page that promises more than is there."""
-    if data[:4] in (b"RIFF", b"FORM") and len(data) >= 8:
-        size = int.from_bytes(data[4:8], "little" if data[:4] == b"RIFF" else "big")
-        # one byte of grace: some writers count the padding byte and leave it out
-        if size not in STREAMED_SIZES and size + 8 > len(data) + 1:
-            raise AudioError(f"{name} breaks off: bytes are missing at its end; copy or record it again.")
-    if kind == "ogg":
-        page = data[data.rfind(b"OggS") :]
-        segments = page[26] if len(page) > 26 else 255
-        if len(page) < 27 + segments + sum(page[27 : 27 + segments]):
-            raise AudioError(f"{name} breaks off in the middle of the sound; copy or record it again.")
-
-
-def _broken_off(seconds: float, promised: float, name: str) -> AudioError:
-    return AudioError(
-        f"{name} breaks off: {seconds:.1f} of {promised:.1f} s are there; copy or record it again."
-    )
-
-
-def _codec_name(kind: str) -> str:
-    return "m4a" if kind == "mp4" else kind
+    return AudioError(f"{name} begins like {container.kind} but is damaged or incomplete; record or export it again.")
