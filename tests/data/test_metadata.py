@@ -1,7 +1,9 @@
 """Checking and loading read a data set alike, and nothing in it counts twice."""
 
+import os
 import shutil
 import unicodedata
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -231,6 +233,18 @@ def test_whatever_loading_refuses_checking_names_and_whatever_is_in_order_loads(
         assert len(load_features(load_dataset(folder), cache=False)) == len(rows) or problems
     except VopError as refusal:
         assert problems and (isinstance(refusal, DataError) <= (str(refusal) in problems))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs file names that are bytes")
+def test_a_folder_whose_name_is_no_text_is_checked_and_heard_like_any(folder, tmp_path):
+    other = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        folder.rename(other)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert check_dataset(other).problems == ()
+    table = load_features(load_dataset(other), variants=("room",), cache=False)
+    assert table.persons == ("caf\\xe9/anna", "caf\\xe9/ben")
 
 
 def test_a_copy_of_a_whole_folder_is_in_order(folder, tmp_path):

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from vop_core.data.names import look_alikes, normalized
 from vop_core.data.tables import TableRow, read_table
 from vop_core.errors import DataError
+from vop_core.text import printable
 
 METADATA = "metadata.csv"
 REQUIRED_COLUMNS = ("path", "person", "label")
@@ -72,7 +73,7 @@ def read_metadata(folder: str | Path, *, name: str | None = None) -> Metadata:
     if not rows:
         raise DataError(f"'{table}' lists no clips; add one row for each clip.")
     root = Path(os.path.abspath(folder))  # a linked folder keeps the name it is linked under
-    reader = _RowReader(root, normalized(name or root.name))
+    reader = _RowReader(root, name or dataset_name(root))
     records: dict[int, ClipRecord] = {}
     problems: list[str] = []
     for row in rows:
@@ -83,6 +84,11 @@ def read_metadata(folder: str | Path, *, name: str | None = None) -> Metadata:
     pairs = [(record.person, record.label) for record in records.values()]
     problems += confusable_names(pairs, where=reader.table)
     return Metadata(reader.name, root, records, tuple(problems))
+
+
+def dataset_name(folder: str | Path) -> str:
+    """What a data set is called that is given no name: as its folder, in valid Unicode."""
+    return printable(normalized(os.path.basename(os.path.abspath(folder))))
 
 
 def person_id(dataset: str, person: str) -> str:
@@ -134,7 +140,7 @@ class _RowReader:
     def __init__(self, root: Path, name: str) -> None:
         self.root = root
         self.name = name
-        self.table = f"{root.name}/{METADATA}"
+        self.table = f"{dataset_name(root)}/{METADATA}"
         self._files = _Files(root)
         self._listed: dict[Hashable, PurePosixPath] = {}  # file: where it is first listed
         self._said: Counter[tuple[str, str]] = Counter()  # clips by person and label

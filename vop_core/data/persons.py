@@ -5,7 +5,6 @@ The files themselves are described in :mod:`vop_core.data.metadata` and :mod:`vo
 
 import hashlib
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from vop_core.data.metadata import ClipRecord, person_id, read_metadata
+from vop_core.data.metadata import ClipRecord, dataset_name, person_id, read_metadata
 from vop_core.data.names import normalized
 from vop_core.data.tables import read_table
 from vop_core.errors import DataError, EvaluationError
@@ -163,7 +162,7 @@ def read_quality(folder: str | Path) -> dict[str, str]:
     table = Path(folder) / QUALITY
     if not table.is_file():
         return {}
-    name = normalized(os.path.basename(os.path.abspath(folder)))
+    name = dataset_name(folder)
     return {
         person_id(name, fields["person"]): f"{fields.get('flag', '')}: {fields.get('evidence', '')}"
         for fields in (row.fields for row in read_table(table, ("person",)))

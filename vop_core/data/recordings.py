@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vop_core.data.metadata import ClipRecord
 from vop_core.errors import DataError
+from vop_core.text import printable
 
 LONGEST_PATH = 100  # characters in a sentence
 
@@ -26,8 +27,7 @@ def sound_digest(waveform: Float[Tensor, " sample"]) -> bytes:
 
 def shown_path(record: ClipRecord, root: Path) -> str:
     """A clip's path below its data set's folder, as a sentence can hold it."""
-    text = record.path.relative_to(root).as_posix()
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable(record.path.relative_to(root).as_posix())
     return text if len(text) <= LONGEST_PATH else text[: LONGEST_PATH - 1] + "…"
 
 

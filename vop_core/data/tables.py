@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vop_core.data.names import normalized
 from vop_core.errors import DataError
+from vop_core.text import printable
 
 SEPARATORS = (",", ";", "\t")
 SAVE_AS_UTF8 = "save it as UTF-8 text (in Excel: 'CSV UTF-8')"
@@ -121,7 +122,7 @@ def _columns(header: Sequence[str]) -> list[str]:
 def _check_columns(columns: Sequence[str], required: Sequence[str], path: Path) -> None:
     missing = [name for name in required if name not in columns]
     if missing:
-        shown = ", ".join(f"'{_printable(name)}'" for name in columns[:8] if name) or "nothing"
+        shown = ", ".join(f"'{printable(name[:30])}'" for name in columns[:8] if name) or "nothing"
         raise DataError(
             f"'{path}' has no column '{missing[0]}': its first line holds {shown}, and it needs "
             f"{', '.join(required)}, separated by commas, semicolons or tabs."
@@ -129,10 +130,5 @@ def _check_columns(columns: Sequence[str], required: Sequence[str], path: Path) 
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
         raise DataError(
-            f"'{path}' has two columns called '{_printable(twice[0])}'; rename or remove one."
+            f"'{path}' has two columns called '{printable(twice[0][:30])}'; rename or remove one."
         )
-
-
-def _printable(text: str) -> str:
-    """Short, and without what would break a sentence."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:30])
