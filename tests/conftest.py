@@ -7,6 +7,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,16 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+# Nothing of the user's cache is read or written. One folder for the whole run: workers share what is computed once.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["VOP_CACHE"] = tempfile.mkdtemp(prefix="vop-tests-cache-")
+
 # vop_core is imported inside fixtures only: jaxtyping's import hook must stand before its first import.
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["VOP_CACHE"], ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout's clock

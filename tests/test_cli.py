@@ -208,7 +208,7 @@ def test_data_prepare_converts_a_folder(run, tmp_path):
 
 
 def test_data_get_without_network_is_one_sentence(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("vop_core.data.sources.registry.cache_root", lambda: tmp_path)
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

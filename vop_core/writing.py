@@ -73,7 +73,55 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write text as UTF-8, whole or not at all. Raises VopError as :func:`whole_file`."""
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8", newline="")
+        # a byte of a file's name that is no UTF-8 becomes an escape, which JSON reads back as it was
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of ``path`` when the block ends well, and vanishes if it does not.
+
+    The caller has made sure that what is at ``path`` may go.
+
+    Raises
+    ------
+    VopError
+        The folder cannot be written (as :func:`write_error` says it); what was there is whole.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part, former = (target.with_name(f".vop-{secrets.token_hex(8)}{end}") for end in (".part", ".old"))
+        part.mkdir()
+        try:
+            yield part
+            if target.exists():
+                target.rename(former)
+            try:
+                part.rename(target)
+            except OSError:
+                if former.exists():
+                    former.rename(target)
+                raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(former, ignore_errors=True)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder where it is missing, and try it. Raises VopError as :func:`write_error` says it."""
+    try:
+        try_folder(Path(path))
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder where it is missing, and a file in it that vanishes. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_output(path: str | Path, *, inputs: Iterable[str | Path] = (), replaces: Kind) -> None:
@@ -118,7 +166,7 @@ def write_error(path: str | Path, error: Exception, kind: type[VopError] = VopEr
         return kind(f"The disk that holds '{path}' is full; free some space, or choose another place.")
     if number == errno.EISDIR:
         return kind(f"'{path}' is a folder; give the name of a file.")
-    if number in (errno.ENOENT, errno.ENOTDIR):
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return kind(f"'{path}' cannot be written, for its folder does not exist; choose another name.")
     if number == errno.ENAMETOOLONG:
         return kind(f"The name '{path}' is too long; choose a shorter one.")

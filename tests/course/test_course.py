@@ -36,7 +36,7 @@ def test_an_unknown_budget_is_refused(monkeypatch):
 
 @pytest.fixture
 def question(monkeypatch, tmp_path):
-    monkeypatch.setattr(predictions, "cache_root", lambda: tmp_path)
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path))
     return course.predict("test", "Which?", ("this", "that"))
 
 

@@ -45,7 +45,7 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(features_module, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 

@@ -1,5 +1,8 @@
 """Data sets indexed by person, and splits that keep persons apart."""
 
+from pathlib import Path
+
+import platformdirs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,12 +190,32 @@ def test_data_sets_are_found_by_path_and_by_name(folder, monkeypatch):
     assert find_dataset("words") == find_dataset(folder) == folder
     with pytest.raises(DataError, match="There is no data set at 'wordz'"):
         find_dataset("wordz")
+    for empty in ("", " "):
+        with pytest.raises(DataError, match="name is empty"):
+            find_dataset(empty)
 
 
-def test_without_a_choice_data_lies_in_the_repositorys_cache(monkeypatch):
+def test_a_data_set_has_the_name_it_is_stored_under_however_it_is_asked_for(folder, monkeypatch):
+    """Persons are known by it: as "WORDS/anna", a person who was trained on would pass for unknown."""
+    monkeypatch.setenv("VOP_DATA", str(folder.parent))
+    monkeypatch.chdir(folder)
+    for asked in ("words", "Words", "WORDS/", folder.with_name("wOrds"), ".", "../Words"):
+        assert load_dataset(find_dataset(asked)).name == "words"
+    folder.rename(folder.with_name("Rene\u0301"))
+    assert load_dataset(find_dataset("ren\u00e9")).persons[0] == "Ren\u00e9/anna"
+
+
+def test_without_a_choice_data_lies_in_the_users_cache_and_nothing_in_the_checkout(monkeypatch, tmp_path):
     monkeypatch.delenv("VOP_DATA", raising=False)
-    assert data_root() == cache_root() == repository_root() / "data" / "cache"
-    assert (repository_root() / "vop_core").is_dir()
+    assert data_root() == cache_root() / "data"
+    monkeypatch.delenv("VOP_CACHE")
+    assert cache_root() == Path(platformdirs.user_cache_dir("vop-studio", appauthor=False))
+    assert not cache_root().is_relative_to(repository_root())
+    monkeypatch.setenv("VOP_CACHE", "~/elsewhere")
+    assert cache_root() == Path.home() / "elsewhere"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOP_CACHE", "here")
+    assert cache_root() == tmp_path / "here"
 
 
 def test_a_linked_folder_keeps_the_name_it_is_linked_under(folder, tmp_path):

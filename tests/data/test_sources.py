@@ -197,7 +197,7 @@ def serve():
 def own_folders(tmp_path, monkeypatch):
     """Nothing is fetched into the repository, nothing goes through a proxy, no test waits."""
     monkeypatch.setenv("VOP_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(registry, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return tmp_path
@@ -433,7 +433,7 @@ def test_a_full_disk_is_said(digits, own_folders):
     cache = own_folders / "cache" / "downloads"
     cache.mkdir(parents=True)
     (cache / "fsdd-v1.tar.gz.part").symlink_to("/dev/full")
-    refuses("is full; free some space or set VOP_DATA", url=digits.url)
+    refuses("is full; free some space, or choose another place", url=digits.url)
 
 
 def test_a_disk_too_small_is_said_before_anything_is_fetched(digits, monkeypatch):

@@ -132,7 +132,7 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
 @pytest.mark.alone
 @pytest.mark.timeout(600)  # the assertion is to speak, not the clock of the runner
 def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "cache_root", lambda: tmp_path)
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path))
     started = time.monotonic()
     work = suites.suite_jobs("smoke")
     run_bench(work, processes=1)
@@ -243,8 +243,7 @@ def large_set(tmp_path, monkeypatch):
     many = [line for line in table if line.startswith(("01/", "02/")) and line.split(",")[3] not in "12345"]
     (folder / "metadata.csv").write_text("".join(line for line in table if line not in many), "utf-8")
     monkeypatch.setenv("VOP_DATA", str(tmp_path))
-    monkeypatch.setattr("vop_core.data.features.cache_root", lambda: tmp_path / "cache")
-    monkeypatch.setattr(suites, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     return folder.name
 
 

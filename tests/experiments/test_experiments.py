@@ -67,7 +67,7 @@ def features_cache(tmp_path_factory):
 def cache(tmp_path, features_cache, monkeypatch):
     """An empty cache of runs, and one tiny recipe; nothing that came with the repository."""
     monkeypatch.setattr("vop_core.data.features.cache_root", lambda: features_cache)
-    monkeypatch.setattr(crossval_module, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(crossval_module, "repository_root", lambda: tmp_path / "repository", raising=False)
     monkeypatch.setitem(recipes_module.RECIPES, "tiny", RECIPE)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of the tests' own process
@@ -108,7 +108,7 @@ def test_cross_validation_reports_every_row_and_trains_only_once(folder, cache, 
 
 def test_an_interrupted_cross_validation_goes_on_and_ends_the_same(folder, cache, monkeypatch, tmp_path):
     straight = cross_validate(folder)["tiny"].to_json()
-    monkeypatch.setattr(crossval_module, "cache_root", lambda: tmp_path / "second")
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "second"))
     count, true_train = [0], runs_module.train
 
     def broken(*arguments, **settings):

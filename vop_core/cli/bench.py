@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import progress_bars, remark, whole_numbers
+from vop_core.cli.output import progress_bars, remark, say, whole_numbers
 
 
 def bench(
@@ -48,7 +48,7 @@ def bench(
     if plan:
         for job in work:
             left = ", ".join(each.variant for each in job.missing) or "nothing"
-            typer.echo(f"{job.name} fold {job.fold} seed {job.seed} lacks {left}")
+            say(f"{job.name} fold {job.fold} seed {job.seed} lacks {left}")
         return
     with progress_bars() as bars:
 
@@ -59,7 +59,7 @@ def bench(
 
         run_bench(work, processes=jobs, on_progress=follow)
     for line in outcome(work):
-        typer.echo(line)
+        say(line)
     if suite == "tuning" and not (data or method or seeds or folds):
         typer.echo(f"The settings of every method are chosen: {write_choices().name}.")
 

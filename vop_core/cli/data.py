@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, show, write_json
+from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, say, show, write_json
 from vop_core.errors import DataError
 
 app = typer.Typer(help="List, fetch, convert and check data sets with persons in them.", no_args_is_help=True)
@@ -60,7 +60,7 @@ def list_sources(json_target: JsonTarget = None) -> None:
             "yes" if here[name] else "no",
         )
     show(table)
-    typer.echo(f"Data folder: {data_root()} (set VOP_DATA to use another)")
+    say(f"Data folder: {data_root()} (set VOP_DATA to use another)")
 
 
 @app.command()
@@ -92,7 +92,7 @@ def prepare(
 
 
 def _report(done) -> None:
-    typer.echo(f"{done.clips} clips in {done.folder}")
+    say(f"{done.clips} clips in {done.folder}")
     if done.skipped:
         remark(f"{len(done.skipped)} clip(s) left out:")
         _list(done.skipped)
@@ -117,8 +117,8 @@ def check(
     from vop_core.data.locations import find_dataset
     from vop_core.data.persons import read_quality
 
-    check_writable(json_target)
     folder = find_dataset(path)
+    check_writable(json_target, inputs=[folder])
     report = check_dataset(folder)
     quality = read_quality(folder)
     if json_target:
@@ -129,7 +129,7 @@ def check(
         raise DataError(f"'{report.name}' has {len(report.problems)} problems; mend them and check again.")
     report.raise_if_broken()
     if json_target is None:
-        typer.echo(
+        say(
             f"{report.name} is in order: {report.persons} persons, {report.labels} words, "
             f"{report.clips} clips, {report.seconds / 60:.0f} minutes."
         )

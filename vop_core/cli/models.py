@@ -1,6 +1,7 @@
 """``vop train``, ``vop evaluate`` and ``vop crossval``."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,8 @@ def train(
     recipe = recipe or DEFAULT_RECIPE
     _check_recipes([recipe], RECIPES)
     if not resume:
-        shutil.rmtree(cache_root() / "runs" / task, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(cache_root() / "runs" / task)
     with progress_bars() as bars:
         bundle = train_task(
             task,
@@ -86,12 +88,13 @@ def evaluate(
     """Test a trained model and all its controls on the persons of a data set."""
     from dataclasses import replace
 
-    from vop_core.data.locations import find_dataset
+    from vop_core.data.locations import find_dataset, models_root
     from vop_core.evaluation.tables import rich_tables
     from vop_core.experiments import ScoringConfig, evaluate_folder, load_bundle
 
     counts = whole_numbers(shots, "--shots", least=1)
-    check_writable(json_target)
+    folder = find_dataset(data)
+    check_writable(json_target, inputs=[folder, models_root()])
     bundle = load_bundle(task)
     scoring = replace(ScoringConfig(), seed=seed)
     if repetitions:
@@ -99,7 +102,7 @@ def evaluate(
     with progress_bars() as bars:
         report = evaluate_folder(
             bundle,
-            find_dataset(data),
+            folder,
             shots=counts,
             scoring=scoring,
             progress=lambda done, total: bars.update(f"evaluate {task}", done, total),
@@ -130,12 +133,13 @@ def crossval(
     """
     from rich.rule import Rule
 
+    from vop_core.data.locations import find_dataset
     from vop_core.evaluation.tables import rich_tables
     from vop_core.experiments import RECIPES
     from vop_core.experiments import crossval as run_crossval
     from vop_core.experiments.ship import DEFAULT_RECIPE
 
-    check_writable(json_target)
+    check_writable(json_target, inputs=[find_dataset(dataset)])
     names = list(RECIPES) if recipe and "all" in recipe else (recipe or [DEFAULT_RECIPE])
     _check_recipes(names, RECIPES)
     drawn = whole_numbers(seeds, "--seeds")

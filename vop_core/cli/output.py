@@ -1,14 +1,18 @@
 """How commands speak: results on stdout, progress and remarks on stderr, JSON where it is asked for."""
 
+import codecs
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vop_core.errors import EvaluationError, VopError
+from vop_core.errors import EvaluationError
+from vop_core.text import printable
+from vop_core.writing import JSON, check_output, write_text
 
 STDOUT = "-"
 
@@ -17,9 +21,14 @@ JsonTarget = Annotated[
 ]
 
 
+def say(text: str) -> None:
+    """A line of the result, in which every name can be shown."""
+    typer.echo(printable(text))
+
+
 def remark(text: str) -> None:
     """A line for the reader that is no result."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
 
 
 def write_json(content: Mapping[str, Any] | list[Any], target: str) -> None:
@@ -30,26 +39,32 @@ def write_json(content: Mapping[str, Any] | list[Any], target: str) -> None:
     VopError
         The file cannot be written.
     """
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    # what a console without UTF-8 cannot show must become JSON's escape, no other
+    ascii_only = target == STDOUT and codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
+    text = json.dumps(_printable(content), indent=1, ensure_ascii=ascii_only, allow_nan=False)
     if target == STDOUT:
         typer.echo(text)
-        return
-    try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise VopError(f"'{target}' cannot be written ({error.strerror}); choose another file.") from error
+    else:
+        write_text(target, text + "\n")
 
 
-def check_writable(target: str | None) -> None:
-    """Refuse a file that cannot be written before the work starts, not after it.
+def _printable(content: Any) -> Any:
+    """Plain values in which every text can be shown, so that the JSON is valid Unicode."""
+    if isinstance(content, str | Path):
+        return printable(content)
+    if isinstance(content, Mapping):
+        return {_printable(name): _printable(value) for name, value in content.items()}
+    return [_printable(value) for value in content] if isinstance(content, list | tuple) else content
 
-    Raises
-    ------
-    VopError
-        The file's folder does not exist, or the file is a folder.
+
+def check_writable(target: str | None, inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse a JSON file that must not or cannot be written before the work starts, not after it.
+
+    Raises VopError as :func:`vop_core.writing.check_output`: the file is among ``inputs``, holds something else
+    than JSON, or cannot be written.
     """
-    if target not in (None, STDOUT) and (Path(target).is_dir() or not Path(target).absolute().parent.is_dir()):
-        raise VopError(f"'{target}' cannot be written, for its folder does not exist; choose another file.")
+    if target not in (None, STDOUT):
+        check_output(target, inputs=inputs, replaces=JSON)
 
 
 @contextmanager
@@ -66,12 +81,12 @@ def progress_bars() -> Iterator["Bars"]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         yield Bars(shown)
@@ -86,8 +101,9 @@ class Bars:
 
     def update(self, name: str, done: int, total: int | None, note: str = "") -> None:
         """``done`` of ``total`` (None: unknown) of the work called ``name``."""
+        note = printable(note)
         if name not in self._tasks:
-            self._tasks[name] = self._shown.add_task(name, total=total, note=note)
+            self._tasks[name] = self._shown.add_task(printable(name), total=total, note=note)
         self._shown.update(self._tasks[name], completed=done, total=total, note=note)
 
 

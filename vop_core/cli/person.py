@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, show, write_json
-from vop_core.errors import PersonFileError
+from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, say, show, write_json
+from vop_core.text import printable
+from vop_core.writing import check_output
 
 MOST_SHOWN = 3  # most probable words in the table
 
@@ -27,18 +28,17 @@ def enroll(
 
     from vop_core.data.clip_quality import assess
     from vop_core.data.enrollment import PoorClipWarning, poor_share
+    from vop_core.data.locations import models_root
     from vop_core.experiments import load_bundle
+    from vop_core.training.checkpoint import tensor_file
 
-    check_writable(str(out))
+    check_output(out, inputs=[*clips, models_root()], replaces=tensor_file("person"))
     bundle = load_bundle(task)
     heard = [clip for _, clip in _read(clips, each_word=each_word)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorClipWarning)  # said by _read, beside what is usable only
         person = bundle.enroll(heard)
-    try:
-        person.save(out, task=task)
-    except OSError as error:
-        raise PersonFileError(f"'{out}' cannot be written ({error.strerror}); choose another file.") from error
+    person.save(out, task=task)
     kl = float(person.posterior.kl(person.prior))
     said = [
         f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the posterior is "
@@ -46,7 +46,7 @@ def enroll(
         person.health.sentence,
         poor_share([assess(clip.waveform) for clip in heard]),
     ]
-    typer.echo(" ".join(filter(None, said)))
+    say(" ".join(filter(None, said)))
 
 
 def predict(
@@ -60,12 +60,13 @@ def predict(
     """Ask the global and the personal model about clips."""
     import torch
 
+    from vop_core.data.locations import models_root
     from vop_core.experiments import open_person_file
     from vop_core.variational.predictive import check_draws
 
     check_draws(draws)
 
-    check_writable(json_target)
+    check_writable(json_target, inputs=[*clips, person, models_root()])
     bundle, model = open_person_file(person)
     heard = _read(clips, each_word=each_word)
     features = bundle.features([clip for _, clip in heard])
@@ -164,7 +165,7 @@ def _table(answers: list[dict[str, Any]]) -> Any:
             interval = f" [{bounds[0]:.0%} to {bounds[1]:.0%}]" if bounds else ""
             changed = "  changed" if name == "personal" and answer["changed"] else ""
             table.add_row(
-                Text(answer["name"] if name == "global" else ""),
+                Text(printable(answer["name"]) if name == "global" else ""),
                 name,
                 Text(f"{label} {probability:.0%}{interval}{changed}"),
                 Text(", ".join(f"{other} {share:.0%}" for other, share in others)),

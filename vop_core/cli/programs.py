@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from vop_core.cli.output import say
 from vop_core.errors import VopError
 
 PASS_ON = {"ignore_unknown_options": True}  # they are the started program's
@@ -27,7 +28,7 @@ def build(
 
     folder = to or voices_root()
     build_bundled_voices(folder)
-    typer.echo(f"The bundled voices are in {folder}.")
+    say(f"The bundled voices are in {folder}.")
 
 
 @voices.command("check")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from vop_core.errors import EvaluationError
+from vop_core.writing import write_text
 
 _NO_RESULTS = "There is no result of the bench yet; make some with: vop bench"
 
@@ -24,7 +25,7 @@ def results(
     elif check:
         raise EvaluationError("The README's results differ from data/results; run: vop results")
     else:
-        readme.write_text(filled, encoding="utf-8")
+        write_text(readme, filled)
         typer.echo("README.md is filled from data/results.")
 
 

@@ -1,6 +1,8 @@
 """The tree of commands, and what becomes of failures: one sentence, never a traceback."""
 
+import errno
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ from typer.core import TyperGroup
 from vop_core import __version__
 from vop_core.cli import bench, course, data, models, person, programs, results
 from vop_core.errors import VopError
+from vop_core.text import printable
 
 REFUSED = 2  # exit code: the input has to be mended
 BROKEN = 1  # exit code: the program is at fault
@@ -20,27 +23,47 @@ class RefusingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except VopError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(REFUSED) from None
         except KeyboardInterrupt:
             typer.echo("Stopped; what was finished is kept.", err=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:  # the reader of a pipe left; the framework knows what to do
             raise
         except Exception as error:
-            if type(error).__module__.split(".")[0] in ("typer", "click") or os.environ.get("VOP_DEBUG") == "1":
+            if isinstance(error, VopError):
+                sentence, code = str(error), REFUSED
+            elif type(error).__module__.split(".")[0] in ("typer", "click") or os.environ.get("VOP_DEBUG") == "1":
                 raise
-            typer.echo(
-                f"Something went wrong inside VoP Studio ({type(error).__name__}: {_first_line(error)}); "
-                f"run the same command with VOP_DEBUG=1 to see where, and report that.",
-                err=True,
-            )
-            raise typer.Exit(BROKEN) from None
+            elif refusal := _refusal_of_the_system(error):
+                sentence, code = refusal, REFUSED
+            else:
+                sentence, code = _failure(error), BROKEN
+            typer.echo(sentence, err=True)
+            raise typer.Exit(code) from None
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:200]
+def _refusal_of_the_system(error: Exception) -> str:
+    """What a person can mend, in a sentence: a full disk, a file that may not be read, a name; else nothing."""
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
+        return (
+            f"'{printable(error.object)}' cannot be opened, for this console's language has only the letters of "
+            f"{error.encoding}; run the same command with PYTHONUTF8=1."
+        )
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; free some space, or set VOP_CACHE to a folder on another disk."
+    if error.filename is None:
+        return f"The system refuses ({error.strerror}); mend that, then run the same command again."
+    name = printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename)
+    return f"'{name}' cannot be read or written ({error.strerror}); check that path, then run the same command again."
+
+
+def _failure(error: Exception) -> str:
+    told = printable((str(error).strip().splitlines() or ["no message"])[0][:200])
+    return (
+        f"Something went wrong inside VoP Studio ({type(error).__name__}: {told}); "
+        f"run the same command with VOP_DEBUG=1 to see where, and report that."
+    )
 
 
 app = typer.Typer(

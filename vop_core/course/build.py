@@ -25,6 +25,7 @@ from vop_core.course import material
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.data.locations import repository_root
 from vop_core.errors import VopError
+from vop_core.writing import make_folder, write_text
 
 EXERCISE, SOLUTION = "exercise", "solution"
 LONGEST_CELL = 280  # seconds: a notebook has five minutes
@@ -177,8 +178,8 @@ def write(notebook: Notebook, path: Path) -> None:
     """Store a notebook as readable JSON, one line of source a line."""
     import nbformat
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    make_folder(path.parent)
+    write_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
 
 
 def build(path: Path) -> tuple[Path, Path]:

@@ -1,6 +1,6 @@
 """Predict before you run: a question, an answer kept on this machine, and what the numbers said.
 
-An answer lies in ``data/cache/course``, which git ignores; nothing is sent anywhere.
+An answer lies in the cache folder; nothing is sent anywhere.
 """
 
 import json
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vop_core.data.locations import cache_root
+from vop_core.data.locations import cache_folder, cache_root
 from vop_core.errors import VopError
+from vop_core.writing import write_text
 
 
 def answers_file() -> Path:
@@ -35,12 +36,11 @@ class Prediction:
     def choose(self, option: int | str) -> str:
         """Keep a prediction: an option, or its number from 1. Returns what to expect next.
 
-        Raises VopError for what is no option.
+        Raises VopError for what is no option, and where the cache folder cannot be written.
         """
         chosen = self._option(option)
-        file = answers_file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(_read() | {self.key: chosen}, indent=1, ensure_ascii=False), encoding="utf-8")
+        cache_folder("course")
+        write_text(answers_file(), json.dumps(_read() | {self.key: chosen}, indent=1, ensure_ascii=False))
         return f"You predict: {chosen}. Run on."
 
     def reveal(self, truth: str, because: str = "") -> str:

@@ -8,13 +8,16 @@ are cached; the augmentations of :mod:`vop_core.data.virtual_persons` work on lo
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,6 +26,8 @@ from vop_core.data.locations import cache_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset
 from vop_core.data.recordings import Recordings, sound_digest
+from vop_core.errors import VopError
+from vop_core.writing import make_folder, whole_file
 
 VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
 
@@ -160,8 +165,10 @@ def load_features(
     """Decode every clip of a data set once, focus it on its second of speech, and take log-mels.
 
     Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16; with
-    ``cache=False`` nothing is kept on disk. Raises AudioError, naming the file, for a clip that cannot be used.
-    Raises DataError for a recording that stands in the data set twice, under whatever names.
+    ``cache=False``, or where the cache cannot be written, nothing is kept on disk.
+
+    Raises AudioError, naming the file, for a clip that cannot be used, and DataError for a recording that stands in
+    the data set twice, under whatever names.
     """
     config = config or LogMelConfig()
     unknown = set(variants) - set(VARIANTS)
@@ -170,10 +177,11 @@ def load_features(
     wanted = list(dict.fromkeys(("original", *variants)))
     if cache:
         files = {name: _cache_file(dataset, name, config) for name in wanted}
-        missing = [name for name in wanted if not files[name].exists()]
+        computed = {name: kept for name in wanted if (kept := _kept(files[name])) is not None}
+        missing = [name for name in wanted if name not in computed]
         for name, value in _compute(dataset, missing, config, progress).items():
-            _write(files[name], value)
-        computed = {name: load_file(files[name])["log_mel"] for name in wanted}
+            _keep(files[name], value)
+            computed[name] = value
     else:
         computed = _compute(dataset, wanted, config, progress)
     persons, labels = dataset.persons, dataset.labels
@@ -195,7 +203,8 @@ def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> P
         for record, digest in zip(dataset.records, dataset.digests, strict=True)
     ]
     key = hashlib.sha256(json.dumps([listing, variant, str(config), 2]).encode()).hexdigest()[:20]
-    return cache_root() / "features" / f"{dataset.name}-{variant}-{key}.safetensors"
+    name = re.sub(r"[^\w.-]+", "_", dataset.name)[:40]  # for the eye only, and no file system's limit
+    return cache_root() / "features" / f"{name}-{variant}-{key}.safetensors"
 
 
 def _compute(
@@ -227,8 +236,17 @@ def _compute(
     return {name: torch.stack([row[index] for row in rows]) for index, name in enumerate(variants)}
 
 
-def _write(file: Path, log_mels: Tensor) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".part{os.getpid()}")
-    save_file({"log_mel": log_mels}, part)
-    part.replace(file)
+def _kept(file: Path) -> Tensor | None:
+    """What an earlier call kept; a damaged file counts as none."""
+    try:
+        return load_file(file)["log_mel"]
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def _keep(file: Path, log_mels: Tensor) -> None:
+    # Kept for speed only: where the cache cannot be written, or the disk is full, the work goes on without.
+    with suppress(VopError, SafetensorError):
+        make_folder(file.parent)
+        with whole_file(file) as part:
+            save_file({"log_mel": log_mels}, part)

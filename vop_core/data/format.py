@@ -5,11 +5,9 @@ strict: all or nothing.
 """
 
 import csv
-import errno
 import hashlib
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +19,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.audio import decode_file
-from vop_core.data.metadata import METADATA, confusable_names, read_metadata
+from vop_core.data.metadata import METADATA, confusable_names, dataset_name, read_metadata
 from vop_core.data.names import normalized
 from vop_core.data.recordings import Recordings, shown_path, sound_digest, to_16_bit
 from vop_core.data.waveform import SAMPLE_RATE
 from vop_core.errors import AudioError, DataError
+from vop_core.text import printable
 from vop_core.types import Clip
+from vop_core.writing import whole_folder, write_error, write_text
 
 FEWEST_CLIPS = 2  # one to enroll and one to ask about
 
@@ -48,34 +48,28 @@ def write_dataset(
     """Write clips as they come, then ``metadata.csv`` and ``texts`` (file name: content); returns how many.
 
     All or nothing: everything is written beside ``folder`` and moved there at the end. 16-bit samples survive
-    unchanged.
+    unchanged. A name that is no valid Unicode is written with escapes.
 
     Raises
     ------
     DataError
         ``folder`` already holds something, there are no clips, two clips claim the same person, label and
-        take, two persons or labels differ only in how they are written, or the disk is full or
-        read-only.
+        take, or two persons or labels differ only in how they are written.
+    VopError
+        The disk is full or read-only.
     """
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise DataError(f"'{folder}' already exists and is not empty; remove it or choose another folder.")
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+    with whole_folder(folder) as unfinished:
         writer = _Writer(unfinished)
-        rows = [writer.write(clip) for clip in clips]
+        try:
+            rows = [writer.write(clip) for clip in clips]
+        except soundfile.LibsndfileError as error:  # how the library names what the system refuses
+            raise write_error(folder, error) from error
         _write_table(unfinished / METADATA, rows, str(folder))
         for name, text in (texts or {}).items():
-            (unfinished / name).write_text(text, encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise disk_error(folder, error) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            write_text(unfinished / name, text)
     return len(rows)
 
 
@@ -136,16 +130,7 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, [*columns, "seconds"], restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
-
-
-def disk_error(place: str | Path, error: Exception) -> DataError:
-    """What the operating system says about a failed write, as one sentence."""
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space" in str(error):
-        return DataError(
-            f"The disk that holds '{place}' is full; free some space or set VOP_DATA to another disk."
-        )
-    return DataError(f"'{place}' cannot be written ({error}); choose a folder you may write to.")
+        writer.writerows({name: printable(value) for name, value in row.items()} for row in rows)
 
 
 @dataclass(frozen=True)
@@ -180,7 +165,7 @@ def check_dataset(folder: str | Path) -> DatasetReport:
     clips_of: Counter[str] = Counter()
     seconds = 0.0
     for line, record in metadata.records.items():
-        table = f"{metadata.root.name}/{METADATA}"
+        table = f"{dataset_name(metadata.root)}/{METADATA}"
         where = f"Line {line} of {table} names '{shown_path(record, metadata.root)}'"
         try:
             clip = _open(record.path, where)
@@ -218,7 +203,8 @@ def _open(path: Path, where: str) -> Clip:
 
 def _check_stored_form(path: Path, where: str) -> None:
     try:
-        stored = soundfile.info(path)
+        with path.open("rb") as stream:  # by its name soundfile could not open it if that is no text
+            stored = soundfile.info(stream)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         said = f"{where}, which is no wav, flac or ogg file; convert it to FLAC."
         raise DataError(said) from error

@@ -34,6 +34,7 @@ from vop_core.evaluation.intervals import (
 )
 from vop_core.evaluation.protocol import DRAWS, GLOBAL, MIXED, NOISE, VOP, WRONG_PERSON, ZERO
 from vop_core.evaluation.scores import CLOSED, OPEN, ScoreTable
+from vop_core.writing import JSON, check_output, write_text
 
 CONTROLS = (GLOBAL, ZERO, MIXED)  # what the personal gain is measured against
 PERSONAL_GAIN = "personal gain"
@@ -121,8 +122,9 @@ class Report:
         return json.loads(json.dumps(asdict(self), allow_nan=False))
 
     def save(self, path: str | Path) -> None:
-        """Write the JSON."""
-        Path(path).write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+        """Write the JSON. Raises VopError where the file holds something else, or cannot be written."""
+        check_output(path, replaces=JSON)
+        write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
 
 
 def make_report(task: str, config: Mapping[str, Any], table: ScoreTable) -> Report:

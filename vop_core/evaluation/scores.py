@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS, Reliability
+from vop_core.writing import Kind, check_output, whole_file
 
 CLOSED, OPEN = "closed", "open"  # persons trained on (other takes of them), and persons never heard
 
@@ -179,7 +180,11 @@ class ScoreTable:
                 yield first, clips, getattr(first, value)[left] - getattr(second, value)[right]
 
     def save(self, path: str | Path) -> None:
-        """Write the table as one npz of plain arrays: no pickle, no audio."""
+        """Write the table as one npz of plain arrays: no pickle, no audio.
+
+        Raises VopError where the file holds something else, or cannot be written.
+        """
+        check_output(path, replaces=_TABLE)
         lengths = [len(score.clips) for score in self.scores]
         columns = {name: np.array([getattr(score, name) for score in self.scores]) for name in (*_TEXTS, *_NUMBERS)}
         clip_columns = {
@@ -189,7 +194,7 @@ class ScoreTable:
         bins = np.array([[getattr(score.reliability, name) for name in _BIN_COLUMNS] for score in self.scores]).reshape(
             len(self.scores), len(_BIN_COLUMNS), -1
         )
-        with Path(path).open("wb") as stream:
+        with whole_file(path) as part, part.open("wb") as stream:
             np.savez_compressed(stream, lengths=np.array(lengths), bins=bins, **columns, **clip_columns)
 
     @classmethod
@@ -211,6 +216,15 @@ class ScoreTable:
             ) from error
 
 
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return "lengths" in stored.files
+    except (ValueError, AttributeError, BadZipFile, EOFError):
+        return False
+
+
+_TABLE = Kind("a table of scores", _is_table)
 _TEXTS = ("method", "set_name", "person")
 _NUMBERS = ("shots", "repetition", "seed", "fold", "enrollments", "fallbacks")
 _CLIP_COLUMNS = ("clips", "correct", "nll", "brier")

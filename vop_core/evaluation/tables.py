@@ -8,6 +8,7 @@ from rich.text import Text
 
 from vop_core.evaluation.intervals import BOOTSTRAP_PERSONS
 from vop_core.evaluation.report import PERSONAL_GAIN, Report, ReportDifference, ReportRow
+from vop_core.text import printable
 
 MOST_NAMED = 4  # persons in a cell; the JSON names them all
 _ROW_HEADER = ("method", "accuracy % [95 %]", "worst decile", "NLL", "ECE %", "harmed")
@@ -19,9 +20,10 @@ def rich_tables(report: Report) -> Group:
     parts: list[Table | Text] = []
     for title, tables in _blocks(report):
         for header, lines in tables:
-            table = Table(*header, title=title, title_justify="left")
+            shown = None if title is None else Text(printable(title))
+            table = Table(*header, title=shown, title_justify="left")
             for line in lines:
-                table.add_row(*map(Text, line))
+                table.add_row(*(Text(printable(cell)) for cell in line))
             parts.append(table)
             title = None
     return Group(*parts, Text(footnote(report)))

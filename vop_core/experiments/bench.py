@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from vop_core.data.locations import cache_root
+from vop_core.data.locations import cache_folder, cache_root
 from vop_core.data.persons import Fold
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import OWN, START, MethodScoring, PersonScore
@@ -36,6 +36,7 @@ from vop_core.tasks.keyword_spotting import comparison_folds, crossval_data, unk
 from vop_core.training.batches import RepresentedEpisodes
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import train
+from vop_core.writing import make_folder
 
 GLOBAL = "global"
 
@@ -363,12 +364,17 @@ def bench(
 def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None) -> None:
     """Run what is missing, side by side; an interrupted bench goes on where it stopped.
 
-    Raises EvaluationError, before anything is trained, for a result that is damaged or of another version.
+    Raises, before anything is trained, EvaluationError for a result that is damaged or of another version, and
+    VopError where nothing can be written.
     """
     for job in jobs:
         for contender in job.contenders:
             check_bench_result(job.result_file(contender))
     waiting = [job for job in jobs if job.missing]
+    if waiting:
+        cache_folder("runs")
+    for folder in {job.results for job in waiting}:
+        make_folder(folder)
     for name in dict.fromkeys(job.name for job in waiting):
         job = next(job for job in waiting if job.name == name)
         bring_committed(job.runs, name)

@@ -14,6 +14,7 @@ from typing import Any
 from vop_core.data.locations import repository_root
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.method_scores import PersonScore
+from vop_core.writing import make_folder, write_text
 
 FORMAT = 1
 DONE, FAILED = "done", "did not converge"
@@ -53,15 +54,13 @@ class BenchResult:
         return f"{variant}-fold{self.fold}-seed{self.seed}-{self.hash}.json"
 
     def save(self, folder: Path) -> Path:
-        """Write into ``folder``/dataset; the file appears whole or not at all."""
+        """Write into ``folder``/dataset, whole or not at all. Raises VopError where that cannot be done."""
         path = folder / self.dataset / self.file_name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "scores"}
         lines = [score.to_json() for score in self.scores]
         plain["scores"] = {name: [line[name] for line in lines] for name in (lines[0] if lines else {})}
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps({"format": FORMAT} | plain, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_text(path, json.dumps({"format": FORMAT} | plain, ensure_ascii=False) + "\n")
         return path
 
 

@@ -15,6 +15,7 @@ from vop_core.experiments.bench_report import FORMAT, as_text, summary
 from vop_core.experiments.findings import findings
 from vop_core.experiments.readme import BENCH_MARKS, FINDINGS, bench_section, fill
 from vop_core.experiments.report_page import LIBRARY, bench_page, plotting_library
+from vop_core.writing import make_folder, write_text
 
 # No evidence of anything; settings on trial; and a question that the tables of "paper" answer.
 SKIPPED = ("smoke", "tuning", "outliers")
@@ -72,10 +73,8 @@ def write_files(files: Mapping[Path, str]) -> list[Path]:
     for path, text in files.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        make_folder(path.parent)
+        write_text(path, text)
         written.append(path)
     return written
 

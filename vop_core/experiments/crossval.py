@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from vop_core.data.locations import cache_root, repository_root
+from vop_core.data.locations import cache_folder, repository_root
 from vop_core.data.persons import Fold
 from vop_core.evaluation.report import Report as EvaluationReport
 from vop_core.evaluation.report import make_report
@@ -18,6 +18,7 @@ from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch
 from vop_core.experiments.workers import JobLog, run_all
 from vop_core.tasks.keyword_spotting import FOLD_SEED, comparison_folds, crossval_data, usable_dataset
+from vop_core.writing import make_folder, whole_file
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class FoldJob:
 def run_fold(job: FoldJob, on_progress: Callable[[Mapping[str, Any]], None] | None = None) -> None:
     """Do what is not done yet of a job; progress goes to its log, one JSON object a line."""
     torch.set_num_threads(1)
-    job.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(job.folder)
     if job.done:
         return
     log = JobLog(job.log, job.title, on_progress)
@@ -91,14 +92,14 @@ def crossval(
     """Retrain and test on every fold; one report a recipe. Interrupted runs go on where they stopped.
 
     Persons with too few clips to train on are left out, and counted in the report. Raises DataError without the data
-    set, EvaluationError for more folds than persons.
+    set, EvaluationError for more folds than persons, VopError where the cache cannot be written.
     """
     config, scoring = config or RunConfig(), scoring or ScoringConfig()
     recipes = tuple(recipes or RECIPES)
     found = usable_dataset(dataset)
     persons = comparison_folds(found, folds, clips=max(config.shared.clips_per_person, config.branch.clips_per_person))
     name = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
-    folder = cache_root() / "runs" / name
+    folder = cache_folder("runs", name)
     work = [
         FoldJob(dataset, found.fingerprint, fold, split, recipes, config.with_seed(seed), scoring, folder)
         for seed in seeds
@@ -130,7 +131,8 @@ def crossval(
 
 def bring_committed(folder: Path, dataset: str) -> None:
     """Finished folds that came with the repository need no training: their files are named by their config."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for file in (repository_root() / "data" / "results" / "runs" / dataset).glob("*"):
         if not (folder / file.name).exists():
-            shutil.copyfile(file, folder / file.name)
+            with whole_file(folder / file.name) as part:
+                shutil.copyfile(file, part)

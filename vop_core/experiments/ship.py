@@ -9,14 +9,14 @@ import torch
 
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable, join_tables, load_features
-from vop_core.data.locations import cache_root, models_root
+from vop_core.data.locations import cache_folder, cache_root, models_root
 from vop_core.data.persons import load_dataset
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
 from vop_core.evaluation.report import Report, make_report
 from vop_core.evaluation.scores import ScoreTable
 from vop_core.evaluation.tables import markdown
-from vop_core.experiments.bundle import Bundle, load_bundle, save_bundle
+from vop_core.experiments.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch, training_seconds
 from vop_core.methods.global_model import GlobalModel
@@ -25,6 +25,7 @@ from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.writing import write_text
 
 DEFAULT_RECIPE = "personal"
 
@@ -48,11 +49,15 @@ def train_task(
 ) -> Bundle:
     """Train, test and write a task's models; resumes an interrupted training.
 
-    Raises DataError when the task's data are not there.
+    Raises DataError when the task's data are not there, and VopError, before anything is trained, where the folder
+    cannot be written or holds something else than an earlier model.
     """
     config, scoring = config or task_config(task).with_seed(seed), scoring or ScoringConfig()
+    destination = folder or models_root() / task
+    check_bundle_folder(destination)
+    cache_folder("runs")
     data = TASKS[task]()
-    runs = cache_root() / "runs" / data.name
+    runs = cache_folder("runs", data.name)
     global_model = train_branch(data, config, None, runs, report=report)
     vop = train_branch(data, config, RECIPES[recipe], runs, report=report)
     minutes = training_seconds(data, config, RECIPES[recipe], runs) / 60
@@ -78,9 +83,8 @@ def train_task(
         "checks": checks_of(task, global_model, vop, data),
         "results": result.to_json(),
     }
-    destination = folder or models_root() / task
     save_bundle(destination, task, data.train.labels, global_model, vop, card)
-    (destination / "README.md").write_text(model_card(card, result), encoding="utf-8")
+    write_text(destination / README, model_card(card, result))
     return load_bundle(task, folder=destination)
 
 

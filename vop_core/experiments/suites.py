@@ -32,6 +32,7 @@ from vop_core.methods.registry import METHODS, settings_as_first_named
 from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.vop import STEADY, VopConfig
 from vop_core.training.config import TrainConfig
+from vop_core.writing import make_folder, write_text
 
 SPEECH = ("arabic_speech_commands", "dspspeech20")
 FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
@@ -446,7 +447,7 @@ def write_choices(folder: Path | None = None) -> Path:
                         f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning --method {method}"
                     )
     file = (folder or bench_folder()) / CHOICES
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     text = json.dumps(choose({dataset: results[dataset] for dataset in SPEECH}), indent=1, ensure_ascii=False)
-    file.write_text(text + "\n", encoding="utf-8")
+    write_text(file, text + "\n")
     return file

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from vop_core.training.loop import Logs
+from vop_core.writing import make_folder
 
 OnProgress = Callable[[Mapping[str, Any]], None] | None
 
@@ -35,7 +36,7 @@ class JobLog:
 
     def note(self, **entry: Any) -> None:
         """One line, now."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"time": round(time.time(), 1)} | entry) + "\n")
         if self.on_progress is not None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vop_core.errors import CheckpointError, VopError
 from vop_core.training.config import TrainConfig
+from vop_core.writing import Kind, check_output, make_folder, whole_file, write_error
 
 FORMAT_VERSION = 1
 
@@ -27,18 +28,30 @@ def fingerprint(state: dict[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
+def tensor_file(kind: str) -> Kind:
+    """What only a file of the same kind may replace."""
+    return Kind(f"a {kind}'s file", lambda path: _kind_of(path) == kind)
+
+
 def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]) -> None:
-    """Write tensors with a JSON description; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write tensors with a JSON description; the file appears whole or not at all.
+
+    Raises VopError where it cannot be written, or something else than such a file is there.
+    """
+    make_folder(path.parent)
+    check_output(path, replaces=tensor_file(kind))
     metadata = {
         "format": "vop-studio",
         "version": str(FORMAT_VERSION),
         "kind": kind,
         "about": json.dumps(about),
     }
-    part = path.with_name(path.name + ".part")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, metadata)
-    part.replace(path)
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with whole_file(path) as part:
+        try:
+            save_file(plain, part, metadata)
+        except SafetensorError as error:  # how the library names what the system refuses
+            raise write_error(path, error) from error
 
 
 def load_tensors(
@@ -79,6 +92,15 @@ def load_tensors(
     except ValueError:
         raise error(f"The description inside '{path.name}' is damaged; make the file again.") from None
     return tensors, about
+
+
+def _kind_of(path: Path) -> str | None:
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+    except (SafetensorError, OSError, ValueError, OverflowError):
+        return None
+    return metadata.get("kind") if metadata.get("format") == "vop-studio" else None
 
 
 def _looks_pickled(path: Path) -> bool:

@@ -16,9 +16,9 @@ import pooch
 import requests
 from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
 
-from vop_core.data.format import disk_error
 from vop_core.data.sources.source import Source
 from vop_core.errors import DataError
+from vop_core.writing import write_error
 
 Progress = Callable[[str, int, int | None], None]  # what is being done; how far; of how much
 _CHUNK = 1 << 14  # bytes; what is lost at most when a connection drops
@@ -75,7 +75,7 @@ def fetch(
     except requests.RequestException as error:
         raise DataError(f"'{url}' cannot be downloaded ({type(error).__name__}); {by_hand}.") from error
     except OSError as error:
-        raise disk_error(folder, error) from error
+        raise write_error(folder, error, DataError) from error
     except ValueError as error:  # pooch's word for a wrong checksum
         raise DataError(
             f"What '{url}' sent is not the published {source.title} (its SHA-256 differs) and was not kept; "
@@ -89,7 +89,7 @@ def _check_space(source: Source, folder: Path) -> None:
     if free < needed:
         raise DataError(
             f"{source.title} needs about {needed / 1e9:.1f} GB, but the disk of '{folder}' has "
-            f"{free / 1e9:.1f} GB left; free some space or set VOP_DATA to another disk."
+            f"{free / 1e9:.1f} GB left; free some space, or set VOP_CACHE to a folder on another disk."
         )
 
 
@@ -124,7 +124,7 @@ class _Transfer:
 
     def _continue(self, url: str) -> None:
         headers = {"Accept-Encoding": "identity"}
-        validator = self.validator.read_text() if self.validator.exists() else ""
+        validator = self.validator.read_text(encoding="utf-8") if self.validator.exists() else ""
         if self.received and validator:
             headers |= {"Range": f"bytes={self.received}-", "If-Range": validator}
         with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as response:
@@ -145,7 +145,7 @@ class _Transfer:
     def _remember(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "")
         strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-        self.validator.write_text(strong)
+        self.validator.write_text(strong, encoding="utf-8")
 
     def _receive(self, response: requests.Response, *, done: int) -> None:
         length = response.headers.get("Content-Length")

@@ -1,5 +1,6 @@
 """All sources by name, and the two ways to turn one into a data set: ``get`` and ``prepare``."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -7,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from vop_core.data import audio
 from vop_core.data.format import LabelledClip, write_dataset
-from vop_core.data.locations import cache_root, data_root
+from vop_core.data.locations import cache_folder, data_root
 from vop_core.data.recordings import sound_digest
 from vop_core.data.sources import (
     arabic_speech_commands,
@@ -20,6 +21,7 @@ from vop_core.data.sources.download import Progress, fetch, silent
 from vop_core.data.sources.files import SourceFiles
 from vop_core.data.sources.source import NamedClip, Source
 from vop_core.errors import AudioError, DataError
+from vop_core.writing import make_folder
 
 SOURCES: Mapping[str, Source] = {
     module.SOURCE.name: module.SOURCE
@@ -74,7 +76,7 @@ def get(
     """
     source = find_source(name)
     folder = _free_folder(source, destination)
-    archive = fetch(source, cache_root() / "downloads", url=url, progress=progress)
+    archive = fetch(source, cache_folder("downloads"), url=url, progress=progress)
     preparation = prepare(name, archive, folder, progress=progress)
     archive.unlink(missing_ok=True)
     return preparation
@@ -94,11 +96,18 @@ def prepare(
     Raises
     ------
     DataError
-        ``place`` is damaged or has not the source's layout; ``destination`` is not empty; disk full.
+        ``place`` is damaged or has not the source's layout; ``destination`` is not empty, or lies in it.
+    VopError
+        The disk is full or read-only.
     """
     source = find_source(name)
     preparation = Preparation(_free_folder(source, destination))
     files = SourceFiles(Path(place).expanduser())
+    inside = Path(os.path.realpath(preparation.folder))
+    if files.place.is_dir() and inside.is_relative_to(os.path.realpath(files.place)):
+        raise DataError(
+            f"'{preparation.folder}' lies in the published data set; choose a folder outside of it."
+        )
     paths, tables = files.list(source.tables)
     plan = source.plan(paths, tables)
     if not plan:
@@ -124,6 +133,7 @@ def _free_folder(source: Source, destination: str | Path | None) -> Path:
         raise DataError(
             f"'{folder}' already exists and is not empty; check it with 'vop data check', or remove it first."
         )
+    make_folder(folder.parent)
     return folder
 
 

@@ -8,7 +8,6 @@ itself only so; the same seed then gives the same sounds.
 import csv
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ import torch
 
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.locations import repository_root
+from vop_core.data.metadata import METADATA
 from vop_core.data.sources.synthetic.opus import write_opus
 from vop_core.data.sources.synthetic.persons import COHORTS, SyntheticPerson, draw_persons
 from vop_core.data.sources.synthetic.takes import Speaker
@@ -30,6 +30,7 @@ from vop_core.data.sources.synthetic.words import (
     invent_word,
 )
 from vop_core.errors import DataError
+from vop_core.writing import whole_folder
 
 INVENTED = "*"  # in a script: a word that the speaker makes up
 BUNDLED_FOLDERS = {"en": "synthetic-en", "ar": "synthetic-ar"}  # language of the words -> folder and data set
@@ -51,6 +52,8 @@ def build_bundled_voices(
     Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of different
     words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
     """
+    for folder in BUNDLED_FOLDERS.values():
+        require_ours(Path(destination) / folder)
     for language, persons in (("en", english_persons), ("ar", arabic_persons)):
         arguments = ("--language", language, "--persons", persons, "--seed", seed)
         _in_fresh_process("bundled", Path(destination) / BUNDLED_FOLDERS[language], *arguments)
@@ -115,16 +118,13 @@ def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> No
     """
     words = KEYWORD_WORDS if language == "en" else ARABIC_WORDS
     require_ours(folder)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     rows: list[dict[str, str]] = []
-    for index, person in enumerate(draw_persons("bundled", persons, seed=seed, language=language)):
-        generator = np.random.default_rng([seed, language == "ar", index, 7])
-        for row in _write_bundled_person(unfinished, person, words, generator):
-            rows.append(row | {"dataset": BUNDLED_FOLDERS[language]})
-    _write_metadata(unfinished, rows)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    with whole_folder(folder) as unfinished:
+        for index, person in enumerate(draw_persons("bundled", persons, seed=seed, language=language)):
+            generator = np.random.default_rng([seed, language == "ar", index, 7])
+            for row in _write_bundled_person(unfinished, person, words, generator):
+                rows.append(row | {"dataset": BUNDLED_FOLDERS[language]})
+        _write_metadata(unfinished, rows)
 
 
 def _write_bundled_person(
@@ -163,11 +163,8 @@ def write_cohort(destination: Path, cohort: str, *, persons: int, seed: int, scr
     Replaces an earlier build; raises DataError where something else is in the way.
     """
     require_ours(destination)
-    unfinished = destination.with_name(destination.name + ".new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    write_dataset(unfinished, _cohort_clips(cohort, persons, seed, script))
-    shutil.rmtree(destination, ignore_errors=True)
-    unfinished.rename(destination)
+    with whole_folder(destination) as unfinished:
+        write_dataset(unfinished, _cohort_clips(cohort, persons, seed, script))
 
 
 def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) -> Iterator[LabelledClip]:
@@ -206,8 +203,19 @@ def unknown_test_script(*, takes: int) -> list[Script]:
 
 def require_ours(folder: Path) -> None:
     """Raise DataError where ``folder`` holds anything but an earlier build, which may be replaced."""
-    table = folder / "metadata.csv"
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not table.is_file()):
+    if not os.path.lexists(folder):
+        return
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if not folder.is_dir() or (files and METADATA not in files):
         raise DataError(f"'{folder}' holds something other than synthetic voices; choose another folder.")
-    if table.is_file() and "vocal_tract" not in table.read_text(encoding="utf-8").split("\n")[0]:
-        raise DataError(f"'{folder}' holds another data set; choose another folder.")
+    if not files:
+        return
+    with (folder / METADATA).open(encoding="utf-8", errors="replace", newline="") as stream:
+        table = csv.DictReader(stream)
+        ours = {row.get("path") for row in table} | {METADATA}
+        if "vocal_tract" not in (table.fieldnames or ()):
+            raise DataError(f"'{folder}' holds another data set; choose another folder.")
+    if others := sorted(files - ours):
+        raise DataError(
+            f"'{folder}' holds '{others[0]}', which is no synthetic voice; move it, or choose another folder."
+        )
