@@ -25,7 +25,6 @@ METADATA = "metadata.csv"
 REQUIRED_COLUMNS = ("path", "person", "label")
 READ_COLUMNS = (*REQUIRED_COLUMNS, "take", "dataset")
 MOST_DIGITS = 9  # of a take
-BREAKS = ("Cc", "Zl", "Zp")  # Unicode categories of what cannot stand in a name or a sentence
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,8 @@ class _RowReader:
             if not fields[column]:
                 raise DataError(f"{where} has no {column}; fill it in or remove the row.")
         for column in READ_COLUMNS:
-            if any(unicodedata.category(letter) in BREAKS for letter in fields.get(column, "")):
+            text = fields.get(column, "")
+            if not text.isprintable() and any(map(_breaks, text)):
                 raise DataError(
                     f"{where} has a line break or control character in its {column}; remove it."
                 )
@@ -224,6 +224,11 @@ class _Files:
         if path not in self._real:
             self._real[path] = path.resolve()
         return self._real[path]
+
+
+def _breaks(letter: str) -> bool:
+    """Whether a character cannot stand in a name: a line break, or one that controls a terminal."""
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")
 
 
 def _take(text: str, counted: int, where: str) -> int:

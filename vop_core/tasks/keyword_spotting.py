@@ -205,7 +205,7 @@ def task_words(found: Iterable[str], labels: Sequence[str]) -> dict[str, str]:
     words = {word: known.get(folded(word)) for word in found}
     strange = [word for word, label in words.items() if label is None]
     if strange:
-        more = f" (and {len(strange) - 1} more)" if len(strange) > 1 else ""
+        more = f", like {len(strange) - 1} other label(s)," if len(strange) > 1 else ""
         remedy = f"or call them '{UNKNOWN}'" if UNKNOWN in labels else "or remove them"
         raise DataError(
             f"'{strange[0]}'{more} is not a word of this task; its words are {', '.join(labels)}: "
