@@ -85,7 +85,7 @@ def choose_word() -> None:
     if query.recording is None:
         return
     chosen = st.pills(
-        f"This recording holds {query.words} words; ask about another one",
+        f"{query.words} words in this recording: ask about",
         range(1, query.words + 1),
         default=query.word_number or None,
         format_func=lambda number: f"Word {number}",
