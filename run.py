@@ -266,9 +266,11 @@ def is_whole(metadata: Path) -> bool:
 
     Compiled files aside: Python writes those anew when it likes.
     """
+    listed = set()
     try:
         with (metadata / "RECORD").open(encoding="utf-8", newline="") as record:
             for path, _, size in csv.reader(record):
+                listed.add(path)
                 if path.endswith(".pyc"):
                     continue
                 found = (metadata.parent / path).stat().st_size
@@ -276,7 +278,7 @@ def is_whole(metadata: Path) -> bool:
                     return False
     except (OSError, ValueError, csv.Error):
         return False
-    return True
+    return f"{metadata.name}/METADATA" in listed  # a RECORD that was begun only lists too little
 
 
 def check_machine(environment: Environment) -> None:

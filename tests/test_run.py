@@ -419,13 +419,15 @@ def write_package(packages: Path, name: str) -> Path:
     metadata.mkdir(parents=True)
     (packages / f"{name}.py").write_text("x = 1\n")
     (packages.parent / f"{name}-script").write_text("run\n")
-    rows = (f"{name}.py,sha256=x,6", f"../{name}-script,sha256=x,4", f"{name}.pyc,,9")
-    (metadata / "RECORD").write_text("\n".join((*rows, f"{metadata.name}/RECORD,,\n")))
+    (metadata / "METADATA").write_text(f"Name: {name}\n")
+    rows = [f"{name}.py,sha256=x,6", f"../{name}-script,sha256=x,4", f"{name}.pyc,,9"]
+    rows += [f"{metadata.name}/{file},," for file in ("METADATA", "RECORD")]
+    (metadata / "RECORD").write_text("\n".join(rows) + "\n")
     return metadata
 
 
 @pytest.mark.parametrize("lost", ["torch.py", "../torch-script", "torch-1.0.dist-info/RECORD"])
-@pytest.mark.parametrize("how", ["missing", "cut short"])
+@pytest.mark.parametrize("how", ["missing", "empty", "cut short"])
 def test_a_package_that_is_not_whole_is_installed_once_more(run, environment, lost, how):
     relative = "Lib" if os.name == "nt" else "lib/python3.11"
     packages = environment.folder / relative / "site-packages"
@@ -436,7 +438,8 @@ def test_a_package_that_is_not_whole_is_installed_once_more(run, environment, lo
     if how == "missing":
         (packages / lost).unlink()
     else:
-        (packages / lost).write_bytes((packages / lost).read_bytes()[:3])
+        kept = (packages / lost).read_bytes()[: 0 if how == "empty" else 3]
+        (packages / lost).write_bytes(kept)
     run.forget_broken_packages(environment)
     assert environment.metadata() == [whole]
 
