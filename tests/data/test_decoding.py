@@ -41,8 +41,9 @@ def test_what_is_there_is_read_and_the_rest_refused_in_one_sentence(case: Case):
         assert pitch(part) == pytest.approx(PITCH, abs=2)
 
 
-def test_no_two_cases_are_the_same():
-    assert len({(case.group, case.what) for case in CASES}) == len(CASES)
+def test_the_page_has_one_row_for_every_case(repository):
+    rows = re.findall(r"^\| (.+?) \| (?:\d|–)", (repository / "docs/decoding.md").read_text("utf-8"), re.MULTILINE)
+    assert rows == [case.what for case in CASES], "python -m tests.data.decoding_table writes it anew"
 
 
 SEEDS = {

@@ -1,9 +1,10 @@
 """Files of every kind to samples: what a container holds, and when to refuse it.
 
-The container decides who reads: soundfile for wav, aiff, au, caf, flac and ogg, PyAV for the others
-(soundfile's mp3 reader writes its warnings on the terminal) and for what soundfile cannot read. PyAV is
-always told the format: a file of no known kind reaches neither, so no playlist can make a decoder open other
-files or addresses. Rate and channels are taken from every piece, since a stream may change them midway.
+The container decides who reads: soundfile for wav, aiff, au, caf, flac and ogg, PyAV for the rest
+(soundfile's mp3 reader writes its warnings on the terminal) and for what soundfile cannot read.
+PyAV is always told the format: a file of no known kind reaches neither, so no playlist can make a
+decoder open other files or addresses. Rate and channels are taken from every frame: a stream may
+change them midway.
 """
 
 import io
@@ -17,10 +18,12 @@ import numpy as np
 import soundfile
 import soxr
 import torch
+from av.container import InputContainer
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.containers import Container, content, find, mp3_samples, ogg_links
+from vop_core.data.containers import Container, content, find, ogg_links
+from vop_core.data.mpeg_frames import mp3_samples
 from vop_core.errors import AudioError
 
 MOST_BYTES = 20 * 2**20  # what the page accepts as an upload
@@ -39,7 +42,7 @@ DECODERS_RAISE = (
     EOFError,
     MemoryError,
 )
-LOSSY_SLACK_SECONDS = 0.15  # encoders' delays and padding: promised and decoded lengths differ by less
+LOSSY_SLACK_SECONDS = 0.15  # by encoders' delays and padding, lengths differ by less
 LOSSLESS_SLACK_SECONDS = 0.01  # a padding byte left out, a last block cut short
 LONGEST_TRUE_PROMISE = 1_200.0  # s: longer ones are what programs write that cannot know the length
 
@@ -94,16 +97,18 @@ class _Budget:
         self.seconds += samples.shape[1] / rate
         self.values += samples.size
         if self.seconds > LONGEST_SECONDS + 1e-6:
-            raise AudioError(f"{self.name} lasts longer than 60 s; cut it to the words you want to use.")
+            too_long = "lasts longer than 60 s; cut it to the words you want to use."
+            raise AudioError(f"{self.name} {too_long}")
         if self.values > MOST_VALUES:
-            raise AudioError(f"{self.name} has too many channels to unpack; export it with one channel.")
+            too_many = "has too many channels to unpack; export it with one channel."
+            raise AudioError(f"{self.name} {too_many}")
 
 
 def read(data: bytes, *, name: str) -> Recording:
-    """Decode a whole file held in memory: all the sound that is there, with a note where more was promised.
+    """Decode a whole file held in memory: all the sound there is, noting where more was promised.
 
-    Raises AudioError, with ``name`` in its sentence, for what is empty, over 20 MB, not sound, of a codec that
-    cannot be read, damaged, outside 4 to 192 kHz, or over 60 s (found while unpacking, which then stops).
+    Raises AudioError, with ``name`` in its sentence, for what is empty, over 20 MB, not sound, of a
+    codec that cannot be read, damaged, outside 4 to 192 kHz, or over 60 s (unpacking stops there).
     """
     if not data:
         raise AudioError(f"{name} is empty; record it again or choose another file.")
@@ -117,7 +122,8 @@ def read(data: bytes, *, name: str) -> Recording:
     samples, rate, joining = _join([piece for stream in streams for piece in stream.pieces], name)
     if not samples.size and container.codec:
         raise _unreadable(container, name)
-    if not samples.size and (not ended or 1 < container.promise < math.inf or 0 < streams[0].promised < math.inf):
+    promises = (container.promise - 1, streams[0].promised)
+    if not samples.size and (not ended or any(0 < promise < math.inf for promise in promises)):
         raise AudioError(f"{name} breaks off before its sound begins; copy or record it again.")
     if not samples.size:
         raise AudioError(f"{name} holds no sound; record it again or choose another file.")
@@ -126,11 +132,13 @@ def read(data: bytes, *, name: str) -> Recording:
         notes.append("breaks off; read to its end")
     if damaged := sum(stream.damaged for stream in streams):
         notes.append(f"{damaged} damaged {'piece' if damaged == 1 else 'pieces'} left out")
-    return Recording(torch.from_numpy(samples), rate, streams[0].codec, streams[0].is_float, tuple(notes))
+    first = streams[0]
+    return Recording(torch.from_numpy(samples), rate, first.codec, first.is_float, tuple(notes))
 
 
 def _decode(container: Container, name: str) -> _Decoded:
-    if container.kind in READ_BY_SOUNDFILE and container.codec in ("", *BY_SOUNDFILE_IN_WAV.values()):
+    known_codec = container.codec in ("", *BY_SOUNDFILE_IN_WAV.values())
+    if container.kind in READ_BY_SOUNDFILE and known_codec:
         try:
             return _with_soundfile(container, name)
         except DECODERS_RAISE:
@@ -145,7 +153,7 @@ def _links(container: Container, name: str) -> list[_Decoded]:
     """Each of the streams chained in an ogg file: decoders read only the first one, or stumble."""
     links, ended = ogg_links(container.data)
     if len(links) > MOST_LINKS:
-        raise AudioError(f"{name} chains {len(links)} streams; export the one you want to use as wav.")
+        raise AudioError(f"{name} chains {len(links)} streams; export the one you want as wav.")
     budget = _Budget(name)
     decoded: list[_Decoded] = []
     refusal = _unreadable(container, name)
@@ -171,20 +179,25 @@ def _with_soundfile(container: Container, name: str) -> _Decoded:
         at_once = max(BLOCK_VALUES, 2 * len(container.data)) // file.channels + 1
         at_once = min(at_once, int(LONGEST_SECONDS * file.samplerate) + 1)
         left = file.frames
-        while left > 0 and len(block := file.read(min(at_once, left), dtype="float32", always_2d=True)):
+        while left > 0:
+            block = file.read(min(at_once, left), dtype="float32", always_2d=True)
+            if not len(block):
+                break
             pieces.append((block.T, file.samplerate))
             budget.take(*pieces[-1])
             left -= len(block)
         codec = container.kind if container.kind != "ogg" else file.subtype.lower()
         if file.subtype in BY_SOUNDFILE_IN_WAV:
             codec = f"{BY_SOUNDFILE_IN_WAV[file.subtype]} in {container.kind}"
-        return _Decoded(pieces, codec, file.subtype in ("FLOAT", "DOUBLE"), file.frames / file.samplerate)
+        is_float = file.subtype in ("FLOAT", "DOUBLE")
+        return _Decoded(pieces, codec, is_float, file.frames / file.samplerate)
 
 
 def _with_av(container: Container, name: str) -> _Decoded:
     budget = _Budget(name)
     pieces, packets, damaged, ended = [], 0, 0, True
-    with av.open(io.BytesIO(container.data), format=AV_FORMATS.get(container.kind, container.kind)) as file:
+    av_format = AV_FORMATS.get(container.kind, container.kind)
+    with av.open(io.BytesIO(container.data), format=av_format) as file:
         if not file.streams.audio:
             raise AudioError(f"{name} holds no sound track; choose a {ACCEPTED} file.")
         stream = file.streams.audio[0]
@@ -201,13 +214,13 @@ def _with_av(container: Container, name: str) -> _Decoded:
                 frames = packet.decode() if packet is not None else None
             except DECODERS_RAISE:
                 frames = None
-            if packet is None or packet.size:  # an empty packet only makes the decoder give up its last frames
+            if packet is None or packet.size:  # an empty one only drains the decoder
                 ended = frames is not None
             if frames is None:
                 damaged += 1
                 continue
             for frame in frames:
-                # an mp3 frame still bears the rate of the frame before it, the decoder has the right one
+                # the first frame after a change still bears the former rate
                 rate = stream.codec_context.sample_rate
                 pieces.append((_planes(frame), rate))
                 budget.take(*pieces[-1])
@@ -220,7 +233,7 @@ def _with_av(container: Container, name: str) -> _Decoded:
     return _Decoded(pieces, codec, False, promised, damaged - (not ended), ended)
 
 
-def _packets(file: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.Packet | None]:
+def _packets(file: InputContainer, stream: av.AudioStream) -> Iterator[av.Packet | None]:
     """The stream's packets, and None where the container itself breaks off."""
     try:
         yield from file.demux(stream)
@@ -239,8 +252,8 @@ def _planes(frame: av.AudioFrame) -> Float[np.ndarray, "channel sample"]:
     return samples.astype(np.float32)
 
 
-def _promised_seconds(file: av.container.InputContainer, stream: av.AudioStream, container: Container) -> float:
-    """The sound's length by the header, 0 where it does not say; what FFmpeg estimates is no promise."""
+def _promised_seconds(file: InputContainer, stream: av.AudioStream, container: Container) -> float:
+    """Length by the header, 0 where it does not say; what FFmpeg estimates is no promise."""
     if container.kind == "mp3":
         return mp3_samples(container.data) / max(stream.rate, 1)
     if container.kind not in ("mp4", "webm", "flac") or container.codec:
@@ -249,13 +262,13 @@ def _promised_seconds(file: av.container.InputContainer, stream: av.AudioStream,
         return float(stream.duration * stream.time_base)
     if file.duration is not None and len(file.streams) == 1:
         return file.duration / av.time_base
-    return math.inf if container.kind == "flac" else 0.0  # flac counts its samples, or says that it cannot
+    return math.inf if container.kind == "flac" else 0.0  # flac counts, or says that it cannot
 
 
 def _join(
     pieces: list[tuple[np.ndarray, int]], name: str
 ) -> tuple[Float[np.ndarray, "channel sample"], int, list[str]]:
-    """One array of one rate: the highest rate and the most channels of all pieces, so that nothing is lost."""
+    """One array of the highest rate and the most channels of all pieces: nothing is lost."""
     pieces = [piece for piece in pieces if piece[0].size]
     if not pieces:
         return np.zeros((1, 0), np.float32), 1, []
@@ -271,8 +284,9 @@ def _join(
         notes.append(f"sample rate changes midway, brought to {rate / 1000:g} kHz")
     if any(len(samples) != channels for samples, _ in runs):
         notes.append(f"number of channels changes midway, brought to {channels}")
-    if channels * rate * sum(samples.shape[1] / other for samples, other in runs) > MOST_VALUES + channels * rate:
-        raise AudioError(f"{name} changes its form midway; export it at one rate, with one channel.")
+    seconds = sum(samples.shape[1] / other for samples, other in runs)
+    if channels * rate * seconds > MOST_VALUES:
+        raise AudioError(f"{name} changes its rate or channels midway; export it as 16-bit wav.")
     return np.concatenate([_brought_to(*run, rate, channels) for run in runs], axis=1), rate, notes
 
 
@@ -295,8 +309,8 @@ def _length_notes(decoded: _Decoded, seconds: float, promise: float) -> list[str
 
 
 def _unreadable(container: Container, name: str) -> AudioError:
+    what = f"begins like {container.kind} but is damaged or incomplete; record or export it again."
     if container.codec:
-        return AudioError(
-            f"{name} is a wav file around {container.codec}, which cannot be read; export it as 16-bit wav or flac."
-        )
-    return AudioError(f"{name} begins like {container.kind} but is damaged or incomplete; record or export it again.")
+        around = f"is a wav file around {container.codec}, which cannot be read"
+        what = f"{around}; export it as 16-bit wav or flac."
+    return AudioError(f"{name} {what}")
