@@ -19,6 +19,7 @@ from vop_core.data.waveform import (
     word_seconds,
 )
 from vop_core.errors import AudioError
+from vop_core.text import printable
 from vop_core.types import Clip
 
 __all__ = [
@@ -150,6 +151,6 @@ def _to_full_scale(waveform: Float[Tensor, " sample"], is_float: bool) -> tuple[
 
 
 def _short_name(name: str) -> str:
-    """The last part of a path, cut to what a sentence can hold, with nothing unprintable in it."""
-    last = "".join(letter for letter in PurePath(name).name if letter.isprintable()) or "clip"
+    """The last part of a path, cut to what a sentence can hold, with escapes for what is not printable."""
+    last = printable(PurePath(name).name) or "clip"
     return last if len(last) <= LONGEST_NAME else last[: LONGEST_NAME - 1] + "…"
