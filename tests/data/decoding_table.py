@@ -27,6 +27,11 @@ HEAD = """\
 | file | here | notes, or why it is refused | FFmpeg | sox | why not alike |
 |---|---|---|---|---|---|"""
 SAME_SECONDS = 0.15
+IN_WAV = [
+    *(f"{codec} in wav" for codec in ("mp3", "mp2", "AC-3", "G.722", "G.726", "WMA")),
+    "mp3 in wav, 0.6 of it",
+    "AAC with ADTS frames (0x1600)",
+]
 NO_CODEC = "sox has no reader for the codec"
 FIRST_ONLY = "sox takes the first stream only"
 REASONS = {
@@ -47,7 +52,7 @@ REASONS = {
     "aiff piped by FFmpeg (all 0)": "FFmpeg does not read what it writes",
     "aifc, mu-law": NO_CODEC,
     "caf, ALAC": NO_CODEC,
-    **dict.fromkeys(["AC-3", "G.722", "G.726", "WMA"], NO_CODEC),
+    **dict.fromkeys(IN_WAV, NO_CODEC),
     "ogg, two vorbis streams chained": FIRST_ONLY,
     "ogg, vorbis at 24 kHz, then at 48 kHz in stereo": "sox plays the second at the rate of the first",
     "ID3v2.3 before wav": "sox does not skip the tag",
@@ -64,8 +69,8 @@ INTRODUCTION = """\
 Every container, header and tag that decoding was tried on. Each sound is a second of 440 Hz unless its row says
 otherwise. A length in seconds means that the file is read, a dash that it is refused. The rows are the cases of
 `tests/data/decoding_cases.py`, and the tests hold the second column to them, with the pitch at both ends; the columns
-of FFmpeg and sox were made with {versions} by `python -m tests.data.decoding_table`. "No reader" is a kind of file
-that this sox was built without.
+of FFmpeg and sox were made with {versions} by `python -m tests.data.decoding_table`.
+"No reader" is a kind of file that this sox was built without.
 
 The rules:
 

@@ -12,8 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vop_core.data import mpeg_frames
-
 MOST_CHUNKS = 1_000  # a real file has about ten
 TAIL_BYTES = 2**20  # chunks behind a sound of unknown length are looked for in here
 
@@ -40,7 +38,6 @@ class _Layout:
     first: int  # byte at which the first chunk begins
     sound: bytes  # name of the chunk that holds the sound
     before_samples: int = 0  # bytes in that chunk before the first sample
-    nothing_is_unknown: bool = True  # a size of 0 may mean that the writer never came back to it
 
     @property
     def head(self) -> int:
@@ -49,16 +46,15 @@ class _Layout:
 
 RIFF = _Layout(4, 4, "little", False, 2, 12, b"data")
 RIFX = _Layout(4, 4, "big", False, 2, 12, b"data")
-WAVE_64 = _Layout(16, 8, "little", True, 8, 40, b"data", 0, False)
+WAVE_64 = _Layout(16, 8, "little", True, 8, 40, b"data")
 FORM = _Layout(4, 4, "big", False, 2, 12, b"SSND", 8)
-CORE_AUDIO = _Layout(4, 8, "big", False, 1, 8, b"data", 4, False)
+CORE_AUDIO = _Layout(4, 8, "big", False, 1, 8, b"data", 4)
 BEHIND_SOUND = re.compile(
     rb"LIST|list|id3 |ID3 |bext|cue |fact|iXML|JUNK|junk|PAD |pad |smpl|inst|afsp|_PMX|"
     rb"COMM|MARK|INST|COMT|NAME|AUTH|ANNO|\(c\) |APPL|CHAN|info|pakt|chan|strg|mark|uuid|free"
 )
 
 PLAIN_SAMPLES = {0x0001, 0x0003}
-FRAMED = {0x0050, 0x0055, 0x00FF, 0x1600, 0x1601, 0x1602, 0x1610, 0x706D}  # often whole frames
 WAVE_CODECS = {
     0x0002: "MS ADPCM",
     0x0006: "A-law",
@@ -146,7 +142,7 @@ def _sound(data: bytes, layout: _Layout, *, declared: int | None = None) -> Part
         elif not sound:
             size = size if declared is None else declared
             end = inside + size
-            if end > len(data) or (size <= layout.before_samples and layout.nothing_is_unknown):
+            if end > len(data) or size <= layout.before_samples:
                 end = _chunks_behind(data, inside, layout)
                 there = max(end - inside - layout.before_samples, 1)
                 promised = size - layout.before_samples
@@ -174,8 +170,6 @@ def wave(data: bytes) -> Container:
     extensible = form[:2] in (b"\xfe\xff", b"\xff\xfe")
     tag = int.from_bytes(form[24:26] if extensible else form[:2], layout.order)
     codec = "" if tag in PLAIN_SAMPLES else WAVE_CODECS.get(tag, f"an unknown codec ({tag:#06x})")
-    if tag in FRAMED and (stream := mpeg_frames.stream(sound)):
-        return Container(*stream, codec, promise)
     kept = (b"fmt ", b"fact") if promise == 1 else (b"fmt ",)  # fact counts the samples
     size = int.from_bytes(data[4:8], "little") + 8
     if promise == 1 and data[:4] == b"RIFF" and size == len(data):
