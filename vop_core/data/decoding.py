@@ -83,6 +83,16 @@ class _Decoded:
     ended: bool = True  # the last packet could be read
 
 
+class _Memory(io.BytesIO):
+    """A file in memory that stays where it is when a damaged header sends libsndfile before it."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:  # would be printed by the callback, not raised
+            return self.tell()
+
+
 class _Budget:
     """Stops a file that unpacks to more than is accepted, wherever its streams and pieces end."""
 
@@ -172,7 +182,7 @@ def _links(container: Container, name: str) -> list[_Decoded]:
 
 def _with_soundfile(container: Container, name: str) -> _Decoded:
     budget = _Budget(name)
-    with soundfile.SoundFile(io.BytesIO(container.data)) as file:
+    with soundfile.SoundFile(_Memory(container.data)) as file:
         pieces = [(np.zeros((file.channels, 0), np.float32), file.samplerate)]
         budget.take(*pieces[0])
         # memory follows the bytes that are there, not the length that a header claims
