@@ -80,6 +80,7 @@ def template(tmp_path_factory):
             soundfile.write(desk / "source" / "recordings" / f"1_{person}_{take}.wav", sound, 16_000)
             rows.append(f"{person}{take}.wav,{person},six,{take}")
     (desk / "set" / "metadata.csv").write_text("\n".join(rows) + "\n")
+    (desk / "set" / "notes.json").write_text("{}")
     (desk / "thesis.txt").write_text("Chapter 1")
     (desk / "README.md").write_text("# Mine")
     (desk / "own").mkdir()
@@ -113,11 +114,13 @@ def test_no_command_changes_a_file_that_was_there(command, template, tmp_path, m
     monkeypatch.chdir(desk)
     stop_before_the_work(monkeypatch, tmp_path)
     *words, option = command
-    replaceable = "me.safetensors" if words == ["enroll"] else None
+    replaceable = {"me.safetensors"} if words == ["enroll"] else set()
+    if "set" not in ARGUMENTS[command]:  # JSON that is no input
+        replaceable |= {"set/notes.json"}
     everything = sorted(str(path.relative_to(desk)) for path in desk.rglob("*"))
     spelled = ["./a.opus", "set/../a.opus", str(desk / "a.opus"), ".", "", "source/new", "set/anna0.wav/x"]
     for target in [*everything, *spelled]:
-        if target == replaceable:
+        if target in replaceable:
             continue
         result = CliRunner().invoke(cli.app, [*words, *ARGUMENTS[command], option, target])
         said = result.output
@@ -146,6 +149,24 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     monkeypatch.setattr("vop_core.experiments.crossval", enough)
     monkeypatch.setattr("vop_core.data.sources.synthetic.build._in_fresh_process", enough)
     monkeypatch.setattr(ship, "TASKS", {"keywords-ar": enough})
+
+
+def test_folders_that_hold_anything_else_are_refused_before_the_work(template, tmp_path, monkeypatch):
+    desk = tmp_path / "desk"
+    shutil.copytree(template, desk, symlinks=True)
+    monkeypatch.chdir(desk)
+    stop_before_the_work(monkeypatch, tmp_path)
+    for folder in ("voices", "mixed"):
+        shutil.copytree(VOICES, desk / folder / VOICES.name)
+    (desk / "mixed" / VOICES.name / "01" / "mine.opus").write_bytes(b"mine")
+
+    def said(*words: str) -> str:
+        return CliRunner().invoke(cli.app, words).output
+
+    assert "enough" in said("voices", "build", "--to", "voices")  # an earlier build may be replaced
+    assert "'01/mine.opus', which is no synthetic voice" in said("voices", "build", "--to", "mixed")
+    assert "README.md' is there already and is not a model's card" in said("train", "keywords-ar", "--to", ".")
+    assert "lies in the published data set" in said("data", "prepare", "fsdd", "source", "--to", "source/new")
 
 
 def test_what_an_earlier_run_wrote_is_replaced(template, tmp_path, monkeypatch):
