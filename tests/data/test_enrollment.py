@@ -57,13 +57,14 @@ def test_a_clip_given_twice_counts_once():
     "copy",
     [
         lambda samples: soundfile_bytes(0.2 * samples),
+        lambda samples: soundfile_bytes(-samples),
         lambda samples: soundfile_bytes(np.concatenate([np.zeros(3_000, np.float32), samples])),
         lambda samples: soundfile_bytes(samples, kind="FLAC"),
         lambda samples: soundfile_bytes(samples[::-1][::-1], kind="OGG", subtype="VORBIS"),
         lambda samples: av_bytes(samples, 16_000, kind="mp3", codec="mp3"),
         lambda samples: av_bytes(samples, 16_000, kind="ipod", codec="aac"),
     ],
-    ids=["quieter", "later", "flac", "vorbis", "mp3", "m4a"],
+    ids=["quieter", "upside down", "later", "flac", "vorbis", "mp3", "m4a"],
 )
 def test_the_same_recording_is_known_however_it_was_stored(copy):
     samples = vowel(0.8)
@@ -78,6 +79,12 @@ def test_other_words_and_other_noise_are_other_recordings():
     assert all(twin_of(clip, [other for other in clips if other is not clip]) is None for clip in clips)
     assert twin_of(noise(0), [noise(1)]) is None
     assert twin_of(word(0), []) is None
+
+
+def test_words_under_one_loud_hum_are_other_recordings():
+    hum = 0.5 * torch.sin(2 * torch.pi * 50 * torch.arange(32_000) / 16_000)
+    quiet = [0.1 * word(number).waveform for number in range(3)]
+    check_enrollment([Clip(each + hum[: each.numel()]) for each in quiet])
 
 
 def test_correlation_is_one_for_a_delayed_copy_at_any_level_and_none_with_silence():
