@@ -1,9 +1,13 @@
 """A recording of several words says so, and each of them can be had as a clip."""
 
+import re
+
+import numpy as np
 import torch
 
-from tests.data.audio_fixtures import soundfile_bytes, spoken
+from tests.data.audio_fixtures import RATE, soundfile_bytes, spoken, vowel
 from vop_core.data.audio import decode, words
+from vop_core.data.enrollment import check_enrollment
 
 PITCHES = (110.0, 150.0, 200.0)
 
@@ -19,6 +23,30 @@ def test_a_recording_of_one_word_is_not_remarked_upon():
     clip = decode(soundfile_bytes(spoken(PITCHES[0])))
     assert clip.notes == ()
     assert words(clip) == (clip,)
+
+
+def two_words(apart: float) -> bytes:
+    """Two words of 0.2 s, whose middles lie ``apart`` seconds from one another."""
+    samples = np.zeros(round((1.1 + apart) * RATE), np.float32)
+    for middle, pitch in ((0.55, 110.0), (0.55 + apart, 200.0)):
+        begin = round((middle - 0.1) * RATE)
+        samples[begin : begin + RATE // 5] = vowel(0.2, pitch=pitch)
+    return soundfile_bytes(samples)
+
+
+def test_what_lies_in_the_greater_part_of_one_second_is_one_word():
+    clip = decode(two_words(0.45))
+    assert clip.notes == ()
+    assert words(clip) == (clip,)
+
+
+def test_a_note_names_every_word_but_the_one_that_is_heard():
+    for apart in (0.55, 0.7, 1.0, 1.4):
+        clip = decode(two_words(apart))
+        (note,) = clip.notes
+        assert note.startswith("2 words: ")
+        assert len(re.findall(r"\d\.\d to \d\.\d s", note)) == 2
+        check_enrollment(words(clip))
 
 
 def test_every_word_becomes_a_clip_that_says_where_it_is_from():

@@ -111,8 +111,10 @@ def _unheard_words(waveform: Float[Tensor, " sample"]) -> list[str]:
     if len(seconds) == 1:
         return []
     heard = heard_second(waveform)
-    others = [_span(*word) for word in seconds if abs(word[0] - heard[0]) > SAMPLE_RATE // 2]
-    return [f"{len(seconds)} words: the model hears the second from {_span(*heard)}, others lie at {', '.join(others)}"]
+    nearest = min(seconds, key=lambda word: abs(word[0] - heard[0]))
+    others = ", ".join(_span(*word) for word in seconds if word is not nearest)
+    said = f"the model hears the second from {_span(*heard)}, others lie at {others}"
+    return [f"{len(seconds)} words: {said}"]
 
 
 def _span(first: int, last: int) -> str:

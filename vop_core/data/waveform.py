@@ -66,7 +66,7 @@ def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
     """First and last sample, exclusive, of a second around each word, in order; one for a clip of one word.
 
     Words are told apart by pauses of 0.2 s; speech that goes on for longer than a second without a pause
-    is cut into seconds.
+    is cut into seconds. A word that lies in the greater part of another's second is heard with it.
     """
     samples = waveform.numel()
     if samples <= SAMPLE_RATE:
@@ -79,9 +79,12 @@ def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
     ]
     weights = [float(speech[begin:end].sum()) for begin, end in words]
     kept = [word for word, weight in zip(words, weights, strict=True) if weight > WORD_SHARE * max(weights)]
-    if len(kept) < 2:
-        return [heard_second(waveform)]
-    return [_second_around((begin + end) // 2 * HOP, samples, SAMPLE_RATE) for begin, end in kept]
+    seconds: list[tuple[int, int]] = []
+    for begin, end in kept:
+        second = _second_around((begin + end) // 2 * HOP, samples, SAMPLE_RATE)
+        if not seconds or second[0] - seconds[-1][0] > SAMPLE_RATE // 2:
+            seconds.append(second)
+    return seconds if len(seconds) > 1 else [heard_second(waveform)]
 
 
 def low_pass_4khz(waveform: Float[Tensor, "*batch sample"]) -> Float[Tensor, "*batch sample"]:
