@@ -618,6 +618,7 @@ def _tags() -> list[Case]:
             ("ogg", lambda: ogg("VORBIS"), 0.02),
             ("mp3", mp3, lossy),
             ("aac", lambda: coded("adts", "aac"), lossy),
+            ("m4a", lambda: coded("ipod", "aac"), lossy),
         ]
     ]
     return [
@@ -635,6 +636,7 @@ def _tags() -> list[Case]:
         Case(group, "ID3v2 and nothing", lambda: id3(), 0, "damaged or incomplete"),
         Case(group, "a blank line before wav", lambda: b"\r\n" + wav()),
         Case(group, "512 zero bytes before flac", lambda: bytes(512) + flac()),
+        Case(group, "99 zeros before m4a", lambda: bytes(99) + coded("ipod", "aac"), within=lossy),
     ]
 
 

@@ -8,7 +8,7 @@ from vop_core.data.mpeg_frames import MOST_TAGS, frame_bytes, stream
 __all__ = ["Container", "content", "find", "ogg_links"]
 
 MOST_PAGES = 50_000  # a minute of ogg has a few thousand at most
-BLANK = b"\0 \t\r\n"  # what some servers and recorders put before a file
+BLANKS = re.compile(rb"[\0 \t\r\n]*")  # what some servers and recorders put before a file
 
 MAGIC = {
     b"fLaC": "flac",
@@ -55,12 +55,8 @@ HEADERLESS = (".raw", ".pcm", ".sw", ".s16", ".s16le", ".f32", ".ul", ".al", ".s
 
 def find(data: bytes) -> Container | None:
     """The container, with the lengths in its header made true; None when none can be told."""
-    start = _behind_tags(data)
     tagged = data[:3] == b"ID3"
-    whole = data[start:] if start else data
-    if whole[:1] and whole[0] in BLANK:
-        unblanked = whole.lstrip(BLANK)
-        whole = unblanked if _by_magic(unblanked) else whole
+    whole = data[_behind_blanks(data, _behind_tags(data)) :]
     if kind := _by_magic(whole):
         whole = header_taken_from_end(whole) if kind in ("w64", "caf") else whole
         return TRUE_LENGTHS[kind](whole) if kind in TRUE_LENGTHS else Container(kind, whole)
@@ -137,9 +133,18 @@ def _behind_tags(data: bytes) -> int:
         # some writers forget that a tag's size has seven bits a byte
         ends = [begin + _syncsafe(size), begin + int.from_bytes(size)]
         position = next((end for end in ends if _is_start(data, end)), min(ends[0], len(data)))
-        if data[position : position + 1] == b"\0":
-            position = re.compile(rb"\0*").match(data, position).end()
+        position = _behind_blanks(data, position)
     return position
+
+
+def _behind_blanks(data: bytes, position: int) -> int:
+    """Where a container begins behind zeros and white space; the position itself where none does.
+
+    An mp4 begins with a size of four bytes, which may look like blanks themselves.
+    """
+    end = BLANKS.match(data, position).end()
+    starts = range(max(position, end - 4), end + 1)
+    return next((start for start in starts if _is_start(data, start)), position)
 
 
 def _is_start(data: bytes, position: int) -> bool:
