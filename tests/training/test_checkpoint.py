@@ -1,6 +1,8 @@
 """Files of weights: exact, whole or absent, and never of another kind."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -34,6 +36,20 @@ def test_what_is_written_is_read_exactly(file):
     for name, value in TENSORS.items():
         torch.testing.assert_close(tensors[name], value, rtol=0, atol=0)
     assert [path.name for path in file.parent.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs file names that are bytes")
+def test_a_file_or_folder_whose_name_is_no_text_is_written_and_read(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    for name in ("me", os.fsdecode(b"m\xe9")):
+        for _ in ("new", "over the former"):
+            save_tensors(folder / name, TENSORS, kind="person", about={})
+        tensors, _ = load_tensors(folder / name, kind="person")
+        torch.testing.assert_close(tensors["a"], TENSORS["a"], rtol=0, atol=0)
 
 
 def test_tensors_that_lie_otherwise_in_memory_are_written_the_same(file):
