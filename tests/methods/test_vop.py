@@ -238,7 +238,6 @@ def test_more_draws_than_a_person_would_wait_for_are_refused(draws):
     personal = make_vop().enroll(CLIPS)
     for ask in (
         lambda: personal.predict(QUERY, draws=draws, generator=seeded(0)),
-        lambda: personal.sample_weights(draws, generator=seeded(0)),
         lambda: PersonalizationMethod.enroll(make_vop(), CLIPS).predict(QUERY, draws=draws),
     ):
         with pytest.raises(EvaluationError, match=f"{draws:,} draws were asked for; choose from 0 to 1,000"):

@@ -439,11 +439,7 @@ class PersonalVop:
 
     @torch.no_grad()
     def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
-        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer.
-
-        Raises EvaluationError for more than 1,000 draws.
-        """
-        check_draws(count)
+        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
         vop = self._vop
         base = vop.layout.flatten_global(vop.encoder.state_dict())
         weights = base + vop.personal_weights(self.posterior.sample(count, generator=generator))
