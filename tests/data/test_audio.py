@@ -1,9 +1,11 @@
 """Files of every kind in, one clip out, or one clear sentence."""
 
+import io
 import re
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -346,6 +348,26 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
         file.truncate(20 * 2**20 + 1)
     with pytest.raises(AudioError, match=r"big\.wav is larger than 20 MB"):
         decode_file(tmp_path / "big.wav")
+
+
+class Endless(io.RawIOBase):
+    """Zeros for ever, as a device gives them; no more than 30 MB may be asked for."""
+
+    given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        self.given += len(buffer)
+        assert self.given < 30 * 2**20
+        return len(buffer)
+
+
+def test_what_has_no_end_is_refused_unread(monkeypatch):
+    monkeypatch.setattr(Path, "open", lambda path, *how, **others: io.BufferedReader(Endless()))
+    with pytest.raises(AudioError, match="zero is larger than 20 MB"):
+        decode_file("/dev/zero")
 
 
 def test_features_are_the_log_mel_of_the_focused_second():
