@@ -29,6 +29,9 @@ class Kind:
 
 def _is_json(path: Path) -> bool:
     try:
+        with path.open("rb") as stream:  # a large file of another kind is not read whole
+            if stream.read(64).lstrip()[:1] not in (b"{", b"["):
+                return False
         return isinstance(json.loads(path.read_bytes()), (dict, list))
     except (ValueError, RecursionError):
         return False

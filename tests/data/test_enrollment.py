@@ -113,11 +113,12 @@ def test_takes_of_one_word_by_one_person_are_told_apart(real_data):
 @pytest.mark.parametrize(
     ("clip", "says"),
     [
+        ("a.wav", "'a.wav' is no clip; read a file with decode_file"),
         (Clip(torch.zeros(16_000), name="a"), "a is silent"),
         (Clip(torch.full((16_000,), torch.nan), name="a"), "no numbers"),
         (Clip(torch.from_numpy(vowel(0.5, rate=8_000)), 8_000, "a"), "a has 8,000 samples a second"),
     ],
-    ids=["silent", "not a number", "another rate"],
+    ids=["a path", "silent", "not a number", "another rate"],
 )
 def test_a_clip_made_by_hand_is_held_to_what_a_file_is(clip, says):
     with pytest.raises(AudioError, match=says):

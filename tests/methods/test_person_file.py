@@ -1,6 +1,7 @@
 """A person's file: what goes in comes out, no voice in it, and nothing foreign is ever read."""
 
 import json
+import os
 import re
 
 import pytest
@@ -69,6 +70,12 @@ def test_a_file_holds_a_posterior_and_no_voice(vop, file):
     assert file.stat().st_size < 2000
     assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "shots"}
     assert vop.enroll(CLIPS).bytes == 2 * 4 * width
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")
+def test_a_new_file_is_its_owners_alone(vop, tmp_path):
+    vop.enroll(CLIPS).save(tmp_path / "me.safetensors")
+    assert (tmp_path / "me.safetensors").stat().st_mode & 0o077 == 0
 
 
 def refused(vop, file, reason, task="toy"):

@@ -112,12 +112,13 @@ def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
     recordings = [(path, decode_file(path)) for path in paths]  # a refusal comes before any remark
     for path, clip in recordings:
         found = words(clip)
-        for note in clip.notes:
-            remark(f"{clip.name}: {note}")
-        if len(found) > 1:
-            how = "all of them are taken" if each_word else "--each-word takes all of them"
-            remark(f"{clip.name}: {how}")
-        heard += [(path, each) for each in (found if each_word else (clip,))]
+        taken = found if each_word else (clip,)
+        for each in taken:
+            for note in each.notes:
+                remark(f"{each.name}: {note}")
+        if len(found) > len(taken):
+            remark(f"{clip.name}: --each-word takes all of them")
+        heard += [(path, each) for each in taken]
     for said in remarks([clip for _, clip in heard]):
         remark(said)
     return heard

@@ -111,8 +111,9 @@ def _unheard_words(waveform: Float[Tensor, " sample"]) -> list[str]:
         return []
     heard = heard_second(waveform)
     nearest = min(seconds, key=lambda word: abs(word[0] - heard[0]))
-    others = ", ".join(_span(*word) for word in seconds if word is not nearest)
-    said = f"the model hears the second from {_span(*heard)}, others lie at {others}"
+    others = [_span(*word) for word in seconds if word is not nearest]
+    lie = "others lie at" if len(others) > 1 else "the other lies at"
+    said = f"the model hears the second from {_span(*heard)}, {lie} {', '.join(others)}"
     return [f"{len(seconds)} words: {said}"]
 
 

@@ -5,6 +5,7 @@ is made: a poor clip is used, because the coach may be wrong, but never in silen
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -26,11 +27,13 @@ class PoorClipWarning(UserWarning):
     """A clip that the microphone coach calls poor was enrolled."""
 
 
-def check_clips(clips: Sequence[Clip]) -> None:
-    """Raise AudioError for what no model can hear: no clip, another rate than 16 kHz, or an unusable clip."""
+def check_clips(clips: Sequence[Any]) -> None:
+    """Raise AudioError for what no model can hear: nothing, no clip, another rate than 16 kHz, an unusable clip."""
     if not clips:
         raise AudioError("There is no clip; record or choose at least one.")
     for clip in clips:
+        if not isinstance(clip, Clip):
+            raise AudioError(f"{clip!r:.60} is no clip; read a file with decode_file, and sound with decode.")
         if clip.sample_rate != SAMPLE_RATE:
             raise AudioError(
                 f"{clip.name} has {clip.sample_rate:,} samples a second and the models hear {SAMPLE_RATE:,}; "
@@ -39,7 +42,7 @@ def check_clips(clips: Sequence[Clip]) -> None:
         check_usable(clip.waveform, name=clip.name)
 
 
-def check_enrollment(clips: Sequence[Clip]) -> None:
+def check_enrollment(clips: Sequence[Any]) -> None:
     """Raise AudioError for clips that may not enroll together: unusable, more than ten, or one of them twice."""
     check_clips(clips)
     if len(clips) > MOST_CLIPS:

@@ -48,6 +48,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: di
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with whole_file(path) as part:
+        if kind == "person":  # personal data: nobody else on this machine reads it
+            part.chmod(0o600)
         part.write_bytes(save(plain, metadata))
 
 
