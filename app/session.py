@@ -13,18 +13,18 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from vop_core import experiments, plots, promises
+from vop_core import experiments, plots
 from vop_core import visit as computing
 from vop_core.data import audio, clip_quality, enrollment, voices
 from vop_core.errors import VopError
-from vop_core.types import Clip
+from vop_core.evaluation import promises
+from vop_core.types import MOST_CLIPS, Clip
 
 TASKS = {
     "keywords-en": "English keywords",
     "keywords-ar": "Arabic commands",
 }
 LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
-MOST_CLIPS = enrollment.MOST_CLIPS
 WORD_STRIDE = 7  # proposes words from all over the list
 DRAWS = 64  # weight draws behind a credible interval
 LEAD = 0.12  # seconds that the answers have to themselves, to be sent and shown, before work on their details begins

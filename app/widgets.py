@@ -7,6 +7,7 @@ import streamlit as st
 
 from vop_core import plots
 from vop_core import visit as computing
+from vop_core.types import SAMPLE_RATE
 
 FORMATS = "wav, flac, ogg, opus, mp3, m4a or webm, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # verdict -> badge colour, icon, word: never the colour alone
@@ -132,7 +133,7 @@ def about_model(state: session.Visit) -> None:
 def recorder(state: session.Visit, label: str, name: str, on_change) -> None:
     """The microphone. ``on_change`` is called with the widget's key when a recording ends."""
     widget = key(state, name)
-    st.audio_input(label, sample_rate=16_000, key=widget, on_change=on_change, args=(widget,))
+    st.audio_input(label, sample_rate=SAMPLE_RATE, key=widget, on_change=on_change, args=(widget,))
 
 
 def uploader(state: session.Visit, label: str, name: str, on_change, *, several: bool) -> None:

@@ -16,6 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
+MOST_CLIPS = 10  # enrollment clips that training draws at most, and that may make one person's model
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -25,7 +28,7 @@ class Clip:
     """
 
     waveform: Float[Tensor, " sample"]
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
     name: str = "clip"
     notes: tuple[str, ...] = ()
 

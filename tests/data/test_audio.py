@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data.audio_fixtures import RATE, av_bytes, soundfile_bytes, vowel
-from vop_core.data.audio import SAMPLE_RATE, clip_features, decode, decode_file, focus, log_mel
+from vop_core.data.audio import clip_features, decode, decode_file, focus, log_mel
 from vop_core.errors import AudioError
+from vop_core.types import SAMPLE_RATE
 
 VOICE = vowel()
 WAV = soundfile_bytes(VOICE)

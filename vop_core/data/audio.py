@@ -12,7 +12,6 @@ from vop_core.data.clip_quality import SILENCE, check_finite, check_usable
 from vop_core.data.decoding import MOST_BYTES, read
 from vop_core.data.spectrogram import LogMelConfig, log_mel
 from vop_core.data.waveform import (
-    SAMPLE_RATE,
     focus,
     heard_second,
     low_pass_4khz,
@@ -20,10 +19,9 @@ from vop_core.data.waveform import (
 )
 from vop_core.errors import AudioError
 from vop_core.text import printable
-from vop_core.types import Clip
+from vop_core.types import SAMPLE_RATE, Clip
 
 __all__ = [
-    "SAMPLE_RATE",
     "LogMelConfig",
     "clip_features",
     "decode",

@@ -20,8 +20,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.waveform import SAMPLE_RATE
+from vop_core.data.waveform import FRAME, HOP
 from vop_core.errors import AudioError
+from vop_core.types import SAMPLE_RATE
 
 Verdict = Literal["good", "usable", "poor"]
 Problem = Literal["clipping", "noise", "level", "voiced seconds"]
@@ -59,7 +60,7 @@ VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS = (
     0.05,
 )  # "six" has about 0.1 s of vowel, 95 % of real clips more
 
-FRAME, HOP, PITCH_FRAME = 400, 160, 640  # samples: 25, 10 and 40 ms (two periods of the lowest pitch)
+PITCH_FRAME = 640  # samples, 40 ms: two periods of the lowest pitch
 SMALLEST = 1e-12  # powers below count as it, so that every logarithm and quotient is finite
 
 
