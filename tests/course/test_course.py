@@ -14,10 +14,10 @@ from vop_core.course import predictions
 from vop_core.course.budget import BUDGET
 from vop_core.course.build import make_static
 from vop_core.course.exercises import NOT_ANSWERED, RIGHT, WRONG
+from vop_core.course.links import LinkedState
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.errors import VopError
 from vop_core.plots import style
-from vop_core.visit import LinkedState
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

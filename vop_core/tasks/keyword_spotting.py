@@ -174,6 +174,8 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
     return TaskData("keywords-en", recordings, train, closed, unknown_persons, torch.cat(weights), label_weights)
 
 
+TITLES = {"keywords-en": "English keywords", "keywords-ar": "Arabic commands"}
+LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}  # of the words, as of the bundled voices
 TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}
 
 
