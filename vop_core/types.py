@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
@@ -35,6 +35,15 @@ class Clip:
     @property
     def seconds(self) -> float:
         return self.waveform.numel() / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One person's enrollment and query clips, as positions in the clip axis of the table they were drawn from."""
+
+    person: int
+    enrollment: Int[Tensor, " shot"]
+    query: Int[Tensor, " query"]
 
 
 @dataclass(frozen=True)
