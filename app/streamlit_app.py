@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import session
 import streamlit as st
 import widgets
+from session import address, state
+from session.shared import warm_up
 
 from vop_core.errors import VopError
 
@@ -21,15 +22,15 @@ page = st.navigation(
     position="top",
 )
 st.html("<style>.stMainBlockContainer{padding-top:4.5rem;max-width:1280px}</style>")
-session.warm_up()
-state = session.visit()
-session.enter(state, page.title)
-session.follow(state, st.query_params.to_dict())
+warm_up()
+visit = state.current()
+state.enter(visit, page.title)
+address.follow(visit, st.query_params.to_dict())
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
     st.error(str(error), icon=":material/block:")
 except Exception:  # whatever else goes wrong, what is kept can be seen and forgotten
-    widgets.sidebar(state)
+    widgets.sidebar(visit)
     raise
-widgets.sidebar(state)  # last, so that it tells what the page has just taken in
+widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

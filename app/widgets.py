@@ -2,23 +2,17 @@
 to give a clip.
 """
 
-import session
 import streamlit as st
+import texts
+from session import clips, state
+from session.shared import bundle, bundled_persons
+from session.state import Entry, Visit
 
 from vop_core import plots
-from vop_core import visit as computing
+from vop_core.data.audio import playable
+from vop_core.tasks.keyword_spotting import LANGUAGES, TITLES
+from vop_core.types import SAMPLE_RATE
 
-FORMATS = "wav, flac, ogg, opus, mp3, m4a or webm, from 0.1 to 60 seconds, up to 20 MB"
-VERDICTS = {  # verdict -> badge colour, icon, word: never the colour alone
-    "good": ("green", ":material/check_circle:", "Good"),
-    "usable": ("orange", ":material/info:", "Usable"),
-    "poor": ("red", ":material/error:", "Poor"),
-}
-SOURCES = {
-    "recorded": (":material/mic:", "recorded"),
-    "uploaded": (":material/upload_file:", "uploaded"),
-    "synthetic": (":material/smart_toy:", "synthetic"),
-}
 PLOTLY = {"displayModeBar": False, "responsive": True}
 
 
@@ -27,22 +21,22 @@ def show(figure, key: str, **options):
     return st.plotly_chart(figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options)
 
 
-def key(state: session.Visit, name: str) -> str:
+def key(visit: Visit, name: str) -> str:
     """A widget key that "Forget me" retires."""
-    return f"{name}-{state.generation}"
+    return f"{name}-{visit.generation}"
 
 
 # --- the frame ---------------------------------------------------------------------------------------
 
 
-def sidebar(state: session.Visit) -> None:
+def sidebar(visit: Visit) -> None:
     """What is kept about this visitor, and the button that ends it."""
     with st.sidebar:
         st.markdown("### :material/graphic_eq: VoP Studio")
         st.caption("A personal model from a few words, with its uncertainty. A reconstruction of VoP (ICML 2022).")
         st.space("small")
         st.markdown("**What is kept about you**")
-        st.markdown(_receipt(state))
+        st.markdown(_receipt(visit))
         st.caption("Only in this tab's memory, on this computer: no file, no cache, no log, no network.")
         st.button(
             "Forget me",
@@ -54,37 +48,32 @@ def sidebar(state: session.Visit) -> None:
 
 
 def _forget() -> None:
-    session.forget()
+    state.forget()
     st.toast("Everything you gave is gone.", icon=":material/delete_forever:")
 
 
-def _receipt(state: session.Visit) -> str:
-    if not (state.entries or state.query or state.trials):
+def _receipt(visit: Visit) -> str:
+    if not (visit.entries or visit.query or visit.outcomes):
         return "Nothing."
-    seconds = sum(entry.clip.seconds for entry in state.entries)
-    lines = [f"- {counted(len(state.entries), 'clip')}, {seconds:.1f} s of sound"]
-    if state.query:
-        lines.append(f"- 1 query clip, {state.query.clip.seconds:.1f} s")
-    if state.personal:
-        lines.append(f"- 1 posterior from {counted(state.personal.model.shots, 'clip')}")
-    if state.trials:
-        lines.append(f"- {counted(len(state.trials), 'answer')} in the tally")
+    seconds = sum(entry.clip.seconds for entry in visit.entries)
+    lines = [f"- {texts.counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
+    if visit.query:
+        lines.append(f"- 1 query clip, {visit.query.clip.seconds:.1f} s")
+    if visit.personal:
+        lines.append(f"- 1 posterior from {texts.counted(visit.personal.model.shots, 'clip')}")
+    if visit.outcomes:
+        lines.append(f"- {texts.counted(len(visit.outcomes), 'answer')} in the tally")
     return "\n".join(lines)
 
 
-def counted(number: int, thing: str) -> str:
-    """``1 clip``, ``2 clips``."""
-    return f"{number} {thing}{'s' * (number != 1)}"
-
-
-def messages(state: session.Visit) -> None:
+def messages(visit: Visit) -> None:
     """Refusals since the last good step: one sentence each, and what was there is still there."""
-    if state.refusals:
-        kept = " Everything you had is still here." if state.entries or state.query else ""
-        sentences = "\n\n".join(state.refusals)
+    if visit.refusals:
+        kept = " Everything you had is still here." if visit.entries or visit.query else ""
+        sentences = "\n\n".join(visit.refusals)
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
-        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=state.refusals.clear)
+        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=visit.refusals.clear)
 
 
 def nothing_yet(page: str) -> None:
@@ -94,16 +83,16 @@ def nothing_yet(page: str) -> None:
         st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
 
 
-def about_model(state: session.Visit) -> None:
+def about_model(visit: Visit) -> None:
     """The words, and what the model's card says about its training, its tests and its price."""
-    models = session.bundle(state.task)
-    card = models.card
+    shipped = bundle(visit.task)
+    card = shipped.card
     with st.expander(
-        f"About the model: {session.TASKS[state.task]}, {len(models.labels)} words",
+        f"About the model: {TITLES[visit.task]}, {len(shipped.labels)} words",
         icon=":material/description:",
     ):
-        st.markdown("**Words.** " + " · ".join(models.labels))
-        if state.task == "keywords-ar":
+        st.markdown("**Words.** " + " · ".join(shipped.labels))
+        if LANGUAGES[visit.task] != "en":
             st.caption("Spoken in Arabic; the list gives their English meanings.")
         persons = card.get("persons")
         if persons:
@@ -129,28 +118,28 @@ def about_model(state: session.Visit) -> None:
 # --- giving clips ------------------------------------------------------------------------------------
 
 
-def recorder(state: session.Visit, label: str, name: str, on_change) -> None:
+def recorder(visit: Visit, label: str, name: str, on_change) -> None:
     """The microphone. ``on_change`` is called with the widget's key when a recording ends."""
-    widget = key(state, name)
-    st.audio_input(label, sample_rate=16_000, key=widget, on_change=on_change, args=(widget,))
+    widget = key(visit, name)
+    st.audio_input(label, sample_rate=SAMPLE_RATE, key=widget, on_change=on_change, args=(widget,))
 
 
-def uploader(state: session.Visit, label: str, name: str, on_change, *, several: bool) -> None:
+def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
     """Files of any kind: what cannot be used is refused by our own sentence, not by the file's name."""
-    widget = key(state, name)
+    widget = key(visit, name)
     st.file_uploader(label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,))
-    st.caption(f"{FORMATS}.")
+    st.caption(f"{texts.FORMATS}.")
 
 
-def choose_person(column, state: session.Visit, name: str, preferred=None):
+def choose_person(column, visit: Visit, name: str, preferred=None):
     """A bundled person who speaks the task's words, described as what they are: synthetic."""
-    persons = session.bundled_persons(state.task)
+    persons = bundled_persons(visit.task)
     return column.selectbox(
         "Synthetic person",
         persons,
         index=persons.index(preferred) if preferred else 0,
         format_func=lambda person: f"{person.name} ({person.room}, {person.microphone} microphone)",
-        key=key(state, f"{name}-{state.task}-{preferred.id if preferred else ''}"),
+        key=key(visit, f"{name}-{visit.task}-{preferred.id if preferred else ''}"),
     )
 
 
@@ -159,7 +148,7 @@ def choose_person(column, state: session.Visit, name: str, preferred=None):
 
 def verdict_badge(quality) -> None:
     """The microphone coach's verdict: icon, word and colour."""
-    colour, icon, word = VERDICTS[quality.verdict]
+    colour, icon, word = texts.VERDICTS[quality.verdict]
     st.badge(word, icon=icon, color=colour)
 
 
@@ -177,7 +166,7 @@ def clip_body(holder, name: str) -> None:
     """
     if holder.figure is None:
         holder.figure = plots.clip_figure(holder.clip)
-        holder.sound = computing.playable(holder.clip)
+        holder.sound = playable(holder.clip)
     show(holder.figure, f"figure-{name}")
     coach(holder.quality)
     for note in holder.clip.notes:
@@ -185,9 +174,9 @@ def clip_body(holder, name: str) -> None:
     st.audio(holder.sound, alt=f"Play {holder.clip.name}")
 
 
-def tile(state: session.Visit, entry: session.Entry) -> None:
+def tile(visit: Visit, entry: Entry) -> None:
     """One enrollment clip: what it is, whether it is any good, and the two things one can do with it."""
-    icon, source = SOURCES[entry.source]
+    icon, source = texts.SOURCES[entry.source]
     with st.container(border=True, key=f"tile-{entry.number}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
@@ -200,8 +189,8 @@ def tile(state: session.Visit, entry: session.Entry) -> None:
                 icon=":material/delete:",
                 help=f"Remove {entry.title}",
                 type="tertiary",
-                on_click=session.remove,
-                args=(state, entry),
+                on_click=clips.remove,
+                args=(visit, entry),
             )
             if entry.words > 1:
                 st.button(
@@ -210,8 +199,8 @@ def tile(state: session.Visit, entry: session.Entry) -> None:
                     icon=":material/content_cut:",
                     help="A clip of its own for every word of this recording",
                     type="tertiary",
-                    on_click=session.take_each_word,
-                    args=(state, entry),
+                    on_click=clips.split,
+                    args=(visit, entry),
                 )
 
 

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
+MOST_CLIPS = 10  # enrollment clips that training draws at most, and that may make one person's model
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,22 @@ class Clip:
     """
 
     waveform: Float[Tensor, " sample"]
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
     name: str = "clip"
     notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
         return self.waveform.numel() / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One person's enrollment and query clips, as positions in the clip axis of the table they were drawn from."""
+
+    person: int
+    enrollment: Int[Tensor, " shot"]
+    query: Int[Tensor, " query"]
 
 
 @dataclass(frozen=True)

@@ -1,73 +1,69 @@
 """Page: the Gaussian over your personal weights, and whether its narrowing is earned."""
 
-import session
 import streamlit as st
+import texts
 import widgets
+from session import clips, models, state
 
 from vop_core import plots
-from vop_core import visit as computing
+from vop_core.evaluation.narrowing import movement
 
-state = session.visit()
-HEALTH = {  # verdict -> box, icon, plain words
-    "healthy": (st.success, ":material/check_circle:", "Healthy"),
-    "point mass": (st.error, ":material/compress:", "Collapsed to a point"),
-    "prior": (st.warning, ":material/blur_on:", "Collapsed to the prior"),
-}
+visit = state.current()
 
 
 def switch_clips() -> None:
     """Clips on and off; the switches belong to the visit, so Compare listens to the same clips."""
-    numbers = [entry.number for entry in state.entries]
-    titles = {entry.number: entry.title for entry in state.entries}
+    numbers = [entry.number for entry in visit.entries]
+    titles = {entry.number: entry.title for entry in visit.entries}
     chosen = st.pills(
         "Clips that count as evidence: switch them on and off",
         numbers,
         selection_mode="multi",
-        default=[entry.number for entry in state.enrolled],
+        default=[entry.number for entry in visit.enrolled],
         format_func=titles.get,
-        key=widgets.key(state, f"switches-{'-'.join(map(str, numbers))}"),
+        key=widgets.key(visit, f"switches-{'-'.join(map(str, numbers))}"),
     )
-    session.switch(state, chosen)
+    clips.switch(visit, chosen)
 
 
 def health_light(model) -> None:
     """Collapse is called collapse: this person's, and the one that only shows over many persons."""
-    over_persons = session.health_over_persons(state)
-    box, icon, words = HEALTH[model.health.verdict]
-    poor = session.poor_share(state)
+    over_persons = models.health_over_persons(visit)
+    kind, icon, words = texts.HEALTH[model.health.verdict]
+    poor = clips.poor_share(visit)
     if poor:  # a sound posterior of bad evidence is not healthy
         st.warning(f"**{poor}** {model.health.sentence}", icon=":material/mic_alert:")
     else:
-        box(f"**{words}.** {model.health.sentence}", icon=icon)
+        getattr(st, kind)(f"**{words}.** {model.health.sentence}", icon=icon)
     if over_persons:
-        box, icon, words = HEALTH[over_persons["verdict"]]
+        kind, icon, words = texts.HEALTH[over_persons["verdict"]]
         people, shots = over_persons["persons"], over_persons["shots"]
         said = f"Over {people} people never heard in training, {shots} clips each:"
         if over_persons["verdict"] == "healthy":
             st.caption(f"{icon} {said} {over_persons['sentence']}")
         else:
-            box(f"**{words}.** {said} {over_persons['sentence']}", icon=icon)
+            getattr(st, kind)(f"**{words}.** {said} {over_persons['sentence']}", icon=icon)
 
 
 def controls(model) -> tuple[str, bool, int]:
     """Which layer, whether as a whole, and how many draws; "draw again" takes fresh ones."""
     columns = st.columns([3, 4, 4, 3], vertical_alignment="bottom", gap="medium")
     layer = columns[0].selectbox(
-        "Layer", model.layer_names, key=widgets.key(state, f"layer-{state.task}"), persist_state="session"
+        "Layer", model.layer_names, key=widgets.key(visit, f"layer-{visit.task}"), persist_state="session"
     )
     shown = columns[1].segmented_control(
         "Show",
         ["Whole layer", "One weight"],
         default="Whole layer",
         required=True,
-        key=widgets.key(state, "shown"),
+        key=widgets.key(visit, "shown"),
         persist_state="session",
     )
     count = columns[2].slider(
-        "Draws from the posterior", 0, 100, 20, key=widgets.key(state, "draws"), persist_state="session"
+        "Draws from the posterior", 0, 100, 20, key=widgets.key(visit, "draws"), persist_state="session"
     )
     if columns[3].button("Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"):
-        state.draw_seed += 1
+        visit.draw_seed += 1
     return layer, shown == "One weight", count
 
 
@@ -78,23 +74,23 @@ def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
         weight = choose.selectbox(
             "Weight",
             range(len(view.names)),
-            index=session.chosen_weight(state, layer, view.by_movement[0]),
+            index=models.chosen_weight(visit, layer, view.by_movement[0]),
             format_func=view.names.__getitem__,
-            key=widgets.key(state, f"weight-{state.task}-{layer}"),
+            key=widgets.key(visit, f"weight-{visit.task}-{layer}"),
             help="At first the one that your clips moved most.",
         )
-        session.choose_weight(state, layer, weight)
-        equal = scale.toggle("Same height for every curve", key=widgets.key(state, "equal"), persist_state="session")
+        models.choose_weight(visit, layer, weight)
+        equal = scale.toggle("Same height for every curve", key=widgets.key(visit, "equal"), persist_state="session")
         widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
     else:
-        sort = st.toggle("Most moved first", key=widgets.key(state, "sort"), persist_state="session")
+        sort = st.toggle("Most moved first", key=widgets.key(visit, "sort"), persist_state="session")
         widgets.show(plots.layer_figure(view, most_moved_first=sort), "layer-figure")
 
 
 def numbers(view: plots.LayerView) -> None:
     """What the layer's posterior has learned, in three numbers."""
-    learned = computing.movement(view.prior, view.prior, view.combined)
-    switched = computing.movement(view.prior, view.before, view.combined) if view.before is not None else None
+    learned = movement(view.prior, view.prior, view.combined)
+    switched = movement(view.prior, view.before, view.combined) if view.before is not None else None
     columns = st.columns(3)
     columns[0].metric(
         "Width",
@@ -114,7 +110,7 @@ def numbers(view: plots.LayerView) -> None:
     )
     columns[2].metric(
         "KL, all layers",
-        f"{session.model(state).health.kl:.1f} nats",
+        f"{models.model(visit).health.kl:.1f} nats",
         help="Divergence of the posterior from the prior: how much the clips said. 0 is nothing.",
     )
 
@@ -127,21 +123,21 @@ def evidence() -> None:
         ["Accuracy", "NLL"],
         default="Accuracy",
         required=True,
-        key=widgets.key(state, "score"),
+        key=widgets.key(visit, "score"),
         help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
     )
-    curve = session.learning_curve(state)
-    rows, differences = session.results(state)
+    curve = models.learning_curve(visit)
+    rows, differences = models.results(visit)
     widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
-    for sentence in computing.earned(curve, rows, differences):
+    for sentence in texts.earned(curve, rows, differences):
         st.caption(sentence)
 
 
 def show_posterior() -> None:
     """Switches and health on top; the narrowing on the left, what it is worth on the right."""
     switch_clips()
-    model = session.model(state)
-    if state.enrolled:
+    model = models.model(visit)
+    if visit.enrolled:
         health_light(model)
     else:
         st.info(
@@ -149,7 +145,7 @@ def show_posterior() -> None:
             icon=":material/info:",
         )
     layer, one_weight, count = controls(model)
-    view = session.layer_view(state, layer, count)
+    view = models.layer_view(visit, layer, count)
     left, right = st.columns([7, 5], gap="large")
     with left:
         st.subheader("What the clips say", anchor=False)
@@ -167,8 +163,8 @@ st.markdown(
     "each clip says what it knows, and a rule makes one of them. Whether that narrows it, and whether the "
     "narrowing is worth anything, is measured beside it."
 )
-widgets.messages(state)
-if state.entries:
+widgets.messages(visit)
+if visit.entries:
     show_posterior()
 else:
     widgets.nothing_yet("The posterior appears with your first clip; three make it worth looking at.")

@@ -1,40 +1,44 @@
 """Page: give a few clips, and see at once what each is worth."""
 
-import session
 import streamlit as st
+import texts
 import widgets
+from session import clips, models, state
 
-state = session.visit()
+from vop_core.tasks.keyword_spotting import TITLES
+
+FIRST_RESULT_CLIPS = 3
+visit = state.current()
 
 
 def recorded(widget: str) -> None:
     """A recording ended: it becomes a tile, and a fresh microphone takes its place."""
-    given = session.given(widget)
+    given = state.given(widget)
     if given is not None:
-        state.refusals.clear()
-        session.add_clip(state, given.getvalue(), f"recording {state.clips_given + 1}", "recorded")
-        session.renew(state, "microphone")
+        visit.refusals.clear()
+        clips.add(visit, given.getvalue(), f"recording {visit.clips_given + 1}", "recorded")
+        state.renew(visit, "microphone")
 
 
 def uploaded(widget: str) -> None:
     """Files arrived: each becomes a tile or one sentence."""
-    files = session.given(widget) or []
-    state.refusals.clear()
+    files = state.given(widget) or []
+    visit.refusals.clear()
     for given in files:
-        session.add_clip(state, given.getvalue(), given.name, "uploaded")
-    session.renew(state, "files")
+        clips.add(visit, given.getvalue(), given.name, "uploaded")
+    state.renew(visit, "files")
 
 
 def choose_task() -> None:
     chosen = st.segmented_control(
         "What the model listens for",
-        list(session.TASKS),
-        format_func=session.TASKS.get,
-        default=state.task,
-        key=widgets.key(state, "task"),
+        list(TITLES),
+        format_func=TITLES.get,
+        default=visit.task,
+        key=widgets.key(visit, "task"),
         required=True,
     )
-    state.task = chosen or state.task
+    visit.task = chosen or visit.task
 
 
 def borrow_form() -> None:
@@ -44,19 +48,19 @@ def borrow_form() -> None:
         "they are not people, and results on them are not results on people."
     )
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
-    person = widgets.choose_person(left, state, "person")
+    person = widgets.choose_person(left, visit, "person")
     shots = middle.segmented_control(
-        "Clips", [1, 3, 5], default=session.FIRST_RESULT_CLIPS, key=widgets.key(state, "shots"), required=True
+        "Clips", [1, 3, 5], default=FIRST_RESULT_CLIPS, key=widgets.key(visit, "shots"), required=True
     )
-    own = [entry for entry in state.entries if entry.person is None]
-    label = f"Replace your {widgets.counted(len(own), 'clip')}" if own else "Use this voice"
+    own = [entry for entry in visit.entries if entry.person is None]
+    label = f"Replace your {texts.counted(len(own), 'clip')}" if own else "Use this voice"
     right.button(
         label,
         icon=":material/smart_toy:",
         width="stretch",
         key="borrow",
-        on_click=session.borrow,
-        args=(state, person, shots),
+        on_click=clips.borrow,
+        args=(visit, person, shots),
     )
 
 
@@ -69,16 +73,16 @@ def give_clips() -> None:
         ]
     )
     with record:
-        number = len(state.entries) + 1
-        example = session.example_word(state, number)
+        number = len(visit.entries) + 1
+        example = clips.example_word(visit, number)
         asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
-        widgets.recorder(state, asked, session.widget_name(state, "microphone"), recorded)
+        widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded)
         st.caption("About a second each. Which word it is does not matter: nobody labels it.")
     with upload:
         widgets.uploader(
-            state,
+            visit,
             "Recordings of one person, one word each",
-            session.widget_name(state, "files"),
+            state.widget_name(visit, "files"),
             uploaded,
             several=True,
         )
@@ -88,19 +92,19 @@ def give_clips() -> None:
 
 def result() -> None:
     """The line that says the personal model is there, and where to look at it."""
-    personal = session.personal(state)
+    personal = models.personal(visit)
     if personal is None:
         return
-    shots = len(state.enrolled)
-    missing = session.FIRST_RESULT_CLIPS - shots
-    more = f" {widgets.counted(missing, 'more clip')} will narrow it." if missing > 0 else ""
-    poor = session.poor_share(state)
+    shots = len(visit.enrolled)
+    missing = FIRST_RESULT_CLIPS - shots
+    more = f" {texts.counted(missing, 'more clip')} will narrow it." if missing > 0 else ""
+    poor = clips.poor_share(visit)
     with st.container(border=True, key="result"):
         if poor:
             st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
             f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: a posterior from "
-            f"{widgets.counted(shots, 'clip')}, "
+            f"{texts.counted(shots, 'clip')}, "
             f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         with st.container(horizontal=True):
@@ -109,15 +113,15 @@ def result() -> None:
 
 
 def tiles() -> None:
-    if not state.entries:
+    if not visit.entries:
         with st.container(border=True):
             st.markdown("#### No clips yet\nThree clips make a first personal model. One is enough to begin.")
         return
-    st.subheader(f"{widgets.counted(len(state.entries), 'clip')}", anchor=False)
+    st.subheader(f"{texts.counted(len(visit.entries), 'clip')}", anchor=False)
     columns = st.columns(3)
-    for index, entry in enumerate(state.entries):
+    for index, entry in enumerate(visit.entries):
         with columns[index % 3]:
-            widgets.tile(state, entry)
+            widgets.tile(visit, entry)
 
 
 st.title("Your voice", anchor=False)
@@ -127,8 +131,8 @@ st.markdown(
 )
 choose_task()
 give_clips()
-widgets.messages(state)
-if len(state.persons) > 1:
+widgets.messages(visit)
+if len(visit.persons) > 1:
     st.warning(
         "These clips come from different people. A personal model of a mixture is nobody's: remove the "
         "clips that are not yours.",
@@ -136,4 +140,4 @@ if len(state.persons) > 1:
     )
 result()
 tiles()
-widgets.about_model(state)
+widgets.about_model(visit)

@@ -16,8 +16,8 @@ def app_modules(monkeypatch):
     """Streamlit puts the script's folder on the path; AppTest does not."""
     monkeypatch.syspath_prepend(str(ROOT / "app"))
     yield
-    for name in ("session", "widgets"):
-        sys.modules.pop(name, None)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("session", "texts", "widgets")]:
+        sys.modules.pop(name)
 
 
 def make_bundle(task: str, *, rows=(), differences=(), health=None):

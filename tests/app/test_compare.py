@@ -113,7 +113,7 @@ def test_a_borrowed_query_is_counted_by_its_known_word_and_enrollment_read_none(
     visit = app.session_state["visit"]
     assert f"The word was **{visit.query.counted}**" in words(app)
     assert all(entry.seal.openings == 0 for entry in visit.entries), "enrollment labels stay sealed"
-    assert len(visit.trials) == 1
+    assert len(visit.outcomes) == 1
 
 
 def test_the_same_question_is_answered_alike_on_the_next_run(asked):

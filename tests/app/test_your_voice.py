@@ -189,7 +189,7 @@ def test_forget_me_empties_everything(enrolled):
     assert "No clips yet" in said and "Nothing." in said and not enrolled.error
     assert not enrolled.get("plotly_chart") and not enrolled.get("audio")
     visit = enrolled.session_state["visit"]
-    assert (visit.entries, visit.personal, visit.query, visit.trials) == ([], None, None, {})
+    assert (visit.entries, visit.personal, visit.query, visit.outcomes) == ([], None, None, {})
     assert enrolled.audio_input[0].value is None and not enrolled.file_uploader[0].value
 
 
@@ -203,9 +203,9 @@ def test_another_visitor_sees_nothing_of_this_one(enrolled, bundle):
 
 
 def test_what_is_shared_between_visitors_holds_no_sound(enrolled):
-    import session
+    from session import shared as cached
 
-    shared = [session.bundle("keywords-en"), session.bundled_persons("keywords-en"), session.warm_up()]
+    shared = [cached.bundle("keywords-en"), cached.bundled_persons("keywords-en"), cached.warm_up()]
     waveforms = {id(entry.clip.waveform) for entry in enrolled.session_state["visit"].entries}
     import gc
 

@@ -13,11 +13,12 @@ from vop_core import course
 from vop_core.course import predictions
 from vop_core.course.budget import BUDGET
 from vop_core.course.build import make_static
-from vop_core.course.exercises import NOT_ANSWERED, RIGHT, WRONG
+from vop_core.course.exercises import EXERCISES
+from vop_core.course.exercises.exercise import NOT_ANSWERED, RIGHT, WRONG
+from vop_core.course.links import LinkedState
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.errors import VopError
 from vop_core.plots import style
-from vop_core.visit import LinkedState
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -172,9 +173,9 @@ def test_an_exercise_that_does_not_exist_is_refused():
 
 
 def test_code_that_stops_is_spoken_about_and_not_raised():
-    verdict = course.check("spread-by-luck", lambda p, n: p / 0)
-    assert verdict.outcome == WRONG
-    assert "ZeroDivisionError" in verdict.sentence
+    feedback = course.check("spread-by-luck", lambda p, n: p / 0)
+    assert feedback.outcome == WRONG
+    assert "ZeroDivisionError" in feedback.sentence
 
 
 def test_dots_are_no_answer():
@@ -203,25 +204,18 @@ WRONG_ANSWERS = {
 
 
 def test_every_exercise_refuses_a_plausible_wrong_answer():
-    from vop_core.course.exercise_book import EXERCISES
-
     assert set(WRONG_ANSWERS) == set(EXERCISES)
     for key, answer in WRONG_ANSWERS.items():
         assert course.check(key, answer).outcome == WRONG, key
 
 
 def test_a_constant_passes_no_exercise():
-    from vop_core.course.exercise_book import EXERCISES
-
     for key in EXERCISES:
         assert course.check(key, lambda *_: 0.5).outcome != RIGHT, key
 
 
 def test_the_picture_of_an_exercise_shows_where_a_plausible_wrong_answer_fails():
     """What a right answer draws is there before there is one; a wrong answer leaves it, a broken one draws nothing."""
-    from vop_core.course.exercise_pictures import PICTURES
-
-    assert set(PICTURES) == set(WRONG_ANSWERS)
     for key, answer in WRONG_ANSWERS.items():
         aim = course.check(key, ...).picture
         assert [trace.name for trace in aim.data] == ["a right answer"]
@@ -233,10 +227,10 @@ def test_the_picture_of_an_exercise_shows_where_a_plausible_wrong_answer_fails()
         assert "draws nothing yet" in style.text_alternative(broken)
 
 
-def test_a_verdict_shows_its_picture_and_then_its_sentence(monkeypatch):
+def test_feedback_shows_its_picture_and_then_its_sentence(monkeypatch):
     shown = []
     monkeypatch.setattr("vop_core.course.reading.display_bundle", shown.append)
-    monkeypatch.setattr("vop_core.course.exercises.display_bundle", shown.append)
+    monkeypatch.setattr("vop_core.course.exercises.exercise.display_bundle", shown.append)
     course.check("kl-by-hand", ...)._ipython_display_()
     assert PLOTLY_MIME in shown[0]
     assert shown[1]["text/plain"].startswith("Your turn")

@@ -1,4 +1,4 @@
-"""What the notebooks compute with: the twin's network, the leak, the museum, the duel, the material."""
+"""What the notebooks compute with: the twin's network, the leak, the museum, the baselines, the material."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vop_core.course import duel, leak, material, museum, twin_training
-from vop_core.course.duel import MIXED, OWN, WHOSE, WRONG
+from vop_core.course import baselines, leak, material, museum, twin_training
+from vop_core.course.baselines import MIXED, OWN, WHOSE, WRONG
 from vop_core.errors import DataError
 from vop_core.variational.twin import LinearGaussianTwin, closest_below, with_full_covariance
 
@@ -92,18 +92,18 @@ def crowd(persons: int = 6) -> material.Crowd:
 def test_controls_never_enroll_a_person_s_own_clip():
     people = crowd()
     own = people.enrollment_labels
-    ((clips, labels),) = duel.enrollments(people, OWN)
+    ((clips, labels),) = baselines.enrollments(people, OWN)
     assert torch.equal(labels, own)
     for whose in (WRONG, MIXED):
-        for clips, labels in duel.enrollments(people, whose):
+        for clips, labels in baselines.enrollments(people, whose):
             assert torch.equal(clips[..., 0, 0].long(), labels)  # clips and labels stay together
             assert not any(torch.isin(mine, theirs).any() for mine, theirs in zip(own, labels, strict=True))
-    ((_, mixed),) = duel.enrollments(people, MIXED)
+    ((_, mixed),) = baselines.enrollments(people, MIXED)
     assert all(len(set((row // 5).tolist())) > 1 for row in mixed)
-    for _, labels in duel.enrollments(people, WRONG):
+    for _, labels in baselines.enrollments(people, WRONG):
         assert all(len(set((row // 5).tolist())) == 1 for row in labels)
     with pytest.raises(ValueError, match="whose"):
-        duel.enrollments(people, "nobody")
+        baselines.enrollments(people, "nobody")
     assert len(WHOSE) == 3
 
 

@@ -1,5 +1,6 @@
 """Files of every kind in, one clip out, or one clear sentence."""
 
+import base64
 import io
 import re
 import subprocess
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data.audio_fixtures import RATE, av_bytes, soundfile_bytes, vowel
-from vop_core.data.audio import SAMPLE_RATE, clip_features, decode, decode_file, focus, log_mel
+from vop_core.data.audio import clip_features, decode, decode_file, focus, log_mel, playable
 from vop_core.errors import AudioError
+from vop_core.types import SAMPLE_RATE, Clip
 
 VOICE = vowel()
 WAV = soundfile_bytes(VOICE)
@@ -391,3 +394,12 @@ def test_decoders_do_not_chatter_on_the_terminal(start, capfd):
     with pytest.raises(AudioError):
         decode(start + bytes(range(256)) * 8)
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_playable_clip_decodes_to_the_same_sound(generator):
+    clip = Clip((torch.rand(8_000, generator=generator) - 0.5) * 0.2)
+    address = playable(clip)
+    assert address.startswith("data:audio/wav;base64,")
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(address.split(",")[1])), dtype="float32")
+    assert rate == 16_000
+    torch.testing.assert_close(torch.from_numpy(samples), clip.waveform, rtol=0, atol=2**-15)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.decoding_cases import PITCH, Case, cases
-from vop_core.data.audio import SAMPLE_RATE, decode
+from vop_core.data.audio import decode
 from vop_core.errors import AudioError
+from vop_core.types import SAMPLE_RATE
 
 CASES = cases()
 

@@ -8,7 +8,6 @@ from tests.data.audio_fixtures import av_bytes, soundfile_bytes, vowel
 from vop_core.data.audio import decode
 from vop_core.data.clip_quality import assess
 from vop_core.data.enrollment import (
-    MOST_CLIPS,
     SAME_RECORDING,
     check_clips,
     check_enrollment,
@@ -19,7 +18,7 @@ from vop_core.data.enrollment import (
     twin_of,
 )
 from vop_core.errors import AudioError
-from vop_core.types import Clip
+from vop_core.types import MOST_CLIPS, Clip
 
 
 def word(number: int, name: str | None = None) -> Clip:

@@ -9,7 +9,7 @@ import torch
 
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 from vop_core.data import features as features_module
-from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, clip_features, decode_file
+from vop_core.data.audio import LogMelConfig, clip_features, decode_file
 from vop_core.data.features import (
     VARIANTS,
     change_rate,
@@ -21,6 +21,7 @@ from vop_core.data.features import (
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.persons import load_dataset
 from vop_core.errors import AudioError, VopError
+from vop_core.types import SAMPLE_RATE
 
 FLOAT16 = 2**-11  # relative rounding of half precision
 

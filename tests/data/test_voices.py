@@ -76,12 +76,6 @@ def test_a_clip_loads_as_speech_that_is_neither_clipped_nor_silent(persons):
         assert 0.03 < clip.waveform.abs().max() < 0.999
 
 
-def test_a_person_is_found_by_id_and_a_wrong_id_is_refused():
-    assert voices.bundled_person("synthetic-en/07").id == "synthetic-en/07"
-    with pytest.raises(DataError, match="synthetic-en/07"):
-        voices.bundled_person("synthetic-en/999")
-
-
 def test_missing_voices_and_unknown_languages_are_refused_with_a_remedy(tmp_path):
     with pytest.raises(DataError, match="vop voices build"):
         voices.bundled_persons("en", root=tmp_path)

@@ -1,4 +1,4 @@
-"""Persons and methods whose personal gain is known by construction; nothing here imports vop_core.
+"""Persons and methods whose personal gain is known by construction; vop_core comes late, after its checks are on.
 
 A clip's feature, constant over its frames, is (sound, accent, 1): ``sound`` = (label + the person's accent)
 modulo the number of labels, so whoever does not know the accent answers with the wrong label.
@@ -46,15 +46,10 @@ def make_voices(accents, takes=3, dataset="fake", clips=None):
     return FakeVoices(spread(table), torch.cat(labels), torch.cat(index), persons, spread(noise))
 
 
-@dataclass(frozen=True)
-class FakeEpisode:
-    person: int
-    enrollment: torch.Tensor
-    query: torch.Tensor
-
-
 def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
     """Random disjoint enrollment and query clips for every person."""
+    from vop_core.types import Episode
+
     generator = torch.Generator().manual_seed(seed)
     episodes = []
     for count in shots:
@@ -62,7 +57,7 @@ def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
             for person in range(len(voices.persons)):
                 own = (voices.person_index == person).nonzero().squeeze(1)
                 order = own[torch.randperm(len(own), generator=generator)]
-                episodes.append(FakeEpisode(person, order[:count], order[count:]))
+                episodes.append(Episode(person, order[:count], order[count:]))
     return episodes
 
 
@@ -114,11 +109,12 @@ class Drawn(Personalizing):
 @pytest.fixture
 def fakes():
     """Everything above, under one name (test modules are imported one by one and cannot import this file)."""
+    from vop_core.types import Episode
 
     class Fakes:
         voices = staticmethod(make_voices)
         episodes = staticmethod(make_episodes)
-        episode = FakeEpisode
+        episode = Episode
         fixed, personalizing, harming, drawn = Fixed, Personalizing, Harming, Drawn
         replace = staticmethod(replace)
         labels, confidence = LABELS, CONFIDENCE

@@ -6,12 +6,13 @@ import torch
 from vop_core.data.enrollment import PoorClipWarning
 from vop_core.data.features import load_features
 from vop_core.data.persons import load_dataset
+from vop_core.data.sources.source import DIGITS
 from vop_core.data.voices import bundled_dataset, bundled_persons
 from vop_core.errors import AudioError
 from vop_core.evaluation.report import PERSONAL_GAIN, RIGHT_MINUS_WRONG, report_from_json
 from vop_core.experiments import load_bundle
 from vop_core.experiments.ship import digit_share_rise, model_card
-from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, relabel
+from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, TASKS, UNKNOWN, relabel
 from vop_core.types import Clip
 
 MOST_RISE = 0.02  # the project's target: words are heard, not bandwidth

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from vop_core.course.build import EXERCISE, SOLUTION, Built, everything, execute, read, sources
+from vop_core.course.exercises import EXERCISES
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sources()
@@ -80,8 +81,6 @@ def test_an_exercise_defines_its_answer_and_nothing_else(built):
 
 
 def test_every_exercise_is_open_solved_and_in_the_book(built):
-    from vop_core.course.exercise_book import EXERCISES
-
     def keys(notebook, tag: str) -> list[str]:
         cells = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
         return [re.search(r'course\.check\("([a-z-]+)"', cell)[1] for cell in cells]

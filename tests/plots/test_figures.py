@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from vop_core import plots
+from vop_core.evaluation.answers import Answer, LabelProbability, Uncertainty
+from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.plots import clips as clip_plots
 from vop_core.plots import style
+from vop_core.plots.comparison import labels_worth_showing
 from vop_core.types import Clip
-from vop_core.visit import Answer, Doubt, LearningCurve
 
 THEMES = tomllib.loads((Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
 ROLES = [style.PRIOR, style.GLOBAL, style.PERSONAL, style.BEFORE, *style.CONTROLS.values()]
@@ -76,10 +78,18 @@ def view(count=6, draws=True, before=False) -> plots.LayerView:
     )
 
 
-def answers(*values: float, spread: float | None = None) -> list[Answer]:
+def answer(*values: float, spread: float | None = None) -> Answer:
     words = ("open", "close", "print", "one")
     ends = [(None, None) if spread is None else (v - spread, v + spread) for v in values]
-    return [Answer(word, value, *end) for word, value, end in zip(words, values, ends, strict=True)]
+    labels = [LabelProbability(word, value, *end) for word, value, end in zip(words, values, ends, strict=True)]
+    return Answer(tuple(labels), Uncertainty(0.8, 0.6, 0.2))
+
+
+def test_the_true_word_is_shown_even_when_no_model_believes_in_it():
+    given = answer(0.6, 0.3, 0.1, 0.0)
+    assert labels_worth_showing(given, most=2) == [0, 1]
+    assert labels_worth_showing(given, most=2, always="print") == [0, 1, 2]
+    assert labels_worth_showing(given, most=2, always="open") == [0, 1]
 
 
 CURVE = LearningCurve((0, 1, 2, 3), (1.0, 0.8, 0.7, 0.65), (0.5, 0.6, 0.7, 0.7), (1.2, 1.0, 0.9, 0.85))
@@ -89,7 +99,6 @@ ROWS = [
     for set_name in ("open", "closed")
     for shots in (5, 1, 3)
 ]
-DOUBT = Doubt(0.8, 0.6, 0.2)
 FIGURES = {
     "clip": lambda: plots.clip_figure(Clip(torch.sin(torch.arange(16_000) / 9), name="a word")),
     "weight": lambda: plots.weight_figure(view(before=True), 2),
@@ -97,9 +106,9 @@ FIGURES = {
     "kl": lambda: plots.kl_figure(torch.tensor([0.1, 2.0, 0.5])),
     "narrowing": lambda: plots.narrowing_figure(CURVE, ROWS),
     "probabilities": lambda: plots.probability_figure(
-        answers(0.5, 0.3, 0.1, 0.1), answers(0.2, 0.6, 0.1, 0.1, spread=0.05)
+        answer(0.5, 0.3, 0.1, 0.1), answer(0.2, 0.6, 0.1, 0.1, spread=0.05)
     ),
-    "uncertainty": lambda: plots.uncertainty_figure(DOUBT, DOUBT, labels=4),
+    "uncertainty": lambda: plots.uncertainty_figure(answer(0.5, 0.3, 0.1, 0.1), answer(0.2, 0.6, 0.1, 0.1)),
 }
 
 
@@ -230,7 +239,7 @@ def test_the_join_between_the_models_is_as_long_as_the_change():
     assert list(join.y[:2]) == ["close", "close"] and list(join.x[:2]) == pytest.approx([0.3, 0.6])
 
 
-def test_doubt_ends_at_knowing_nothing():
+def test_uncertainty_ends_at_knowing_nothing():
     figure = FIGURES["uncertainty"]()
     assert figure.layout.xaxis.range[1] == pytest.approx(math.log(4))
     assert {trace.marker.pattern.shape for trace in figure.data} == {"", "/"}, "a pattern beside the colour"

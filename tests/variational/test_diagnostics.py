@@ -9,7 +9,7 @@ from vop_core.variational.diagnostics import PRIOR_KL, posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 
 WEIGHTS = 16
-PRIOR = DiagonalGaussian.isotropic(torch.full((WEIGHTS,), 0.3, dtype=torch.float64), 0.5)
+PRIOR = DiagonalGaussian(*torch.tensor([[0.3], [math.log(0.5)]], dtype=torch.float64).expand(2, WEIGHTS))
 
 
 def persons(count: int, *, std_ratio: float, between: float, shared_shift: float = 0.0) -> DiagonalGaussian:

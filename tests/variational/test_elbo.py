@@ -23,7 +23,7 @@ def test_elbo_touches_the_evidence_at_the_exact_posterior():
     """Conjugate case: w ~ N(0, 1), y | w ~ N(w, s^2) has ln p(y) in closed form."""
     label, noise = torch.tensor(1.3, dtype=torch.float64), 0.5
     evidence = Normal(0.0, (1 + noise**2) ** 0.5).log_prob(label)
-    prior = DiagonalGaussian.isotropic(torch.zeros(1, dtype=torch.float64), 1.0)
+    prior = DiagonalGaussian(torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
     precision = torch.tensor(1 + noise**-2, dtype=torch.float64)
     exact_mean, exact_std = label * noise**-2 / precision, precision**-0.5
 

@@ -8,13 +8,13 @@ import torch
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.importance import GOOD_K, log_importance_weights, pareto_k
 
-PRIOR = DiagonalGaussian.isotropic(torch.zeros(1), 1.0)
+PRIOR = DiagonalGaussian(torch.zeros(1), torch.zeros(1))
 
 
 def weights_of(posterior_std: float, observation: float = 0.0, noise: float = 1.0, draws: int = 4000):
     """One normal observation of z: the exact posterior is N(y / (1 + s^2), s^2 / (1 + s^2))."""
     exact_variance = noise**2 / (1 + noise**2)
-    posterior = DiagonalGaussian.isotropic(torch.tensor([observation / (1 + noise**2)]), posterior_std)
+    posterior = DiagonalGaussian(torch.tensor([observation / (1 + noise**2)]), torch.tensor([posterior_std]).log())
     vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
     likelihood = torch.distributions.Normal(vectors[:, 0], noise).log_prob(torch.tensor(observation))
     return log_importance_weights(posterior, PRIOR, vectors, likelihood), exact_variance

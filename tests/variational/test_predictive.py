@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.predictive import local_reparameterisation, predict_from_draws, predict_from_mean
+from vop_core.variational.predictive import predict_from_draws, predict_from_mean
 
 SEEDS = st.integers(0, 2**31)
 
@@ -127,23 +127,3 @@ def test_a_single_draw_claims_no_precision():
 def test_what_is_no_prediction_is_refused(probabilities, level, sentence):
     with pytest.raises(ValueError, match=sentence):
         predict_from_draws(probabilities, level)
-
-
-def test_local_reparameterisation_has_the_mean_and_variance_of_drawing_the_weights(generator):
-    outputs, features, count = 3, 5, 100_000
-    mean, log_std = torch.randn(2, outputs, features, generator=generator, dtype=torch.float64)
-    weights = DiagonalGaussian(mean, log_std)
-    inputs = torch.randn(2, features, generator=generator, dtype=torch.float64)
-    local = local_reparameterisation(inputs, weights)
-    drawn = torch.einsum("qf,dof->dqo", inputs, weights.sample(count, generator=generator))
-    assert local.mean.shape == (2, outputs)
-    assert ((drawn.mean(0) - local.mean).abs() < 4 * local.std / math.sqrt(count)).all()
-    error = 4 * local.variance * math.sqrt(2 / (count - 1))
-    assert ((drawn.var(0) - local.variance).abs() < error).all()
-
-
-def test_a_silent_input_has_a_certain_output():
-    local = local_reparameterisation(torch.zeros(1, 4), DiagonalGaussian(torch.ones(2, 4), torch.zeros(2, 4)))
-    assert torch.equal(local.mean, torch.zeros(1, 2))
-    assert local.log_std.isfinite().all()
-    assert (local.std < 1e-15).all()

@@ -4,17 +4,15 @@ Nothing here computes what is taught; that is imported from its own room, and sh
 """
 
 from vop_core.course.budget import BUDGET, within_budget
-from vop_core.course.exercises import Exercise, Verdict, check, hint
+from vop_core.course.exercises import check, hint
 from vop_core.course.links import in_app
-from vop_core.course.predictions import Prediction, predict
+from vop_core.course.predictions import Question, predict
 from vop_core.course.reading import about, begin, say, show, source
 from vop_core.course.sliders import explore
 
 __all__ = [
     "BUDGET",
-    "Exercise",
-    "Prediction",
-    "Verdict",
+    "Question",
     "about",
     "begin",
     "check",

@@ -1,11 +1,54 @@
-"""From a notebook into the app: a link that opens the same task, voice and number of clips there."""
+"""From a notebook into the app, and back: an address names a task, a bundled voice and a number of clips."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from vop_core.errors import VopError
-from vop_core.visit import APP_PAGES, LinkedState
 
 LOCAL_APP = "http://localhost:8501"
+APP_PAGES = {"Your voice": "", "Posterior": "posterior", "Compare": "compare"}  # title -> path in the address
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedState:
+    """What an address opens in the app: a task, and a bundled voice with some of its clips. Never a sound of
+    anybody.
+    """
+
+    task: str | None = None
+    person: str | None = None  # a bundled person's id
+    clips: int = 3  # of that person, enrolled
+    query: int | None = None  # position among that person's query clips, from 0
+    seed: int = 0  # of the posterior's draws
+
+    def as_query(self) -> dict[str, str]:
+        """The part of an address after the question mark, by name; what is not set is left out."""
+        if self.person is None:
+            return {"task": self.task} if self.task else {}
+        named = {"task": self.task, "person": self.person, "clips": self.clips, "query": self.query, "seed": self.seed}
+        return {name: str(value) for name, value in named.items() if value is not None}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> "LinkedState":
+        """Read an address; what it does not name has its default, and what is not ours is left alone.
+
+        Raises VopError where a number is none.
+        """
+        return cls(
+            task=query.get("task"),
+            person=query.get("person"),
+            clips=_whole(query, "clips", 3, least=1),
+            query=_whole(query, "query", 0) if "query" in query else None,
+            seed=_whole(query, "seed", 0),
+        )
+
+
+def _whole(query: Mapping[str, str], name: str, otherwise: int, least: int = 0) -> int:
+    text = query.get(name, str(otherwise))
+    if not (text.isascii() and text.isdigit() and least <= int(text) < 2**31):
+        raise VopError(f"The address asks for {name} '{text[:20]}', but that must be a whole number from {least}.")
+    return int(text)
 
 
 def in_app(page: str, state: LinkedState | None = None, *, address: str = LOCAL_APP) -> str:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vop_core.course.links import LinkedState
 from vop_core.data.audio import decode_file
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import load_features
@@ -27,9 +28,8 @@ from vop_core.evaluation.scores import OPEN
 from vop_core.experiments import Bundle, load_bundle
 from vop_core.experiments.bench_files import bench_folder, load_bench_result
 from vop_core.experiments.bench_outputs import load_summary, summary_file
-from vop_core.visit import LinkedState
+from vop_core.tasks.keyword_spotting import LANGUAGES
 
-LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}
 REAL_QUERIES = 40  # asked of each real person
 SHOTS = 5
 

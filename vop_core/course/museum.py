@@ -11,11 +11,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.course.material import LANGUAGES, models, synthetic_crowd
+from vop_core.course.material import models, synthetic_crowd
 from vop_core.data.features import load_features
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.comparison import BY_ERROR, choose_outliers
+from vop_core.tasks.keyword_spotting import LANGUAGES
 
 TASK = "keywords-en"
 

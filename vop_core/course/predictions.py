@@ -20,7 +20,7 @@ def answers_file() -> Path:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Question:
     """A question with its options; displays itself as buttons, or as text where there are no widgets."""
 
     key: str
@@ -91,9 +91,9 @@ class Prediction:
         return bundle | {kind: value for kind, value in view.items() if kind.endswith("widget-view+json")}
 
 
-def predict(key: str, question: str, options: Sequence[str]) -> Prediction:
+def predict(key: str, question: str, options: Sequence[str]) -> Question:
     """Ask before computing; ``key`` is the question's name in the course."""
-    return Prediction(key, question, tuple(options))
+    return Question(key, question, tuple(options))
 
 
 def _read() -> dict[str, str]:

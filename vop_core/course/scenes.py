@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from vop_core.course import material
-from vop_core.course.duel import WHOSE, accuracies
+from vop_core.course.baselines import WHOSE, accuracies
 from vop_core.course.museum import expected_best_epoch
 from vop_core.data.spectrogram import LogMelConfig, log_mel, mel_filterbank
 from vop_core.data.virtual_persons import stretch
@@ -351,11 +351,11 @@ def best_epoch(epochs: int, clips: int) -> go.Figure:
     return selection_figure(counts, [expected_best_epoch(each, clips, share) for each in counts], share, epochs, clips)
 
 
-# --- 09: rivals -----------------------------------------------------------------------------------------------------
+# --- 09: baselines --------------------------------------------------------------------------------------------------
 
 
-def rival_gains(method: str) -> go.Figure:
-    """A rival on the bundled voices, with own, wrong and mixed clips, against the global model; intervals over
+def method_gains(method: str) -> go.Figure:
+    """A method on the bundled voices, with own, wrong and mixed clips, against the global model; intervals over
     persons.
     """
     base = accuracies("global")

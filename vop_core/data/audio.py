@@ -1,6 +1,9 @@
 """From bytes to features: decode, focus on the word, log-mel. App, command line and training share it."""
 
+import base64
+import io
 import math
+import wave
 from pathlib import Path, PurePath
 
 import soxr
@@ -12,7 +15,6 @@ from vop_core.data.clip_quality import SILENCE, check_finite, check_usable
 from vop_core.data.decoding import MOST_BYTES, read
 from vop_core.data.spectrogram import LogMelConfig, log_mel
 from vop_core.data.waveform import (
-    SAMPLE_RATE,
     focus,
     heard_second,
     low_pass_4khz,
@@ -20,10 +22,9 @@ from vop_core.data.waveform import (
 )
 from vop_core.errors import AudioError
 from vop_core.text import printable
-from vop_core.types import Clip
+from vop_core.types import SAMPLE_RATE, Clip
 
 __all__ = [
-    "SAMPLE_RATE",
     "LogMelConfig",
     "clip_features",
     "decode",
@@ -31,6 +32,7 @@ __all__ = [
     "focus",
     "log_mel",
     "low_pass_4khz",
+    "playable",
     "words",
 ]
 
@@ -156,3 +158,15 @@ def _short_name(name: str) -> str:
     """The last part of a path, cut to what a sentence can hold, with escapes for what is not printable."""
     last = printable(PurePath(name).name) or "clip"
     return last if len(last) <= LONGEST_NAME else last[: LONGEST_NAME - 1] + "…"
+
+
+def playable(clip: Clip) -> str:
+    """The clip as a ``data:`` address (16-bit WAV), so that no server address ever holds a voice."""
+    samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().astype("<i2")
+    memory = io.BytesIO()
+    with wave.open(memory, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(clip.sample_rate)
+        file.writeframes(samples.tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(memory.getvalue()).decode("ascii")

@@ -20,10 +20,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.waveform import SAMPLE_RATE
+from vop_core.data.waveform import FRAME, HOP
 from vop_core.errors import AudioError
+from vop_core.types import SAMPLE_RATE
 
-Verdict = Literal["good", "usable", "poor"]
+Grade = Literal["good", "usable", "poor"]
 Problem = Literal["clipping", "noise", "level", "voiced seconds"]
 
 SILENCE = (
@@ -59,7 +60,7 @@ VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS = (
     0.05,
 )  # "six" has about 0.1 s of vowel, 95 % of real clips more
 
-FRAME, HOP, PITCH_FRAME = 400, 160, 640  # samples: 25, 10 and 40 ms (two periods of the lowest pitch)
+PITCH_FRAME = 640  # samples, 40 ms: two periods of the lowest pitch
 SMALLEST = 1e-12  # powers below count as it, so that every logarithm and quotient is finite
 
 
@@ -67,7 +68,7 @@ SMALLEST = 1e-12  # powers below count as it, so that every logarithm and quotie
 class ClipQuality:
     """What the coach says about one clip, and the four measurements behind it."""
 
-    verdict: Verdict
+    verdict: Grade
     problem: Problem | None  # None where the verdict is good
     reason: str  # one plain sentence
     remedy: str  # what to do, empty where the verdict is good
@@ -104,11 +105,11 @@ def assess(waveform: Float[Tensor, " sample"]) -> ClipQuality:
     signal_to_noise = _signal_to_noise_db(frames)
     level = _decibels(float(frames.square().mean(-1).quantile(LOUD_QUANTILE)))
     voiced = _voiced_seconds(waveform)
-    verdicts: dict[Problem, Verdict] = {
-        "clipping": _verdict(-clipped, -CLIPPED_USABLE, -CLIPPED_POOR),
-        "noise": _verdict(signal_to_noise, NOISE_USABLE_DB, NOISE_POOR_DB),
-        "level": _verdict(level, LEVEL_USABLE_DBFS, LEVEL_POOR_DBFS),
-        "voiced seconds": _verdict(voiced, VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS),
+    verdicts: dict[Problem, Grade] = {
+        "clipping": _grade(-clipped, -CLIPPED_USABLE, -CLIPPED_POOR),
+        "noise": _grade(signal_to_noise, NOISE_USABLE_DB, NOISE_POOR_DB),
+        "level": _grade(level, LEVEL_USABLE_DBFS, LEVEL_POOR_DBFS),
+        "voiced seconds": _grade(voiced, VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS),
     }
     verdict, problem = _worst(verdicts)
     reason, remedy = REASONS[problem] if problem else ("Clear, loud enough and not too loud.", "")
@@ -146,12 +147,12 @@ def check_finite(waveform: Float[Tensor, " sample"], *, name: str = "The clip") 
         raise AudioError(f"{name} holds values that are no numbers (NaN or infinity); export it again.")
 
 
-def _verdict(value: float, usable: float, poor: float) -> Verdict:
+def _grade(value: float, usable: float, poor: float) -> Grade:
     """More is better: good from ``usable`` up, poor below ``poor``."""
     return "good" if value >= usable else "usable" if value >= poor else "poor"
 
 
-def _worst(verdicts: dict[Problem, Verdict]) -> tuple[Verdict, Problem | None]:
+def _worst(verdicts: dict[Problem, Grade]) -> tuple[Grade, Problem | None]:
     """The worst verdict, and the first problem in the ranking that has it."""
     for verdict in ("poor", "usable"):
         for problem, found in verdicts.items():

@@ -22,12 +22,12 @@ from av.container import InputContainer
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data.clip_quality import LONGEST_SECONDS
 from vop_core.data.containers import Container, content, find, ogg_links
 from vop_core.data.mpeg_frames import mp3_samples
 from vop_core.errors import AudioError
 
 MOST_BYTES = 20 * 2**20  # what the page accepts as an upload
-LONGEST_SECONDS = 60.0
 LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_VALUES = 2 * 60 * HIGHEST_RATE  # over all channels: what a minute of the finest stereo holds
 MOST_LINKS = 100  # streams chained in one ogg file

@@ -12,11 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.clip_quality import ClipQuality, assess, check_usable
-from vop_core.data.waveform import LOWEST_SPEECH_HZ, SAMPLE_RATE, focus
+from vop_core.data.waveform import LOWEST_SPEECH_HZ, focus
 from vop_core.errors import AudioError
-from vop_core.types import Clip
-
-MOST_CLIPS = 10  # enrollment clips that training draws at most
+from vop_core.types import MOST_CLIPS, SAMPLE_RATE, Clip
 
 # Correlation of two clips' seconds of speech, at the best delay. Two takes of a word by one person reach 0.93
 # (the most alike of 3,000 pairs in five public data sets); a recording and its mp3 at 32 kbit/s exceed 0.98.

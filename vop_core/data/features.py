@@ -21,12 +21,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vop_core.data.audio import SAMPLE_RATE, LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
+from vop_core.data.audio import LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
 from vop_core.data.locations import cache_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset
 from vop_core.data.recordings import Recordings, sound_digest
 from vop_core.errors import VopError
+from vop_core.types import SAMPLE_RATE
 from vop_core.writing import make_folder, whole_file
 
 VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")

@@ -22,10 +22,9 @@ from vop_core.data.audio import decode_file
 from vop_core.data.metadata import METADATA, confusable_names, dataset_name, read_metadata
 from vop_core.data.names import normalized
 from vop_core.data.recordings import Recordings, shown_path, sound_digest, to_16_bit
-from vop_core.data.waveform import SAMPLE_RATE
 from vop_core.errors import AudioError, DataError
 from vop_core.text import printable
-from vop_core.types import Clip
+from vop_core.types import SAMPLE_RATE, Clip
 from vop_core.writing import whole_folder, write_error, write_text
 
 FEWEST_CLIPS = 2  # one to enroll and one to ask about

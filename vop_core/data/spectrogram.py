@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.types import SAMPLE_RATE
+
 LINEAR_MELS_PER_HZ = 3 / 200  # Slaney's scale: 15 mel at 1 kHz, linear up to there,
 LOG_START_HZ, LOG_START_MEL = 1000.0, 15.0
 MELS_PER_LOG_HZ = 27 / math.log(6.4)  # then 27 mel for every factor of 6.4
@@ -27,7 +29,7 @@ MELS_PER_LOG_HZ = 27 / math.log(6.4)  # then 27 mel for every factor of 6.4
 class LogMelConfig:
     """How sound becomes features; a model is only valid with the config it was trained with."""
 
-    sample_rate: int = 16_000  # Hz
+    sample_rate: int = SAMPLE_RATE  # Hz
     window: int = 480  # samples, 30 ms
     hop: int = 160  # samples, 10 ms
     fft: int = 512  # samples, the window is zero-padded to it

@@ -81,16 +81,6 @@ def bundled_persons(language: str = "en", *, root: Path | None = None) -> tuple[
     return tuple(_person(person, clips) for person, clips in records.items())
 
 
-def bundled_person(person_id: str, *, root: Path | None = None) -> BundledPerson:
-    """One bundled person by id, such as "synthetic-en/07". Raises DataError where there is none."""
-    for language, folder in FOLDERS.items():
-        if person_id.startswith(f"{folder}/"):
-            for person in bundled_persons(language, root=root):
-                if person.id == person_id:
-                    return person
-    raise DataError(f"There is no bundled person {person_id!r}: ids look like 'synthetic-en/07'.")
-
-
 def damaged_clips(language: str = "en", *, root: Path | None = None) -> list[Path]:
     """Bundled clips that are missing or not byte for byte those in the table."""
     return [

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
+from vop_core.types import SAMPLE_RATE
+
 TELEPHONE_RATE = 8_000  # Hz; keeps what lies below 4 kHz
 
 FRAME = 400  # samples, 25 ms: two periods of a low voice

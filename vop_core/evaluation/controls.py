@@ -82,7 +82,9 @@ def mixed_enrollment(
 
 
 def generator_for(seed: int, *parts: str | int) -> torch.Generator:
-    """A generator that depends on the seed and on names, not on what was drawn before."""
+    """A generator that depends on the seed and on names, not on what was drawn before; the seed's own without any."""
+    if not parts:
+        return torch.Generator().manual_seed(seed)
     text = "\0".join(map(str, (seed, *parts))).encode()
     number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
     return torch.Generator().manual_seed(number)

@@ -20,7 +20,6 @@ clips that both rows have. ``global`` and ``vop-zero`` read every clip once.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -30,6 +29,7 @@ from vop_core.errors import EvaluationError, LeakageError
 from vop_core.evaluation.batches import BatchedMethod, Record, Trial, answer_fixed, answer_trials
 from vop_core.evaluation.controls import WordIndex, enrollment_from, generator_for, mixed_enrollment
 from vop_core.evaluation.scores import CLOSED, OPEN, ScoreTable
+from vop_core.types import Episode
 
 GLOBAL = "global"
 VOP = "vop"
@@ -39,15 +39,6 @@ WRONG_PERSON = "vop-wrong-person"
 MIXED = "vop-mixed"
 NOISE = "vop-noise"
 ROWS = (GLOBAL, VOP, DRAWS, ZERO, WRONG_PERSON, MIXED, NOISE)
-
-
-@runtime_checkable
-class Episode(Protocol):
-    """One person's enrollment and query clips, as positions in the table of clips."""
-
-    person: int
-    enrollment: Tensor  # (shot,)
-    query: Tensor  # (query,)
 
 
 @dataclass(frozen=True)

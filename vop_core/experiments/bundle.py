@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from torch import Tensor
 from vop_core.data.audio import clip_features
 from vop_core.data.clip_quality import assess
 from vop_core.data.enrollment import PoorClipWarning, check_clips, check_enrollment, coach_remark
+from vop_core.data.features import matched_noise
 from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
+from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import PersonalVop, Vop, build_vop
 from vop_core.nets.bcresnet import BcResNetConfig
@@ -58,6 +60,31 @@ class Bundle:
             if quality.verdict == "poor":
                 warnings.warn(f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2)
         return self.vop.enroll(self.features(clips))
+
+    def control_models(
+        self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
+    ) -> dict[str, PersonalVop]:
+        """Models that must not help the person who gave ``own``, by method name; each enrolls as many clips.
+
+        The prior mean, one other person's clips, a clip each of several, and noise with the level and spectrum of
+        one's own. ``others`` holds other persons' enrollment clips, at least one; which words were said is not known,
+        so any of them may take the place of any.
+        """
+        clips = [clip for person in others for clip in person]
+        owner = torch.tensor([number for number, person in enumerate(others) for _ in person])
+        index, words = WordIndex(owner, torch.zeros_like(owner)), [0] * len(own)
+        persons = range(len(others))
+        other = int(torch.randint(len(others), (), generator=generator))
+        chosen = {
+            "vop-wrong-person": enrollment_from(other, words, index, generator=generator),
+            "vop-mixed": mixed_enrollment(persons, words, index, generator=generator),
+        }
+        enrolled = {name: [clips[number] for number in control.clips.tolist()] for name, control in chosen.items()}
+        enrolled["vop-noise"] = [
+            replace(clip, waveform=matched_noise(clip.waveform, generator=generator)) for clip in own
+        ]
+        models = {name: self.vop.enroll(self.features(control)) for name, control in enrolled.items()}
+        return {"vop-zero": self.vop.prior_model()} | models
 
     @cached_property
     def fingerprint(self) -> str:

@@ -3,6 +3,7 @@
 import math
 import threading
 
+import numpy as np
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
@@ -27,10 +28,8 @@ _librosa_is_warm = threading.Event()
 
 def warm_up() -> None:
     """Load and compile what librosa needs (1 s; 15-30 s in a new environment); call it off a page's path."""
-    import librosa
-
-    silence = torch.zeros(16_000).numpy()
-    librosa.feature.melspectrogram(y=silence, sr=16_000, n_fft=512, hop_length=160, n_mels=40)
+    config = LogMelConfig()
+    _librosa_power(torch.zeros(config.sample_rate), config)
     _librosa_is_warm.set()
 
 
@@ -43,9 +42,13 @@ def mel_decibels(waveform: Float[Tensor, " sample"], config: LogMelConfig | None
     config = config or LogMelConfig()
     if not _librosa_is_warm.is_set():
         return log_mel(waveform, config) * (10 / math.log(10))
+    return 10 * torch.from_numpy(_librosa_power(waveform, config) + config.floor).log10()
+
+
+def _librosa_power(waveform: Float[Tensor, " sample"], config: LogMelConfig) -> np.ndarray:
     import librosa
 
-    power = librosa.feature.melspectrogram(
+    return librosa.feature.melspectrogram(
         y=waveform.numpy(),
         sr=config.sample_rate,
         n_fft=config.fft,
@@ -56,7 +59,6 @@ def mel_decibels(waveform: Float[Tensor, " sample"], config: LogMelConfig | None
         pad_mode="constant",
         power=2.0,
     )
-    return 10 * torch.from_numpy(power + config.floor).log10()
 
 
 def envelope(

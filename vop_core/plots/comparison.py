@@ -1,19 +1,20 @@
-"""Two models' answers to the same clip: probabilities side by side, and where the doubt comes from."""
+"""Two models' answers to the same clip: probabilities side by side, and where the uncertainty comes from."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from vop_core.evaluation.answers import Answer, LabelProbability
 from vop_core.plots import style
-from vop_core.visit import Answer, Doubt, greatest_entropy, labels_worth_showing
 
 LEGEND_RANKS = {style.GLOBAL.name: 1, style.PERSONAL.name: 2}  # then the interval, then the controls
 
 
 def probability_figure(
-    by_global: Sequence[Answer],
-    by_personal: Sequence[Answer],
-    controls: Mapping[str, Sequence[Answer]] | None = None,  # method name -> its answers
+    by_global: Answer,
+    by_personal: Answer,
+    controls: Mapping[str, Answer] | None = None,  # method name -> its answer
     *,
     most: int | None = 6,
     true_label: str | None = None,
@@ -25,25 +26,34 @@ def probability_figure(
     """
     controls = controls or {}
     shown = labels_worth_showing(by_global, by_personal, most=most, always=true_label)
-    labels = [by_global[index].label for index in shown]
-    rows = [(style.CONTROLS[method], answers) for method, answers in controls.items()]
+    labels = [by_global.labels[index].label for index in shown]
+    rows = [(style.CONTROLS[method], answer) for method, answer in controls.items()]
     rows += [(style.GLOBAL, by_global), (style.PERSONAL, by_personal)]
     figure = go.Figure()
-    _join(figure, [by_global[index] for index in shown], [by_personal[index] for index in shown])
-    for look, answers in rows:
-        _add_row(figure, look, [answers[index] for index in shown])
+    _join(figure, *([answer.labels[index] for index in shown] for answer in (by_global, by_personal)))
+    for look, answer in rows:
+        _add_row(figure, look, [answer.labels[index] for index in shown])
     ticks = [f"<b>{label}</b> ✓" if label == true_label else label for label in labels]
     figure.update_yaxes(
         categoryorder="array", categoryarray=labels[::-1], tickvals=labels, ticktext=ticks, showgrid=False
     )
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="probability", nticks=6)
     alt = f"Probabilities of {len(labels)} labels. " + " ".join(
-        f"{look.name}: {_top(answers)}." for look, answers in rows
+        f"{look.name}: {_top(answer.best)}." for look, answer in rows
     )
     return style.finish(figure, alt=alt, height=150 + 34 * len(labels), top=64 if controls else 40)
 
 
-def _join(figure: go.Figure, before: Sequence[Answer], after: Sequence[Answer]) -> None:
+def labels_worth_showing(*answers: Answer, most: int | None = None, always: str | None = None) -> list[int]:
+    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always`` included."""
+    columns = zip(*(answer.labels for answer in answers), strict=True)
+    peak = [max(label.probability for label in column) for column in columns]
+    order = sorted(range(len(peak)), key=lambda index: -peak[index])
+    missed = [index for index in order[most:] if answers[0].labels[index].label == always] if most else []
+    return order[:most] + missed
+
+
+def _join(figure: go.Figure, before: Sequence[LabelProbability], after: Sequence[LabelProbability]) -> None:
     ends: list[float | None] = []
     places: list[str | None] = []
     for old, new in zip(before, after, strict=True):
@@ -59,12 +69,12 @@ def _join(figure: go.Figure, before: Sequence[Answer], after: Sequence[Answer]) 
     )
 
 
-def _add_row(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> None:
-    if all(answer.lower is not None for answer in answers):
-        _add_intervals(figure, look, answers)
+def _add_row(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbability]) -> None:
+    if all(label.lower is not None for label in shown):
+        _add_intervals(figure, look, shown)
     figure.add_scatter(
-        x=[answer.probability for answer in answers],
-        y=[answer.label for answer in answers],
+        x=[label.probability for label in shown],
+        y=[label.label for label in shown],
         mode="markers",
         name=look.name,
         legendrank=LEGEND_RANKS.get(look.name, 4),
@@ -78,12 +88,12 @@ def _add_row(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> 
     )
 
 
-def _add_intervals(figure: go.Figure, look: style.Role, answers: Sequence[Answer]) -> None:
+def _add_intervals(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbability]) -> None:
     ends: list[float | None] = []
     places: list[str | None] = []
-    for answer in answers:
-        ends += [answer.lower, answer.upper, None]
-        places += [answer.label, answer.label, None]
+    for label in shown:
+        ends += [label.lower, label.upper, None]
+        places += [label.label, label.label, None]
     figure.add_scatter(
         x=ends,
         y=places,
@@ -96,24 +106,24 @@ def _add_intervals(figure: go.Figure, look: style.Role, answers: Sequence[Answer
     )
 
 
-def _top(answers: Sequence[Answer]) -> str:
-    best = max(answers, key=lambda answer: answer.probability)
+def _top(best: LabelProbability) -> str:
     said = f"{best.label}, {style.percent(best.probability)}"
     if best.lower is not None and best.upper is not None:
         said += f" (95 % of draws between {style.percent(best.lower)} and {style.percent(best.upper)})"
     return said
 
 
-def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, height: int = 180) -> go.Figure:
-    """Total doubt of each model as a bar: aleatoric (the sound) plus epistemic (the weights), in nats.
+def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 180) -> go.Figure:
+    """Total uncertainty of each answer as a bar: aleatoric (the sound) plus epistemic (the weights), in nats.
 
-    The axis ends at ln(``labels``), the entropy of knowing nothing. ``height`` in pixels.
+    The axis ends at the logarithm of the number of labels, the entropy of knowing nothing. ``height`` in pixels.
     """
     figure = go.Figure()
-    looks, doubts = (style.GLOBAL, style.PERSONAL), (by_global, by_personal)
+    looks = (style.GLOBAL, style.PERSONAL)
+    spread = (by_global.uncertainty, by_personal.uncertainty)
     parts = (
-        ("aleatoric: the sound", [doubt.aleatoric for doubt in doubts], "", 0.8),
-        ("epistemic: the weights", [doubt.epistemic for doubt in doubts], "/", 0.15),
+        ("aleatoric: the sound", [each.aleatoric for each in spread], "", 0.8),
+        ("epistemic: the weights", [each.epistemic for each in spread], "/", 0.15),
     )
     for label, values, pattern, opacity in parts:
         figure.add_bar(
@@ -128,12 +138,12 @@ def uncertainty_figure(by_global: Doubt, by_personal: Doubt, *, labels: int, hei
             },
             hovertemplate=f"{label}<br>%{{x:.3f}} nats<extra></extra>",
         )
-    largest = greatest_entropy(labels)
+    largest = math.log(len(by_global.labels))
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
     figure.update_xaxes(title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = " ".join(
-        f"{look.name}: total {doubt.total:.2f} nats, of which {doubt.epistemic:.2f} epistemic."
-        for look, doubt in zip(looks, doubts, strict=True)
+        f"{look.name}: total {each.total:.2f} nats, of which {each.epistemic:.2f} epistemic."
+        for look, each in zip(looks, spread, strict=True)
     )
     return style.finish(figure, alt=f"{alt} Knowing nothing would be {largest:.2f}.", height=height, top=40)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.plots import style
-from vop_core.visit import LearningCurve, results_over_shots
 
 METHODS = {  # method of the evaluation's rows -> how it is drawn
     "vop": style.Role("personal", style.PERSONAL.colour, "solid", "diamond"),
@@ -76,7 +76,9 @@ def _headline(figure: go.Figure, text: str, *, row: int) -> None:
 
 
 def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
-    found = results_over_shots(rows, method)
+    found = sorted(
+        (row for row in rows if (row["method"], row["set"]) == (method, "open")), key=lambda row: row["shots"]
+    )
     values = [row[score] for row in found]
     intervals = [row.get("ci95") if score == "accuracy" else None for row in found]
     bounded = bool(found) and all(intervals)

@@ -29,11 +29,11 @@ from vop_core.data.persons import (
     trainable_persons,
 )
 from vop_core.data.sources import dspspeech20
+from vop_core.data.sources.source import DIGITS
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.errors import DataError, EvaluationError
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 UNKNOWN, SILENCE = "unknown", "silence"
 KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
 # What keywords-en was taught to call unknown: Mandarin words, English ones of synthetic persons.
@@ -174,6 +174,8 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
     return TaskData("keywords-en", recordings, train, closed, unknown_persons, torch.cat(weights), label_weights)
 
 
+TITLES = {"keywords-en": "English keywords", "keywords-ar": "Arabic commands"}
+LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}  # of the words, as of the bundled voices
 TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}
 
 

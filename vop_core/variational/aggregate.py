@@ -68,8 +68,8 @@ def bayes_fusion(
     """Combine per-clip posteriors p(w | x_i) that share one prior, counting that prior once [BCM].
 
     Exact when clips are independent given the weights. No clip gives the prior, exactly. Raises ValueError
-    when experts wider than the prior leave no positive precision; ``DiagonalGaussian.sharper_than`` makes
-    experts for which that cannot happen.
+    when experts wider than the prior leave no positive precision, which cannot happen where each expert's precision is
+    the prior's times 1 + softplus of any number.
     """
     present = _present(experts, mask)
     prior_mean, prior_log_std = prior.mean.unsqueeze(-2), prior.log_std.unsqueeze(-2)
@@ -80,7 +80,7 @@ def bayes_fusion(
     if bool((gained <= -1).any()):
         raise ValueError(
             "Bayes' fusion found no positive precision: the experts are wider than the prior; "
-            "build them with DiagonalGaussian.sharper_than"
+            "give each the prior's precision times 1 + softplus of any number"
         )
     shift = _keep(log_ratio.exp() * (experts.mean - prior_mean), present).sum(-2)
     return DiagonalGaussian(prior.mean + shift / (1 + gained), prior.log_std - 0.5 * gained.log1p())

@@ -35,30 +35,6 @@ class DiagonalGaussian:
     mean: Float[Tensor, "*batch weight"]
     log_std: Float[Tensor, "*batch weight"]
 
-    @classmethod
-    def isotropic(cls, mean: Float[Tensor, "*batch weight"], std: float | Tensor) -> "DiagonalGaussian":
-        """One standard deviation for every weight: N(mean, std^2 I); ``std`` may be a learned scalar."""
-        if isinstance(std, Tensor):
-            return cls(mean, std.log().to(mean).expand(mean.shape))
-        if not (std > 0 and math.isfinite(std)):
-            raise ValueError(f"a standard deviation must be positive and finite, got {std}")
-        return cls(mean, torch.full_like(mean, math.log(std)))
-
-    @classmethod
-    def sharper_than(
-        cls,
-        prior: "DiagonalGaussian",
-        mean: Float[Tensor, "*batch weight"],
-        excess: Float[Tensor, "*batch weight"],
-    ) -> "DiagonalGaussian":
-        """A posterior whose precision is the prior's times (1 + softplus(excess)).
-
-        Any real ``excess`` gives a clip that only adds knowledge, which is what ``bayes_fusion`` asks of
-        its experts; excess -> -inf gives back the prior's width.
-        """
-        gained = torch.nn.functional.softplus(excess)
-        return cls(mean, prior.log_std - 0.5 * gained.log1p())
-
     @property
     def std(self) -> Float[Tensor, "*batch weight"]:
         """Standard deviation, sigma."""

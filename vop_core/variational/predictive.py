@@ -18,7 +18,6 @@ from torch import Tensor
 
 from vop_core.errors import EvaluationError
 from vop_core.types import Prediction
-from vop_core.variational.gaussian import DiagonalGaussian
 
 MOST_DRAWS = 1_000
 """Of a prediction: its Monte-Carlo error is then below 1.6 points, 0.5 / sqrt(1,000), whatever the posterior."""
@@ -84,21 +83,6 @@ def predict_from_mean(probabilities: Float[Tensor, "query label"]) -> Prediction
         standard_error=torch.zeros_like(probabilities),
         draws=0,
     )
-
-
-def local_reparameterisation(
-    features: Float[Tensor, "query feature"],
-    weights: DiagonalGaussian,  # batch axis: the outputs of a linear layer; weight axis: its features
-) -> DiagonalGaussian:
-    """Distribution of ``features @ w.T`` for w drawn from ``weights``, per query and output [LOCALREPARAM].
-
-    Exact for a linear layer: the same mean and variance as drawing the weights, with noise of the size of
-    the output instead of the size of the weights. Batch axis query, weight axis output.
-    """
-    mean = features @ weights.mean.mT
-    variance = features.square() @ weights.variance.mT
-    # a query of zeros has no variance; the floor keeps its logarithm finite
-    return DiagonalGaussian(mean, 0.5 * variance.clamp(min=torch.finfo(variance.dtype).tiny).log())
 
 
 def _entropy(probabilities: Float[Tensor, "*batch label"]) -> Float[Tensor, "*batch"]:

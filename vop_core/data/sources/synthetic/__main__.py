@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vop_core.data.sources.synthetic import build
 from vop_core.data.sources.synthetic.words import KEYWORD_WORDS
+from vop_core.data.voices import FOLDERS
 from vop_core.errors import VopError
 
 
@@ -22,7 +23,7 @@ def main() -> int:
     )
     parser.add_argument("--cohort", choices=("bundled", "training", "test"), default="bundled")
     parser.add_argument("--seed", type=int, default=build.BUNDLED_SEED)
-    parser.add_argument("--language", choices=tuple(build.BUNDLED_FOLDERS), help="only this bundled folder")
+    parser.add_argument("--language", choices=tuple(FOLDERS), help="only this bundled folder")
     parser.add_argument("--persons", type=int, default=42)
     parser.add_argument("--takes", type=int, default=3)
     parser.add_argument("--unknown-takes", type=int, default=1)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vop_core.errors import DataError
+from vop_core.types import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000  # Hz
 _BANDS = 513  # frequencies from 0 to 8 kHz at which a microphone's response is given
 
 

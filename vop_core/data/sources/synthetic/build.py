@@ -29,11 +29,11 @@ from vop_core.data.sources.synthetic.words import (
     UNKNOWN_TRAINING_WORDS,
     invent_word,
 )
+from vop_core.data.voices import FOLDERS
 from vop_core.errors import DataError
 from vop_core.writing import whole_folder
 
 INVENTED = "*"  # in a script: a word that the speaker makes up
-BUNDLED_FOLDERS = {"en": "synthetic-en", "ar": "synthetic-ar"}  # language of the words -> folder and data set
 COHORT_DATASETS = {
     "training": "synthetic-training",
     "test": "synthetic-test",
@@ -52,11 +52,11 @@ def build_bundled_voices(
     Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of different
     words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
     """
-    for folder in BUNDLED_FOLDERS.values():
+    for folder in FOLDERS.values():
         require_ours(Path(destination) / folder)
     for language, persons in (("en", english_persons), ("ar", arabic_persons)):
         arguments = ("--language", language, "--persons", persons, "--seed", seed)
-        _in_fresh_process("bundled", Path(destination) / BUNDLED_FOLDERS[language], *arguments)
+        _in_fresh_process("bundled", Path(destination) / FOLDERS[language], *arguments)
     return Path(destination)
 
 
@@ -123,7 +123,7 @@ def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> No
         for index, person in enumerate(draw_persons("bundled", persons, seed=seed, language=language)):
             generator = np.random.default_rng([seed, language == "ar", index, 7])
             for row in _write_bundled_person(unfinished, person, words, generator):
-                rows.append(row | {"dataset": BUNDLED_FOLDERS[language]})
+                rows.append(row | {"dataset": FOLDERS[language]})
         _write_metadata(unfinished, rows)
 
 

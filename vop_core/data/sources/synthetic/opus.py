@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from vop_core.data.sources.synthetic.acoustics import SAMPLE_RATE
+from vop_core.types import SAMPLE_RATE
 
 
 def write_opus(path: Path, waveform: np.ndarray, *, serial: int) -> bytes:

@@ -3,9 +3,10 @@
 import numpy as np
 import soxr
 
-from vop_core.data.sources.synthetic.acoustics import SAMPLE_RATE, record, room_responses
+from vop_core.data.sources.synthetic.acoustics import record, room_responses
 from vop_core.data.sources.synthetic.espeak import engine
 from vop_core.data.sources.synthetic.persons import SyntheticPerson, pronounce
+from vop_core.types import SAMPLE_RATE
 
 RESPONSES_PER_PERSON = 4
 

@@ -115,13 +115,13 @@ UNKNOWN_TEST_WORDS: dict[str, str] = {
 """English words used only to test ``unknown``; none of them is ever trained."""
 
 ONSETS = (
-    *"p b t d k g f v s S tS dZ T h m n l r j w".split(),
+    *["p", "b", "t", "d", "k", "g", "f", "v", "s", "S", "tS", "dZ", "T", "h", "m", "n", "l", "r", "j", "w"],
     *("p r", "b r", "t r", "k r", "g r", "f r", "T r", "p l", "b l", "k l", "g l", "f l", "s p", "s t", "s k"),
     *("s m", "s n", "s l", "s w", "k w", "s p r", "s t r", ""),
 )
-VOWELS = tuple("i: I E a V 0 O: O@ u: 3: aI eI oU aU A@ i@".split())
+VOWELS = tuple(["i:", "I", "E", "a", "V", "0", "O:", "O@", "u:", "3:", "aI", "eI", "oU", "aU", "A@", "i@"])
 WEAK_VOWELS = ("@", "I", "i", "3", "oU")
-CODAS = (*"p b t d k g f v s z tS dZ T m n N l".split(), "n t", "n d", "s t", "k s", "l d", "", "", "")
+CODAS = (*["p", "b", "t", "d", "k", "g", "f", "v", "s", "z", "tS", "dZ", "T", "m", "n", "N", "l"], "n t", "n d", "s t", "k s", "l d", "", "", "")
 SYLLABLES = {1: 0.4, 2: 0.45, 3: 0.15}
 
 

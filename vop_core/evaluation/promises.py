@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from vop_core.data.enrollment import MOST_CLIPS
+from vop_core.types import MOST_CLIPS
 
 Result = TypeVar("Result")
 

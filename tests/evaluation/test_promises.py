@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from vop_core.promises import SealedLabel, watch_enrollment
+from vop_core.evaluation.promises import SealedLabel, watch_enrollment
 
 
 class Method(torch.nn.Module):

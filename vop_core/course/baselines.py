@@ -1,4 +1,4 @@
-"""Rivals on the same persons, clips and questions; only whose clips enroll is changed."""
+"""VoP and its baselines on the same persons, clips and questions; only whose clips enroll is changed."""
 
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ STRANGERS = 4  # wrong persons that each person is enrolled with, one after the 
 
 
 @lru_cache(maxsize=2)
-def rivals(task: str = "keywords-en") -> dict[str, PersonalizationMethod]:
+def methods(task: str = "keywords-en") -> dict[str, PersonalizationMethod]:
     """Methods on the task's shipped global model, and its shipped VoP; all of them enroll in the same way."""
     bundle = models(task)
     base = bundle.global_model
@@ -69,10 +69,10 @@ def _spread(count: int, largest: int) -> list[int]:
 
 
 def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float[Tensor, " person"]:
-    """Each person's share of right answers under a rival. The bundled persons unless a crowd is given."""
+    """Each person's share of right answers under a method. The bundled persons unless a crowd is given."""
     if crowd is None:
         return _synthetic_accuracies(name, whose)
-    method = rivals()[name]
+    method = methods()[name]
     persons, clips = crowd.query_labels.shape
     query = method.represent(crowd.query.flatten(0, 1)).unflatten(0, (persons, clips))
     found = []

@@ -1,0 +1,126 @@
+"""Clips coming in: what enrolls, and what is asked about. A refusal leaves what was there untouched."""
+
+from dataclasses import replace
+
+from session.shared import bundle, bundled_persons
+from session.state import Entry, Query, Visit
+from vop_core.data import audio, enrollment
+from vop_core.data.clip_quality import assess
+from vop_core.data.voices import BundledPerson
+from vop_core.errors import VopError
+from vop_core.evaluation.promises import SealedLabel
+from vop_core.tasks.keyword_spotting import LANGUAGES, SILENCE, UNKNOWN
+from vop_core.types import Clip
+
+WORD_STRIDE = 7  # proposes words from all over the list
+
+
+def example_word(visit: Visit, number: int) -> str:
+    """A word to propose for the clip with this number; none where the list holds translations only."""
+    if LANGUAGES[visit.task] != "en":
+        return ""
+    words = [label for label in bundle(visit.task).labels if label not in (UNKNOWN, SILENCE)]
+    return words[(number * WORD_STRIDE) % len(words)]
+
+
+def add(visit: Visit, data: bytes, name: str, source: str) -> None:
+    """Take one recording or file in as an enrollment clip."""
+    try:
+        _put_in(visit, visit.entries, [audio.decode(data, name=name)], source)
+    except VopError as error:
+        visit.refusals.append(str(error))
+
+
+def split(visit: Visit, entry: Entry) -> None:
+    """Put every word of a recording in its place."""
+    visit.refusals.clear()
+    others = [other for other in visit.entries if other is not entry]
+    try:
+        _put_in(visit, others, audio.words(entry.clip), entry.source)
+    except VopError as error:
+        visit.refusals.append(str(error))
+
+
+def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
+    titled = [replace(entry.clip, name=entry.title) for entry in kept]
+    enrollment.check_enrollment([*titled, *clips])
+    entries = list(kept)
+    for clip in clips:
+        entries.append(_entry(visit, clip, source))
+        entries[-1].words = len(audio.words(clip))
+    visit.entries = entries
+
+
+def _entry(visit: Visit, clip: Clip, source: str, **borrowed) -> Entry:
+    visit.clips_given += 1
+    return Entry(visit.clips_given, clip, assess(clip.waveform), source, **borrowed)
+
+
+def poor_share(visit: Visit) -> str:
+    """How many of the clips that are on are poor, in a sentence; empty where none is."""
+    return enrollment.poor_share([entry.quality for entry in visit.enrolled])
+
+
+def remove(visit: Visit, entry: Entry) -> None:
+    """Take a clip out, and with it every posterior that it shaped."""
+    visit.entries.remove(entry)
+    visit.drop_models()
+
+
+def borrow(visit: Visit, person: BundledPerson, shots: int) -> None:
+    """Replace the enrollment clips by the first ``shots`` of a bundled person."""
+    visit.refusals.clear()
+    visit.entries = [
+        _entry(visit, record.load(), "synthetic", person=person.id, seal=SealedLabel(record.label))
+        for record in person.enrollment[:shots]
+    ]
+    visit.query = None
+    visit.drop_models()
+
+
+def ask(visit: Visit, data: bytes, name: str, source: str) -> None:
+    """Take a query clip in; on a refusal the former query and its answers stay."""
+    try:
+        _ask(visit, audio.decode(data, name=name), source)
+    except VopError as error:
+        visit.refusals.append(str(error))
+
+
+def ask_bundled(visit: Visit, person: BundledPerson, index: int) -> None:
+    """Ask about a bundled person's query clip, whose word is known but sealed."""
+    visit.refusals.clear()
+    record = person.query[index]
+    _ask(visit, record.load(), "synthetic", SealedLabel(record.label))
+
+
+def ask_word(visit: Visit, number: int) -> None:
+    """Ask about one word, counted from 1, of the recording that is asked about."""
+    visit.refusals.clear()
+    recording, words = visit.query.recording, audio.words(visit.query.recording)
+    _ask(visit, words[number - 1], visit.query.source)
+    visit.query.recording, visit.query.words, visit.query.word_number = recording, len(words), number
+
+
+def _ask(visit: Visit, clip: Clip, source: str, seal: SealedLabel | None = None) -> None:
+    visit.queries_given += 1
+    visit.query = Query(clip, assess(clip.waveform), source, visit.queries_given, seal)
+    words = audio.words(clip)
+    if len(words) > 1:
+        visit.query.recording, visit.query.words = clip, len(words)
+    titled = [replace(entry.clip, name=entry.title) for entry in visit.entries]
+    twin = enrollment.twin_of(clip, titled)
+    visit.query.twin = twin.name if twin else ""
+
+
+def switch(visit: Visit, chosen) -> None:
+    """Switch on the clips with the numbers ``chosen``, the others off."""
+    for entry in visit.entries:
+        entry.on = entry.number in chosen
+
+
+def borrowed_person(visit: Visit) -> BundledPerson | None:
+    """The bundled person whose clips are enrolled, if they all are one's."""
+    borrowed = {entry.person for entry in visit.entries}
+    if len(borrowed) != 1 or None in borrowed:
+        return None
+    return next((person for person in bundled_persons(visit.task) if person.id in borrowed), None)

@@ -1,0 +1,100 @@
+"""The personal model of the clips that are switched on, and what the Posterior page shows of it."""
+
+import time
+
+from session.clips import borrowed_person
+from session.shared import bundle
+from session.state import Entry, Personal, Visit
+from vop_core import plots
+from vop_core.evaluation import narrowing, promises
+from vop_core.evaluation.controls import generator_for
+
+
+def personal(visit: Visit) -> Personal | None:
+    """The personal model of the clips that are on, made when they change; None without any."""
+    chosen = visit.enrolled
+    if not chosen:
+        return None
+    key = (visit.task, tuple(entry.number for entry in chosen))
+    if visit.personal is None or visit.personal.key != key:
+        visit.before = visit.personal if visit.personal and visit.personal.key[0] == visit.task else None
+        visit.personal = _enroll(visit, key, chosen)
+    return visit.personal
+
+
+def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
+    shipped = bundle(visit.task)
+    features = shipped.features([entry.clip for entry in chosen])
+    started = time.perf_counter()
+    made, kept = promises.watch_enrollment(
+        lambda: shipped.vop.enroll(features),
+        clips=len(chosen),
+        model=shipped.vop,
+        seals=[entry.seal for entry in chosen if entry.seal],
+    )
+    return Personal(key, made, kept, time.perf_counter() - started)
+
+
+def model(visit: Visit):
+    """The personal model, or the prior when every clip is switched off."""
+    made = personal(visit)
+    return made.model if made else bundle(visit.task).vop.prior_model()
+
+
+def layer_view(visit: Visit, layer: str, draws: int) -> plots.LayerView:
+    """One layer's prior, clips, combination and draws, and the combination before the last switch."""
+    made = model(visit)
+    before = visit.before if visit.before and visit.enrolled else None
+    drawn = made.sample_weights(draws, generator=generator_for(visit.draw_seed)) if draws else {}
+    return plots.LayerView(
+        prior=made.layer_posterior(layer, "prior"),
+        combined=made.layer_posterior(layer, "combined"),
+        clips=[
+            (entry.title, visit.entries.index(entry), made.layer_posterior(layer, index))
+            for index, entry in enumerate(visit.enrolled)
+        ],
+        before=before.model.layer_posterior(layer, "combined") if before else None,
+        draws=drawn.get(layer),
+    )
+
+
+def chosen_weight(visit: Visit, layer: str, otherwise: int) -> int:
+    """The weight this visitor looks at in a layer; ``otherwise`` the first time."""
+    return visit.weights.setdefault((visit.task, layer), otherwise)
+
+
+def choose_weight(visit: Visit, layer: str, weight: int) -> None:
+    """Remember the weight for the next time."""
+    visit.weights[visit.task, layer] = weight
+
+
+def results(visit: Visit) -> tuple[list, list]:
+    """The model card's rows and paired differences, measured on real people who were not in the training."""
+    found = bundle(visit.task).card.get("results", {})
+    return found.get("rows", []), found.get("differences", [])
+
+
+def health_over_persons(visit: Visit) -> dict | None:
+    """What the card says about collapse over many persons, which one person's posterior cannot show."""
+    return bundle(visit.task).card.get("health")
+
+
+def learning_curve(visit: Visit) -> narrowing.LearningCurve:
+    """How width and, for a bundled person, answers change with the number of clips that are on."""
+    key = (visit.task, tuple(entry.number for entry in visit.enrolled))
+    if visit.curve is None or visit.curve[0] != key:
+        visit.curve = (key, _learning_curve(visit))
+    return visit.curve[1]
+
+
+def _learning_curve(visit: Visit) -> narrowing.LearningCurve:
+    shipped = bundle(visit.task)
+    chosen = [entry.clip for entry in visit.enrolled]
+    person = borrowed_person(visit)
+    queries = [record for record in person.query if record.label in shipped.labels] if person else []
+    return narrowing.learning_curve(
+        shipped.vop,
+        shipped.features(chosen) if chosen else None,
+        shipped.features([record.load() for record in queries]) if queries else None,
+        [shipped.labels.index(record.label) for record in queries],
+    )

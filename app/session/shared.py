@@ -1,0 +1,29 @@
+"""Shared by all visitors, read once for each server: nothing personal. The only module that caches."""
+
+import threading
+
+import streamlit as st
+
+from vop_core import experiments, plots
+from vop_core.data import voices
+from vop_core.tasks.keyword_spotting import LANGUAGES
+
+
+@st.cache_resource(show_spinner="Loading the model…")
+def bundle(task: str):
+    """The task's models and their card, read once for all visitors; never changed."""
+    return experiments.load_bundle(task)
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Let librosa load and compile beside the first page, once per server."""
+    thread = threading.Thread(target=plots.warm_up, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+@st.cache_resource(show_spinner=False)
+def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
+    """The synthetic persons who speak the task's words. Raises DataError where they are missing."""
+    return voices.bundled_persons(LANGUAGES[task])

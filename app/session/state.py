@@ -1,0 +1,154 @@
+"""Everything of one visitor. The only module that touches ``st.session_state``."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from vop_core.data.clip_quality import ClipQuality
+from vop_core.evaluation.answers import Answer
+from vop_core.evaluation.narrowing import LearningCurve
+from vop_core.evaluation.promises import Promise, SealedLabel
+from vop_core.types import Clip
+
+
+@dataclass
+class Entry:
+    """One enrollment clip of this visit."""
+
+    number: int
+    clip: Clip
+    quality: ClipQuality
+    source: str  # "recorded", "uploaded" or "synthetic"
+    person: str | None = None  # the bundled person it was borrowed from
+    seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
+    on: bool = True
+    words: int = 1  # in the recording; a model hears one of them
+    figure: object = None  # its picture, made once
+    sound: str = ""  # its playable form, made once
+
+    @property
+    def title(self) -> str:
+        return f"Clip {self.number}"
+
+
+@dataclass
+class Query:
+    """The clip both models are asked about."""
+
+    clip: Clip
+    quality: ClipQuality
+    source: str
+    number: int
+    seal: SealedLabel | None = None
+    word: str = ""  # the sealed word, once opened
+    counted: str | None = None  # the true word it entered the tally with
+    recording: Clip | None = None  # what it is a word of, where that holds several
+    words: int = 1  # in that recording
+    word_number: int = 0  # which of them it is, from 1; 0 before one is chosen
+    twin: str = ""  # the enrolled clip that is the same recording
+    figure: object = None
+    sound: str = ""
+
+
+@dataclass
+class Personal:
+    """The personal model of the clips that are switched on, and how its making went."""
+
+    key: tuple
+    model: object
+    promises: tuple[Promise, ...]
+    seconds: float
+
+
+@dataclass
+class Answers:
+    """Both models' answers to the present query, and the number of clips that made the personal one."""
+
+    key: tuple
+    by_global: Answer
+    by_personal: Answer
+    shots: int
+
+
+@dataclass
+class Visit:
+    """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
+
+    page: str = ""  # the page seen last
+    address: dict[str, str] = field(default_factory=dict)  # the one followed last
+    generation: int = 0  # part of every personal widget's key, so that forgetting empties the widgets too
+    task: str = "keywords-en"
+    entries: list[Entry] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    clips_given: int = 0
+    personal: Personal | None = None
+    before: Personal | None = None  # the model before the last switch of a clip
+    query: Query | None = None
+    queries_given: int = 0
+    answers: Answers | None = None
+    curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
+    outcomes: dict[int, str] = field(default_factory=dict)  # of queries with a known word, by number
+    draw_seed: int = 0
+    weights: dict[tuple[str, str], int] = field(default_factory=dict)  # looked at, by task and layer
+    renewals: dict[str, int] = field(default_factory=dict)  # how often each input was emptied
+
+    @property
+    def enrolled(self) -> list[Entry]:
+        """The clips that are switched on."""
+        return [entry for entry in self.entries if entry.on]
+
+    @property
+    def persons(self) -> set[str]:
+        """Whose clips these are: the visitor (``you``) and any bundled persons."""
+        return {entry.person or "you" for entry in self.entries}
+
+    def drop_models(self) -> None:
+        """Nothing that was made of the former clips is kept."""
+        self.personal = self.before = self.curve = self.answers = None
+
+
+def current() -> Visit:
+    """This visitor's state, made on their first page."""
+    if "visit" not in st.session_state:
+        st.session_state["visit"] = Visit()
+    return st.session_state["visit"]
+
+
+def enter(visit: Visit, page: str) -> None:
+    """A page opens; complaints of another page are over."""
+    if visit.page != page:
+        visit.refusals.clear()
+        visit.page = page
+
+
+def forget() -> None:
+    """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit still
+    holds.
+    """
+    before = current()
+    _drop_uploads()
+    st.session_state.clear()
+    st.session_state["visit"] = Visit(generation=before.generation + 1, task=before.task, address=before.address)
+
+
+def _drop_uploads() -> None:
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+
+
+def widget_name(visit: Visit, name: str) -> str:
+    """The present name of an input that is emptied after each use."""
+    return f"{name}-{visit.renewals.get(name, 0)}"
+
+
+def given(widget: str):
+    """What an input holds when it calls back: a file, several, or nothing."""
+    return st.session_state.get(widget)
+
+
+def renew(visit: Visit, name: str) -> None:
+    """Put an empty input in the place of a used one, and drop the raw bytes that Streamlit still holds."""
+    visit.renewals[name] = visit.renewals.get(name, 0) + 1
+    _drop_uploads()

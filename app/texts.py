@@ -1,0 +1,73 @@
+"""What the pages say, as tables: titles, badges and sentences. Never the colour alone."""
+
+from collections.abc import Mapping, Sequence
+
+from vop_core.data.decoding import ACCEPTED
+from vop_core.evaluation.narrowing import LearningCurve, headline_differences
+
+FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
+VERDICTS = {  # of the microphone coach -> badge colour, icon, word
+    "good": ("green", ":material/check_circle:", "Good"),
+    "usable": ("orange", ":material/info:", "Usable"),
+    "poor": ("red", ":material/error:", "Poor"),
+}
+SOURCES = {
+    "recorded": (":material/mic:", "recorded"),
+    "uploaded": (":material/upload_file:", "uploaded"),
+    "synthetic": (":material/smart_toy:", "synthetic"),
+}
+CONTROLS = {
+    "vop-zero": ("Prior mean", "Your model without any clip: what personalization starts from."),
+    "vop-wrong-person": (
+        "Wrong person",
+        "Made with another synthetic person's clips: a gain here is not about you.",
+    ),
+    "vop-mixed": ("Mixed persons", "Every clip from another synthetic person."),
+    "vop-noise": ("Noise", "Your clips' level and spectrum with the speech scrambled away."),
+}
+OUTCOMES = {
+    "won": "Only yours right",
+    "lost": "Only the global right",
+    "both right": "Both right",
+    "both wrong": "Both wrong",
+}
+HEALTH = {  # verdict -> kind of box, icon, plain words
+    "healthy": ("success", ":material/check_circle:", "Healthy"),
+    "point mass": ("error", ":material/compress:", "Collapsed to a point"),
+    "prior": ("warning", ":material/blur_on:", "Collapsed to the prior"),
+}
+DIFFERENCES = {  # a report's headline difference -> what it asks
+    "personal gain": "against the best of the global model, no clips and mixed persons' clips",
+    "right minus wrong": "against a model made with another person's clips",
+}
+NO_RESULTS = "The model's card holds no results on real people, so nothing here says that it is earned."
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 clip``, ``2 clips``."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]) -> list[str]:
+    """Whether the narrowing is earned: on real people first, then on this visit's synthetic person."""
+    sentences = [_earned_on_people(each) for each in headline_differences(differences)]
+    if not rows:
+        sentences.append(NO_RESULTS)
+    if curve.accuracy:
+        sentences.append(
+            f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right without clips, "
+            f"{100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. "
+            "A few clips of one voice illustrate; they prove nothing."
+        )
+    return sentences
+
+
+def _earned_on_people(difference: Mapping) -> str:
+    gain = f"{100 * difference['mean']:+.1f} points of accuracy {DIFFERENCES[difference['name']]}"
+    found = "one person alone, so no interval and no verdict"
+    if difference["ci95"] is not None:
+        low, high = (100 * end for end in difference["ci95"])
+        found = f"95 % interval {low:+.1f} to {high:+.1f}: "
+        found += "earned" if low > 0 else "a harm" if high < 0 else "not shown to be earned"
+    sentence = f"Real people never heard in training, {difference['shots']} clips each: {gain} ({found})."
+    return sentence.replace(" -", " \N{MINUS SIGN}")

@@ -1,0 +1,141 @@
+"""What an exercise is: a check against an authority of its own, a picture of a right answer, and a ladder of hints.
+
+An exercise in a notebook leaves ``...`` to be replaced. Its check never raises: it says what is wrong. Inputs of a
+check are drawn or several, so that a typed number does not pass.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+from vop_core.course.reading import display_bundle, show
+from vop_core.plots.exercises import answer_figure
+
+NOT_ANSWERED = "not answered"
+RIGHT = "right"
+WRONG = "not yet"
+CLOSE = 1e-6
+
+Check = Callable[[Callable], str | None]
+"""An answer to None where it is right, else to a sentence on what is wrong."""
+
+
+class NotAnswered(Exception):
+    """The dots still stand."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a check found; displays itself as the picture of a right answer, the answer on it, and a sentence."""
+
+    outcome: str
+    sentence: str
+    picture: go.Figure
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+    def _ipython_display_(self) -> None:
+        show(self.picture)
+        display_bundle({"text/plain": self.sentence})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An answer called along a line of inputs, and the number that a right one gives at each of them.
+
+    Where an answer gives several numbers, the first is drawn.
+    """
+
+    across: str
+    down: str
+    places: Sequence[int] | Sequence[float]
+    inputs: Callable[[float], tuple]  # what the answer is called with at a place
+    wanted: Callable[..., float]  # of the same inputs
+
+    def draw(self, answer: Any) -> go.Figure:
+        """The figure, with the answer on it unless its dots still stand."""
+        wanted = [float(self.wanted(*self.inputs(place))) for place in self.places]
+        places = [float(place) for place in self.places]
+        return answer_figure(self.across, self.down, places, wanted, self._found(answer))
+
+    def _found(self, answer: Any) -> list[float] | None:
+        if answer is ...:
+            return None
+        found = []
+        for place in self.places:
+            try:
+                value = answered(answer(*self.inputs(place)))
+                found.append(float(answered(value[0]) if isinstance(value, tuple) else value))
+            except NotAnswered:
+                return None
+            except Exception:  # a first attempt may raise anything; the check says what
+                found.append(math.nan)
+        return found
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """How an answer is checked, what a right one draws, and what helps."""
+
+    check: Check
+    picture: Picture
+    hints: tuple[str, ...]
+    praise: str  # what a right answer has shown
+
+    def feedback(self, answer: Any, key: str) -> Feedback:
+        """On an answer to this exercise, which notebooks call ``key``."""
+        return Feedback(*self._judged(answer, f"hint: course.hint({key!r})"), self.picture.draw(answer))
+
+    def _judged(self, answer: Any, hint: str) -> tuple[str, str]:
+        try:
+            wrong = self.check(answered(answer))
+        except NotAnswered:
+            return NOT_ANSWERED, f"Your turn: replace the dots and run the cell again. A {hint}"
+        except Exception as error:  # whatever a first attempt raises is an answer to be spoken about
+            return WRONG, f"Not yet: your code stopped with {type(error).__name__}: {error}"
+        return (RIGHT, f"Right. {self.praise}") if wrong is None else (WRONG, f"Not yet: {wrong} A {hint}")
+
+
+def answered(value: Any) -> Any:
+    """``value``, for use in checks. Raises NotAnswered where the dots still stand."""
+    if value is ...:
+        raise NotAnswered
+    return value
+
+
+def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str) -> Check:
+    """Answers must be ``wanted`` on every case; ``sentence`` is formatted with the first on which one is not."""
+
+    def check(answer: Callable) -> str | None:
+        wrong = (case for case in cases if not near(answer(*case), wanted(*case)))
+        return next((sentence.format(*case) for case in wrong), None)
+
+    return check
+
+
+def near(found: object, wanted: float | Tensor, tolerance: float = CLOSE) -> bool:
+    """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and relative."""
+    value = torch.as_tensor(answered(found), dtype=torch.float64)
+    goal = torch.as_tensor(wanted, dtype=torch.float64)
+    return value.shape == goal.shape and bool(((value - goal).abs() <= tolerance * (1 + goal.abs())).all())
+
+
+def seeded() -> torch.Generator:
+    """The same draws for every reader."""
+    return torch.Generator().manual_seed(7)
+
+
+def number(value: float) -> Tensor:
+    """A number as answers get it."""
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def line(first: float, last: float, count: int) -> tuple[float, ...]:
+    """Places, evenly spaced."""
+    return tuple(torch.linspace(first, last, count, dtype=torch.float64).tolist())

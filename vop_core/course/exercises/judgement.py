@@ -1,0 +1,161 @@
+"""Exercises of notebooks 07 to 10: calibration, thresholds, gains, and what a person costs."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from vop_core.course.exercises.exercise import Exercise, Picture, answered, everywhere, line, near, seeded
+
+STRANGERS = tuple(stats.norm.ppf((torch.arange(1, 41) / 41).numpy()).tolist())  # forty scores like a normal's
+BINS = 15
+
+
+def _calibration_error(confidence: Tensor, right: Tensor) -> float:
+    """torchmetrics, which of two classes, with "right" as the second, bins the confidence as given."""
+    from torchmetrics.functional.classification import binary_calibration_error
+
+    return float(binary_calibration_error(confidence, right.long(), n_bins=BINS))
+
+
+def _check_calibration_error(answer: Callable) -> str | None:
+    """On answers that were binned here."""
+    generator = seeded()
+    confidence = 0.55 + 0.45 * torch.rand(400, generator=generator, dtype=torch.float64)  # the lower bins stay empty
+    shift = torch.where(confidence < 0.775, -0.25, 0.15)  # overconfident below, underconfident above
+    right = (torch.rand(400, generator=generator, dtype=torch.float64) < confidence + shift).double()
+    place = (confidence * BINS).ceil().long() - 1
+    bins = (
+        torch.zeros(BINS, dtype=torch.float64).index_add(0, place, each)
+        for each in (torch.ones(400).double(), confidence, right)
+    )
+    wanted = _calibration_error(confidence, right)
+    return None if near(answer(*bins), wanted, 1e-4) else f"torchmetrics finds {wanted:.4f}."
+
+
+def _two_bins(excess: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Sixty answers at confidence 0.9, right less often by ``excess``; forty at 0.6, right more often."""
+    clips = torch.tensor([60.0, 40.0], dtype=torch.float64)
+    confidence = torch.tensor([0.9, 0.6], dtype=torch.float64)
+    share = torch.tensor([0.9 - excess, 0.8], dtype=torch.float64)
+    return clips, clips * confidence, clips * share
+
+
+def _error_of_bins(clips: Tensor, confidence: Tensor, right: Tensor) -> float:
+    """On the single answers of the bins."""
+    counts = clips.long()
+    truth = torch.cat([torch.arange(int(n)) < round(float(hits)) for n, hits in zip(counts, right, strict=True)])
+    return _calibration_error((confidence / clips).repeat_interleave(counts), truth)
+
+
+def _lowest_accepted(scores: Sequence[float], allowed: float) -> float:
+    """The lowest score that may be accepted, by scikit-learn's ROC curve; above them all where none may."""
+    from sklearn.metrics import roc_curve
+
+    everybody = [*scores, max(scores) + 1]  # scikit-learn wants both classes
+    rates, _, cuts = roc_curve([0] * len(scores) + [1], everybody, drop_intermediate=False)
+    return float(min(cuts[rates <= allowed + 1e-12]))
+
+
+def _lowest_threshold(scores: Sequence[float], allowed: float) -> float:
+    """Just above the highest score that may not be accepted."""
+    accepted = _lowest_accepted(scores, allowed)
+    return max((score for score in scores if score < accepted), default=accepted)
+
+
+def _check_threshold(answer: Callable) -> str | None:
+    generator = seeded()
+    for count, allowed in ((40, 0.05), (101, 0.1), (20, 0.01)):
+        strangers = torch.randn(count, generator=generator, dtype=torch.float64).tolist()
+        threshold = float(answered(answer(strangers, allowed)))
+        if sum(score >= threshold for score in strangers) > allowed * count:
+            return f"more than {allowed:.0%} of {count} strangers are accepted."
+        if threshold > _lowest_accepted(strangers, allowed) + 1e-9:
+            return f"a lower threshold would still keep the promise, for {count} strangers."
+    return None
+
+
+def _check_gain(answer: Callable) -> str | None:
+    for own, best, other in ((0.9, 0.8, 0.7), (0.6, 0.9, 0.2)):
+        noise = torch.randn(3, 12, generator=seeded(), dtype=torch.float64) * 0.01
+        means = torch.tensor([own, best, other], dtype=torch.float64)[:, None]
+        mine, first, second = noise - noise.mean(1, keepdim=True) + means
+        for controls in ((first, second), (second, first)):
+            if not near(answer(mine, *controls), own - best):
+                return f"with means {own}, and {best} and {other} of the controls, the gain is {own - best:+.1f}."
+    return None
+
+
+def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Accuracy of four persons: their own model on average 0.8, the global one 0.7, the mixed one as asked."""
+    noise = torch.tensor([-0.1, 0.0, 0.02, 0.08], dtype=torch.float64)
+    return 0.8 + noise, 0.7 - noise, mixed + noise.flip(0)
+
+
+def _bytes(code: int, clips: int) -> int:
+    """Of the Gaussians themselves, the person's and each clip's."""
+    return torch.zeros(clips + 1, 2, code).nbytes
+
+
+EXERCISES = {
+    "ece-of-bins": Exercise(
+        _check_calibration_error,
+        Picture(
+            "overconfidence of one bin (the other: -0.2)",
+            "expected calibration error",
+            line(-0.1, 0.5, 13),
+            _two_bins,
+            _error_of_bins,
+        ),
+        (
+            "A bin's distance is |mean confidence - share of right answers|; both have the bin's clips below the line.",
+            "Weighed by clips, the bin's clips cancel: sum |confidence_sum - right| over all bins, divided by all "
+            "clips.",
+        ),
+        "It is torchmetrics' figure.",
+    ),
+    "threshold-for-false-alarms": Exercise(
+        _check_threshold,
+        Picture(
+            "share of strangers that may be accepted",
+            "threshold",
+            line(0.01, 0.5, 50),
+            lambda allowed: (list(STRANGERS), allowed),
+            _lowest_threshold,
+        ),
+        (
+            "Sort the scores, the highest first. How many strangers may be accepted at most?",
+            "With k accepted, the threshold lies just above the next lower score: math.nextafter(score, math.inf).",
+        ),
+        "Thresholds come from the data they are used on.",
+    ),
+    "personal-gain": Exercise(
+        _check_gain,
+        Picture(
+            "mean accuracy of the mixed control (global: 0.7)",
+            "personal gain",
+            line(0.4, 0.9, 21),
+            _persons,
+            lambda own, *controls: float(own.mean() - torch.stack(controls).mean(1).max()),
+        ),
+        (
+            "First find out which control is better on average over persons.",
+            "Then the mean of own - control, person by person; with the other control it would flatter the method.",
+        ),
+        "The best control is the one to beat.",
+    ),
+    "bytes-of-a-person": Exercise(
+        everywhere(
+            _bytes,
+            ((16, 5), (4, 1), (32, 10)),
+            "with a code of {0} numbers and {1} clips it is another number of bytes.",
+        ),
+        Picture("clips", "bytes, with a code of 16 numbers", range(1, 11), lambda clips: (16, clips), _bytes),
+        (
+            "A Gaussian over a code is two numbers for each of its dimensions: mean and ln sigma, four bytes each.",
+            "One for the person, and one for each clip, so that clips can be switched off later.",
+        ),
+        "A person is a few hundred bytes, and no sound.",
+    ),
+}
