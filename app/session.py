@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from vop_core import experiments, plots, promises
+from vop_core import models, plots, promises
 from vop_core import visit as computing
 from vop_core.data import audio, clip_quality, enrollment, voices
 from vop_core.errors import VopError
@@ -194,7 +194,7 @@ def renew(state: Visit, name: str) -> None:
 @st.cache_resource(show_spinner="Loading the model…")
 def bundle(task: str):
     """The task's models and their card, read once for all visitors; never changed."""
-    return experiments.load_bundle(task)
+    return models.load_bundle(task)
 
 
 @st.cache_resource(show_spinner=False)

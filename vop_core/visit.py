@@ -180,10 +180,10 @@ def learning_curve(
     )
 
 
-def results_over_shots(rows: Sequence[Mapping], method: str, set: str = "open") -> list[Mapping]:
-    """The evaluation rows of one method on one set of persons, by number of clips."""
-    found = [row for row in rows if row["method"] == method and row["set"] == set]
-    return sorted(found, key=lambda row: row["shots"])
+def results_over_shots(rows: Sequence[Mapping], method: str, row: str = "own", set: str = "open") -> list[Mapping]:
+    """One method's evaluation, by whose clips enrolled and by number of clips, on one set of persons."""
+    found = [each for each in rows if (each["method"], each["row"], each["set"]) == (method, row, set)]
+    return sorted(found, key=lambda each: each["shots"])
 
 
 NAMED_DIFFERENCES = {  # of a report -> what it asks

@@ -31,6 +31,8 @@ from vop_core.data.persons import (
 from vop_core.data.sources import dspspeech20
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.ask import Metrics
+from vop_core.evaluation.classification import classification_metrics
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -71,6 +73,7 @@ class TaskData:
     open: FeatureTable
     person_weights: Float[Tensor, " person"]  # how often a training person enters a step, relative
     label_weights: Float[Tensor, " label"]  # how often each of a person's labels is drawn, relative
+    metrics: Metrics = classification_metrics  # what an answer is worth
 
 
 def usable_dataset(name: str) -> PersonDataset:
