@@ -17,12 +17,12 @@ import pytest
 import soundfile
 import typer
 from typer.testing import CliRunner
+from vop_core.experiments import ship
 
 from vop_core import cli
 from vop_core.course import predictions
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.errors import VopError
-from vop_core.experiments import ship
 from vop_core.text import printable
 
 WRITING_OPTIONS = {"--out", "--json", "--to"}

@@ -20,8 +20,8 @@ from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import COLUMNS
 from vop_core.report import page as report_page
+from vop_core.report import questions
 from vop_core.report import tables as bench_text
-from vop_core.report import verdicts
 from vop_core.report.comparisons import pick_baseline, unlabeled_baselines
 from vop_core.report.findings import findings
 from vop_core.report.outputs import (
@@ -792,5 +792,5 @@ def test_the_legend_has_every_word_that_stands_over_a_column():
 
 
 def test_the_legend_explains_every_ablation():
-    names = {*suites.ABLATIONS, *suites.SAMOVAR_ABLATIONS, suites.NO_VIRTUAL_PERSONS, verdicts.POINT}
+    names = {*suites.ABLATIONS, *suites.SAMOVAR_ABLATIONS, suites.NO_VIRTUAL_PERSONS, questions.POINT}
     assert unexplained(names, report_page.ABLATION_LEGEND) == set()
