@@ -45,7 +45,6 @@ from vop_core.evaluation.selective import area_under_risk_coverage, detected, fa
 OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = "own", "prior", "draws", "noise", "mixed", "wrong-person"
 START = "start"  # not the method: the global model that it was made of, on the episodes of its own row
 OWN_ELSEWHERE, WRONG_ELSEWHERE = "own, other channel", "wrong-person, other channel"
-ROWS = (OWN, DRAWS, PRIOR, MIXED, WRONG_PERSON, NOISE, OWN_ELSEWHERE, WRONG_ELSEWHERE)
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
 
 

@@ -425,14 +425,6 @@ def scoreboard_counts(table: Mapping[str, Any]) -> str:
     return "; pairs with samovar (2fc), which did not train there: ".join(said)
 
 
-def published_headline(table: Mapping[str, Any]) -> str:
-    """What became of the paper's main claim, VoP above its baseline on unknown persons."""
-    for entry in table["scoreboard"]:
-        if (entry["a"], entry["b"], entry["set"]) == ("VoP", "Baseline", OPEN):
-            return f"{entry['verdict']} on {table['dataset']} ({points(entry['ours'])}; {entry['reason']})"
-    return ""
-
-
 def _clips(table: Mapping[str, Any]) -> str:
     return f"{table['main_shots']} clips"
 
