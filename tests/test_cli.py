@@ -54,9 +54,9 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """An untrained pair of models in the place of the shipped ones: quick, and enough to speak through."""
-    from vop_core.experiments.bundle import save_bundle
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop, VopConfig
+    from vop_core.models.bundle import save_bundle
     from vop_core.nets.bcresnet import BcResNetConfig
 
     root = tmp_path_factory.mktemp("models")
@@ -73,7 +73,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def run(monkeypatch, models, dataset):
     """Run a command line in this process."""
-    monkeypatch.setattr("vop_core.experiments.bundle.models_root", lambda: models)
+    monkeypatch.setattr("vop_core.models.bundle.models_root", lambda: models)
     monkeypatch.setenv("VOP_DATA", str(dataset.parent))
     monkeypatch.delenv("VOP_DEBUG", raising=False)
 
@@ -400,13 +400,8 @@ def test_evaluate_prints_the_agreed_json(run, dataset):
     fields = {"method", "set", "shots", "persons", "accuracy", "ci95", "worst_decile", "nll", "ece"}
     assert all(row.keys() >= fields for row in report["rows"])
     assert {row["shots"] for row in report["rows"]} == {1, 3}
-    assert {row["method"] for row in report["rows"]} >= {
-        "global",
-        "vop",
-        "vop-zero",
-        "vop-wrong-person",
-        "vop-mixed",
-    }
+    rows = {(row["method"], row["row"]) for row in report["rows"]}
+    assert rows >= {("global", "own"), *(("vop", row) for row in ("own", "prior", "wrong-person", "mixed"))}
     persons = {(row["set"], row["persons"]) for row in report["rows"] if row["method"] == "global"}
     assert persons == {("closed", 1), ("open", 3)}
     assert all(0 <= row["accuracy"] <= 1 for row in report["rows"])
@@ -444,12 +439,8 @@ def test_crossval_refuses_what_it_cannot_do(run):
 
 
 def test_crossval_says_who_was_left_out(run, monkeypatch):
-    from vop_core.evaluation.report import Report
-
-    monkeypatch.setattr(
-        "vop_core.experiments.crossval",
-        lambda *_, **settings: {"personal": Report("buzz", {"left_out": 2}, (), ())},
-    )
+    found = {"task": "buzz", "config": {"left_out": 2}, "rows": [], "differences": []}
+    monkeypatch.setattr("vop_core.bench.crossval.crossval", lambda *_, **settings: found)
     result = run("crossval", "buzz", "--json", "-")
     assert result.exit_code == 0, result.stderr
     assert "2 person(s) of buzz left out: too few training clips." in result.stderr

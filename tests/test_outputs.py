@@ -22,7 +22,7 @@ from vop_core import cli
 from vop_core.course import predictions
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.errors import VopError
-from vop_core.experiments import ship
+from vop_core.models import ship
 from vop_core.text import printable
 
 WRITING_OPTIONS = {"--out", "--json", "--to"}
@@ -145,8 +145,8 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
         return archive
 
     monkeypatch.setattr("vop_core.data.sources.registry.fetch", fetched)
-    monkeypatch.setattr("vop_core.experiments.evaluate_folder", enough)
-    monkeypatch.setattr("vop_core.experiments.crossval", enough)
+    monkeypatch.setattr("vop_core.models.evaluate_folder", enough)
+    monkeypatch.setattr("vop_core.bench.crossval.crossval", enough)
     monkeypatch.setattr("vop_core.data.sources.synthetic.build._in_fresh_process", enough)
     monkeypatch.setattr(ship, "TASKS", {"keywords-ar": enough})
 

@@ -4,7 +4,7 @@ import threading
 
 import streamlit as st
 
-from vop_core import experiments, plots
+from vop_core import models, plots
 from vop_core.data import voices
 from vop_core.tasks.keyword_spotting import LANGUAGES
 
@@ -12,7 +12,7 @@ from vop_core.tasks.keyword_spotting import LANGUAGES
 @st.cache_resource(show_spinner="Loading the model…")
 def bundle(task: str):
     """The task's models and their card, read once for all visitors; never changed."""
-    return experiments.load_bundle(task)
+    return models.load_bundle(task)
 
 
 @st.cache_resource(show_spinner=False)

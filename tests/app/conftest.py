@@ -24,9 +24,9 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None):
     """A bundle with random weights and six words."""
     import torch
 
-    from vop_core.experiments import Bundle
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop, VopConfig
+    from vop_core.models import Bundle
     from vop_core.nets.bcresnet import BcResNetConfig
 
     torch.manual_seed(3)
@@ -44,11 +44,11 @@ def bundle(monkeypatch):
     """The page's models, replaced by random ones; returns a function to change the card."""
     import streamlit
 
-    from vop_core import experiments, plots
+    from vop_core import models, plots
 
     streamlit.cache_resource.clear()
     card = {}
-    monkeypatch.setattr(experiments, "load_bundle", lambda task: make_bundle(task, **card))
+    monkeypatch.setattr(models, "load_bundle", lambda task: make_bundle(task, **card))
     monkeypatch.setattr(plots, "warm_up", lambda: None)
     yield card
     streamlit.cache_resource.clear()

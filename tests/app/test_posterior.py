@@ -7,6 +7,7 @@ from tests.app.conftest import alternatives, make_bundle, open_page, press, word
 ROWS = [
     {
         "method": method,
+        "row": row,
         "set": "open",
         "shots": shots,
         "persons": 24,
@@ -14,7 +15,7 @@ ROWS = [
         "ci95": [value - 0.03, value + 0.03],
         "nll": 1 - value,
     }
-    for method, value in (("vop", 0.84), ("global", 0.8), ("vop-wrong-person", 0.79))
+    for method, row, value in (("vop", "own", 0.84), ("global", "own", 0.8), ("vop", "wrong-person", 0.79))
     for shots in (1, 3, 5)
 ]
 
@@ -98,7 +99,7 @@ def test_a_switch_is_remembered_by_the_other_pages(enrolled):
 def test_a_collapse_to_a_point_is_called_so(enrolled, monkeypatch):
     import torch
 
-    from vop_core import experiments
+    from vop_core import models
 
     def collapsed(task):
         bundle = make_bundle(task)
@@ -119,7 +120,7 @@ def test_a_collapse_to_a_point_is_called_so(enrolled, monkeypatch):
     import streamlit
 
     streamlit.cache_resource.clear()
-    monkeypatch.setattr(experiments, "load_bundle", collapsed)
+    monkeypatch.setattr(models, "load_bundle", collapsed)
     enrolled.session_state["visit"].personal = None
     open_page(enrolled, "posterior")
     assert not enrolled.exception

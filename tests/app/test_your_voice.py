@@ -231,14 +231,14 @@ def test_a_missing_model_is_one_sentence(persons, monkeypatch):
     from streamlit.testing.v1 import AppTest
 
     from tests.app.conftest import ROOT
-    from vop_core import experiments, plots
+    from vop_core import models, plots
     from vop_core.errors import CheckpointError
 
     def missing(task):
         raise CheckpointError("There is no trained model yet; make it with: vop train keywords-en")
 
     streamlit.cache_resource.clear()
-    monkeypatch.setattr(experiments, "load_bundle", missing)
+    monkeypatch.setattr(models, "load_bundle", missing)
     monkeypatch.setattr(plots, "warm_up", lambda: None)
     app = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
     assert not app.exception

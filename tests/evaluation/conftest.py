@@ -5,6 +5,7 @@ modulo the number of labels, so whoever does not know the accent answers with th
 """
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,8 +62,16 @@ def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
     return episodes
 
 
+def make_facts(**changes):
+    """What a method that personalizes says of itself."""
+    said = {"personal": True, "labels": False, "draws": 0, "posterior": True, "nobody": True}
+    return SimpleNamespace(**said | changes)
+
+
 class Fixed:
     """Answers with the sound heard, minus an accent that is the same for everybody."""
+
+    facts = make_facts()
 
     def __init__(self, accent=0):
         self.accent = accent
@@ -71,12 +80,18 @@ class Fixed:
     def accent_of(self, enrollment, persons, draws, generator):
         return torch.full((persons,), self.accent)
 
-    def predict_persons(self, enrollment, query, *, draws=0, generator=None):
+    def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.largest = max(self.largest, query.shape[0] * query.shape[1] * max(draws, 1))
         accent = self.accent_of(enrollment, query.shape[0], draws, generator)
         label = (query[:, :, 0, 0].round().long() - accent[:, None]) % LABELS
         rest = (1 - CONFIDENCE) / (LABELS - 1)
         return torch.nn.functional.one_hot(label, LABELS) * (CONFIDENCE - rest) + rest
+
+
+class Global(Fixed):
+    """Reads no enrollment."""
+
+    facts = make_facts(personal=False, posterior=False)
 
 
 class Personalizing(Fixed):
@@ -115,7 +130,8 @@ def fakes():
         voices = staticmethod(make_voices)
         episodes = staticmethod(make_episodes)
         episode = Episode
-        fixed, personalizing, harming, drawn = Fixed, Personalizing, Harming, Drawn
+        fixed, personalizing, harming, drawn, unpersonalized = Fixed, Personalizing, Harming, Drawn, Global
+        facts = staticmethod(make_facts)
         replace = staticmethod(replace)
         labels, confidence = LABELS, CONFIDENCE
 

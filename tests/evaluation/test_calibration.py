@@ -11,7 +11,6 @@ from vop_core.evaluation.calibration import Reliability, bin_of, expected_calibr
 from vop_core.evaluation.classification import (
     brier_score,
     correctness,
-    mean_within_person,
     negative_log_likelihood,
 )
 
@@ -70,12 +69,19 @@ def test_reliability_of_parts_adds_up_to_that_of_the_whole(answers):
     assert parts.expected_calibration_error == pytest.approx(whole.expected_calibration_error)
 
 
+def test_bins_come_back_from_their_parts():
+    bins = reliability(np.array([0.9, 0.3, 0.95]), np.array([1.0, 0.0, 0.0]))
+    again = Reliability.of_parts(bins.as_parts())
+    assert again.expected_calibration_error == bins.expected_calibration_error
+    np.testing.assert_array_equal(again.correct_sum, bins.correct_sum)
+
+
 def test_an_empty_bin_has_no_accuracy_and_no_clips_no_error():
     bins = reliability(np.array([0.9]), np.array([1.0]))
     assert np.isnan(bins.accuracy[0]) and bins.accuracy[13] == 1
     assert np.isnan(bins.confidence[0]) and bins.confidence[13] == pytest.approx(0.9)
     with pytest.raises(ValueError, match="at least one clip"):
-        _ = Reliability.empty().expected_calibration_error
+        _ = Reliability.of_parts(np.zeros(45)).expected_calibration_error
 
 
 def test_accuracy_and_nll_equal_the_libraries(answers):
@@ -103,12 +109,3 @@ def test_brier_is_nought_for_certainty_two_for_certain_error_and_as_scikit_learn
     probabilities /= probabilities.sum(-1, keepdim=True)  # to double precision, as scikit-learn demands
     theirs = brier_score_loss(labels.numpy(), probabilities.numpy(), scale_by_half=False)
     assert float(brier_score(probabilities, labels).mean()) == pytest.approx(theirs, rel=1e-5)
-
-
-def test_a_mean_within_a_person_sees_that_persons_clips_only():
-    values = torch.tensor([[1.0, 0.0, torch.nan], [1.0, 1.0, 0.0]])
-    mask = torch.tensor([[True, True, False], [True, True, True]])
-    torch.testing.assert_close(mean_within_person(values, mask), torch.tensor([0.5, 2 / 3]))
-    torch.testing.assert_close(mean_within_person(values[1:]), torch.tensor([2 / 3]))
-    with pytest.raises(ValueError, match="at least one clip"):
-        mean_within_person(values, torch.zeros_like(mask))

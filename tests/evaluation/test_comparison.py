@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from vop_core.evaluation.comparison import (
     choose_outliers,
     decomposition,
     few_persons_interval,
+    gain_over_controls,
     harmed,
     holm,
     outlier_choice,
@@ -27,27 +29,16 @@ from vop_core.evaluation.comparison import (
     personal_gain,
     sign_flip_p_value,
 )
-from vop_core.evaluation.method_scores import PersonScore
+from vop_core.evaluation.score import COLUMNS
 
 
-def line(person="p", *, accuracy=0.5, row="own", set_name="open", shots=5, repetition=0, clips=8, **more):
-    """A line of a result file."""
-    settled = {"nll": 1.0, "brier": 0.5, "ece": 0.1, "aurc": 0.2, "coverage": 0.9, "confidence": 0.6}
-    settled |= {"accuracy_even": accuracy, "accuracy_odd": accuracy}
-    return PersonScore(
-        set=set_name,
-        shots=shots,
-        person=person,
-        repetition=repetition,
-        row=row,
-        clips=clips,
-        accuracy=accuracy,
-        **settled | more,
-    )
+def line(person="p", *, accuracy=0.5, row="own", set_name="open", shots=5, repetition=0, right=None):
+    """A line of a table of scores; ``right`` says of each query whether it was answered rightly."""
+    return (set_name, shots, person, repetition, row, "accuracy", accuracy, right)
 
 
-def bits(*right):
-    return np.packbits(np.array(right, dtype=bool)).tobytes().hex()
+def frame(*lines):
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
 def values(**persons):
@@ -78,26 +69,28 @@ def test_a_difference_is_taken_over_common_episodes_only():
 
 
 def test_an_episode_scored_twice_is_refused():
-    run = Run(0, 0, [line()])
+    run = Run(0, 0, frame(line()))
     with pytest.raises(EvaluationError, match="scored twice"):
         ScoreIndex.of([run, run])
 
 
 def test_a_person_unknown_in_two_folds_is_refused_but_a_known_one_is_not():
     with pytest.raises(EvaluationError, match="unknown in two folds"):
-        ScoreIndex.of([Run(0, 0, [line()]), Run(0, 1, [line()])])
-    known = [Run(0, fold, [line(set_name="closed", accuracy=float(fold))]) for fold in (0, 1)]
+        ScoreIndex.of([Run(0, 0, frame(line())), Run(0, 1, frame(line()))])
+    known = [Run(0, fold, frame(line(set_name="closed", accuracy=float(fold)))) for fold in (0, 1)]
     assert ScoreIndex.of(known).person_values("own", "closed", 5) == {"p": 0.5}
 
 
 def test_figures_that_were_not_taken_are_left_out():
-    index = ScoreIndex.of([Run(0, 0, [line("a", auroc=0.9), line("b")])])
+    auroc = ("open", 5, "a", 0, "own", "auroc", 0.9, None)
+    index = index_of(auroc, line("a"), line("b"))
     assert index.person_values("own", "open", 5, "auroc") == {"a": 0.9}
 
 
 def test_bins_are_pooled_over_persons_and_kept_apart_by_seed():
-    bins = ((1.0, 0.25, 1.0), (2.0, 1.5, 1.0))
-    runs = [Run(seed, 0, [line("a", bins=bins), line("b", bins=bins)]) for seed in (0, 1)]
+    bins = [1.0, 2.0, 0.25, 1.5, 1.0, 1.0]  # clips, confidence and right answers of two bins
+    lines = [("open", 5, person, 0, "own", "ece", 0.1, bins) for person in "ab"]
+    runs = [Run(seed, 0, frame(*lines)) for seed in (0, 1)]
     pooled = ScoreIndex.of(runs).reliability("own", "open", 5)
     assert sorted(pooled) == [0, 1]
     assert pooled[1].count.tolist() == [2.0, 4.0]
@@ -176,31 +169,31 @@ def test_holm_lies_between_the_raw_and_bonferronis(p_values):
 # Controls
 
 
-def index_of(rows, *, seed=0):
-    return ScoreIndex.of([Run(seed, 0, rows)])
+def index_of(*lines):
+    return ScoreIndex.of([Run(0, 0, frame(*lines))])
 
 
 def test_harm_is_judged_on_the_first_episode_of_each_person():
     good, bad = [1] * 8, [0] * 7 + [1]
-    before = index_of([line("a", correct=bits(*good)), line("a", repetition=1, correct=bits(*good))])
-    later = index_of([line("a", correct=bits(*good)), line("a", repetition=1, correct=bits(*bad))])
-    at_once = index_of([line("a", correct=bits(*bad)), line("a", repetition=1, correct=bits(*good))])
+    before = index_of(line("a", right=good), line("a", repetition=1, right=good))
+    later = index_of(line("a", right=good), line("a", repetition=1, right=bad))
+    at_once = index_of(line("a", right=bad), line("a", repetition=1, right=good))
     assert harmed(later, before, "open", 5) == ()
     assert harmed(at_once, before, "open", 5) == ("a",)
 
 
 def test_harm_of_one_seed_is_weighed_against_the_other():
-    good, bad = bits(*[1] * 4, *[0] * 4), bits(*[0] * 7, 1)
-    before = ScoreIndex.of([Run(seed, 0, [line("a", correct=good)]) for seed in (0, 1)])
-    after = ScoreIndex.of([Run(0, 0, [line("a", correct=bad)]), Run(1, 0, [line("a", correct=bits(*[1] * 8))])])
+    good, bad = [1] * 4 + [0] * 4, [0] * 7 + [1]
+    before = ScoreIndex.of([Run(seed, 0, frame(line("a", right=good))) for seed in (0, 1)])
+    after = ScoreIndex.of([Run(0, 0, frame(line("a", right=bad))), Run(1, 0, frame(line("a", right=[1] * 8)))])
     assert harmed(after, before, "open", 5) == ()
 
 
 def test_harm_of_different_clips_is_refused_and_of_no_clips_unknown():
-    one, other = index_of([line(correct=bits(*[1] * 8))]), index_of([line(correct=bits(*[1] * 7), clips=7)])
+    one, other = index_of(line(right=[1] * 8)), index_of(line(right=[1] * 7))
     with pytest.raises(EvaluationError, match="asked about"):
         harmed(one, other, "open", 5)
-    assert harmed(index_of([line()]), one, "open", 5) is None
+    assert harmed(index_of(line()), one, "open", 5) is None
 
 
 def test_the_personal_gain_is_measured_against_the_best_control():
@@ -211,6 +204,16 @@ def test_the_personal_gain_is_measured_against_the_best_control():
     assert gain.episodes == pytest.approx({"a": 0.1, "b": 0.0, "c": 0.1})
     assert gain.conservative[0] <= gain.accuracy.bounds[0] and gain.conservative[1] >= gain.accuracy.bounds[1]
     assert gain.conservative[1] > 0.3  # global's upper bound
+
+
+def test_the_controls_of_a_gain_are_global_mixed_and_the_prior_where_there_is_one():
+    own = [line(person, accuracy=0.9) for person in "abc"]
+    mixed = [line(person, accuracy=0.7, row="mixed") for person in "abc"]
+    prior = [line(person, accuracy=0.8, row="prior") for person in "abc"]
+    baseline = index_of(*(line(person, accuracy=0.6) for person in "abc"))
+    assert gain_over_controls(index_of(*own, *mixed), baseline, "open", 5).best == "mixed"
+    assert gain_over_controls(index_of(*own, *mixed, *prior), baseline, "open", 5).best == "prior"
+    assert gain_over_controls(index_of(*own), baseline, "open", 5) is None
 
 
 def test_the_personal_gain_uses_only_episodes_that_every_control_has():

@@ -1,12 +1,10 @@
 """Parameters and multiply-accumulates against counts by hand."""
 
-import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vop_core.errors import EvaluationError
-from vop_core.evaluation.cost import file_bytes, multiply_accumulates, multiply_accumulates_of, parameter_count
+from vop_core.evaluation.cost import multiply_accumulates, multiply_accumulates_of, parameter_count
 
 
 def test_a_convolution_and_a_linear_layer_cost_what_the_formula_says():
@@ -43,13 +41,6 @@ def test_counting_changes_nothing():
 def test_a_shared_parameter_counts_once():
     first = nn.Linear(3, 3)
     assert parameter_count(nn.Sequential(first, first)) == 12
-
-
-def test_the_size_of_a_file(tmp_path):
-    (tmp_path / "me.safetensors").write_bytes(b"12345")
-    assert file_bytes(tmp_path / "me.safetensors") == 5
-    with pytest.raises(EvaluationError, match="cannot be measured"):
-        file_bytes(tmp_path / "you.safetensors")
 
 
 def test_counting_a_call_agrees_with_torchs_counter_and_includes_gradients():

@@ -27,7 +27,7 @@ def method(variant, reads="unlabeled clips", passes=3.0):
 
 ROWS = [
     row("global", 0.8),
-    row("vop", 0.85, estimate(0.05), {"mixed": 0.84, "wrong-person": 0.79, "nobody": 0.81, "noise": 0.5}),
+    row("vop", 0.85, estimate(0.05), {"mixed": 0.84, "wrong-person": 0.79, "prior": 0.81, "noise": 0.5}),
     row("fit", 0.9, estimate(0.1, None), {"mixed": 0.7, "wrong-person": 0.6}),
 ]
 READS = {"global": "nothing", "vop": "unlabeled clips", "fit": "labels and gradients"}
@@ -67,7 +67,7 @@ def test_controls_are_joined_and_only_what_was_asked_is_drawn():
     figure = bench.control_figure(ROWS)
     traces = marks(figure)
     assert list(traces["own clips"].y) == ["vop", "fit"]
-    assert list(traces["nobody"].y) == ["vop"]
+    assert list(traces["prior"].y) == ["vop"]
     assert list(traces["wrong person"].x) == [0.79, 0.6]
     (line,) = (trace for trace in figure.data if trace.mode == "lines" and trace.y[0] == "vop")
     assert list(line.x) == [0.79, 0.85]

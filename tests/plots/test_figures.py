@@ -94,8 +94,8 @@ def test_the_true_word_is_shown_even_when_no_model_believes_in_it():
 
 CURVE = LearningCurve((0, 1, 2, 3), (1.0, 0.8, 0.7, 0.65), (0.5, 0.6, 0.7, 0.7), (1.2, 1.0, 0.9, 0.85))
 ROWS = [
-    {"method": method, "set": set_name, "shots": shots, "accuracy": 0.8, "ci95": (0.75, 0.85), "nll": 0.6}
-    for method in ("vop", "global", "vop-wrong-person")
+    {"method": method, "row": row, "set": set_name, "shots": shots, "accuracy": 0.8, "ci95": (0.75, 0.85), "nll": 0.6}
+    for method, row in (("vop", "own"), ("global", "own"), ("vop", "wrong-person"))
     for set_name in ("open", "closed")
     for shots in (5, 1, 3)
 ]

@@ -1,5 +1,6 @@
-"""``vop bench``: the rivals, one protocol."""
+"""``vop bench``: every method, one protocol."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -24,15 +25,18 @@ def bench(
         int | None, typer.Option(min=1, help="Folds side by side; the number of cores unless given.")
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what is done and what is missing.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what did not converge.")] = False,
 ) -> None:
     """Train and test every method on the same clips; what is finished is kept, interrupted it goes on.
 
-    One result file for each method, data set, fold and seed lies in data/results/bench; `vop report` makes tables
-    and pages of them.
+    New results lie in the cache, a file for each method, data set, fold and seed; `vop report` gathers them into
+    data/results, one table of scores a suite, and makes tables and pages of them.
     """
-    from vop_core.experiments.bench import run_bench
-    from vop_core.experiments.suites import suite_jobs, write_choices
+    from vop_core.bench.run import run_bench
+    from vop_core.bench.suites import store_of, suite_jobs, write_choices
 
+    if retry:
+        store_of(suite).forget_failed()
     work = suite_jobs(
         suite,
         datasets=data,
@@ -58,22 +62,22 @@ def bench(
                 bars.update(name, entry["step"], entry["steps"], str(entry.get("phase", "")))
 
         run_bench(work, processes=jobs, on_progress=follow)
-    for line in outcome(work):
+    for line in outcome(work, store_of(suite).results()):
         say(line)
     if suite == "tuning" and not (data or method or seeds or folds):
         typer.echo(f"The settings of every method are chosen: {write_choices().name}.")
 
 
-def outcome(work: list[Any]) -> list[str]:
+def outcome(work: list[Any], results: Sequence[Any]) -> list[str]:
     """What is there now, and what did not converge."""
-    from vop_core.experiments.bench_files import DONE, load_bench_result
+    from vop_core.bench.results import DONE
 
-    files = [job.result_file(each) for job in work for each in job.contenders]
-    results = {file: load_bench_result(file) for file in files}
-    failed = {file: result for file, result in results.items() if result.status != DONE}
-    lines = [f"{len(results) - len(failed)} of {len(results)} results are done."]
-    return lines + [
-        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason} "
-        f"To try again, remove {file.name}."
-        for file, each in failed.items()
+    asked = {job.hash(each) for job in work for each in job.contenders}
+    found = [result for result in results if result.hash in asked]
+    failed = [result for result in found if result.status != DONE]
+    lines = [f"{len(found) - len(failed)} of {len(asked)} results are done."]
+    lines += [
+        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason}"
+        for each in failed
     ]
+    return [*lines, "To try again: the same command with --retry."] if failed else lines

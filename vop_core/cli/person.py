@@ -29,7 +29,7 @@ def enroll(
     from vop_core.data.clip_quality import assess
     from vop_core.data.enrollment import PoorClipWarning, poor_share
     from vop_core.data.locations import models_root
-    from vop_core.experiments import load_bundle
+    from vop_core.models import load_bundle
     from vop_core.training.checkpoint import tensor_file
 
     check_output(out, inputs=[*clips, models_root()], replaces=tensor_file("person"))
@@ -61,7 +61,7 @@ def predict(
     import torch
 
     from vop_core.data.locations import models_root
-    from vop_core.experiments import open_person_file
+    from vop_core.models import open_person_file
     from vop_core.variational.predictive import check_draws
 
     check_draws(draws)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import bench, course, data, models, person, programs, results
+from vop_core.cli import bench, course, data, models, person, programs, report
 from vop_core.errors import VopError
 from vop_core.text import printable
 
@@ -98,8 +98,7 @@ app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(models.crossval)
 app.command()(bench.bench)
-app.command()(results.results)
-app.command()(results.report)
+app.command()(report.report)
 app.add_typer(course.course, name="course")
 app.command()(person.enroll)
 app.command()(person.predict)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vop_core.bench.results import Result
+from vop_core.bench.suites import suite_results
 from vop_core.course.links import LinkedState
 from vop_core.data.audio import decode_file
 from vop_core.data.episodes import draw_episodes
@@ -22,12 +24,10 @@ from vop_core.data.persons import load_dataset
 from vop_core.data.voices import FOLDERS, BundledPerson, bundled_dataset, bundled_persons
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
-from vop_core.evaluation.method_scores import OWN, right_clips
-from vop_core.evaluation.protocol import EvaluationClips
-from vop_core.evaluation.scores import OPEN
-from vop_core.experiments import Bundle, load_bundle
-from vop_core.experiments.bench_files import bench_folder, load_bench_result
-from vop_core.experiments.bench_outputs import load_summary, summary_file
+from vop_core.evaluation.plan import OPEN, EvaluationClips
+from vop_core.evaluation.score import OWN
+from vop_core.models import Bundle, load_bundle
+from vop_core.report.outputs import load_summary, summary_file
 from vop_core.tasks.keyword_spotting import LANGUAGES
 
 REAL_QUERIES = 40  # asked of each real person
@@ -147,19 +147,20 @@ def evidence(dataset: str, suite: str = "paper") -> Mapping[str, Any]:
     return found[dataset]
 
 
+@lru_cache(maxsize=1)
+def _main_results() -> Mapping[str, tuple[Result, ...]]:
+    return suite_results("paper")
+
+
 def scores(dataset: str, method: str) -> ScoreIndex:
-    """Every committed line of a method's main run on a data set: persons, rows, numbers of clips.
+    """Every committed score of a method's main run on a data set: persons, rows, numbers of clips.
 
     Raises DataError where there is none.
     """
-    named = evidence(dataset)["methods"]
-    files = {name for each in named if each["variant"] == method for *_, name in each["runs"]}
-    paths = (path for path in (bench_folder() / dataset).glob("*.json") if path.stem.rsplit("-", 1)[-1] in files)
-    results = [load_bench_result(path) for path in sorted(paths)]
-    runs = [Run(each.seed, each.fold, each.scores) for each in results]
-    if not runs:
+    results = [each for each in _main_results().get(dataset, ()) if each.variant == method]
+    if not results:
         raise DataError(f"There is no result of '{method}' on {dataset}; run: vop bench --data {dataset}")
-    return ScoreIndex.of(runs)
+    return ScoreIndex.of(Run(each.seed, each.fold, each.scores) for each in results)
 
 
 def right_answers(dataset: str, method: str, *, shots: int = SHOTS) -> dict[str, Int[np.ndarray, " clip"]]:
@@ -167,9 +168,9 @@ def right_answers(dataset: str, method: str, *, shots: int = SHOTS) -> dict[str,
 
     Raises DataError where there is no committed result.
     """
-    lines = scores(dataset, method).lines[OWN, OPEN, shots]
-    firsts = {episode.person: score for episode, score in sorted(lines.items(), reverse=True) if score.correct}
-    return {person: right_clips(score) for person, score in sorted(firsts.items())}
+    kept = scores(dataset, method).parts(OWN, OPEN, shots)
+    firsts = {episode.person: right for episode, right in sorted(kept.items(), key=lambda item: item[0], reverse=True)}
+    return {person: firsts[person].astype(int) for person in sorted(firsts)}
 
 
 def linked(person: str, *, query: int | None = None, clips: int = SHOTS, seed: int = 0) -> LinkedState:

@@ -1,6 +1,6 @@
 """One model's answer to one query clip in plain numbers, and what a personal model's answer changed.
 
-For pages and figures that show a single clip; scores over many clips are made in ``method_scores``.
+For pages and figures that show a single clip; scores over many clips are made in ``score``.
 """
 
 from collections.abc import Sequence

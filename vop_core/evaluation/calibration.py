@@ -10,6 +10,7 @@ With few clips the ECE of a perfectly calibrated classifier is above 0 (sampling
 an absolute value): compare rows that have the same clips.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +34,14 @@ class Reliability:
             self.correct_sum + other.correct_sum,
         )
 
+    def as_parts(self) -> list[float]:
+        """The three sums of every bin, one after the other, as tables of scores keep them."""
+        return np.concatenate([self.count, self.confidence_sum, self.correct_sum]).tolist()
+
     @classmethod
-    def empty(cls, bins: int = BINS) -> "Reliability":
-        """No clips yet: what addition starts from."""
-        return cls(np.zeros(bins), np.zeros(bins), np.zeros(bins))
+    def of_parts(cls, parts: Float[np.ndarray, " sum"] | Sequence[float]) -> "Reliability":
+        """The inverse of ``as_parts``."""
+        return cls(*np.asarray(parts, dtype=float).reshape(3, -1))
 
     @property
     def confidence(self) -> Float[np.ndarray, " bin"]:

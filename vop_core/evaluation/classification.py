@@ -9,8 +9,38 @@ For probabilities p over labels and the true label y of one clip:
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from vop_core.errors import EvaluationError
+
+COVERAGE = 0.9  # of the label sets whose coverage is counted
+
+
+def classification_metrics(
+    probabilities: Float[Tensor, "query label"], labels: Int[Tensor, " query"]
+) -> dict[str, Float[Tensor, " query"]]:
+    """What each answer is worth, by the names that the tables of scores have.
+
+    Raises EvaluationError where the answers are no probabilities over these labels.
+    """
+    most = int(labels.max())
+    if probabilities.shape[-1] <= most:
+        raise EvaluationError(
+            f"The method knows {probabilities.shape[-1]} labels, but is asked about label {most}; evaluate a model of "
+            "this task."
+        )
+    if not bool(((probabilities.sum(-1) - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
+        raise EvaluationError(
+            "The method answers with numbers that are no probabilities; its training may have diverged."
+        )
+    return {
+        "accuracy": correctness(probabilities, labels),
+        "nll": negative_log_likelihood(probabilities, labels),
+        "brier": brier_score(probabilities, labels),
+        "confidence": probabilities.max(-1).values,
+        "coverage": covered_by_label_set(probabilities, labels, COVERAGE),
+    }
 
 
 def correctness(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -44,15 +74,3 @@ def covered_by_label_set(
     reached = probabilities.gather(-1, order).cumsum(-1)
     before = torch.where(place > 0, reached.gather(-1, (place - 1).clamp_min(0)), 0.0)
     return (before.squeeze(-1) < level).to(probabilities.dtype)
-
-
-def mean_within_person(
-    values: Float[Tensor, "person query"], mask: Bool[Tensor, "person query"] | None = None
-) -> Float[Tensor, " person"]:
-    """Mean over each person's own clips; ``mask`` marks those that exist. Raises ValueError without any."""
-    if mask is None:
-        mask = torch.ones_like(values, dtype=torch.bool)
-    count = mask.sum(-1)
-    if bool((count == 0).any()):
-        raise ValueError("a mean within a person needs at least one clip of every person")
-    return torch.where(mask, values, 0.0).sum(-1) / count

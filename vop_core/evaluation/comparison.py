@@ -1,4 +1,4 @@
-r"""Comparing methods on the lines of their result files: pairing, permutation tests, controls, outliers.
+r"""Comparing methods on their tables of scores: pairing, permutation tests, controls, outliers.
 
 Means go inwards out: repetitions, folds (a closed-set person may stand in several), seeds, and only then persons.
 Every difference is paired: over the same persons, episodes, folds and seeds.
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from vop_core.errors import EvaluationError
@@ -32,8 +33,8 @@ from vop_core.evaluation.intervals import (
     paired_interval,
     persons_harmed,
 )
-from vop_core.evaluation.method_scores import OWN, PersonScore, right_clips
-from vop_core.evaluation.scores import OPEN
+from vop_core.evaluation.plan import OPEN
+from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
 
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
@@ -50,11 +51,20 @@ class Episode(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The lines of one trained model."""
+    """The scores of one trained model, as ``score_method`` gives them."""
 
     seed: int
     fold: int
-    scores: Sequence[PersonScore]
+    scores: pd.DataFrame
+
+
+class Cell(NamedTuple):
+    """One metric of one row, in one set with one number of clips."""
+
+    row: str
+    set: str
+    shots: int
+    metric: str = "accuracy"
 
 
 Values = dict[Episode, float]
@@ -62,56 +72,63 @@ Values = dict[Episode, float]
 
 @dataclass(frozen=True)
 class ScoreIndex:
-    """All lines of one method, by (row, set, shots) and episode."""
+    """All scores of one method, by cell and episode."""
 
-    lines: Mapping[tuple[str, str, int], Mapping[Episode, PersonScore]]
+    cells: Mapping[Cell, Values]
+    kept: Mapping[Cell, Mapping[Episode, Float[np.ndarray, " part"]]]  # what values were made of, where that is kept
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "ScoreIndex":
         """Raises EvaluationError for an episode scored twice or a person unknown in two folds of one seed."""
-        lines: dict[tuple[str, str, int], dict[Episode, PersonScore]] = {}
+        cells: dict[Cell, Values] = {}
+        kept: dict[Cell, dict[Episode, np.ndarray]] = {}
         home: dict[tuple[str, int], int] = {}
-        for run in runs:
-            for score in run.scores:
-                episode = Episode(score.person, score.repetition, run.seed, run.fold)
-                cell = lines.setdefault((score.row, score.set, score.shots), {})
-                if episode in cell:
+        for seed, fold, scores in runs:
+            columns = (scores[name].tolist() for name in COLUMNS)
+            for set_name, shots, person, repetition, row, metric, value, parts in zip(*columns, strict=True):
+                cell, episode = Cell(row, set_name, shots, metric), Episode(person, repetition, seed, fold)
+                if episode in cells.setdefault(cell, {}):
                     raise EvaluationError(
-                        f"Person '{score.person}' is scored twice in fold {run.fold} with seed {run.seed}; "
-                        "keep one result file of each."
+                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep one result of each."
                     )
-                if score.set == OPEN and home.setdefault((score.person, run.seed), run.fold) != run.fold:
+                if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
                     raise EvaluationError(
-                        f"Person '{score.person}' is unknown in two folds of seed {run.seed}; "
-                        "folds must test different persons."
+                        f"Person '{person}' is unknown in two folds of seed {seed}; folds must test different persons."
                     )
-                cell[episode] = score
-        return cls(lines)
+                cells[cell][episode] = value
+                if parts is not None:
+                    kept.setdefault(cell, {})[episode] = np.asarray(parts, dtype=float)
+        return cls(cells, kept)
 
     def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
         """The rows there are in a set with a number of clips."""
-        return tuple(row for row, found_set, found_shots in self.lines if (found_set, found_shots) == (set_name, shots))
+        return tuple(dict.fromkeys(c.row for c in self.cells if (c.set, c.shots) == (set_name, shots)))
 
     def shots(self, row: str, set_name: str) -> tuple[int, ...]:
         """The numbers of clips a row was asked with, ascending."""
-        return tuple(sorted(n for found_row, found_set, n in self.lines if (found_row, found_set) == (row, set_name)))
+        return tuple(sorted({c.shots for c in self.cells if (c.row, c.set) == (row, set_name)}))
 
-    def values(self, row: str, set_name: str, shots: int, name: str = "accuracy") -> Values:
+    def values(self, row: str, set_name: str, shots: int, metric: str = "accuracy") -> Values:
         """One figure of every episode that has it."""
-        cell = self.lines.get((row, set_name, shots), {})
-        return {episode: value for episode, score in cell.items() if (value := getattr(score, name)) is not None}
+        return self.cells.get(Cell(row, set_name, shots, metric), {})
 
-    def person_values(self, row: str, set_name: str, shots: int, name: str = "accuracy") -> dict[str, float]:
+    def person_values(self, row: str, set_name: str, shots: int, metric: str = "accuracy") -> dict[str, float]:
         """One figure of every person."""
-        return by_person(self.values(row, set_name, shots, name))
+        return by_person(self.values(row, set_name, shots, metric))
+
+    def parts(
+        self, row: str, set_name: str, shots: int, metric: str = "accuracy"
+    ) -> Mapping[Episode, Float[np.ndarray, " part"]]:
+        """What each episode's value was made of, where that is kept."""
+        return self.kept.get(Cell(row, set_name, shots, metric), {})
 
     def reliability(self, row: str, set_name: str, shots: int) -> dict[int, Reliability]:
         """Calibration bins by seed, all persons pooled; empty where none are kept."""
-        kept: dict[int, list[Any]] = {}
-        for episode, score in self.lines.get((row, set_name, shots), {}).items():
-            if score.bins is not None:
-                kept.setdefault(episode.seed, []).append(score.bins)
-        return {seed: Reliability(*np.array(bins, dtype=float).sum(0).T) for seed, bins in kept.items()}
+        sums: dict[int, Reliability] = {}
+        for episode, parts in self.parts(row, set_name, shots, "ece").items():
+            bins = Reliability.of_parts(parts)
+            sums[episode.seed] = sums[episode.seed] + bins if episode.seed in sums else bins
+        return sums
 
 
 def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
@@ -201,18 +218,17 @@ def harmed(first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int) -> 
     Only each person's first episode is looked at (in the closed set that of their first fold): its clips are
     different clips, while those of further episodes are mostly the same ones again. Seeds are averaged clip by clip.
     """
-    cells = [index.lines.get((OWN, set_name, shots), {}) for index in (first, second)]
+    cells = [index.parts(OWN, set_name, shots) for index in (first, second)]
     gaps: dict[tuple[str, int], list[np.ndarray]] = {}
     for episode in sorted(cells[0].keys() & cells[1].keys()):
         one, other = (cell[episode] for cell in cells)
-        if episode.repetition == 0 and one.correct is not None and other.correct is not None:
-            if one.clips != other.clips:
+        if episode.repetition == 0:
+            if len(one) != len(other):
                 raise EvaluationError(
-                    f"Person '{episode.person}' was asked about {one.clips} clips by one method and {other.clips} by "
+                    f"Person '{episode.person}' was asked about {len(one)} clips by one method and {len(other)} by "
                     "another; run both again with the same episodes."
                 )
-            gap = right_clips(one) - right_clips(other)
-            gaps.setdefault((episode.person, episode.fold), []).append(gap.astype(float))
+            gaps.setdefault((episode.person, episode.fold), []).append(one - other)
     if not gaps:
         return None
     fold_of = {person: fold for person, fold in sorted(gaps, reverse=True)}  # the first fold stays
@@ -244,6 +260,21 @@ def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain |
     if len(bounds) == len(found):
         conservative = min(low for low, _ in bounds), max(high for _, high in bounds)
     return PersonalGain(best, gaps[best], found[best], conservative)
+
+
+def gain_over_controls(
+    scores: ScoreIndex, baseline: ScoreIndex, set_name: str, shots: int, *, baseline_name: str = "global"
+) -> PersonalGain | None:
+    """A method's personal gain: own clips against the best of the baseline, the prior and mixed persons.
+
+    Of the last two, whichever there is. None where there is neither, or nothing to compare.
+    """
+    controls = {row: scores.values(row, set_name, shots) for row in (MIXED, PRIOR)}
+    controls = {row: values for row, values in controls.items() if values}
+    if not controls:
+        return None
+    controls[baseline_name] = baseline.values(OWN, set_name, shots)
+    return personal_gain(scores.values(OWN, set_name, shots), controls)
 
 
 def decomposition(steps: Sequence[Values]) -> list[dict[str, float]]:

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from vop_core.evaluation.plan import EvaluationClips, PlannedEpisode
+
 
 @dataclass(frozen=True)
 class ControlEnrollment:
@@ -79,6 +81,33 @@ def mixed_enrollment(
         used.add(clip)
         chosen.append(clip)
     return ControlEnrollment(torch.tensor(chosen), fallbacks)
+
+
+def wrong_person_enrollments(
+    episode: PlannedEpisode, clips: EvaluationClips, index: WordIndex, *, most: int | None, seed: int
+) -> list[ControlEnrollment]:
+    """One enrollment from each of an episode's peers, of at most ``most`` of them (all if None)."""
+    drawn = (episode.name, episode.shots, episode.repetition)
+    peers = episode.peers
+    if most is not None and most < len(peers):
+        chosen = torch.randperm(len(peers), generator=generator_for(seed, "peers", *drawn))[:most].tolist()
+        peers = tuple(peers[place] for place in sorted(chosen))
+    words = clips.labels[episode.enrollment].tolist()
+    return [
+        enrollment_from(peer, words, index, generator=generator_for(seed, "wrong person", *drawn, clips.persons[peer]))
+        for peer in peers
+    ]
+
+
+def mixed_enrollments(
+    episode: PlannedEpisode, clips: EvaluationClips, index: WordIndex, *, seed: int
+) -> list[ControlEnrollment]:
+    """One enrollment from all of an episode's peers; none where there is nobody else."""
+    if not episode.peers:
+        return []
+    generator = generator_for(seed, "mixed", episode.name, episode.shots, episode.repetition)
+    words = clips.labels[episode.enrollment].tolist()
+    return [mixed_enrollment(episode.peers, words, index, generator=generator)]
 
 
 def generator_for(seed: int, *parts: str | int) -> torch.Generator:

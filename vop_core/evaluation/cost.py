@@ -1,15 +1,12 @@
-"""What a model costs: parameters, multiply-accumulates, bytes of a person's file."""
+"""What a model costs: parameters and multiply-accumulates."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
-
-from vop_core.errors import EvaluationError
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -55,17 +52,3 @@ def multiply_accumulates_of(call: Callable[[], object]) -> int:
     with _OperatorCount() as counter:
         call()
     return counter.operations // 2
-
-
-def file_bytes(path: str | Path) -> int:
-    """Size of a person's file.
-
-    Raises
-    ------
-    EvaluationError
-        There is no such file.
-    """
-    try:
-        return Path(path).stat().st_size
-    except OSError as error:
-        raise EvaluationError(f"'{path}' cannot be measured; save the person's file first.") from error

@@ -25,7 +25,7 @@ ENROLLED_BY = {  # row of a method -> how it is drawn
     "own": style.Role("own clips", style.PERSONAL.colour, "solid", "diamond"),
     "mixed": style.CONTROLS["vop-mixed"],
     "wrong-person": style.CONTROLS["vop-wrong-person"],
-    "nobody": style.Role("nobody", "#7C8694", "dash", "square-open"),
+    "prior": style.Role("prior", "#7C8694", "dash", "square-open"),
 }
 FEWEST_OF_A_BIN = 10  # clips in a confidence bin that a reliability diagram still draws
 LINE_HEIGHT = 26  # pixels of one method

@@ -9,13 +9,13 @@ from plotly.subplots import make_subplots
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.plots import style
 
-METHODS = {  # method of the evaluation's rows -> how it is drawn
-    "vop": style.Role("personal", style.PERSONAL.colour, "solid", "diamond"),
-    "global": style.Role("global", style.GLOBAL.colour, "dot", "circle-open"),
-    "vop-wrong-person": style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
+METHODS = {  # method and row of the evaluation -> how it is drawn
+    ("vop", "own"): style.Role("personal", style.PERSONAL.colour, "solid", "diamond"),
+    ("global", "own"): style.Role("global", style.GLOBAL.colour, "dot", "circle-open"),
+    ("vop", "wrong-person"): style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
 }
 SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
-ASIDE = {"global": 0.1, "vop-wrong-person": -0.1}  # of a clip, so that intervals stand beside each other
+ASIDE = {("global", "own"): 0.1, ("vop", "wrong-person"): -0.1}  # of a clip, so that intervals stand beside each other
 OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
 
 
@@ -33,7 +33,7 @@ class _Line:
 
 def narrowing_figure(
     curve: LearningCurve,
-    rows: Sequence[Mapping],  # of an evaluation on real people: method, set, shots, accuracy, ci95, nll
+    rows: Sequence[Mapping],  # of an evaluation on real people: method, row, set, shots, accuracy, ci95, nll
     *,
     score: str = "accuracy",  # or "nll"
     height: int = 430,
@@ -46,7 +46,7 @@ def narrowing_figure(
     """
     look = style.Role("width", style.PERSONAL.colour, "solid", "diamond")
     width = _Line(look, curve.clips, curve.width)
-    lines = [_line(method, look, rows, score) for method, look in METHODS.items()]
+    lines = [_line(name, look, rows, score) for name, look in METHODS.items()]
     own = curve.accuracy if score == "accuracy" else curve.nll
     lines.append(_Line(OWN, curve.clips if own else (), own))
     lines = [line for line in lines if line.clips]
@@ -75,10 +75,10 @@ def _headline(figure: go.Figure, text: str, *, row: int) -> None:
     figure.add_annotation(text=text, showarrow=False, yshift=5, **where)
 
 
-def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
-    found = sorted(
-        (row for row in rows if (row["method"], row["set"]) == (method, "open")), key=lambda row: row["shots"]
-    )
+def _line(name: tuple[str, str], look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
+    chosen = (*name, "open")
+    found = [each for each in rows if (each["method"], each["row"], each["set"]) == chosen]
+    found.sort(key=lambda each: each["shots"])
     values = [row[score] for row in found]
     intervals = [row.get("ci95") if score == "accuracy" else None for row in found]
     bounded = bool(found) and all(intervals)
@@ -86,7 +86,7 @@ def _line(method: str, look: style.Role, rows: Sequence[Mapping], score: str) ->
         look,
         [row["shots"] for row in found],
         values,
-        ASIDE.get(method, 0.0),
+        ASIDE.get(name, 0.0),
         [interval[0] for interval in intervals] if bounded else None,
         [interval[1] for interval in intervals] if bounded else None,
     )

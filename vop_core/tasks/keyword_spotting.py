@@ -32,6 +32,8 @@ from vop_core.data.sources import dspspeech20
 from vop_core.data.sources.source import DIGITS
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.ask import Metrics
+from vop_core.evaluation.classification import classification_metrics
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
 UNKNOWN, SILENCE = "unknown", "silence"
@@ -71,6 +73,7 @@ class TaskData:
     open: FeatureTable
     person_weights: Float[Tensor, " person"]  # how often a training person enters a step, relative
     label_weights: Float[Tensor, " label"]  # how often each of a person's labels is drawn, relative
+    metrics: Metrics = classification_metrics  # what an answer is worth
 
 
 def usable_dataset(name: str) -> PersonDataset:

@@ -1,0 +1,550 @@
+"""The bench from plan to results: resumable, nothing overwritten, a new method is one file and one line."""
+
+import itertools
+import json
+import re
+import shutil
+import time
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from vop_core.bench import run as bench_module
+from vop_core.bench import suites
+from vop_core.bench.recipes import BenchConfig, Contender
+from vop_core.bench.results import (
+    DONE,
+    FAILED,
+    Result,
+    Store,
+    load_results,
+    save_results,
+)
+from vop_core.bench.run import bench, run_bench, run_job
+from vop_core.bench.training import Trainer, paced_training
+from vop_core.cli import app
+from vop_core.cli.bench import outcome
+from vop_core.cli.output import whole_numbers
+from vop_core.data.locations import repository_root, voices_root
+from vop_core.data.sources.registry import SOURCES
+from vop_core.data.virtual_persons import OFF
+from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.comparison import Run, ScoreIndex
+from vop_core.evaluation.score import COLUMNS
+from vop_core.methods import registry
+from vop_core.methods.base import MethodFacts, PersonalizationMethod
+from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.report.outputs import reported_suites
+from vop_core.report.page import bench_page
+from vop_core.report.summary import baseline_of, summary
+from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS, crossval_data, unknown_words
+
+VOICES = str(voices_root() / "synthetic-en")
+
+
+def documented_method():
+    """The class that CONTRIBUTING.md shows, as a newcomer would paste it."""
+    text = (repository_root() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = text.split("```python", 1)[1].split("```", 1)[0]
+    names = {"PersonalizationMethod": PersonalizationMethod, "MethodFacts": MethodFacts}
+    exec(code, names)
+    return names["Centred"]
+
+
+class Twice(Unpersonalized):
+    """The global model again, but it reads the clips it is given."""
+
+    facts = MethodFacts(summary="the global model again", source="VOP")
+
+    def adapt(self, enrollment, labels=None, present=None):
+        return {"seen": enrollment.mean(1)}
+
+
+class Broken(Twice):
+    """Its answers are no numbers."""
+
+    def answer(self, adaptation, query):
+        return super().answer(adaptation, query) * torch.nan
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in the files."""
+    folder = tmp_path_factory.mktemp("listed") / "words"
+    rows = ["path,person,label,take"]
+    for person, word in itertools.product(range(18), range(20)):
+        path = folder / f"p{person}" / f"w{word}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{person} {word}")
+        rows.append(f"{path.relative_to(folder)},p{person},w{word},1")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    return str(folder)
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The registry with some lines more."""
+    for name, kind in (("toy", documented_method()), ("twice", Twice), ("broken", Broken)):
+        monkeypatch.setitem(registry.METHODS, name, kind)
+
+
+def jobs(tmp_path, *names, **changes):
+    contenders = [Contender(variant=name, method=name) for name in names]
+    config = changes.pop("config", suites.smoke_config())
+    return bench(
+        "smoke",
+        VOICES,
+        contenders,
+        config=config,
+        folds=4,
+        only_folds=(0,),
+        runs=tmp_path / "runs",
+        store=Store(tmp_path / "smoke.parquet", tmp_path / "results"),
+        **changes,
+    )
+
+
+def read(job, contender):
+    """A contender's new result."""
+    (result,) = load_results(job.result_file(contender))
+    return result
+
+
+def rows(result):
+    return set(result.scores["row"])
+
+
+def accuracies(result, row):
+    scores = result.scores
+    found = scores[(scores["row"] == row) & (scores["metric"] == "accuracy")]
+    return found.set_index(["set", "shots", "person", "repetition"])["value"].to_dict()
+
+
+@pytest.mark.slow
+def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toys, monkeypatch):
+    names = ("global", "toy", "twice", "broken")
+    (job,) = jobs(tmp_path, *names)
+    assert tuple(each.variant for each in job.missing) == names
+    run_job(job)
+    assert job.missing == ()
+    baseline, toy, twice, broken = results = [read(job, each) for each in job.contenders]
+    assert rows(toy) >= {"own", "mixed", "wrong-person", "noise"}
+    assert rows(baseline) == {"own"}
+    assert accuracies(twice, "own") == accuracies(baseline, "own"), "the same clips, the same weights"
+    assert accuracies(toy, "start") == accuracies(baseline, "own"), "what it was made of is the row `global`"
+    assert toy.figures["gradient_steps"] == 0 and toy.figures["bytes_per_person"] > 0
+    assert toy.figures["answer_multiply_accumulates"] == toy.figures["encoder_multiply_accumulates"]
+    assert broken.status == FAILED and not len(broken.scores)
+    assert "no probabilities" in broken.reason
+    assert any("broken" in line and "did not converge" in line for line in outcome([job], results))
+
+    tables = summary({"synthetic-en": results}, "smoke")
+    page = bench_page({"smoke": tables})
+    for name in names:
+        assert f'<th scope="row">{name}</th>' in page, "a method that was added is in the tables, also where it failed"
+
+    monkeypatch.setattr(bench_module, "crossval_data", lambda *args: pytest.fail("nothing was missing"))
+    before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.parquet")}
+    run_job(job)
+    assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.parquet")} == before
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.timeout(600)  # the assertion is to speak, not the clock of the runner
+def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path))
+    started = time.monotonic()
+    work = suites.suite_jobs("smoke")
+    run_bench(work, processes=1)
+    assert time.monotonic() - started < 300
+    (job,) = work
+    found = {each.variant: read(job, each) for each in job.contenders}
+    assert set(found) == set(registry.METHODS)
+    assert {name: result.reason for name, result in found.items() if result.status == FAILED} == {}
+    for name, result in found.items():
+        facts = registry.METHODS[name].facts
+        assert rows(result) >= ({"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}), name
+        assert ("draws" in rows(result), "prior" in rows(result)) == (facts.posterior, facts.nobody)
+        assert (result.figures["gradient_steps"] > 0) is facts.gradients
+    assert suites.suite_results("smoke").keys() == {"synthetic-en"}
+
+
+def test_a_result_is_named_by_everything_it_depends_on(tmp_path):
+    base = jobs(tmp_path, "global")[0]
+    name = base.result_file(base.contenders[0])
+    config = base.config
+    others = [
+        replace(base, config=config.with_seed(1)),
+        replace(base, recordings="others"),
+        replace(base, persons=replace(base.persons, train=base.persons.train[1:])),
+        replace(base, persons=replace(base.persons, test=base.persons.test[1:])),
+        replace(base, config=replace(config, further=replace(config.further, steps=4))),
+        replace(base, config=replace(config, checkpoint=replace(config.checkpoint, tau=1.0))),
+        replace(base, config=replace(config, scoring=replace(config.scoring, repetitions=2))),
+    ]
+    assert len({job.result_file(job.contenders[0]).name.rpartition("-")[2] for job in others} | {name.name}) == 8
+
+
+def test_scoring_otherwise_does_not_train_again(tmp_path):
+    (job,) = jobs(tmp_path, "global")
+    data = crossval_data(VOICES, job.persons)
+    other = replace(job.config, scoring=replace(job.config.scoring, repetitions=2))
+    first, second = (Trainer(data, config, tmp_path).weights_file(job.contenders[0]) for config in (job.config, other))
+    assert first == second
+
+
+def test_a_method_that_says_only_half_of_itself_cannot_be_built():
+    class Half(PersonalizationMethod):
+        facts = MethodFacts(summary="adapts, and never answers", source="VOP")
+
+        def adapt(self, enrollment, labels=None, present=None):
+            return {}
+
+    with pytest.raises(TypeError, match="answer"):
+        Half(BcResNetConfig(labels=3))
+
+
+# What is kept
+
+
+def made(variant="toy", *, fold=0, seed=0, accuracy=0.5, hash=None, **more):
+    """A run in which one person was asked once."""
+    lines = [
+        ("open", 5, f"voices/p{fold}", 0, "own", "accuracy", accuracy, [1.0, 0.0]),
+        ("open", 5, f"voices/p{fold}", 0, "own", "nll", 0.3, None),
+    ]
+    settings = {"suite": "toys", "method": "toy", "dataset": "voices", "folds": 4, "config": {"method": {"rate": 1.0}}}
+    scores = pd.DataFrame(lines, columns=list(COLUMNS))
+    about = {"variant": variant, "fold": fold, "seed": seed, "hash": hash or f"{variant}{fold}{seed}", "scores": scores}
+    return Result(**settings | about | more)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "toys.parquet", tmp_path / "new")
+
+
+def keep(store, *results):
+    for result in results:
+        save_results(store.folder / result.file_name, [result])
+
+
+def test_results_come_back_as_they_were(store):
+    failed = made(fold=1, status=FAILED, reason="It diverged.", scores=made().scores[:0])
+    keep(store, made(accuracy=1 / 3, facts={"labels": True}, train_persons=("voices/p1",)), failed)
+    first, second = store.results()
+    assert first.facts == {"labels": True} and first.train_persons == ("voices/p1",)
+    index = ScoreIndex.of([Run(0, 0, first.scores)])
+    assert index.person_values("own", "open", 5) == {"voices/p0": 0.33333}
+    assert [parts.tolist() for parts in index.parts("own", "open", 5).values()] == [[1.0, 0.0]]
+    assert (second.status, second.reason, len(second.scores)) == (FAILED, "It diverged.", 0)
+
+
+def test_gathering_moves_new_results_into_one_file_and_loses_none(store):
+    keep(store, made(), made(seed=1))
+    before = store.done()
+    assert store.gather() == 2 and not list(store.folder.glob("*.parquet"))
+    keep(store, made(seed=2))
+    assert store.gather() == 1 and store.gather() == 0
+    assert store.done() == before | {"toy02": DONE}
+    assert [result.seed for result in store.results()] == [0, 1, 2]
+
+
+def test_the_tidy_table_is_read_by_anybody(store):
+    keep(store, made(), made(fold=1))
+    store.gather()
+    table = pd.read_parquet(store.file)
+    assert list(table.columns) == ["method", "dataset", "variant", "fold", "seed", *COLUMNS_ON_DISK]
+    assert len(table) == 4 and set(table["metric"]) == {"accuracy", "nll"}
+
+
+COLUMNS_ON_DISK = ["set", "shots", "person", "repetition", "row", "metric", "value", "parts"]
+
+
+def test_a_later_run_takes_the_place_of_the_earlier_and_of_those_with_other_settings(store):
+    keep(store, made(), made(fold=1), made("other"))
+    store.gather()
+    keep(store, made(hash="again", accuracy=0.9))
+    assert [result.hash for result in store.results()] == ["other00", "again", "toy10"]
+    keep(store, made(hash="slow", seed=3, config={"method": {"rate": 0.5}}))
+    assert [result.hash for result in store.results()] == ["other00", "slow"]
+
+
+def test_what_did_not_converge_is_forgotten_where_that_is_asked_for(store):
+    failed = made(fold=1, status=FAILED, reason="It diverged.", scores=made().scores[:0])
+    keep(store, made(), failed)
+    store.gather()
+    keep(store, replace(failed, fold=2, hash="toy20"))
+    store.forget_failed()
+    assert store.done() == {"toy00": DONE}
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-200], lambda b: b"PAR1" + b[50:], lambda b: b"{}"])
+def test_a_damaged_file_is_named_and_left_alone(store, damage):
+    keep(store, made())
+    (path,) = store.folder.glob("*.parquet")
+    path.write_bytes(damage(path.read_bytes()))
+    kept = path.read_bytes()
+    for ask in (store.results, store.gather):
+        with pytest.raises(EvaluationError, match=re.escape(path.name)):
+            ask()
+    assert path.read_bytes() == kept
+
+
+def test_a_table_of_somebody_elses_is_refused(store):
+    store.folder.mkdir()
+    pd.DataFrame({"a": [1]}).to_parquet(store.folder / "x.parquet")
+    with pytest.raises(EvaluationError, match="no results that this program reads"):
+        store.results()
+
+
+def test_too_few_persons_for_the_folds_is_one_sentence(tmp_path):
+    with pytest.raises(EvaluationError, match="use fewer folds"):
+        bench("smoke", VOICES, [Contender(variant="global", method="global")], folds=99)
+
+
+def test_a_fold_of_fewer_persons_is_trained_and_tested_with_those_alone():
+    """The few-persons suite asks for it; whoever is neither trained nor tested on must not be heard at all."""
+    contenders = [Contender(variant="global", method="global")]
+    (whole, *_) = bench("smoke", VOICES, contenders, config=suites.smoke_config(), folds=4)
+    fewer = replace(whole.persons, train=suites.spread(whole.persons.train, 3))
+    for persons in (whole.persons, fewer):
+        data = crossval_data(VOICES, persons)
+        assert set(data.train.persons) == set(data.closed.persons) == set(persons.train)
+        assert set(data.open.persons) == set(persons.test)
+        assert set(data.train.person.tolist()) == set(range(len(persons.train)))
+
+
+@pytest.fixture
+def large_set(tmp_path, monkeypatch):
+    """The bundled voices under the name of a large public set, as such sets are: two persons said only a few words."""
+    folder = tmp_path / "speech_commands_v2"
+    shutil.copytree(VOICES, folder)
+    table = (folder / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
+    many = [line for line in table if line.startswith(("01/", "02/")) and line.split(",")[3] not in "12345"]
+    (folder / "metadata.csv").write_text("".join(line for line in table if line not in many), "utf-8")
+    monkeypatch.setenv("VOP_DATA", str(tmp_path))
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
+    return folder.name
+
+
+@pytest.mark.slow
+def test_a_large_public_set_runs_by_the_same_command_without_those_who_said_too_little(large_set):
+    asked = ["bench", "--suite", "smoke", "--data", large_set, "--method", "global", "--method", "adabn", "--jobs", "1"]
+    ran = CliRunner().invoke(app, asked)
+    assert ran.exit_code == 0, ran.output
+    assert "2 person(s) of speech_commands_v2 left out: fewer than 8 training clips" in ran.stderr
+    assert "2 of 2 results are done" in ran.stdout
+    (job,) = suites.suite_jobs("smoke", datasets=[large_set], methods=["global", "adabn"])
+    everybody = {*job.persons.train, *job.persons.test}
+    assert job.missing == () and not everybody & {"synthetic-en/01", "synthetic-en/02"}
+    for contender in job.contenders:
+        result = read(job, contender)
+        assert (result.dataset, result.status) == (large_set, DONE)
+        assert set(result.scores["person"]) <= everybody
+
+
+def test_a_data_set_asked_for_by_name_is_never_skipped(large_set):
+    with pytest.raises(DataError, match="no data set at 'audiomnist'"):
+        suites.suite_jobs("paper", datasets=[large_set, "audiomnist"])
+
+
+def test_words_never_taught_come_from_what_is_there(large_set, tmp_path):
+    bundled = str(voices_root() / "synthetic-ar")
+    assert unknown_words(large_set) == bundled, "its own other set is not there"
+    (tmp_path / UNKNOWN_WORDS[large_set]).mkdir()
+    assert unknown_words(large_set) == UNKNOWN_WORDS[large_set]
+    assert UNKNOWN_WORDS.keys() <= SOURCES.keys() and set(UNKNOWN_WORDS.values()) <= SOURCES.keys()
+
+
+def test_unknown_suites_methods_and_numbers_are_refused():
+    for call in (
+        lambda: suites.suite_jobs("nothing"),
+        lambda: suites.suite_jobs("smoke", methods=["nothing"]),
+        lambda: whole_numbers("1,x", "--seeds"),
+    ):
+        with pytest.raises(EvaluationError, match=r"nothing|whole numbers"):
+            call()
+    assert whole_numbers("2, 0,2", "--seeds") == (0, 2)
+
+
+def tuning_result(method, settings, dataset, seed, accuracy):
+    """One person, asked once."""
+    key = ("open", 5, f"{dataset}/p", 0, "own")
+    scores = pd.DataFrame([(*key, "accuracy", accuracy, None), (*key, "nll", 0.0, None)], columns=list(COLUMNS))
+    config = {"method": suites.as_plain(settings), "scoring": {"main_shots": 5}}
+    return Result(
+        suite="tuning",
+        method=method,
+        variant=method,
+        dataset=dataset,
+        fold=0,
+        folds=4,
+        seed=seed,
+        hash=f"{seed}",
+        config=config,
+        scores=scores,
+    )
+
+
+def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):
+    """On A the second setting is better, on B the first: A gets B's choice and B gets A's."""
+    monkeypatch.setattr(suites, "METHODS", {"vop": registry.METHODS["vop"]})
+    options = suites.contender_choices("vop")
+
+    def result(dataset, index, accuracy):
+        return tuning_result("vop", options[index].config, dataset, 0, accuracy)
+
+    found = {
+        "a": [result("a", 0, 0.5), result("a", 1, 0.9)],
+        "b": [result("b", 0, 0.6), result("b", 1, 0.2)],
+    }
+    choice = suites.choose(found)["chosen"]
+    first, second = suites.tried_settings("vop")
+    assert choice["a"]["vop"] == first
+    assert choice["b"]["vop"] == second
+    assert choice["others"]["vop"] == first  # 0.55 against 0.55: a tie goes to the earlier setting
+    (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
+    (contender,) = suites.chosen_contenders("b", tmp_path)
+    assert contender.config == options[1].config
+
+
+def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(listed, monkeypatch):
+    """With seed 0 the first setting is better, in the mean of three seeds the second."""
+    jobs = suites.suite_jobs("tuning", datasets=[listed])
+    asked = {(job.seed, each.method) for job in jobs for each in job.contenders}
+    assert {seed for seed, method in asked if method == "adabn"} == {0, 1, 2}
+    assert {seed for seed, method in asked if method == "vop"} == {0}
+    monkeypatch.setattr(suites, "METHODS", {"adabn": registry.METHODS["adabn"]})
+    first, second, *_ = suites.contender_choices("adabn")
+
+    def results(contender, accuracies):
+        for seed, accuracy in enumerate(accuracies):
+            yield tuning_result("adabn", contender.config, "a", seed, accuracy)
+
+    found = {"a": [*results(first, (0.9, 0.2, 0.4)), *results(second, (0.6, 0.6, 0.6))]}
+    choice = suites.choose(found)
+    assert choice["chosen"]["others"]["adabn"] == suites.tried_settings("adabn")[1]
+    assert [each["accuracy"] for each in choice["measured"]["a"]["adabn"]] == [0.5, 0.6]
+
+
+def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
+    with pytest.raises(EvaluationError, match="--suite tuning"):
+        suites.chosen_contenders("dspspeech20", tmp_path)
+
+
+def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed):
+    """A suite of its own, in which nothing that the main one has done is done again."""
+    ours, papers = (
+        [job.result_file(each) for job in suites.suite_jobs(suite, datasets=[listed]) for each in job.contenders]
+        for suite in ("outliers", "paper")
+    )
+    assert ours == papers != []
+
+
+def test_outliers_have_the_main_suites_results_and_no_table_of_their_own():
+    assert suites.store_of("outliers") == suites.store_of("paper")
+    assert "outliers" not in reported_suites(suites.SUITES)
+
+
+def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(tmp_path):
+    (tmp_path / suites.CHOICES).write_text('{"chosen": 3}')
+    with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
+        suites.chosen_contenders("dspspeech20", tmp_path)
+    chosen = {method: suites.tried_settings(method)[0] for method in registry.METHODS}
+    (tmp_path / suites.CHOICES).write_text(json.dumps({"chosen": {"others": chosen | {"adabn": {"source_clips": -3}}}}))
+    with pytest.raises(EvaluationError, match="'adabn' are not chosen yet"):
+        suites.chosen_contenders("dspspeech20", tmp_path)
+
+
+def test_the_committed_choices_are_settings_of_every_method():
+    for dataset in suites.SPEECH:
+        assert [each.method for each in suites.chosen_contenders(dataset)] == list(registry.METHODS)
+
+
+def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_path, monkeypatch):
+    (job,) = jobs(tmp_path, "global", "adabn", "t3a", "versa")
+    tries = []
+
+    def diverge(self, contender, fit):
+        tries.append(contender.variant)
+        raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+
+    monkeypatch.setattr(Trainer, "_train", diverge)
+    run_job(job)
+    found = {each.variant: read(job, each) for each in job.contenders}
+    assert {result.status for result in found.values()} == {FAILED}
+    assert tries.count("global") == 2, "once as a row, once as what the others are made of"
+    assert found["adabn"].reason == f"The row 'global', which it is made of: {found['global'].reason}"
+    said = outcome([job], list(found.values()))
+    assert [line for line in said if line.startswith("t3a")] and said[-1].endswith("--retry.")
+
+
+def test_a_damaged_result_is_refused_before_anything_is_trained(tmp_path):
+    (job,) = jobs(tmp_path, "global", "adabn")
+    path = job.result_file(job.contenders[1])
+    path.parent.mkdir()
+    path.write_text("{")
+    with pytest.raises(EvaluationError, match="no results that this program reads"):
+        jobs(tmp_path, "global", "adabn")
+
+
+def test_every_suite_is_named_where_it_is_asked_for(listed):
+    said = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "400"}).output
+    for name in suites.SUITES:
+        assert suites.suite_jobs(name, datasets=[listed], methods=["vop"])
+        assert name in said
+        assert f"``{name}``" in suites.__doc__
+
+
+def test_ablations_change_one_thing_each_and_bear_different_names():
+    base = suites.as_plain(suites.ABLATIONS["vop"])
+    for name, config in suites.ABLATIONS.items():
+        changed = [key for key, value in suites.as_plain(config).items() if value != base[key]]
+        together = {"vop": 0, "diagonal": 3, "fast, units may die": 3}  # the last undoes one repair of three parts
+        assert len(changed) == together[name] if name in together else 1 <= len(changed) <= 2, (name, changed)
+    assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
+
+
+def test_ablations_are_run_on_two_folds_unless_others_are_asked_for(listed):
+    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed])} == {0, 1}
+    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed], folds=[3])} == {3}
+    assert {job.fold for job in suites.suite_jobs("paper", datasets=[listed])} == {0, 1, 2, 3}
+
+
+def test_without_virtual_persons_the_baseline_is_trained_without_them_too(listed):
+    jobs = suites.suite_jobs("ablations", datasets=[listed], folds=[1])
+    with_them, without = sorted(jobs, key=lambda job: len(job.contenders), reverse=True)
+    assert without.config.checkpoint.virtual == OFF != with_them.config.checkpoint.virtual
+    assert without.config.scoring == with_them.config.scoring
+    assert without.config.with_seed(1).checkpoint.virtual == OFF
+    names = [contender.variant for contender in without.contenders]
+    assert [baseline_of(name, names) for name in names] == ["global, no virtual persons"] * 2
+    assert not {contender.variant for contender in with_them.contenders} & set(names)
+
+
+def test_a_slow_method_has_the_encoder_of_all_others():
+    extra = BenchConfig().further
+    slow = paced_training(extra, registry.METHODS["arm-cml"].choices()[-1])
+    assert slow.learning_rate < extra.learning_rate
+    assert slow.learning_rate * slow.encoder_rate == pytest.approx(extra.learning_rate * extra.encoder_rate)
+    assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
+
+
+def test_persons_left_are_spread_and_too_many_are_refused():
+    persons = tuple("abcdefgh")
+    assert suites.spread(persons, 3) == ("a", "c", "f")
+    assert suites.spread(persons, 8) == persons
+    with pytest.raises(EvaluationError, match="9 training persons"):
+        suites.spread(persons, 9)
+
+
+def test_all_shares_one_config_but_for_the_seed():
+    config = BenchConfig()
+    assert config.with_seed(3).scoring == config.scoring
+    assert config.with_seed(3).further.seed != config.further.seed

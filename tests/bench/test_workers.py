@@ -1,0 +1,88 @@
+"""Jobs side by side: what becomes of them when the one who started them is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from vop_core.bench.workers import run_all
+from vop_core.errors import EvaluationError
+
+PATIENCE = 120  # seconds; a fresh process imports for a few
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """A job that says who does it, and then takes longer than anybody waits."""
+
+    folder: Path
+    name: str
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def title(self) -> dict[str, str]:
+        return {"name": self.name}
+
+
+def sleep_long(job: Sleeper, on_progress=None) -> None:
+    part = job.folder / f"{job.name}.part"
+    part.write_text(str(os.getpid()))
+    part.rename(job.folder / f"{job.name}.process")
+    time.sleep(10 * PATIENCE)
+
+
+def fail_on_a(job: Sleeper, on_progress=None) -> None:
+    if job.name == "a":
+        raise EvaluationError("a cannot be done")
+    (job.folder / job.name).write_text("done")
+
+
+def test_where_one_job_fails_the_others_are_done_and_its_error_is_raised(tmp_path):
+    heard = []
+    with pytest.raises(EvaluationError, match="a cannot be done"):
+        run_all(fail_on_a, [Sleeper(tmp_path, name) for name in "abc"], 1, heard.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+    assert [entry["phase"] for entry in heard] == ["failed: a cannot be done"]
+
+
+def alive(process: int) -> bool:
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def until(found, what: str):
+    end = time.monotonic() + PATIENCE
+    while not (value := found()):
+        assert time.monotonic() < end, f"no sign of {what} after {PATIENCE} s"
+        time.sleep(0.1)
+    return value
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux who is alive")
+def test_workers_end_when_the_run_that_started_them_is_killed(tmp_path):
+    """Killed outright, a run cannot say goodbye; its workers must not train on beside the run that replaces it."""
+    run = subprocess.Popen([sys.executable, "-m", "tests.bench.test_workers", str(tmp_path)])
+    try:
+        processes = until(
+            lambda: [int(f.read_text()) for f in found] if len(found := [*tmp_path.glob("*.process")]) == 2 else [],
+            "both workers",
+        )
+        assert all(map(alive, processes)) and run.pid not in processes
+        run.send_signal(signal.SIGKILL)
+        until(lambda: not any(map(alive, processes)), "their end")
+    finally:
+        run.kill()
+        run.wait()
+
+
+if __name__ == "__main__":
+    run_all(sleep_long, [Sleeper(Path(sys.argv[1]), name) for name in "ab"], 2)

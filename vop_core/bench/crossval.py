@@ -1,0 +1,54 @@
+"""Cross-validation over persons: every person is once unknown; recipes share each fold's first phase."""
+
+from collections.abc import Sequence
+
+from vop_core.bench.method_runs import group_runs
+from vop_core.bench.recipes import DEFAULT_RECIPE, BenchConfig, recipe_contenders, two_phases
+from vop_core.bench.results import DONE, Store, load_results
+from vop_core.bench.run import bench, described, run_bench
+from vop_core.bench.workers import OnProgress
+from vop_core.data.locations import cache_root, find_dataset
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.overview import Overview, overview
+from vop_core.tasks.keyword_spotting import FOLD_SEED
+
+SUITE = "crossval"
+
+
+def crossval(
+    dataset: str,
+    *,
+    folds: int = 4,
+    recipes: Sequence[str] = (DEFAULT_RECIPE,),
+    seeds: Sequence[int] = (0,),
+    config: BenchConfig | None = None,
+    processes: int | None = None,
+    on_progress: OnProgress = None,
+) -> Overview:
+    """Retrain and test on every fold: the global model and each recipe. Interrupted runs go on where they stopped.
+
+    Persons with too few clips to train on are left out, and counted in the config. Raises DataError without the data
+    set, EvaluationError for more folds than persons or a training that diverged, VopError where the cache cannot be
+    written.
+    """
+    config = config or two_phases()
+    folder = find_dataset(dataset)
+    root = cache_root()
+    jobs = bench(
+        SUITE,
+        str(folder),
+        recipe_contenders(tuple(recipes)),
+        config=config,
+        folds=folds,
+        seeds=seeds,
+        store=Store(root / SUITE / f"{folder.name}.parquet", root / SUITE / folder.name),
+    )
+    run_bench(jobs, processes=processes, on_progress=on_progress)
+    results = [load_results(job.result_file(each))[0] for job in jobs for each in job.contenders]
+    for result in results:
+        if result.status != DONE:
+            raise EvaluationError(f"'{result.variant}', fold {result.fold}, seed {result.seed}: {result.reason}")
+    about = {"dataset": folder.name, "folds": folds, "fold_seed": FOLD_SEED, "seeds": list(seeds)} | described(config)
+    if jobs[0].left_out:
+        about["left_out"] = jobs[0].left_out  # persons with too few clips to train on
+    return overview(folder.name, about, {name: runs.scores for name, runs in group_runs(results).items()})

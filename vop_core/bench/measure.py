@@ -1,0 +1,230 @@
+"""What is found out about a finished method on a fold: its scores, what it costs, what its posterior is like."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import torch
+
+from vop_core.data.episodes import draw_episodes
+from vop_core.data.features import FeatureTable, join_tables, load_features
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.ask import Metrics
+from vop_core.evaluation.classification import classification_metrics
+from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
+from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
+from vop_core.evaluation.score import COLUMNS, OWN, Scoring, score_method
+from vop_core.methods.base import PersonalizationMethod, adaptation_bytes
+from vop_core.methods.vop import Vop
+from vop_core.nets.bcresnet import BcResNet
+from vop_core.tasks.keyword_spotting import TaskData, unknown_words, usable_dataset
+from vop_core.variational.diagnostics import posterior_health
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.importance import log_importance_weights, pareto_k
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Clips of open and closed persons in one table, the episodes on them, and words never taught."""
+
+    table: FeatureTable
+    planned: tuple[PlannedEpisode, ...]
+    unknown: torch.Tensor | None = None
+    metrics: Metrics = classification_metrics
+
+    @classmethod
+    def of_task(cls, data: TaskData, scoring: Scoring) -> "Scene":
+        """Both sets of a task; who has too few clips for a number of shots is not asked with so many.
+
+        Raises EvaluationError where no unknown person has clips enough.
+        """
+        table = join_tables([part for part in (data.open, data.closed) if len(part)], data.train.labels)
+        counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
+        trained = set(data.train.persons)
+
+        def asked(shots: int) -> list[int]:
+            return [
+                person
+                for person, name in enumerate(table.persons)
+                if counts[person] > shots
+                and (name not in trained or (scoring.closed and shots in scoring.control_shots))
+            ]
+
+        if not any(table.persons[person] not in trained for shots in scoring.shots for person in asked(shots)):
+            raise EvaluationError("No unknown person has clips enough to enroll and to be asked; give more clips.")
+        unknown = unknown_clips(data.name, scoring.unknown_clips) if scoring.unknown_clips else None
+        return cls(table, _drawn(table, data.train.persons, scoring, asked), unknown, data.metrics)
+
+    @classmethod
+    def of_table(cls, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring) -> "Scene":
+        """Everybody of a table, with every number of shots. Raises EvaluationError when a person has too few clips."""
+        if not len(table):
+            raise EvaluationError("There is no clip to evaluate; give a data set with persons and clips in it.")
+        everybody = list(range(len(table.persons)))
+        return cls(table, _drawn(table, trained_persons, scoring, lambda shots: everybody))
+
+    def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
+        """The clips as the method represents them, as recorded or through another channel (then without noise)."""
+        with torch.no_grad():
+            return evaluation_clips(self.table, method.represent, channel)
+
+
+def _drawn(
+    table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring, asked: Callable[[int], list[int]]
+) -> tuple[PlannedEpisode, ...]:
+    generator = torch.Generator().manual_seed(scoring.seed)
+    episodes = [
+        episode
+        for shots in scoring.shots
+        for _ in range(scoring.repetitions_at(shots))
+        for episode in draw_episodes(
+            table.person, table.label, persons=asked(shots), shots=shots, generator=generator, names=table.persons
+        )
+    ]
+    return plan(evaluation_clips(table), episodes, trained_persons)
+
+
+def evaluation_clips(
+    table: FeatureTable,
+    represent: Callable[[torch.Tensor], torch.Tensor] = lambda log_mels: log_mels,
+    channel: str | None = None,
+) -> EvaluationClips:
+    """A table in the form that scoring reads, each clip as a method represents it."""
+    noise = None if channel else table.variants.get("noise")
+    return EvaluationClips(
+        represent(table.variants[channel] if channel else table.features),
+        table.label,
+        table.person,
+        table.persons,
+        None if noise is None else represent(noise),
+        table.take % 2 == 0,
+    )
+
+
+def unknown_clips(dataset: str, count: int) -> torch.Tensor:
+    """Log-mels of words that the data set's models were never taught: spread evenly over another data set."""
+    table = load_features(usable_dataset(unknown_words(dataset)))
+    return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
+
+
+def scene_scores(
+    method: PersonalizationMethod,
+    scene: Scene,
+    scoring: Scoring,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Every row of a method on the scene's episodes. Raises EvaluationError where answers are no probabilities."""
+    with torch.no_grad():
+        elsewhere = method.represent(scene.table.features) if scoring.channel else None
+        unknown = None if scene.unknown is None else method.represent(scene.unknown)
+    return score_method(
+        method,
+        scene.clips_for(method, scoring.channel),
+        scene.planned,
+        scoring,
+        metrics=scene.metrics,
+        unknown=unknown,
+        elsewhere=elsewhere,
+        progress=progress,
+    )
+
+
+def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
+    """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward pass."""
+    clips, labels = scene.table.features[:shots], scene.table.label[:shots]
+    query = clips[:1]
+    known = {"labels": labels} if method.facts.labels else {}
+
+    with torch.no_grad():
+        adaptation = method.adapt(method.represent(clips)[None], labels[None] if known else None)
+    # Where a person's weights fold into the encoder's own, that network is what answers.
+    folded = method.folded(adaptation) if isinstance(method, Vop) else None
+
+    def answer() -> torch.Tensor:
+        return folded(query) if folded else method.answer(adaptation, method.represent(query)[None])
+
+    # What all is measured against: the encoder as it is without anybody.
+    plain = BcResNet(replace(method.encoder.config, context_channels=0)).eval()
+    one_pass = _median_seconds(lambda: plain(query))
+    return {
+        "encoder_parameters": parameter_count(plain),
+        "added_parameters": parameter_count(method) - parameter_count(plain),
+        "answer_multiply_accumulates": _counted(answer),
+        "enroll_multiply_accumulates": _counted(lambda: method.enroll(clips, **known)),
+        "encoder_multiply_accumulates": _counted(lambda: plain(query)),
+        "bytes_per_person": adaptation_bytes(adaptation) if method.facts.personal else 0,
+        "enrollment_passes": round(_median_seconds(lambda: method.enroll(clips, **known)) / one_pass, 2),
+        "gradient_steps": method.gradient_steps,
+    }
+
+
+def _counted(call: Callable[[], object]) -> int:
+    with torch.no_grad():
+        return multiply_accumulates_of(call)
+
+
+def _median_seconds(call: Any, times: int = 5) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        with torch.no_grad():
+            call()
+        return time.perf_counter() - started
+
+    once()
+    return statistics.median(once() for _ in range(times))
+
+
+def posterior_figures(
+    method: PersonalizationMethod, scene: Scene, scoring: Scoring
+) -> tuple[dict[str, Any] | None, pd.DataFrame]:
+    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of clips.
+
+    And a table of scores of the own row at the main shots: each person's width, and the tail against the posterior
+    that has seen the labels (Pareto k, where it has a shape).
+    """
+    found, lines = {}, []
+    if not isinstance(method, Vop) or not method.facts.posterior:
+        return None, pd.DataFrame(lines, columns=list(COLUMNS))
+    for shots in scoring.shots:
+        episodes = [e for e in scene.planned if (e.shots, e.repetition, e.set_name) == (shots, 0, OPEN)]
+        if len(episodes) < 2:
+            continue
+        enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
+        posteriors, prior = method.posteriors(enrollment), method.hyper_personalizer.prior().detach()
+        health = posterior_health(posteriors, prior)
+        found[str(shots)] = {
+            "kl_nats": round(health.kl, 3),
+            "std_ratio": round(health.std_ratio, 4),
+            "between_person_std": round(health.between_person_std or 0.0, 4),
+            "active_units": health.active_units,
+            "units": method.hyper_personalizer.config.weights,
+            "verdict": health.verdict,
+        }
+        if shots != scoring.main_shots:
+            continue
+        ratios = (posteriors.log_std - prior.log_std).mean(-1).exp().tolist()
+        for episode, ratio in zip(episodes, ratios, strict=True):
+            key = (OPEN, shots, episode.name, 0, OWN)
+            lines.append((*key, "std_ratio", ratio, None))
+            tail = tail_of(method, scene.table, episode)
+            if math.isfinite(tail):  # else it has no shape: all draws weigh alike
+                lines.append((*key, "pareto_k", tail, None))
+    return found, pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+@torch.no_grad()
+def tail_of(method: Vop, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
+    """Pareto k of one person's posterior against the one that has seen the enrollment clips' labels."""
+    clips, labels = table.features[episode.enrollment], table.label[episode.enrollment]
+    adaptation = method.adapt(clips[None])
+    posterior = DiagonalGaussian(adaptation["mean"][0], adaptation["log_std"][0])
+    vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
+    drawn = {name: value.expand(draws, *value.shape[1:]) for name, value in adaptation.items()} | {"mean": vectors}
+    answers = method.answer(drawn, clips.expand(draws, *clips.shape))
+    likelihood = answers.log()[:, torch.arange(len(labels)), labels].sum(-1)
+    return pareto_k(log_importance_weights(posterior, method.hyper_personalizer.prior(), vectors, likelihood))

@@ -1,0 +1,131 @@
+"""Named recipes: everything that defines a run, frozen, so that a run is known by the hash of its config."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Any
+
+from vop_core.data.virtual_persons import VirtualPersonsConfig
+from vop_core.evaluation.score import Scoring
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.registry import METHODS
+from vop_core.methods.vop import VopConfig
+from vop_core.training.config import TrainConfig
+
+GLOBAL, VOP = "global", "vop"
+SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
+BRANCH = TrainConfig(steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Encoder, augmentation and the phases that train the one model from which every method starts."""
+
+    tau: float = 1.0
+    stem_stride: int = 2
+    phases: tuple[TrainConfig, ...] = (SHARED, BRANCH)
+    virtual: VirtualPersonsConfig = field(default_factory=VirtualPersonsConfig)
+    seed: int = 0
+
+    def with_seed(self, seed: int) -> "CheckpointConfig":
+        """The same from another seed, in all phases."""
+        phases = tuple(replace(phase, seed=1000 * place + seed) for place, phase in enumerate(self.phases))
+        return replace(self, seed=seed, phases=phases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """What all methods of a comparison share: where they start, how they go on from there, what they are asked."""
+
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    further: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=200,
+            persons_per_step=8,
+            queries_per_person=8,
+            learning_rate=8e-3,
+            encoder_rate=0.1,
+            seed=2000,
+        )
+    )
+    scoring: Scoring = field(default_factory=Scoring)
+
+    @property
+    def clips_per_person(self) -> int:
+        """Clips that every training person must have."""
+        return max(phase.clips_per_person for phase in (*self.checkpoint.phases, self.further))
+
+    def with_seed(self, seed: int) -> "BenchConfig":
+        """The same from another seed; the episodes that are scored stay the same."""
+        further = replace(self.further, seed=1000 * len(self.checkpoint.phases) + seed)
+        return replace(self, checkpoint=self.checkpoint.with_seed(seed), further=further)
+
+
+def two_phases(shared: TrainConfig = SHARED, branch: TrainConfig = BRANCH, **scoring: Any) -> BenchConfig:
+    """How shipped models are trained: one shared phase, then the global model and VoP equally many steps each."""
+    return BenchConfig(
+        checkpoint=CheckpointConfig(phases=(shared,)),
+        further=branch,
+        scoring=Scoring.everywhere(**{"shots": (1, 3, 5, 10)} | scoring),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A method with its settings, under the name it has in tables."""
+
+    variant: str
+    method: str
+    config: Any = None  # None: the method's default
+
+    @property
+    def type(self) -> type[PersonalizationMethod]:
+        """The method's class."""
+        return METHODS[self.method]
+
+    @property
+    def settings(self) -> Any:
+        """What it is made with."""
+        return self.type.choices()[0] if self.config is None else self.config
+
+
+# Chosen on inner persons of fold 0 only, before any outer fold was scored: see DECISIONS.md.
+_PERSONAL = VopConfig(
+    personal_layers=("band_film",),
+    family="low_rank",
+    code=16,
+    aggregation="pool_features",
+    evidence="encoder",
+    person_loss=0.3,
+    beta=0.2,
+)
+
+DEFAULT_RECIPE = "personal"
+RECIPES: dict[str, VopConfig] = {
+    DEFAULT_RECIPE: _PERSONAL,
+    # what it was chosen against
+    "bound": replace(_PERSONAL, beta=1.0, evidence_dropout=0.3),
+    "log-mel": replace(_PERSONAL, evidence="log_mel"),
+    "bayes-fusion": replace(_PERSONAL, aggregation="bayes_fusion"),
+    # lessons: each fails in its own way, and is kept because of it
+    "slides-literal": replace(_PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)),
+    "point-mass": replace(_PERSONAL, family="diagonal", prior_scale=1.0, beta=1e-4),
+    "diagonal": replace(_PERSONAL, family="diagonal", prior_scale=0.1),
+}
+
+
+def recipe_contenders(recipes: tuple[str, ...]) -> tuple[Contender, ...]:
+    """The global model, and VoP by each recipe under the recipe's name."""
+    found = tuple(Contender(variant=name, method=VOP, config=RECIPES[name]) for name in recipes)
+    return (Contender(variant=GLOBAL, method=GLOBAL), *found)
+
+
+def as_plain(config: Any) -> Any:
+    """A frozen config, or plain values, as JSON has it."""
+    return json.loads(json.dumps(asdict(config) if is_dataclass(config) else config))
+
+
+def config_hash(*configs: Any) -> str:
+    """Short name of a combination of configs and plain values."""
+    text = json.dumps([as_plain(config) for config in configs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,234 @@
+"""``vop bench``: every method on every fold, from the same checkpoint, on the same queries; resumable.
+
+What is made of the row ``global`` brings the answers of that very model along, as the row ``start``, since a later
+sitting may have had to train it again. All methods answer the same episodes.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from vop_core.bench.measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
+from vop_core.bench.recipes import GLOBAL, BenchConfig, Contender, as_plain, config_hash
+from vop_core.bench.results import FAILED, Result, Store, save_results
+from vop_core.bench.training import Trainer, training_of
+from vop_core.bench.workers import JobLog, OnProgress, run_all
+from vop_core.data.locations import cache_folder, cache_root
+from vop_core.data.persons import Fold
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.score import OWN, START
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.registry import METHODS
+from vop_core.tasks.keyword_spotting import comparison_folds, crossval_data, unknown_words, usable_dataset
+from vop_core.writing import make_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchJob:
+    """One data set, fold and seed: the checkpoint, and every contender on it."""
+
+    suite: str
+    dataset: str
+    recordings: str
+    fold: int
+    folds: int
+    persons: Fold
+    contenders: tuple[Contender, ...]
+    config: BenchConfig
+    runs: Path  # trained weights
+    folder: Path  # of new results
+    done: frozenset[str] = frozenset()  # hashes of the results there were before
+    left_out: int = 0  # persons of the data set with too few clips to train on
+
+    @property
+    def seed(self) -> int:
+        return self.config.checkpoint.seed
+
+    @property
+    def name(self) -> str:
+        return Path(self.dataset).name
+
+    @property
+    def log(self) -> Path:
+        return self.runs / f"bench-log-fold{self.fold}-seed{self.seed}.jsonl"
+
+    @property
+    def title(self) -> Mapping[str, Any]:
+        return {"dataset": self.name, "fold": self.fold, "seed": self.seed}
+
+    def hash(self, contender: Contender) -> str:
+        """Names everything that the contender's figures depend on."""
+        return config_hash(
+            *training_of(contender, self.config),
+            self.name,
+            self.recordings,
+            self.persons.train,
+            self.persons.test,
+            contender.method,
+            self.config.scoring,
+            Path(unknown_words(self.name)).name if self.config.scoring.unknown_clips else "",
+        )
+
+    def result_file(self, contender: Contender) -> Path:
+        """Where a contender's new result lies or will lie."""
+        return self.folder / self.empty_result(contender).file_name
+
+    def empty_result(self, contender: Contender, **more: Any) -> Result:
+        """A contender's result before it has any figures."""
+        return Result(
+            suite=self.suite,
+            method=contender.method,
+            variant=contender.variant,
+            dataset=self.name,
+            fold=self.fold,
+            folds=self.folds,
+            seed=self.seed,
+            hash=self.hash(contender),
+            config=described(self.config) | {"method": as_plain(contender.settings)},
+            **more,
+        )
+
+    @property
+    def missing(self) -> tuple[Contender, ...]:
+        """Contenders without a result."""
+        return tuple(
+            each for each in self.contenders if self.hash(each) not in self.done and not self.result_file(each).exists()
+        )
+
+
+def described(config: BenchConfig) -> dict[str, Any]:
+    """A config as results name it."""
+    return {name: as_plain(getattr(config, name)) for name in ("checkpoint", "further", "scoring")}
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
+    """Do what is not done yet of a job, contender by contender."""
+    torch.set_num_threads(1)
+    missing = job.missing
+    if not missing:
+        return
+    log = JobLog(job.log, job.title, on_progress)
+    sitting = Sitting(job, log)
+    for contender in missing:
+        started = time.monotonic()
+        try:
+            method = sitting.trainer.make(contender)
+            log.note(phase=f"score {contender.variant}", step=0, steps=1)
+            result = sitting.measured(contender, method)
+        except EvaluationError as error:
+            result = job.empty_result(contender, status=FAILED, reason=str(error))
+        save_results(job.result_file(contender), [result])
+        log.note(phase=f"{contender.variant}: {result.status}", step=1, steps=1, seconds=time.monotonic() - started)
+
+
+class Sitting:
+    """What a job's contenders share: the data, what is trained, and what everybody is asked."""
+
+    def __init__(self, job: BenchJob, log: JobLog) -> None:
+        self.job = job
+        self.data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
+        self.trainer = Trainer(self.data, job.config, job.runs, log.report)
+        self.scene = Scene.of_task(self.data, job.config.scoring)
+
+    @cached_property
+    def start_scores(self) -> pd.DataFrame:
+        """The row ``global`` on the weights at hand, which a file of another sitting need not have had."""
+        baseline = METHODS[GLOBAL].from_global(self.trainer.baseline)
+        scores = scene_scores(baseline, self.scene, self.job.config.scoring)
+        return scores[scores["row"] == OWN].assign(row=START)
+
+    def measured(self, contender: Contender, method: PersonalizationMethod) -> Result:
+        """Score a contender, and count what it costs. Raises EvaluationError where answers are no probabilities."""
+        scoring, started = self.job.config.scoring, time.monotonic()
+        tables = [scene_scores(method, self.scene, scoring)]
+        figures = cost_figures(method, self.scene) | {"scoring_seconds": round(time.monotonic() - started, 1)}
+        posterior, of_persons = posterior_figures(method, self.scene, scoring)
+        facts = method.facts
+        if not facts.trained or facts.encoder_fixed:  # made of the row global, and not of the fold's checkpoint
+            tables.append(self.start_scores)
+        return self.job.empty_result(
+            contender,
+            recordings=self.job.recordings,
+            train_persons=self.job.persons.train,
+            open_persons=self.job.persons.test,
+            facts=as_plain(facts),
+            figures=figures,
+            posterior=posterior,
+            scores=pd.concat([table for table in (*tables, of_persons) if len(table)]),
+        )
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def bench(
+    suite: str,
+    dataset: str,
+    contenders: Sequence[Contender],
+    *,
+    config: BenchConfig | None = None,
+    folds: int = 4,
+    only_folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    runs: Path | None = None,
+    store: Store | None = None,
+) -> list[BenchJob]:
+    """The jobs of a comparison on one data set, done or not.
+
+    Persons with too few clips to train on are left out, and counted. Raises DataError without the data set,
+    EvaluationError for more folds than persons or a damaged result.
+    """
+    config, store = config or BenchConfig(), store or Store.of(suite)
+    done = frozenset(store.done())
+    found = usable_dataset(dataset)
+    name = Path(dataset).name
+    split = comparison_folds(found, folds, clips=config.clips_per_person)
+    left_out = len(found.persons) - len(split[0].train) - len(split[0].test)
+    return [
+        BenchJob(
+            suite=suite,
+            dataset=dataset,
+            recordings=found.fingerprint,
+            fold=fold,
+            folds=folds,
+            persons=persons,
+            left_out=left_out,
+            contenders=tuple(contenders),
+            config=config.with_seed(seed),
+            runs=(runs or cache_root() / "runs") / name,
+            folder=store.folder,
+            done=done,
+        )
+        for seed in seeds
+        for fold, persons in enumerate(split)
+        if only_folds is None or fold in only_folds
+    ]
+
+
+def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None) -> None:
+    """Run what is missing, side by side; an interrupted bench goes on where it stopped.
+
+    Raises, before anything is trained, VopError where nothing can be written.
+    """
+    waiting = [job for job in jobs if job.missing]
+    if waiting:
+        cache_folder("runs")
+    for folder in {job.folder for job in waiting}:
+        make_folder(folder)
+    for name in dict.fromkeys(job.name for job in waiting):
+        job = next(job for job in waiting if job.name == name)
+        # fills the feature cache once, before the workers ask for it
+        crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
+        if job.config.scoring.unknown_clips:
+            unknown_clips(name, 1)
+    run_all(run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress)

@@ -1,0 +1,191 @@
+"""Train what a comparison compares, all from one checkpoint: resumable, each finished model in a file of its own.
+
+For a data set's training persons, one global model is trained (``CheckpointConfig``). From it start, with equally many
+further steps, the row ``global`` and every method that is trained; methods that are not trained are made of that very
+``global`` model, and those that move only the classifier are trained on it. Further steps are drawn by one rule from
+one seed; methods that draw numbers of their own while they train see other episodes from the second step on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vop_core.bench.recipes import GLOBAL, BenchConfig, CheckpointConfig, Contender, config_hash
+from vop_core.errors import EvaluationError
+from vop_core.methods.base import PersonalizationMethod, embeddings_of
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.tasks.keyword_spotting import TaskData
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
+from vop_core.training.checkpoint import load_tensors, save_tensors
+from vop_core.training.config import TrainConfig
+from vop_core.training.loop import Logs, train
+
+Report = Callable[[str, int, int, Logs], None] | None  # phase, step, steps, logs
+
+
+@dataclass
+class Trainer:
+    """Makes contenders; what several of them need is made once, when the first one asks."""
+
+    data: TaskData
+    config: BenchConfig
+    folder: Path  # of finished weights
+    report: Report = None
+    seconds: dict[str, float] = field(default_factory=dict)  # that each file's training took, whenever that was
+
+    @cached_property
+    def checkpoint(self) -> GlobalModel:
+        """The global model from which all training goes on."""
+        return self._checkpoint(len(self.config.checkpoint.phases))
+
+    @cached_property
+    def _trained_baseline(self) -> GlobalModel | EvaluationError:
+        """Trained once, also where that fails: most methods are made of it, and each would try again."""
+        try:
+            trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+        except EvaluationError as error:
+            return error
+        assert isinstance(trained, Unpersonalized)
+        return trained.global_model()
+
+    @property
+    def baseline(self) -> GlobalModel:
+        """The row ``global``: the checkpoint after the further steps. Raises EvaluationError where that diverged."""
+        if isinstance(self._trained_baseline, EvaluationError):
+            raise EvaluationError(f"The row '{GLOBAL}', which it is made of: {self._trained_baseline}")
+        return self._trained_baseline
+
+    @cached_property
+    def episodes(self) -> RepresentedEpisodes:
+        """The further steps as ``global`` represents them."""
+        further = self.config.further
+        generator = torch.Generator().manual_seed(further.seed)
+        return RepresentedEpisodes(
+            self._sampler(further),
+            lambda clips: embeddings_of(self.baseline.encoder, clips),
+            further.steps,
+            generator=generator,
+        )
+
+    def make(self, contender: Contender) -> PersonalizationMethod:
+        """The contender, trained or read where that was done before, ready to be asked.
+
+        Raises EvaluationError when its weights are no numbers any more.
+        """
+        facts = contender.type.facts
+        if not facts.trained:
+            method = contender.type.from_global(self.baseline, contender.settings)
+        else:
+            method = self._train(contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit)
+        method.prepare(self.data.train)
+        return method
+
+    # --- one training --------------------------------------------------------------------------------------------
+
+    def _checkpoint(self, phases: int) -> GlobalModel:
+        """The model after so many phases, read where that was done before."""
+        config = replace(self.config.checkpoint, phases=self.config.checkpoint.phases[:phases])
+        name = f"checkpoint phase {phases}"
+
+        def make() -> GlobalModel:
+            if phases > 1 and not file.exists():  # else its weights come from there
+                return self._checkpoint(phases - 1).train()
+            return fresh_model(self.data, config)
+
+        def fit(module: GlobalModel, state: Path) -> None:
+            self._steps(module, config.phases[-1], state, name)
+
+        file = self.folder / f"checkpoint-{config_hash(config, *self._of_data)}.safetensors"
+        return self._finished(file, make, fit)
+
+    @property
+    def _of_data(self) -> tuple[Any, ...]:
+        return self.data.name, self.data.recordings, self.data.train.persons
+
+    def _train(
+        self, contender: Contender, fit: Callable[[PersonalizationMethod, Contender, Path], None]
+    ) -> PersonalizationMethod:
+        def make() -> PersonalizationMethod:
+            start = self.baseline if contender.type.facts.encoder_fixed else self.checkpoint
+            with torch.random.fork_rng():
+                torch.manual_seed(self.config.checkpoint.seed + 2)
+                return contender.type.from_global(start, contender.settings)
+
+        def fit_and_check(module: PersonalizationMethod, state: Path) -> None:
+            fit(module, contender, state)
+            if not all(bool(value.isfinite().all()) for value in module.state_dict().values()):
+                raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+
+        return self._finished(self.weights_file(contender), make, fit_and_check)
+
+    def weights_file(self, contender: Contender) -> Path:
+        """Where a trained contender's weights lie."""
+        method = contender.type.facts.trained_as or contender.method
+        name = config_hash(*training_of(contender, self.config), *self._of_data)
+        return self.folder / f"{method}-{name}.safetensors"
+
+    def _finished(self, file: Path, make: Callable[[], Any], fit: Callable[[Any, Path], None]) -> Any:
+        """The finished model of ``file`` if there is one, else made, fitted and written there."""
+        module = make()
+        # Twice as fast for depthwise convolutions; and a model that is read rounds as the one that was trained.
+        module.encoder.to(memory_format=torch.channels_last)
+        if file.exists():
+            tensors, about = load_tensors(file, kind="trained run")
+            self.seconds[file.name] = about["seconds"]
+            module.load_state_dict(tensors)
+            return module.eval()
+        started = time.monotonic()
+        fit(module, file.with_suffix(".state"))
+        self.seconds[file.name] = time.monotonic() - started
+        save_tensors(file, module.state_dict(), kind="trained run", about={"seconds": self.seconds[file.name]})
+        return module.eval()
+
+    def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
+        paced = paced_training(self.config.further, contender.settings)
+        self._steps(module, paced, state, contender.variant)
+
+    def _fit_on_embeddings(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
+        """Seconds: nothing is left to resume."""
+        train(module, self.episodes.from_start(), paced_training(self.config.further, contender.settings))
+
+    def _steps(self, module: torch.nn.Module, config: TrainConfig, state: Path, phase: str) -> None:
+        def report(step: int, logs: Logs) -> None:
+            self.report(phase, step, config.steps, logs)
+
+        train(module, self._sampler(config), config, checkpoint=state, report=self.report and report)
+        state.unlink(missing_ok=True)
+
+    def _sampler(self, config: TrainConfig) -> EpisodeSampler:
+        data = self.data
+        return EpisodeSampler(
+            data.train, config, self.config.checkpoint.virtual, data.person_weights, data.label_weights
+        )
+
+
+def training_of(contender: Contender, config: BenchConfig) -> tuple[Any, ...]:
+    """Everything but the data that a contender's training depends on."""
+    facts = contender.type.facts
+    method = facts.trained_as or contender.method
+    return config.checkpoint, config.further, method, contender.settings, facts.version
+
+
+def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
+    """A task's global model before any training."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return GlobalModel(
+            BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+        )
+
+
+def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:
+    """The further steps at a method's own rate; the encoder's stays what it is for everybody."""
+    rate = getattr(settings, "rate", 1.0)
+    return replace(further, learning_rate=rate * further.learning_rate, encoder_rate=further.encoder_rate / rate)

@@ -1,0 +1,77 @@
+"""Evaluate a shipped model on any folder in the format."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vop_core.bench.measure import Scene, scene_scores
+from vop_core.bench.recipes import GLOBAL, VOP, as_plain
+from vop_core.data.features import load_features
+from vop_core.data.persons import load_dataset
+from vop_core.errors import DataError
+from vop_core.evaluation.comparison import Run, ScoreIndex
+from vop_core.evaluation.overview import Overview, overview
+from vop_core.evaluation.score import Scoring
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.registry import METHODS
+from vop_core.models.bundle import Bundle
+from vop_core.tasks.keyword_spotting import reading_notes, relabel
+
+SHOTS = (1, 3, 5, 10)
+Progress = Callable[[str, int, int], None] | None  # method, queries answered, of how many
+
+
+def evaluate_folder(
+    bundle: Bundle, folder: Path | str, *, scoring: Scoring | None = None, progress: Progress = None
+) -> Overview:
+    """All rows on all persons of a folder; a person is closed if the model card names it, else open.
+
+    Nothing of the folder enters the feature cache. Labels in another spelling are read as the
+    task's words, which the overview's config tells under "notes". Raises DataError for a folder that
+    is not in the format, holds a recording twice, or has words the task does not know,
+    EvaluationError for a person with too few clips.
+    """
+    dataset = load_dataset(folder)
+    if dataset.known_bad and len(dataset.known_bad) < len(dataset.persons):
+        dataset = dataset.without(dataset.known_bad)
+    missing = [record.path for record in dataset.records if not record.path.is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(dataset)} clips of '{dataset.name}' are missing, the first is "
+            f"'{missing[0].name}'; copy them or remove their rows from metadata.csv."
+        )
+    # before the clips are decoded: a misspelled label is said at once
+    notes = reading_notes(Counter(record.label for record in dataset.records), bundle.labels)
+    scoring = scoring or Scoring.everywhere(SHOTS)
+    table = relabel(load_features(dataset, variants=("original", "noise"), cache=False), bundle.labels)
+    scene = Scene.of_table(table, bundle.trained_persons, scoring)
+    methods = {GLOBAL: METHODS[GLOBAL].from_global(bundle.global_model), VOP: bundle.vop}
+    config = {
+        "data": dataset.name,
+        "model": bundle.fingerprint,
+        "scoring": as_plain(scoring),
+        "recipe": bundle.card.get("recipe"),
+        "notes": notes,
+    }
+    return scene_overview(bundle.task, config, methods, scene, scoring, progress)
+
+
+def scene_overview(
+    task: str,
+    config: Mapping[str, Any],
+    methods: Mapping[str, PersonalizationMethod],  # with the global model under ``global``
+    scene: Scene,
+    scoring: Scoring,
+    progress: Progress = None,
+) -> Overview:
+    """What methods answer to a scene, in rows and differences."""
+    scores = {}
+    for name, method in methods.items():
+
+        def follow(done: int, total: int, name: str = name) -> None:
+            if progress is not None:
+                progress(name, done, total)
+
+        scores[name] = ScoreIndex.of([Run(0, 0, scene_scores(method, scene, scoring, progress=follow))])
+    return overview(task, config, scores)

@@ -1,0 +1,1 @@
+"""From the results of the bench to tables, answers and a page."""

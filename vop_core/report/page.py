@@ -1,0 +1,171 @@
+"""The bench as one HTML page that works offline: tables, figures, legend, settings; its words are in ``templates``.
+
+It follows the reader's light or dark colours. Figures need plotly.js beside it, which ``vop report`` takes from the
+installed package: other people's code is not committed. Without it the page says so where a figure would be.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader
+
+from vop_core import plots
+from vop_core.evaluation.plan import CLOSED, OPEN
+from vop_core.report import tables as text
+from vop_core.report.findings import short_answers
+from vop_core.report.scoreboard import WHY_NO_MAGNITUDES
+from vop_core.report.tables import TextTable
+
+PAPER = "paper"
+LINES_SHOWN = 8  # in a figure with a line for each method; the others wait in its legend
+SHOWN_FIRST = ("global", "vop", "film-hypernetwork", "adabn")
+LIBRARY = "plotly.min.js"
+Table = Mapping[str, Any]
+
+
+class Section(NamedTuple):
+    """One data set in one suite."""
+
+    anchor: str
+    title: str
+    blocks: "Sequence[TextTable | Drawing | Remark]"
+
+
+class Drawing(NamedTuple):
+    """A figure as JSON for plotly.js, with its words."""
+
+    title: str
+    name: str
+    alt: str
+    height: int
+    drawn: str
+
+
+class Remark(NamedTuple):
+    """What is said between tables."""
+
+    title: str
+    words: str
+
+
+def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole page, from the summaries of the suites."""
+    names = (f"figure-{number}" for number in count(1))
+    sections = [
+        Section(
+            re.sub(r"[^a-z0-9]+", "-", f"{suite}-{dataset}".lower()),
+            f"{dataset}, suite {suite}",
+            [block for block in _blocks(content, table, whole=suite == PAPER) if _says_anything(block)],
+        )
+        for suite, content in summaries.items()
+        for dataset, table in content["datasets"].items()
+    ]
+    drawn = [
+        section._replace(blocks=[block(next(names)) if callable(block) else block for block in section.blocks])
+        for section in sections
+    ]
+    # links lead from another folder: their words are enough
+    answers = [(question, re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", said)) for question, said in short_answers(summaries)]
+    settings = [
+        _settings(suite, table) for suite, content in summaries.items() for table in content["datasets"].values()
+    ]
+    environment = Environment(loader=PackageLoader("vop_core.report"), autoescape=True)
+    page = environment.get_template("page.html")
+    return page.render(library=LIBRARY, sections=drawn, answers=answers, settings=settings)
+
+
+def plotting_library() -> str:
+    """plotly.js as the plotly package brings it: the page must work without a connection."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()
+
+
+def _says_anything(block: Any) -> bool:
+    """Not a table without a line or note, nor a figure without a mark."""
+    if isinstance(block, TextTable):
+        return bool(block.lines or block.note)
+    return bool(block.keywords["figure"].data) if isinstance(block, partial) else True
+
+
+def _figure(title: str, figure: go.Figure) -> "partial[Drawing]":
+    """A figure that is still to be numbered."""
+    return partial(_drawing, title=title, figure=figure)
+
+
+def _drawing(name: str, *, title: str, figure: go.Figure) -> Drawing:
+    alt = plots.text_alternative(figure)
+    figure.layout.template = go.layout.Template()  # the page brings its own colours
+    drawn = json.dumps(figure.to_plotly_json(), ensure_ascii=False, allow_nan=False, default=list)
+    return Drawing(title, name, alt, figure.layout.height, drawn.replace("</", "<\\/"))  # no name may end the script
+
+
+def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
+    """One data set: the main tables, and for the paper's suite all of it."""
+    reads = {method["variant"]: method["reads"] for method in table["methods"]}
+    shown = _lines_shown(table)
+    for set_name in (OPEN, CLOSED):
+        rows = text.rows_of(table, set_name)
+        if not rows:
+            continue
+        yield text.headline_table(table, set_name)
+        yield _figure(f"Difference to global, {text.SETS[set_name]}", plots.forest_figure(rows, reads))
+        yield text.control_table(table, set_name)
+        yield _figure(f"Whose clips enrolled, {text.SETS[set_name]}", plots.control_figure(rows))
+        yield text.probability_table(table, set_name, content)
+        if set_name == OPEN:
+            calibration = plots.reliability_figure(table["reliability"], shown=shown)
+            yield _figure("Confidence and right answers, unknown persons", calibration)
+    if table["comparisons"]:
+        yield text.comparison_table(table)
+    yield text.curve_table(table)
+    curves = plots.shots_figure(table["curves"], shown=shown)
+    yield _figure("Accuracy of unknown persons by number of clips", curves)
+    yield text.curve_table(table, "versus_global")
+    if whole:
+        yield from _further(table, shown)
+    for make in (text.changes_table, text.channel_table, text.draws_table, text.posterior_table, text.width_table):
+        yield make(table)
+    yield text.cost_table(table)
+    cost = plots.cost_figure(text.rows_of(table, OPEN), table["methods"])
+    yield _figure("What enrollment costs and brings, unknown persons", cost)
+
+
+def _further(table: Table, shown: Sequence[str] | None) -> Iterator[Any]:
+    yield text.decomposition_table(table)
+    for figure in ("nll", "nll_versus_global", "coverage"):
+        yield text.curve_table(table, figure)
+    yield _figure("Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown))
+    yield from text.outlier_tables(table)
+    if table["scoreboard"]:
+        yield Remark("Scoreboard of the paper", WHY_NO_MAGNITUDES)
+        yield text.scoreboard_table(table)
+
+
+def _lines_shown(table: Table) -> tuple[str, ...] | None:
+    """All methods where they are few; else those compared by name, then the first others."""
+    variants = list(dict.fromkeys(point["variant"] for point in table["curves"]))
+    if len(variants) <= LINES_SHOWN:
+        return None
+    wanted = [name for name in (*SHOWN_FIRST, table["picked_baseline"]) if name in variants]
+    return tuple(dict.fromkeys(wanted)) or tuple(variants[:LINES_SHOWN])
+
+
+def _settings(suite: str, table: Table) -> tuple[TextTable, str]:
+    """What was trained and scored how, which runs stand behind the figures, and the settings that all share."""
+    lines = []
+    for method in table["methods"]:
+        runs = ", ".join(f"seed {seed} fold {fold}: {name}" for seed, fold, name in method["runs"])
+        differs = ", ".join(name for name in method["differs"] if name) or "nothing"
+        persons = ", ".join(map(str, method["train_persons"]))
+        config = json.dumps(method["config"], ensure_ascii=False)
+        lines.append((method["variant"], config, differs, persons, text.completeness(method), runs))
+    header = ("method", "its settings", "differs from the shared ones in", "training persons a fold", "there are")
+    title = f"{table['dataset']}, suite {suite}: recordings {table['recordings']}, {table['folds']} folds over persons"
+    shared = json.dumps(table["shared_config"], ensure_ascii=False, indent=1)
+    return TextTable(title, (*header, "result files"), lines), shared

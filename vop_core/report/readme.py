@@ -1,0 +1,67 @@
+"""The README's table of results, filled from the summaries so that no number in it is typed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vop_core.errors import EvaluationError
+from vop_core.evaluation.plan import OPEN
+from vop_core.report.tables import NOTHING, level, points, rows_of
+
+PAPER = "paper"
+BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
+# One or two of everything that may be read of a person.
+METHODS = (
+    "global",
+    "vop",
+    "conditional-vop",
+    "film-hypernetwork",
+    "adabn",
+    "tent",
+    "versa",
+    "prototypes",
+    "fine-tune-film",
+    "fine-tune-all",
+)
+
+
+def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: the main suite on unknown persons, a line a method; global's accuracy, all others' difference to it."""
+    if PAPER not in summaries:
+        return "No result of the bench's main suite is there yet; make it with `python run.py vop bench`."
+    tables = summaries[PAPER]["datasets"]
+    reads = {each["variant"]: each["reads"] for table in tables.values() for each in table["methods"]}
+    found = {name: {row["variant"]: row for row in rows_of(table, OPEN)} for name, table in tables.items()}
+    lines = [
+        (method, reads[method], *(_cell(rows.get(method)) for rows in found.values()))
+        for method in METHODS
+        if method in reads
+    ]
+    persons = ", ".join(
+        f"{name} {max(row['accuracy']['persons'] for row in rows.values())}" for name, rows in found.items() if rows
+    )
+    shots = " or ".join(sorted({str(table["main_shots"]) for table in tables.values()}))
+    note = (
+        f"Unknown persons ({persons}), {shots} clips each: accuracy of `global` in percent, of all others the paired "
+        "difference to it in points, with 95 % intervals over persons."
+    )
+    header = ("method", "reads", *found)
+    return "\n".join([_line(header), _line(["---"] * len(header)), *map(_line, lines), "", note])
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return NOTHING
+    return points(row["versus_global"]["accuracy"]) if row["versus_global"] else level(row["accuracy"])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def fill(text: str, section: str) -> str:
+    """The README with its filled section replaced. Raises EvaluationError where the marks are missing."""
+    if BEGIN not in text or END not in text:
+        raise EvaluationError("README.md has lost the two comments that mark its results; put them back.")
+    head, rest = text.split(BEGIN, 1)
+    _, tail = rest.split(END, 1)
+    return f"{head}{BEGIN}\n{section.strip()}\n{END}{tail}"
