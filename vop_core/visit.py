@@ -158,8 +158,8 @@ class LearningCurve:
 @torch.no_grad()
 def learning_curve(
     vop,
-    enrollment: Float[Tensor, "shot mel frame"] | None,
-    query: Float[Tensor, "query mel frame"] | None = None,
+    enrollment: Float[Tensor, "shot *input"] | None,
+    query: Float[Tensor, "query *input"] | None = None,
     truth: Sequence[int] | None = None,
 ) -> LearningCurve:
     """Enroll the first 0, 1, 2, ... clips; measure the posterior's width and, with known words, the

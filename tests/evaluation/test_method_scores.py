@@ -31,7 +31,7 @@ class ShiftMethod:
 
     labels_seen = None
 
-    def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
+    def predict_represented(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.labels_seen, self.draws = labels, draws
         enrollment = query[:, :1] if enrollment is None else enrollment
         shift = (enrollment // 100).mean(1, keepdim=True)
@@ -141,8 +141,8 @@ def test_the_same_clips_control_every_method():
 
 def test_answers_that_are_no_probabilities_are_refused():
     class Diverged(ShiftMethod):
-        def answer_persons(self, *args, **kwargs):
-            return super().answer_persons(*args, **kwargs) * torch.nan
+        def predict_represented(self, *args, **kwargs):
+            return super().predict_represented(*args, **kwargs) * torch.nan
 
     with pytest.raises(EvaluationError, match="no probabilities"):
         run(Diverged())

@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.toys import make_encoder
 from vop_core.cli import app
 from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
@@ -28,8 +29,7 @@ from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named
 from vop_core.experiments.report_page import bench_page
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
-from vop_core.methods.unpersonalized import Unpersonalized
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.global_model import GlobalModel
 from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS, crossval_data, unknown_words
 
 VOICES = str(voices_root() / "synthetic-en")
@@ -44,7 +44,7 @@ def documented_method():
     return names["Centred"]
 
 
-class Twice(Unpersonalized):
+class Twice(GlobalModel):
     """The global model again, but it reads the clips it is given."""
 
     facts = MethodFacts(summary="the global model again", source="VOP")
@@ -56,8 +56,8 @@ class Twice(Unpersonalized):
 class Broken(Twice):
     """Its answers are no numbers."""
 
-    def answer(self, adaptation, query):
-        return super().answer(adaptation, query) * torch.nan
+    def predict_proba(self, adaptation, query):
+        return super().predict_proba(adaptation, query) * torch.nan
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp
         rows = {score.row for score in result.scores}
         facts = registry.METHODS[name].facts
         assert rows >= ({"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}), name
-        assert ("draws" in rows, "nobody" in rows) == (facts.posterior, facts.nobody)
+        assert ("draws" in rows, "nobody" in rows) == (facts.posterior, facts.prior)
         assert (result.figures["gradient_steps"] > 0) is facts.gradients
     assert suites.suite_results("smoke", tmp_path / "bench-smoke" / "results").keys() == {"synthetic-en"}
 
@@ -195,8 +195,8 @@ def test_a_method_that_says_only_half_of_itself_cannot_be_built():
         def adapt(self, enrollment, labels=None, present=None):
             return {}
 
-    with pytest.raises(TypeError, match="answer"):
-        Half(BcResNetConfig(labels=3))
+    with pytest.raises(TypeError, match="predict_proba"):
+        Half(make_encoder())
 
 
 def test_a_file_of_another_version_is_named_and_left_alone(tmp_path):

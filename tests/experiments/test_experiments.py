@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.data.audio_fixtures import vowel
+from tests.toys import make_encoder
 from vop_core.data.audio import clip_features, decode_file
 from vop_core.data.features import load_features
 from vop_core.data.format import LabelledClip, write_dataset
@@ -27,7 +28,6 @@ from vop_core.experiments.recipes import RunConfig, config_hash
 from vop_core.experiments.runs import ScoringConfig
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop, VopConfig
-from vop_core.nets.bcresnet import BcResNetConfig
 from vop_core.tasks.keyword_spotting import crossval_data
 from vop_core.training.config import TrainConfig
 
@@ -189,7 +189,7 @@ def models(tmp_path):
     """Untrained models under a task's name, with persons p0 and p1 said to be trained on."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        shared = GlobalModel(BcResNetConfig(labels=len(WORDS), tau=0.5, stem_stride=2)).eval()
+        shared = GlobalModel(make_encoder(labels=len(WORDS), stem_stride=2)).eval()
         vop = Vop.from_global(shared, RECIPE).eval()
     card = {"recipe": "tiny", "persons": {"trained": ["buzz/p0", "buzz/p1"], "open": []}}
     save_bundle(tmp_path / "models", "keywords-ar", WORDS, shared, vop, card)

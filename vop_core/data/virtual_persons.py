@@ -11,10 +11,11 @@ and one of the cached waveform variants (another speed, a room, a telephone band
 shift in time only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -108,3 +109,30 @@ def augment(
     # A noise floor flickers from frame to frame; without that it would be a mere offset.
     flicker = 0.5 * torch.randn(value.shape, generator=generator)
     return torch.logaddexp(value, floor[:, None, :, None] + flicker)
+
+
+@dataclass(frozen=True)
+class VirtualPersons:
+    """What a training step does to its persons' clips: a cached variant for each person, then ``augment``."""
+
+    config: VirtualPersonsConfig
+
+    def __call__(
+        self,
+        variants: Mapping[str, Float[Tensor, "entry mel frame"]],  # name -> the table\'s clips
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip mel frame"]:
+        """One virtual person for each row of clips."""
+        others = [name for name in variants if name not in ("original", "telephone", "noise")]
+        names = []
+        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
+            if "telephone" in variants and draw[0] < self.config.telephone_probability:
+                names.append("telephone")
+            elif others and draw[1] < self.config.variant_probability:
+                names.append(others[int(draw[2] * len(others))])
+            else:
+                names.append("original")
+        heard = torch.stack([variants[name][row] for name, row in zip(names, rows, strict=True)])
+        return augment(heard, self.config, generator=generator)

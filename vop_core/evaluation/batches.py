@@ -32,8 +32,8 @@ class BatchedMethod(Protocol):
 
     def predict_persons(
         self,
-        enrollment: Float[Tensor, "person shot mel frame"] | None,
-        query: Float[Tensor, "person query mel frame"],
+        enrollment: Float[Tensor, "person shot *input"] | None,
+        query: Float[Tensor, "person query *input"],
         *,
         draws: int = 0,
         generator: torch.Generator | None = None,

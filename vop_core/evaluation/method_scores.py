@@ -79,7 +79,7 @@ def drawn_row(count: int) -> str:
 class ScoredMethod(Protocol):
     """What scoring asks of a method; see :mod:`vop_core.methods.base`."""
 
-    def answer_persons(
+    def predict_represented(
         self,
         enrollment: Tensor | None,
         query: Tensor,
@@ -98,7 +98,7 @@ class Asking:
     personal: bool = True
     draws: int = 0  # that its own answer averages
     posterior: bool = False  # has a draws row
-    nobody: bool = False  # answers without enrollment
+    prior: bool = False  # answers without enrollment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ class _Answering:
     ) -> Tensor:
         if enrollment is None:
             draws, generator = self.asking.draws, torch.Generator().manual_seed(0)
-        return self.method.answer_persons(enrollment, query, labels=labels, draws=draws, generator=generator)
+        return self.method.predict_represented(enrollment, query, labels=labels, draws=draws, generator=generator)
 
 
 @torch.no_grad()
@@ -206,7 +206,7 @@ def score_method(
         )
 
     records: list[Record] = []
-    if not asking.personal or asking.nobody:
+    if not asking.personal or asking.prior:
         fixed = [_record(OWN if not asking.personal else NOBODY, episode) for episode in planned]
         answer_fixed("fixed", answering, fixed, clips.features, clips.labels, chunk_clips=config.chunk_clips)
         records += fixed

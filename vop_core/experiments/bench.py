@@ -28,10 +28,10 @@ from vop_core.experiments.crossval import bring_committed
 from vop_core.experiments.recipes import RunConfig, as_plain, config_hash, named_settings
 from vop_core.experiments.runs import Report, episode_sampler, fit_module, train_branch, trained_module
 from vop_core.experiments.workers import JobLog, OnProgress, run_all
-from vop_core.methods.base import PersonalizationMethod, embeddings_of
+from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.registry import METHODS
-from vop_core.methods.unpersonalized import Unpersonalized
+from vop_core.nets.batched import embeddings_of
 from vop_core.tasks.keyword_spotting import comparison_folds, crossval_data, unknown_words, usable_dataset
 from vop_core.training.batches import RepresentedEpisodes
 from vop_core.training.config import TrainConfig
@@ -210,11 +210,9 @@ class Workshop:
     def _trained_rival(self) -> GlobalModel | EvaluationError:
         """Trained once, also where that fails: most methods are made of it, and each would try again."""
         try:
-            trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+            return self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
         except EvaluationError as error:
             return error
-        assert isinstance(trained, Unpersonalized)
-        return trained.global_model()
 
     @property
     def rival(self) -> GlobalModel:

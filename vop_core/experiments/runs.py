@@ -10,13 +10,14 @@ import torch
 
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable
+from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.protocol import EvaluationClips, ProtocolConfig, evaluate
 from vop_core.evaluation.scores import ScoreTable, merge
 from vop_core.experiments.recipes import RunConfig, config_hash
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop, VopConfig
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.tasks.keyword_spotting import TaskData
 from vop_core.training.batches import EpisodeSampler
 from vop_core.training.checkpoint import load_tensors, save_tensors
@@ -38,14 +39,17 @@ class ScoringConfig:
     seed: int = 0
 
 
-def encoder_config(data: TaskData, config: RunConfig) -> BcResNetConfig:
-    """The encoder that a run on this data uses."""
-    return BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+def empty_model(data: TaskData, config: RunConfig) -> GlobalModel:
+    """An untrained global model with the encoder that a run on this data uses."""
+    settings = BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+    return GlobalModel(BcResNet(settings))
 
 
 def episode_sampler(data: TaskData, train_config: TrainConfig, config: RunConfig) -> EpisodeSampler:
     """Steps of a task's training persons."""
-    return EpisodeSampler(data.train, train_config, config.virtual, data.person_weights, data.label_weights)
+    return EpisodeSampler(
+        data.train, train_config, VirtualPersons(config.virtual), data.person_weights, data.label_weights
+    )
 
 
 def fit_module(
@@ -105,7 +109,7 @@ def train_shared(data: TaskData, config: RunConfig, folder: Path, *, report: Rep
     def make() -> GlobalModel:
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            return GlobalModel(encoder_config(data, config))
+            return empty_model(data, config)
 
     file = run_file("shared", data, config, None, folder)
     return trained_module(
@@ -121,10 +125,8 @@ def train_branch(
     file = run_file(name, data, config, recipe, folder)
 
     def make() -> GlobalModel | Vop:
-        if file.exists():  # its weights come from there: the first phase is not needed again
-            shared = GlobalModel(encoder_config(data, config))
-        else:
-            shared = train_shared(data, config, folder, report=report)
+        # Where the file is there, its weights come from there: the first phase is not needed again.
+        shared = empty_model(data, config) if file.exists() else train_shared(data, config, folder, report=report)
         if recipe is None:
             return shared.train()
         with torch.random.fork_rng():

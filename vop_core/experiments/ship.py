@@ -20,6 +20,7 @@ from vop_core.experiments.bundle import README, Bundle, check_bundle_folder, loa
 from vop_core.experiments.recipes import RECIPES, RunConfig, as_plain
 from vop_core.experiments.runs import ScoringConfig, score_task, scores_file, train_branch, training_seconds
 from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.personal import gaussian_of
 from vop_core.methods.vop import Vop
 from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, TaskData, relabel
 from vop_core.training.loop import Logs
@@ -104,7 +105,7 @@ def task_config(task: str) -> RunConfig:
 def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
     """Both collapses, measured over the open set's persons."""
     posteriors = open_posteriors(vop, table, shots)
-    health = posterior_health(posteriors, vop.hyper_personalizer.prior().detach())
+    health = posterior_health(posteriors, vop.prior_model().posterior)
     return {
         "shots": shots,
         "persons": health.persons,
@@ -128,7 +129,8 @@ def open_posteriors(vop: Vop, table: FeatureTable, shots: int) -> DiagonalGaussi
         generator=torch.Generator().manual_seed(0),
         names=table.persons,
     )
-    return vop.posteriors(torch.stack([table.features[episode.enrollment] for episode in episodes]))
+    with torch.no_grad():
+        return gaussian_of(vop.adapt(torch.stack([table.features[episode.enrollment] for episode in episodes])))
 
 
 def cost_of(global_model: GlobalModel, vop: Vop, table: FeatureTable) -> dict[str, Any]:

@@ -24,15 +24,16 @@ from torch.nn import functional
 
 from vop_core.methods.base import (
     SLOW,
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
+    classifier_weights,
     every_clip,
     needed_labels,
 )
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
+from vop_core.nets.encoder import Encoder
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -60,9 +61,10 @@ class Anil(ClassifierMethod):
         gradients=True,
         trained=True,
         encoder_fixed=True,
+        foldable=True,
     )
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
         self.log_rate = nn.Parameter(torch.tensor(math.log(self.config.inner_rate)))
 
@@ -108,11 +110,15 @@ class Anil(ClassifierMethod):
         """Each person's classifier. Raises EvaluationError without labels."""
         return {"classifier": self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment, present))}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """With the person's classifier."""
         return classify(adaptation["classifier"], query).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The person's classifier."""
+        return classifier_weights(adaptation["classifier"])
 
 
 def cross_entropy_gradient(

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.personal import Adaptation
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -32,7 +33,7 @@ class DropoutConfig:
 
 
 class Dropout(SharedClassifier):
-    """The global rival with dropout; the enrollment clips are not used."""
+    """The global baseline with dropout; the enrollment clips are not used."""
 
     config_type = DropoutConfig
     facts = MethodFacts(
@@ -40,6 +41,7 @@ class Dropout(SharedClassifier):
         source="VOP slides",
         trained=True,
         personal=False,
+        foldable=True,
     )
 
     @classmethod
@@ -72,18 +74,16 @@ class McDropout(Dropout):
         source="MCDROPOUT",
         trained=True,
         personal=False,
+        foldable=True,
         draws=10,
         trained_as="dropout",
     )
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With one mask a draw."""
-        masks = self.masks(draws, 1, 1, query.shape[-1], generator=generator)
-        return self.encoder.classifier(query * masks.to(query.device)).softmax(-1)
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """One mask a draw, the same for all persons."""
+        classifier, persons = self.encoder.classifier, len(adaptation["nothing"])
+        weights = classifier.weight * self.masks(count, 1, classifier.in_features, generator=generator).to(
+            classifier.weight
+        )
+        rows = torch.cat((weights, classifier.bias.expand(count, -1)[..., None]), dim=-1)
+        return {"rows": rows[:, None].expand(-1, persons, -1, -1)}

@@ -24,13 +24,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.methods.base import (
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     PersonalizationMethod,
     needed_labels,
     whole_enrollments,
 )
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import run_personal
 from vop_core.nets.personal_layers import PersonalLayout
 
@@ -114,9 +114,10 @@ class GradientMethod(PersonalizationMethod):
             learned = self._descend(self.start(len(clips)), given, clips, labels)
         return fixed | {name: value.detach() for name, value in learned.items()}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
     ) -> Float[Tensor, "person query label"]:
+        """Under each person's tensors."""
         with torch.no_grad():
             return self.logits(adaptation, query).softmax(-1)
 
@@ -164,6 +165,10 @@ class FineTune(GradientMethod):
     def choices(cls) -> tuple[FineTuneConfig, ...]:
         return tuple(cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates)
 
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The weights that deviate."""
+        return self.encoder.personal_weights(adaptation)
+
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
     ) -> Float[Tensor, " person"]:
@@ -178,6 +183,7 @@ class FineTuneHead(ClassifierMethod, FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (
         ("enrolled", 0.01),
@@ -214,6 +220,7 @@ class FineTuneFilm(FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001), ("all", 0.003), ("all", 0.01))
 
@@ -221,7 +228,7 @@ class FineTuneFilm(FineTune):
         return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
         return self.encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
 
@@ -242,6 +249,7 @@ class FineTuneAll(FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (
         ("enrolled", 0.0003),
@@ -256,8 +264,6 @@ class FineTuneAll(FineTune):
         return {name: value.new_zeros(persons, *value.shape) for name, value in self.encoder.named_parameters()}
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
-        weights = dict(self.encoder.named_parameters())
-        moved = {name: weights[name].detach() + deviation for name, deviation in own.items()}
-        return run_personal(self.encoder, moved, clips)
+        return run_personal(self.encoder, self.encoder.personal_weights(own), clips)

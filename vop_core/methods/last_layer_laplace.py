@@ -28,9 +28,10 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class LastLayerLaplace(SharedClassifier):
         source="LAPLACE",
         personal=False,
         draws=10,
+        foldable=True,
     )
     config_type = LaplaceConfig
 
@@ -59,7 +61,7 @@ class LastLayerLaplace(SharedClassifier):
     def choices(cls) -> tuple[LaplaceConfig, ...]:
         return tuple(LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0))
 
-    def __init__(self, encoder: BcResNetConfig, config: LaplaceConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: LaplaceConfig | None = None) -> None:
         super().__init__(encoder, config)
         classifier = self.encoder.classifier
         size = classifier.weight.numel() + classifier.bias.numel()
@@ -81,20 +83,12 @@ class LastLayerLaplace(SharedClassifier):
         self.prior_precision.fill_(precision)
         self.root.copy_(directions / (eigenvalues + precision).sqrt())
 
-    @torch.no_grad()
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
         """All persons under the same draws of the classifier. Raises EvaluationError before ``prepare``."""
         if self.prior_precision.isnan():
             raise EvaluationError("There is no posterior yet; call prepare with the training clips first.")
-        weights = self.sample_weights(draws, generator=needed_generator(generator))
-        return torch.einsum("dlf,pqf->dpql", weights, _with_one(query)).softmax(-1)
+        rows = self.sample_weights(count, generator=needed_generator(generator))
+        return {"rows": rows[:, None].expand(-1, len(adaptation["nothing"]), -1, -1)}
 
     def sample_weights(self, draws: int, *, generator: torch.Generator) -> Float[Tensor, "draw label feature_and_one"]:
         """Draws of (W, b)."""

@@ -26,8 +26,9 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.base import ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
+from vop_core.methods.personal import Adaptation
+from vop_core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +50,11 @@ class Prototypes(ClassifierMethod):
         summary="Pulls each enrolled word's mean embedding to the person's clips; the nearest prototype answers.",
         source="PROTONET",
         labels=True,
+        foldable=True,
     )
     config_type = PrototypesConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: PrototypesConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: PrototypesConfig | None = None) -> None:
         super().__init__(encoder, config)
         classifier = self.encoder.classifier
         self.register_buffer("prototypes", torch.full_like(classifier.weight, torch.nan))  # (label, feature)
@@ -95,10 +97,17 @@ class Prototypes(ClassifierMethod):
         total = torch.einsum("psl,psf->plf", said, enrollment)
         return {"prototypes": (prior * start + total) / (prior + said.sum(1)[..., None])}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
+        """By the nearest prototype."""
         return (-self.scale * squared_distances(query, adaptation["prototypes"])).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier with weights 2 s c_k and biases -s ||c_k||^2: all logits differ by the same."""
+        prototypes = adaptation["prototypes"]
+        biases = -self.scale * prototypes.square().sum(-1)
+        return {"classifier.weight": 2 * self.scale * prototypes, "classifier.bias": biases}
 
 
 def person_class_means(

@@ -12,6 +12,7 @@ from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
 from vop_core.methods.fine_tune import FineTuneAll, FineTuneFilm, FineTuneHead
+from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.last_layer_laplace import LastLayerLaplace
 from vop_core.methods.lora import Lora
 from vop_core.methods.prototypes import Prototypes
@@ -23,13 +24,12 @@ from vop_core.methods.samovar import (
 )
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
-from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.methods.versa import Versa
 from vop_core.methods.vop import Vop
 
 METHODS: dict[str, type[PersonalizationMethod]] = {
     # no person
-    "global": Unpersonalized,
+    "global": GlobalModel,
     "dropout": Dropout,
     "mc-dropout": McDropout,
     "laplace": LastLayerLaplace,

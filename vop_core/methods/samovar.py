@@ -33,15 +33,15 @@ from torch.nn import functional
 
 from vop_core.methods.base import (
     SLOW,
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
+    classifier_weights,
     every_clip,
     needed_generator,
     needed_labels,
 )
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
     classifier_rows,
@@ -50,6 +50,7 @@ from vop_core.nets.classifier_inference import (
     mean_by_label,
     mean_of_present,
 )
+from vop_core.nets.encoder import Encoder
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -65,7 +66,7 @@ class GeneratedClassifier(ClassifierMethod):
 
     layers: ClassVar[int]
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
         labels, features = self.encoder.classifier.weight.shape
         row = features + 1
@@ -106,23 +107,20 @@ class GeneratedClassifier(ClassifierMethod):
         found = self.infer(enrollment, labels, every_clip(enrollment, present))
         return {"mean": found.mean, "log_std": found.log_std}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """With the mean rows."""
         return classify(adaptation["mean"], query).softmax(-1)
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With rows drawn for each person, the same for all queries."""
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """Rows drawn for each person, the same for all queries."""
         found = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
-        return classify(found.sample(draws, generator=needed_generator(generator)), query).softmax(-1)
+        return {"mean": found.sample(count, generator=needed_generator(generator))}
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier of the mean rows."""
+        return classifier_weights(adaptation["mean"])
 
 
 def cross_entropy_of_draws(
@@ -207,6 +205,7 @@ class SamovarOneLayer(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -220,6 +219,7 @@ class SamovarTwoLayers(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -234,6 +234,7 @@ class LabeledSamovarOneLayer(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -248,4 +249,5 @@ class LabeledSamovarTwoLayers(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )

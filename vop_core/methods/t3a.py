@@ -26,9 +26,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, whole_enrollments
+from vop_core.methods.base import ClassifierMethod, MethodFacts, whole_enrollments
+from vop_core.methods.personal import Adaptation
 from vop_core.methods.prototypes import fitted_scale
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.encoder import Encoder
 
 EVERY_SUPPORT = -1
 
@@ -55,10 +56,11 @@ class T3a(ClassifierMethod):
     facts = MethodFacts(
         summary="Gives each clip the global model's own label, and moves that word's classifier row towards it.",
         source="T3A",
+        foldable=True,
     )
     config_type = T3aConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: T3aConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: T3aConfig | None = None) -> None:
         super().__init__(encoder, config)
         self.register_buffer("scale", torch.tensor(1.0))  # s
         self.register_buffer("centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features))
@@ -98,10 +100,16 @@ class T3a(ClassifierMethod):
         supports = functional.normalize(torch.cat((rows, enrollment - self.centre), dim=1), dim=-1)
         return {"centroids": weight @ supports / weight.sum(-1, keepdim=True)}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
+        """By the nearest direction of a centroid."""
         return (self.scale * (query - self.centre) @ adaptation["centroids"].mT).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier with weights s c_k and biases -s c_k . centre."""
+        weights = self.scale * adaptation["centroids"]
+        return {"classifier.weight": weights, "classifier.bias": -weights @ self.centre}
 
     def _kept(
         self, entropy: Float[Tensor, "person support"], member: Bool[Tensor, "person label support"]

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.methods.adabn import normalisations, own_statistics
+from vop_core.methods.adabn import own_statistics
 from vop_core.methods.base import MethodFacts
 from vop_core.methods.fine_tune import DescentConfig, GradientMethod
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import for_each_person, run_personal
 
 
@@ -43,6 +44,7 @@ class Tent(GradientMethod):
         summary="Takes gradient steps on scale and shift of the normalisations until the model doubts the clips less.",
         source="TENT",
         gradients=True,
+        foldable=True,
     )
     config_type = TentConfig
 
@@ -59,16 +61,20 @@ class Tent(GradientMethod):
         )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        names = (f"{name}.{kind}" for name in normalisations(self.encoder) for kind in ("weight", "bias"))
+        names = (f"{name}.{kind}" for name in self.encoder.normalisations for kind in ("weight", "bias"))
         return for_each_person(self.encoder, tuple(names), persons)
 
-    def fixed(self, clips: Float[Tensor, "person shot mel frame"]) -> dict[str, Tensor]:
+    def fixed(self, clips: Float[Tensor, "person shot *input"]) -> dict[str, Tensor]:
         return own_statistics(self.encoder, clips, self.config.source_clips) if self.config.own_statistics else {}
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
         return run_personal(self.encoder, own, clips)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What was learned, and the statistics that were found."""
+        return adaptation
 
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None

@@ -54,6 +54,7 @@ class Versa(GeneratedClassifier):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
     def loss(

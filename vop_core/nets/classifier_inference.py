@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from vop_core.nets.bcresnet import BcResNet
+from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalClassifier
 
 INITIAL_STD = 0.05  # of a generated number; a tenth of the spread of trained classifier weights
@@ -91,10 +91,10 @@ def mean_by_label(
 
 
 def embed_episode(
-    encoder: BcResNet,
-    enrollment: Float[Tensor, "person shot *shape"],
+    encoder: Encoder,
+    enrollment: Float[Tensor, "person shot *input"],
     present: Bool[Tensor, "person shot"],
-    query: Float[Tensor, "person query *shape"],
+    query: Float[Tensor, "person query *input"],
 ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person query feature"]]:
     """The same of a training step, with gradients and in one pass; zeros for enrollment clips that do not count.
 

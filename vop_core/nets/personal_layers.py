@@ -60,6 +60,11 @@ class PersonalSubSpectralNorm(nn.Module):
         shift = spread_over_clips(norm.bias + shift, shape[0])[:, :, None, None]
         return torch.addcmul(shift, standardised, scale).view(shape)
 
+    def statistics(self, value: Tensor) -> Float[Tensor, "clip statistic"]:
+        """Of what ``forward`` gave: each channel's and band's mean, then each one's standard deviation."""
+        variance, mean = torch.var_mean(value.unflatten(2, (self.bands, -1)), dim=(3, 4), correction=0)
+        return torch.cat((mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)), dim=1)
+
 
 class PersonalPointwise(nn.Conv2d):
     """A 1 x 1 convolution without bias whose matrix a person may deviate from."""
@@ -162,13 +167,3 @@ class PersonalLayout:
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""
         return torch.cat([state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters])
-
-
-def apply_deviations(state: Mapping[str, Tensor], deviations: Deviations) -> dict[str, Tensor]:
-    """One person's deviations (person axis of length 1) added to a state dict; the keys stay the same."""
-    merged = {name: value.clone() for name, value in state.items()}
-    for name, deviation in deviations.items():
-        if deviation.shape[0] != 1:
-            raise ValueError(f"{name}: deviations of one person wanted, got {deviation.shape[0]}")
-        merged[name] = merged[name] + deviation[0]
-    return merged
