@@ -1,6 +1,8 @@
-"""A task that is no speech: scikit-learn's digits, as virtual writers write them, under two layers of convolution.
+"""A task that is no speech: scikit-learn's digits, as virtual writers write them, under two layers
+of convolution.
 
-Everything that a new encoder and new data need to know is in this file; whatever holds for any task is tested on it.
+Everything that a new encoder and new data need to know is in this file; whatever holds for any task
+is tested on it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +29,9 @@ class TwoLayersConfig:
 
 
 class TwoLayers(Encoder):
-    """Grey images of any size to logits. It has no matrix before the classifier that a person could own."""
+    """Grey images of any size to logits. It has no matrix before the classifier that a person could
+    own.
+    """
 
     name = "two-layers"
     config_type = TwoLayersConfig
@@ -87,7 +91,9 @@ class TwoLayers(Encoder):
 def written(
     images: Float[Tensor, "writer clip row column"], *, generator: torch.Generator
 ) -> Float[Tensor, "writer clip row column"]:
-    """As each writer writes them: slanted, wider or narrower, with another pressure on another paper."""
+    """As each writer writes them: slanted, wider or narrower, with another pressure on another
+    paper.
+    """
     writers, clips = images.shape[:2]
     slant, width, pressure, paper = torch.rand(4, writers, generator=generator)
     zero, one = torch.zeros(writers), torch.ones(writers)

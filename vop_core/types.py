@@ -6,8 +6,9 @@ Axis names, singular, used in every shape of the package:
     statistic (of an encoder's activations), weight (a number with a posterior; for the low-rank family, of
     the personality code), draw (from a posterior), step (of training)
 
-A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of the
-personal layers; *query* clips are then classified. Federated code says client where the person is a client.
+A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of
+the personal layers; *query* clips are then classified. Federated code says client where the person
+is a client.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""What every method promises, whatever it does inside and whatever is personalized [VOP slides, Method]."""
+"""What every method promises, whatever it does inside and whatever is personalized [VOP slides,
+Method].
+"""
 
 import copy
 import itertools
@@ -64,7 +66,9 @@ class Task:
         return model.eval()
 
     def method(self, name: str) -> PersonalizationMethod:
-        """A method of the registry as the bench makes it, its own parts shaken so that persons differ."""
+        """A method of the registry as the bench makes it, its own parts shaken so that persons
+        differ.
+        """
         with torch.random.fork_rng():
             torch.manual_seed(1)
             method = REGISTRY[name].from_global(self.global_model())
@@ -85,13 +89,15 @@ LAYERS = {
     "band film, classifier": ("band_film", "classifier"),
     "pointwise, classifier": ("pointwise", "classifier"),
 }
+# Every family with every rule and every layer; either evidence meets each of them.
+VARIANTS = enumerate(itertools.product(FAMILIES, AGGREGATIONS, LAYERS))
 METHODS = {
-    ("speech", f"vop {family}, {rule}, {evidence}, {layers}"): (
-        lambda family=family, rule=rule, evidence=evidence, layers=layers: make_vop(
+    ("speech", f"vop {family}, {rule}, {EVIDENCE[index % 2]}, {layers}"): (
+        lambda family=family, rule=rule, evidence=EVIDENCE[index % 2], layers=layers: make_vop(
             family=family, aggregation=rule, evidence=evidence, personal_layers=LAYERS[layers]
         )
     )
-    for family, rule, evidence, layers in itertools.product(FAMILIES, AGGREGATIONS, EVIDENCE, LAYERS)
+    for index, (family, rule, layers) in VARIANTS
 }
 REGISTERED = list(itertools.product(TASKS, REGISTRY))
 METHODS |= {(task, name): (lambda task=task, name=name: TASKS[task].method(name)) for task, name in REGISTERED}

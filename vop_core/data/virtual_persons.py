@@ -1,14 +1,16 @@
-r"""Virtual persons: augmentation that is the same for all clips of a person, so that it makes a new person.
+r"""Virtual persons: augmentation that is the same for all clips of a person, so that it makes a new
+person.
 
-Each time a person enters a training step it draws one voice and one place, and keeps them for all its clips of the step:
+Each time a person enters a training step it draws one voice and one place, and keeps them for all
+its clips of the step:
 
     vocal tract    the mel axis stretched by a factor around 1 [VTLP]
     channel        a smooth random curve over mel added to the log-mels, and a gain
     noise floor    power added everywhere, coloured by another smooth curve
     speaking rate  the frame axis stretched by a factor around 1
 
-and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one person differ by a small
-shift in time only.
+and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one
+person differ by a small shift in time only.
 """
 
 from collections.abc import Mapping
@@ -42,7 +44,9 @@ OFF = VirtualPersonsConfig(
 def smooth_curves(
     persons: int, mels: int, *, generator: torch.Generator, terms: int = 6
 ) -> Float[Tensor, "person mel"]:
-    """Random smooth curves over the mel axis with unit variance: a few cosines, the lower ones stronger."""
+    """Random smooth curves over the mel axis with unit variance: a few cosines, the lower ones
+    stronger.
+    """
     orders = torch.arange(1, terms + 1)
     weights = 1 / orders.sqrt()
     position = (torch.arange(mels) + 0.5) / mels
@@ -57,9 +61,11 @@ def stretch(
     frame_factor: Float[Tensor, " person"],
     frame_shift: Float[Tensor, "person clip"],
 ) -> Float[Tensor, "person clip mel frame"]:
-    """Stretch both axes about mel 0 and the middle frame, and shift in time, by linear interpolation.
+    """Stretch both axes about mel 0 and the middle frame, and shift in time, by linear
+    interpolation.
 
-    Mel ``i`` of the result is read at ``i * mel_factor``, held at the edge; frame ``t`` likewise about the middle.
+    Mel ``i`` of the result is read at ``i * mel_factor``, held at the edge; frame ``t`` likewise
+    about the middle.
     """
     persons, clips, mels, frames = value.shape
     mel_at = torch.arange(mels) * mel_factor[:, None]
@@ -113,7 +119,9 @@ def augment(
 
 @dataclass(frozen=True)
 class VirtualPersons:
-    """What a training step does to its persons' clips: a cached variant for each person, then ``augment``."""
+    """What a training step does to its persons' clips: a cached variant for each person, then
+    ``augment``.
+    """
 
     config: VirtualPersonsConfig
 

@@ -1,16 +1,17 @@
 """Adaptive batch normalisation: a person's own statistics in place of everybody's [ADABN].
 
-Every batch normalisation of the encoder takes mean and variance from the n enrollment clips, and keeps the global ones
-as if they had come from N_0 source clips [SCHNEIDER]:
+Every batch normalisation of the encoder takes mean and variance from the n enrollment clips, and
+keeps the global ones as if they had come from N_0 source clips [SCHNEIDER]:
 
     m = (N_0 m_source + n m_own) / (N_0 + n),    v likewise
 
 N_0 = 0 is the AdaBN of the paper. No labels, no gradients; scale, shift and all other weights stay.
 
-Layers are visited in order and each passes on what it made with its new statistics, so that the statistics further up
-belong to the network that will answer.
+Layers are visited in order and each passes on what it made with its new statistics, so that the
+statistics further up belong to the network that will answer.
 
-Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samples, here from a handful.
+Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samples, here from a
+handful.
 """
 
 from collections.abc import Iterator
@@ -81,8 +82,9 @@ def own_statistics(
 ) -> dict[str, Tensor]:
     """Running means and variances that mix the encoder's with each person's own, by buffer name.
 
-    Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0 enrollment clips are
-    answered as in a pass in training mode. The encoder must be in evaluation mode, so that nothing drops out.
+    Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0
+    enrollment clips are answered as in a pass in training mode. The encoder must be in evaluation
+    mode, so that nothing drops out.
     """
     share = clips.shape[1] / (source_clips + clips.shape[1])  # of the person's own statistics
 

@@ -1,16 +1,19 @@
 r"""Almost no inner loop, ANIL [ANIL]: a head that a few gradient steps make a person's own.
 
-Enrolling takes plain gradient steps on the classifier w = [W, b], from the shared one, over the n labeled clips u_i,
+Enrolling takes plain gradient steps on the classifier w = [W, b], from the shared one, over the n
+labeled clips u_i,
 
     w <- w - alpha 1/n sum_i ( softmax(w u_i) - y_i ) u_i',        u_i with a 1 behind it,
 
 and training sends the queries' loss through these steps into the shared classifier and alpha. The
-gradient of softmax regression has the closed form above, so that a step is an ordinary differentiable operation.
+gradient of softmax regression has the closed form above, so that a step is an ordinary
+differentiable operation.
 
-Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
-    takes the global model's further steps and as many again.
-Departs: the encoder and the classifier start from the trained global model, all words are classes in every episode,
-    whether enrolled or not, and the inner learning rate is learned, as its logarithm.
+Departs: the encoder stays that of the finished global model, where the published one learns along;
+    the classifier thus takes the global model's further steps and as many again.
+Departs: the encoder and the classifier start from the trained global model, all words are classes
+    in every episode, whether enrolled or not, and the inner learning rate is learned, as its
+    logarithm.
 """
 
 import math
@@ -127,7 +130,9 @@ def cross_entropy_gradient(
     labels: Int[Tensor, "person shot"],
     present: Bool[Tensor, "person shot"],
 ) -> Float[Tensor, "person label row"]:
-    """Gradient of the mean cross-entropy over each person's clips that count, as a differentiable expression."""
+    """Gradient of the mean cross-entropy over each person's clips that count, as a differentiable
+    expression.
+    """
     wanted = functional.one_hot(labels, rows.shape[1]).to(features)
     share = present / present.sum(1, keepdim=True).clamp_min(1)
     residual = (classify(rows, features).softmax(-1) - wanted) * share[..., None]

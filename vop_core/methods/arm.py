@@ -1,17 +1,19 @@
 r"""Adaptive risk minimisation with a contextual meta-learner, ARM-CML [ARM].
 
-A small convolutional network turns each unlabeled enrollment clip into a few maps of the input's size; their mean c
-over the person's clips is the context, and the encoder sees it beside every query: p(y | [x, c]). Both networks are
-trained together on queries whose context comes from other clips of the same person.
+A small convolutional network turns each unlabeled enrollment clip into a few maps of the input's
+size; their mean c over the person's clips is the context, and the encoder sees it beside every
+query: p(y | [x, c]). Both networks are trained together on queries whose context comes from other
+clips of the same person.
 
 Reconstruction: the context network's depth and width are ours, as small as the encoder.
-Departs: the encoder starts from the trained global one, its new input channels with zero weights, so that training
-    starts at the global model's answers; the published one is trained from scratch.
+Departs: the encoder starts from the trained global one, its new input channels with zero weights,
+    so that training starts at the global model's answers; the published one is trained from
+    scratch.
 Departs: those new channels are the encoder's first layer, and learn at the encoder's rate.
-Departs: at test the published context is the mean over the very batch that is classified; here it comes from the
-    enrollment clips only, in training as at test.
-Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips keeps a coarse order in
-    time; the published ones are images.
+Departs: at test the published context is the mean over the very batch that is classified; here it
+    comes from the enrollment clips only, in training as at test.
+Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips
+    keeps a coarse order in time; the published ones are images.
 """
 
 from dataclasses import dataclass, replace

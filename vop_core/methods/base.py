@@ -1,9 +1,11 @@
-"""What every way to personalize shares: a promise to keep, and the facts a reader needs before its accuracy.
+"""What every way to personalize shares: a promise to keep, and the facts a reader needs before its
+accuracy.
 
-A method is one file. It says what it is and what it can do (``facts``), what can be set (``config_type``), and two
-things about a batch of persons: ``adapt`` turns their enrollment clips into an *adaptation*, named tensors with a
-leading person axis and nothing else, and ``predict_proba`` classifies their query clips with it. From these two the
-promise follows, ``enroll(enrollment) -> PersonalModel``, for one person as for many.
+A method is one file. It says what it is and what it can do (``facts``), what can be set
+(``config_type``), and two things about a batch of persons: ``adapt`` turns their enrollment clips
+into an *adaptation*, named tensors with a leading person axis and nothing else, and
+``predict_proba`` classifies their query clips with it. From these two the promise follows,
+``enroll(enrollment) -> PersonalModel``, for one person as for many.
 """
 
 import copy
@@ -39,15 +41,20 @@ class MethodFacts:
     source: str  # its tag in CITATION.cff
     labels: bool = False  # reads which words the enrollment clips say
     gradients: bool = False  # takes gradient steps while it enrolls
-    trained: bool = False  # is trained from the fold's checkpoint; else it is made of the global model as it is
-    encoder_fixed: bool = False  # is trained, but on the finished global model, whose encoder stays as it is
+    # is trained from the fold's checkpoint; else it is made of the global model as it is
+    trained: bool = False
+    # is trained, but on the finished global model, whose encoder stays as it is
+    encoder_fixed: bool = False
     personal: bool = True  # reads the enrollment clips at all
     draws: int = 0  # weight draws that its answer averages; 0: one setting of the weights
-    posterior: bool = False  # keeps a Gaussian over a person's weights, whose draws are worth a row of their own
+    # keeps a Gaussian over a person's weights, whose draws are worth a row of their own
+    posterior: bool = False
     prior: bool = False  # has an answer without any enrollment clip
     foldable: bool = False  # a person's weights can be written into a plain encoder
-    trained_as: str | None = None  # the method in whose training it shares, by its name in the registry
-    version: int = 1  # goes up when its code changes what it computes, so that old results are not taken for new
+    # the method in whose training it shares, by its name in the registry
+    trained_as: str | None = None
+    # goes up when its code changes what it computes, so that old results are not taken for new
+    version: int = 1
 
     @property
     def drawn(self) -> bool:
@@ -99,24 +106,28 @@ class PersonalizationMethod(nn.Module, ABC):
         settings = {
             name: tuple(value) if type(value) is list else value for name, value in description["config"].items()
         }
-        return cls(build_encoder(description["encoder"]), cls.config_type(**settings))  # JSON knows no tuples
+        # JSON knows no tuples
+        return cls(build_encoder(description["encoder"]), cls.config_type(**settings))
 
     def description(self) -> dict[str, Any]:
         """The settings from which an empty copy can be built."""
         return {"encoder": self.encoder.description(), "config": asdict(self.config)}
 
     def prepare(self, clips: FeatureTable) -> None:
-        """Take from the training persons' clips what enrolling needs (class means, curvature). Nothing unless said."""
+        """Take from the training persons' clips what enrolling needs (class means, curvature).
+        Nothing unless said.
+        """
 
     @property
     def gradient_steps(self) -> int:
         """Gradient steps of one enrollment."""
         return 0
 
-    # --- what a method says ----------------------------------------------------------------------------------
+    # --- what a method says -----------------------------------------------------------------------
 
     def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip *shape"]:
-        """What of a clip does not depend on the person, computed once: the input itself unless a method knows better.
+        """What of a clip does not depend on the person, computed once: the input itself unless a
+        method knows better.
 
         ``adapt`` and ``predict_proba`` read this representation.
         """
@@ -129,10 +140,11 @@ class PersonalizationMethod(nn.Module, ABC):
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Represented enrollment clips of many persons, where ``present`` (all unless given), to their adaptations.
+        """Represented enrollment clips of many persons, where ``present`` (all unless given), to
+        their adaptations.
 
-        Raises EvaluationError without labels where they are read; ValueError with ``present``, which only training
-        needs, where nothing is trained.
+        Raises EvaluationError without labels where they are read; ValueError with ``present``,
+        which only training needs, where nothing is trained.
         """
 
     def adapt_one(
@@ -142,17 +154,22 @@ class PersonalizationMethod(nn.Module, ABC):
         return self.adapt(clips[None], None if labels is None else labels[None]), {}
 
     def prior(self, persons: int) -> Adaptation:
-        """The adaptations of persons of whom there is no clip. Raises EvaluationError where there is none."""
+        """The adaptations of persons of whom there is no clip. Raises EvaluationError where there
+        is none.
+        """
         raise EvaluationError("This method has no answer without enrollment clips.")
 
     @abstractmethod
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
     ) -> Float[Tensor, "person query label"]:
-        """Class probabilities of each person's represented queries, with one setting of the weights."""
+        """Class probabilities of each person's represented queries, with one setting of the
+        weights.
+        """
 
     def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
-        """Settings of the weights drawn for each person, (draw, person, ...); without a distribution the one again.
+        """Settings of the weights drawn for each person, (draw, person, ...); without a
+        distribution the one again.
 
         Raises ValueError without a generator where there is something to draw.
         """
@@ -166,10 +183,12 @@ class PersonalizationMethod(nn.Module, ABC):
         raise EvaluationError("What this method keeps of a person cannot be written into a plain network.")
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
-        """One person's Gaussian over the personal weights. Raises EvaluationError where none is kept."""
+        """One person's Gaussian over the personal weights. Raises EvaluationError where none is
+        kept.
+        """
         raise EvaluationError("This method keeps no posterior over a person's weights.")
 
-    # --- what follows ----------------------------------------------------------------------------------------
+    # --- what follows -----------------------------------------------------------------------------
 
     def enroll(
         self, enrollment: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None = None
@@ -188,7 +207,9 @@ class PersonalizationMethod(nn.Module, ABC):
         )
 
     def prior_model(self) -> PersonalModel:
-        """The model at the prior: nobody enrolled. Raises EvaluationError where a method has no prior."""
+        """The model at the prior: nobody enrolled. Raises EvaluationError where a method has no
+        prior.
+        """
         with torch.no_grad():
             adaptation = {name: value.detach() for name, value in self.prior(1).items()}
         none = {name: value[:0] for name, value in adaptation.items()} if self.facts.posterior else {}
@@ -209,7 +230,9 @@ class PersonalizationMethod(nn.Module, ABC):
         draws: int,
         generator: torch.Generator | None,
     ) -> Float[Tensor, "draw person query label"]:
-        """Class probabilities under each draw; a method without a distribution gives its one answer again."""
+        """Class probabilities under each draw; a method without a distribution gives its one answer
+        again.
+        """
         if not self.facts.drawn:
             found = self.predict_proba(adaptation, query)
             return found.expand(draws, *found.shape)
@@ -228,7 +251,8 @@ class PersonalizationMethod(nn.Module, ABC):
     ) -> Float[Tensor, "person query label"]:
         """Enroll many persons, or nobody (None), and answer their queries.
 
-        ``draws`` = 0 answers with one setting of the weights, else probabilities are averaged over that many draws.
+        ``draws`` = 0 answers with one setting of the weights, else probabilities are averaged over
+        that many draws.
         Raises EvaluationError without enrollment where the method has no answer then.
         """
         with torch.no_grad():
@@ -275,7 +299,9 @@ class PersonalizationMethod(nn.Module, ABC):
 
 
 class ClassifierMethod(PersonalizationMethod):
-    """Methods that leave everything below the classifier to all persons: a clip is its embedding, computed once."""
+    """Methods that leave everything below the classifier to all persons: a clip is its embedding,
+    computed once.
+    """
 
     def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
         """What the classifier reads."""
@@ -283,7 +309,9 @@ class ClassifierMethod(PersonalizationMethod):
 
 
 class SharedClassifier(ClassifierMethod):
-    """Methods that read no enrollment: one classifier answers everybody, or everybody's draw of one (``rows``)."""
+    """Methods that read no enrollment: one classifier answers everybody, or everybody's draw of one
+    (``rows``).
+    """
 
     def adapt(
         self,
@@ -331,7 +359,9 @@ def needed_generator(generator: torch.Generator | None) -> torch.Generator:
 
 
 def whole_enrollments(present: Tensor | None) -> None:
-    """Raises ValueError with a mask: only training, which this method has none of, leaves clips out."""
+    """Raises ValueError with a mask: only training, which this method has none of, leaves clips
+    out.
+    """
     if present is not None:
         raise ValueError("this method is not trained: it takes whole enrollments, without a mask")
 

@@ -1,14 +1,14 @@
 r"""VoP with a conditional prior p(w | x), as the slides write it [VOP slides, Method].
 
-The prior's mean moves with the person's own normalisation statistics: with m_k and s_k the mean and standard deviation
-of a channel and band over the person's n clips, m and s those typical of the training persons, and g one learned gate
-a weight,
+The prior's mean moves with the person's own normalisation statistics: with m_k and s_k the mean and
+standard deviation of a channel and band over the person's n clips, m and s those typical of the
+training persons, and g one learned gate a weight,
 
     shift:  -g n / (n + tau) (m_k - m)          scale:  -g n / (n + tau) gamma (s_k - s) / s
 
-which for g = 1 and tau = 0 renormalises each sub-spectral layer, to first order, by the person's own statistics
-[ADABN]. The Gaussian code is then charged only for what these statistics do not already say. Prior and posterior share
-the shift, so the KL lives in the code alone.
+which for g = 1 and tau = 0 renormalises each sub-spectral layer, to first order, by the person's
+own statistics [ADABN]. The Gaussian code is then charged only for what these statistics do not
+already say. Prior and posterior share the shift, so the KL lives in the code alone.
 
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
@@ -112,7 +112,9 @@ class ConditionalVop(Vop):
 
 
 def _statistic_of_weight(sizes: list[int]) -> Int[Tensor, " weight"]:
-    """For each personal weight the place of its statistic: scales follow deviations, shifts follow means."""
+    """For each personal weight the place of its statistic: scales follow deviations, shifts follow
+    means.
+    """
     order, start = [], 0
     for size in sizes:
         order += [*range(start + size, start + 2 * size), *range(start, start + size)]

@@ -1,11 +1,14 @@
-r"""One network for everybody with dropout before the classifier, and the same with it left on at test [MCDROPOUT].
+r"""One network for everybody with dropout before the classifier, and the same with it left on at
+test [MCDROPOUT].
 
-A mask r of independent Bernoulli(1 - p) numbers on the embedding, scaled by 1 / (1 - p), is a draw of the classifier's
-weights: logits = W diag(r / (1 - p)) u + b. ``Dropout`` answers with all weights; ``McDropout`` averages the softmax
-over masks, one mask a draw for all queries and persons, as one draw of the shared weights asks for.
+A mask r of independent Bernoulli(1 - p) numbers on the embedding, scaled by 1 / (1 - p), is a draw
+of the classifier's weights: logits = W diag(r / (1 - p)) u + b. ``Dropout`` answers with all
+weights; ``McDropout`` averages the softmax over masks, one mask a draw for all queries and persons,
+as one draw of the shared weights asks for.
 
-Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and how often, is unknown; here it is the
-    embedding. The encoder's own dropout [BCRESNET] is on in training, as it is for every method, and off at test.
+Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and how often, is unknown;
+    here it is the embedding. The encoder's own dropout [BCRESNET] is on in training, as it is for
+    every method, and off at test.
 Departs: it starts from the fold's checkpoint; the embedding is dropped in the further steps only.
 """
 
@@ -67,7 +70,9 @@ class Dropout(SharedClassifier):
 
 
 class McDropout(Dropout):
-    """The same network with dropout left on: an approximate posterior over shared weights [MCDROPOUT]."""
+    """The same network with dropout left on: an approximate posterior over shared weights
+    [MCDROPOUT].
+    """
 
     facts = MethodFacts(
         summary="Averages the one global network's answers over dropout masks and ignores the person.",

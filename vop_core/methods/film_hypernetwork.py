@@ -1,11 +1,13 @@
 """A deterministic hypernetwork for scale and shift: VoP without a distribution.
 
-The enrollment clips give one setting of the personal weights, trained by cross-entropy alone: sigma = 0 and beta = 0 in
-VoP's bound [VOP slides, Method], conditional feature-wise modulation in the words of others [CNAPS] [FILM]. Everything
-else is VoP's, encoder statistics, code, layers and clips. In the main table each of the two has the settings chosen for
-it; what the Gaussian alone is worth is asked in the ablations, at equal settings.
+The enrollment clips give one setting of the personal weights, trained by cross-entropy alone: sigma
+= 0 and beta = 0 in VoP's bound [VOP slides, Method], conditional feature-wise modulation in the
+words of others [CNAPS] [FILM]. Everything else is VoP's, encoder statistics, code, layers and
+clips. In the main table each of the two has the settings chosen for it; what the Gaussian alone is
+worth is asked in the ablations, at equal settings.
 
-Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the classifier is global.
+Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the
+classifier is global.
 """
 
 from dataclasses import dataclass

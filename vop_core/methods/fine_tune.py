@@ -4,15 +4,18 @@ A few steps of gradient descent with momentum on a deviation d of the weights, f
 
     loss(d) = 1/n sum_i -ln p(y_i | x_i, w_0 + d) + anchor/2 ||d||^2
 
-whose second term is L2-SP [L2SP]. The encoder stays in evaluation mode, so its running statistics do not move. Three
-methods, by what deviates: the classifier, the scale and shift of the sub-spectral normalisations, or every weight.
+whose second term is L2-SP [L2SP]. The encoder stays in evaluation mode, so its running statistics
+do not move. Three methods, by what deviates: the classifier, the scale and shift of the
+sub-spectral normalisations, or every weight.
 
-Persons go through together: the loss is a sum over them and every step is elementwise, so nobody feels the others.
+Persons go through together: the loss is a sum over them and every step is elementwise, so nobody
+feels the others.
 
-Reconstruction: the talk names neither loss, layers nor steps. A person enrolls few of the words, and the cross-entropy
-over all of them teaches that the rest are never said. Therefore ``softmax="enrolled"`` compares only words that were
-enrolled: it says nothing of the rest, but also learns nothing from a single word. ``softmax="all"`` is the plain loss,
-which needs smaller steps. Neither replays training clips, because they do not leave the server.
+Reconstruction: the talk names neither loss, layers nor steps. A person enrolls few of the words,
+and the cross-entropy over all of them teaches that the rest are never said. Therefore
+``softmax="enrolled"`` compares only words that were enrolled: it says nothing of the rest, but also
+learns nothing from a single word. ``softmax="all"`` is the plain loss, which needs smaller steps.
+Neither replays training clips, because they do not leave the server.
 """
 
 from abc import abstractmethod
@@ -100,7 +103,8 @@ class GradientMethod(PersonalizationMethod):
     ) -> Adaptation:
         """Each person's tensors after the last step.
 
-        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing here is trained.
+        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing
+        here is trained.
         """
         whole_enrollments(present)
         if self.facts.labels:
@@ -143,7 +147,9 @@ class GradientMethod(PersonalizationMethod):
 def enrolled_cross_entropy(
     logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"], *, softmax: str
 ) -> Float[Tensor, " person"]:
-    """Mean over each person's clips of -ln p(label), p over all labels or over those that the person enrolled."""
+    """Mean over each person's clips of -ln p(label), p over all labels or over those that the
+    person enrolled.
+    """
     if softmax == "enrolled":
         enrolled = functional.one_hot(labels, logits.shape[-1]).any(1, keepdim=True)
         logits = logits.masked_fill(~enrolled, -torch.inf)
@@ -159,7 +165,8 @@ class FineTune(GradientMethod):
     """Labeled clips, cross-entropy, deviations of the weights by parameter name."""
 
     config_type = FineTuneConfig
-    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)  # softmax and learning rate of each choice
+    # softmax and learning rate of each choice
+    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)
 
     @classmethod
     def choices(cls) -> tuple[FineTuneConfig, ...]:

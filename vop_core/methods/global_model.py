@@ -1,7 +1,9 @@
-"""The baseline of every personal model: one encoder for everybody, trained on the same clips and steps.
+"""The baseline of every personal model: one encoder for everybody, trained on the same clips and
+steps.
 
-It reads no enrollment. As a row of the bench it is trained for exactly as many further steps as every
-trained method, so that what a personalizing method gains over it cannot come from further training.
+It reads no enrollment. As a row of the bench it is trained for exactly as many further steps as
+every trained method, so that what a personalizing method gains over it cannot come from further
+training.
 """
 
 import torch
@@ -42,5 +44,7 @@ class GlobalModel(SharedClassifier):
         draws: int = 0,
         generator: torch.Generator | None = None,
     ) -> Prediction:
-        """Class probabilities for anybody; there are no weights to draw, so ``draws`` changes nothing."""
+        """Class probabilities for anybody; there are no weights to draw, so ``draws`` changes
+        nothing.
+        """
         return self.prior_model().predict(query)

@@ -4,16 +4,18 @@ The last pointwise convolution and the classifier, both matrices W, answer with
 
     W + U D,    D (rank, in) random,    U (out, rank) zero at the start
 
-and a person's labeled clips move D and U by gradient descent, as in :mod:`vop_core.methods.fine_tune`. What is kept of
-a person is rank x (in + out) numbers a layer.
+and a person's labeled clips move D and U by gradient descent, as in
+:mod:`vop_core.methods.fine_tune`. What is kept of a person is rank x (in + out) numbers a layer.
 
-D is drawn once from a seed and starts the same for everybody. The anchor, if there is one, pulls to that start.
+D is drawn once from a seed and starts the same for everybody. The anchor, if there is one, pulls to
+that start.
 
-Departs: [LORA] adapts attention projections of large language models to many examples; and scales U D by alpha / rank,
-here 1, which the learning rate makes up for.
+Departs: [LORA] adapts attention projections of large language models to many examples; and scales U
+D by alpha / rank, here 1, which the learning rate makes up for.
 Reconstruction: which layers, and the bias of the classifier, which stays.
 
-The library peft is not used: it puts one adapter at a time into a model, here many persons go through together.
+The library peft is not used: it puts one adapter at a time into a model, here many persons go
+through together.
 """
 
 import math

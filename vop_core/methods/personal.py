@@ -1,8 +1,8 @@
 r"""One person's model, whichever method made it, and the person's file.
 
-A method keeps of a person an *adaptation*, named tensors; where it keeps a posterior, those of each enrollment clip by
-itself as well. The file holds them in safetensors, and by which numbers a clip that enrolled is known again: neither
-sound nor label.
+A method keeps of a person an *adaptation*, named tensors; where it keeps a posterior, those of each
+enrollment clip by itself as well. The file holds them in safetensors, and by which numbers a clip
+that enrolled is known again: neither sound nor label.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,9 @@ LARGEST_INPUT = 10_000_000  # numbers of a clip that a person's file may speak o
 
 @dataclass(frozen=True)
 class LayerPosterior:
-    """A Gaussian's marginals over the weights of one layer, in weight units (global weight + deviation)."""
+    """A Gaussian's marginals over the weights of one layer, in weight units (global weight +
+    deviation).
+    """
 
     layer: str
     names: tuple[str, ...]
@@ -81,7 +83,8 @@ class PersonalModel:
         method: nn.Module,  # a vop_core.methods.base.PersonalizationMethod
         adaptation: Adaptation,  # person axis of length 1
         *,
-        clips: Adaptation | None = None,  # of each enrollment clip by itself, where there is a posterior
+        # of each enrollment clip by itself, where there is a posterior
+        clips: Adaptation | None = None,
         signatures: Float[Tensor, "shot number"] | None = None,
         input_shape: Sequence[int] = (),  # of the clips that enrolled
     ) -> None:
@@ -107,11 +110,11 @@ class PersonalModel:
         generator: torch.Generator | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Prediction:
-        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws, with 95 %
-        credible intervals.
+        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws, with
+        95 % credible intervals.
 
-        The bench's main row of a method is asked with its ``facts.draws``. ``progress`` is told the draws
-        done and asked for. Raises EvaluationError for more than 1,000 draws.
+        The bench's main row of a method is asked with its ``facts.draws``. ``progress`` is told the
+        draws done and asked for. Raises EvaluationError for more than 1,000 draws.
         """
         check_draws(draws)
         method = self.method
@@ -142,11 +145,13 @@ class PersonalModel:
         return self.method.folded(self.adaptation)
 
     def heard(self, inputs: Float[Tensor, "clip *input"]) -> Bool[Tensor, " clip"]:
-        """Which clips are among those that enrolled: an answer about them says nothing about new words."""
+        """Which clips are among those that enrolled: an answer about them says nothing about new
+        words.
+        """
         alike = torch.isclose(signatures_of(inputs)[:, None], self.signatures, rtol=0, atol=1e-4)
         return alike.all(-1).any(-1)
 
-    # --- where the method keeps a posterior ----------------------------------------------------------------------
+    # --- where the method keeps a posterior -------------------------------------------------------
 
     @property
     def posterior(self) -> DiagonalGaussian:
@@ -174,7 +179,9 @@ class PersonalModel:
         return posterior_health(self.posterior.expand(1), self.prior)
 
     def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
-        """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's (its index)."""
+        """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's
+        (its index).
+        """
         return self._weights(which).layer(layer)
 
     def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
@@ -191,7 +198,7 @@ class PersonalModel:
             return self.method.posterior({name: value[which, None] for name, value in self.clips.items()})
         raise ValueError(f"which is 'combined', 'prior' or the index of a clip; got {which!r}")
 
-    # --- the person's file ---------------------------------------------------------------------------------------
+    # --- the person's file ------------------------------------------------------------------------
 
     def save(self, path: Path | str, *, task: str | None = None) -> None:
         """Write what is kept of the person, and nothing of the voice, to a safetensors file."""
@@ -202,10 +209,11 @@ class PersonalModel:
 
 
 def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> PersonalModel:
-    """Read a person's file made by ``PersonalModel.save`` with this very method and these very weights.
+    """Read a person's file made by ``PersonalModel.save`` with this very method and these very
+    weights.
 
-    Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a damaged or a pickled
-    one.
+    Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a
+    damaged or a pickled one.
     """
     tensors, about = load_tensors(path, kind="person", error=PersonFileError)
     if task is not None and about.get("task") != task:
@@ -232,7 +240,9 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
 
 
 def _shapes(method: nn.Module, input_shape: object, shots: int) -> dict[str, tuple[int, ...]] | None:
-    """What a file of ``shots`` clips of that shape holds: enrolling silence tells. None for a shape that is none."""
+    """What a file of ``shots`` clips of that shape holds: enrolling silence tells. None for a shape
+    that is none.
+    """
     if not shots:
         made = method.prior_model()
     else:
@@ -248,7 +258,9 @@ def _shapes(method: nn.Module, input_shape: object, shots: int) -> dict[str, tup
 
 
 def signatures_of(inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip number"]:
-    """A few numbers by which a clip is known again and from which it cannot be had: its slowest cosine moments."""
+    """A few numbers by which a clip is known again and from which it cannot be had: its slowest
+    cosine moments.
+    """
     flat = inputs.flatten(1)
     position = (torch.arange(flat.shape[1], device=flat.device) + 0.5) / flat.shape[1]
     waves = torch.cos(torch.pi * torch.arange(SIGNATURE, device=flat.device)[:, None] * position)
@@ -256,7 +268,9 @@ def signatures_of(inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip n
 
 
 def gaussian_of(adaptation: Adaptation) -> DiagonalGaussian:
-    """The posteriors that adaptations hold, batch axis (person), of a method that keeps them (``facts.posterior``)."""
+    """The posteriors that adaptations hold, batch axis (person), of a method that keeps them
+    (``facts.posterior``).
+    """
     return DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
 
 

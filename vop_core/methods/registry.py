@@ -1,4 +1,6 @@
-"""Every method of the bench, by the name it has in tables: a new one is a file beside this one and a line here."""
+"""Every method of the bench, by the name it has in tables: a new one is a file beside this one and
+a line here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -66,7 +68,7 @@ _LATER = {
 
 
 def settings_as_first_named(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's settings without those that came later and are at their default: so results made before them agree
-    with results made since.
+    """A method's settings without those that came later and are at their default: so results made
+    before them agree with results made since.
     """
     return {name: value for name, value in settings.items() if not (name in _LATER and _LATER[name] == value)}

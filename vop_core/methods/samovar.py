@@ -1,26 +1,30 @@
 r"""Shared amortized variational inference over the classifier, SAMOVAR [SAMOVAR].
 
-One inference network gives a Gaussian over the classifier's weights from a set of clips. Applied to the enrollment S it
-is the prior, applied to enrollment and query S, Q it is the posterior, and training minimises
+One inference network gives a Gaussian over the classifier's weights from a set of clips. Applied to
+the enrollment S it is the prior, applied to enrollment and query S, Q it is the posterior, and
+training minimises
 
     E_{w ~ q(w | S, Q)} [ mean_m -ln p(y_m | x_m, w) ]  +  beta / M  KL( q(w | S, Q) || q(w | S) )
 
-over the M queries: the published sum over queries minus beta KL, divided by -M. A person's answer averages the softmax
-over draws from q(w | S). The posterior is shown the queries' labels; only the KL makes the prior good, which has to do
-without them. Divided by all clips of the person instead of by M it is too cheap: the posterior copies the labels, and
-the prior then gives queries to enrolled words, whatever they say.
+over the M queries: the published sum over queries minus beta KL, divided by -M. A person's answer
+averages the softmax over draws from q(w | S). The posterior is shown the queries' labels; only the
+KL makes the prior good, which has to do without them. Divided by all clips of the person instead of
+by M it is too cheap: the posterior copies the labels, and the prior then gives queries to enrolled
+words, whatever they say.
 
-The labeled rows read S as published: the context of a class is the mean over its enrollment clips. The unlabeled ones
-do what a person who enrolls without labels leaves possible: all clips make one context, and the network's last layer
-writes all classes at once.
+The labeled rows read S as published: the context of a class is the mean over its enrollment clips.
+The unlabeled ones do what a person who enrolls without labels leaves possible: all clips make one
+context, and the network's last layer writes all classes at once.
 
-Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is unknown; so are beta and the widths, and
-    "1fc" and "2fc" are read as the depth of the inference network.
-Departs: the network gives deviations from the global classifier's rows, zero at the start, and a bounded standard
-    deviation; ``additive=False`` writes the classifier from scratch, with nothing bounded.
-Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
-    takes the global model's further steps and as many again.
-Departs: a labeled class also sees its global row and how many clips it has, since most of the words are not enrolled.
+Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is unknown; so are beta
+    and the widths, and "1fc" and "2fc" are read as the depth of the inference network.
+Departs: the network gives deviations from the global classifier's rows, zero at the start, and a
+    bounded standard deviation; ``additive=False`` writes the classifier from scratch, with nothing
+    bounded.
+Departs: the encoder stays that of the finished global model, where the published one learns along;
+    the classifier thus takes the global model's further steps and as many again.
+Departs: a labeled class also sees its global row and how many clips it has, since most of the words
+are not enrolled.
 """
 
 from dataclasses import dataclass, replace
@@ -59,7 +63,8 @@ TRAINING_DRAWS = 4
 
 
 class GeneratedClassifier(ClassifierMethod):
-    """A shared encoder and an inference network that writes each person's classifier: what [VERSA; SAMOVAR] share.
+    """A shared encoder and an inference network that writes each person's classifier: what [VERSA;
+    SAMOVAR] share.
 
     Its config says whether the rows are ``additive``; ``layers`` is the depth of the network.
     """
@@ -132,7 +137,9 @@ def cross_entropy_of_draws(
     label_smoothing: float,
     generator: torch.Generator,
 ) -> Float[Tensor, "draw person query"]:
-    """-ln p(y | x, w) under ``draws`` draws of each person's rows; gradients flow to the distribution."""
+    """-ln p(y | x, w) under ``draws`` draws of each person's rows; gradients flow to the
+    distribution.
+    """
     rows = distribution.expand(draws, *distribution.batch_shape).rsample(generator=generator)
     logits = classify(rows, query)
     wanted = labels.expand(draws, *labels.shape)

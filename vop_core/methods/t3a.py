@@ -1,21 +1,28 @@
-r"""T3A, test-time template adjuster: classifier rows moved by unlabeled, pseudo-labeled clips [T3A].
+r"""T3A, test-time template adjuster: classifier rows moved by unlabeled, pseudo-labeled clips
+[T3A].
 
-Each class k keeps a set of supports. It starts with the classifier's row, w_k / ||w_k||; an unlabeled clip with
-embedding z joins as z / ||z|| the class that the global classifier gives it. Of every set, the supports with the lowest
-entropy of the global classifier's answer are kept, and with their mean c_k
+Each class k keeps a set of supports. It starts with the classifier's row, w_k / ||w_k||; an
+unlabeled clip with embedding z joins as z / ||z|| the class that the global classifier gives it. Of
+every set, the supports with the lowest entropy of the global classifier's answer are kept, and with
+their mean c_k
 
     p(k | z) = softmax_k( s z . c_k )
 
 No labels, no gradients.
 
-Departs: T3A is online, every clip of the test stream joins before it is answered; here only the enrollment clips do.
-Departs: dropping the rows' lengths and the biases leaves the logits on another scale, which does not matter to the
-accuracy that the paper looks at; s is fitted on the training clips under the starting centroids, or is 1.
-Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large mean, which rows do
-not have, so a word with any clip among its supports beats all words without. Two options, both off by default, mend
-it: ``centred`` measures embeddings from the training clips' mean, ``row_clips`` lets a row count for several clips.
-Departs: a mean of supports that disagree is left shorter; the authors' program brings every c_k to length 1.
-Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global answer to the row.
+Departs: T3A is online, every clip of the test stream joins before it is answered; here only the
+enrollment clips do.
+Departs: dropping the rows' lengths and the biases leaves the logits on another scale, which does
+not matter to the accuracy that the paper looks at; s is fitted on the training clips under the
+starting centroids, or is 1.
+Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large
+mean, which rows do not have, so a word with any clip among its supports beats all words without.
+Two options, both off by default, mend it: ``centred`` measures embeddings from the training clips'
+mean, ``row_clips`` lets a row count for several clips.
+Departs: a mean of supports that disagree is left shorter; the authors' program brings every c_k to
+length 1.
+Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global
+answer to the row.
 """
 
 from dataclasses import dataclass
@@ -114,7 +121,9 @@ class T3a(ClassifierMethod):
     def _kept(
         self, entropy: Float[Tensor, "person support"], member: Bool[Tensor, "person label support"]
     ) -> Bool[Tensor, "person label support"]:
-        """Of each class's supports, the ``kept`` with the lowest entropy; never none, as a class keeps at least one."""
+        """Of each class's supports, the ``kept`` with the lowest entropy; never none, as a class
+        keeps at least one.
+        """
         if self.config.kept == EVERY_SUPPORT:
             return member
         ranked = torch.where(member, entropy[:, None], torch.inf)

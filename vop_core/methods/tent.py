@@ -6,9 +6,10 @@ Without labels, gradient descent on the mean entropy of the answers to a person'
 
 moves the scale and shift of every batch normalisation, and nothing else.
 
-Departs: [TENT] adapts online to the batch that it answers, normalised by that batch's own statistics; here only the
-enrollment clips count, the queries never. ``own_statistics`` first takes the person's statistics from those clips as
-:mod:`vop_core.methods.adabn` does, mixed with the global ones because a batch is so small, and then keeps them fixed.
+Departs: [TENT] adapts online to the batch that it answers, normalised by that batch's own
+statistics; here only the enrollment clips count, the queries never. ``own_statistics`` first takes
+the person's statistics from those clips as :mod:`vop_core.methods.adabn` does, mixed with the
+global ones because a batch is so small, and then keeps them fixed.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +30,8 @@ class TentConfig(DescentConfig):
 
     learning_rate: float = 0.0003
     own_statistics: bool = False
-    source_clips: float = 30.0  # what the global statistics count for where they are mixed with the person's own
+    # what the global statistics count for where they are mixed with the person's own
+    source_clips: float = 30.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

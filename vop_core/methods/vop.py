@@ -1,22 +1,26 @@
 r"""Variational On-the-Fly Personalization [VOP].
 
-A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a Gaussian q(w | x) over the
-weights of the personal layers, and the network answers with weights of it. Training maximises the bound of the slides,
+A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a
+Gaussian q(w | x) over the weights of the personal layers, and the network answers with weights of
+it. Training maximises the bound of the slides,
 
     ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )     [VOP slides, Method],
 
-summed over the N_k training clips that share the person's weights: per clip, the KL is divided by N_k.
+summed over the N_k training clips that share the person's weights: per clip, the KL is divided by
+N_k.
 
 Two families of q, both diagonal Gaussians over an *inference vector*:
 
     diagonal   the vector is the personal weights' deviation itself, w = w_0 + v
     low_rank   the vector is a short personality code, w = w_0 + B z; the KL lives in z
 
-Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not conditional.
-Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k = 1); the default is
+Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not
+conditional.
+Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k =
+1); the default is
 ``"cross"``, other clips of the same person, because ``self`` leaks the label into the weights.
-Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the paper's were not
-available.
+Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the
+paper's were not available.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,16 +68,20 @@ class VopConfig(TrainedConfig):
     conditioning: str = "cross"
     beta: float = 1.0  # 1 is the bound
     kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
-    person_loss: float = 0.0  # weight of the auxiliary loss that pulls a person's clip features together
+    # weight of the auxiliary loss that pulls a person's clip features together
+    person_loss: float = 0.0
     evidence: str = "encoder"  # what the hyper-personalizer sees of a clip: the "encoder"'s statistics or the "input"
     evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
     # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
-    additive: bool = field(default=True, metadata={"later": True})  # else generated weights replace the global ones
-    steady: bool = field(default=False, metadata={"later": True})  # a hyper-personalizer whose units cannot die
+    # else generated weights replace the global ones
+    additive: bool = field(default=True, metadata={"later": True})
+    # a hyper-personalizer whose units cannot die
+    steady: bool = field(default=False, metadata={"later": True})
     mean_spread: float = field(default=0.0, metadata={"later": True})  # see HyperPersonalizerConfig
-    free_bits: float = field(default=0.0, metadata={"later": True})  # nats a number that the bound does not charge for
+    # nats a number that the bound does not charge for
+    free_bits: float = field(default=0.0, metadata={"later": True})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,8 +119,8 @@ def one_draw(posterior: DiagonalGaussian, generator: torch.Generator) -> Float[T
 class Vop(PersonalizationMethod):
     """An encoder with personal layers and the hyper-personalizer that fills them.
 
-    Three parts make it: the prior, the posterior (hyper-personalizer and aggregation), and what training takes of the
-    posterior. Variants are the same class with another part.
+    Three parts make it: the prior, the posterior (hyper-personalizer and aggregation), and what
+    training takes of the posterior. Variants are the same class with another part.
     """
 
     facts = MethodFacts(
@@ -155,12 +163,14 @@ class Vop(PersonalizationMethod):
             # Replacing starts from what an untrained layer would have, learned from there on.
             self.replacement = nn.Parameter(self.global_weights().detach().clone())
 
-    # --- training ---------------------------------------------------------------------------------------------
+    # --- training ---------------------------------------------------------------------------------
 
     def loss(
         self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked for."""
+        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked
+        for.
+        """
         if self.config.conditioning == "self":
             return self._self_loss(batch, progress, label_smoothing, generator)
         loss, logs = self._cross_loss(batch, progress, label_smoothing, generator)
@@ -188,7 +198,9 @@ class Vop(PersonalizationMethod):
     def _self_loss(
         self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The slides' literal reading: each clip makes the weights that classify it, and pays its own KL."""
+        """The slides' literal reading: each clip makes the weights that classify it, and pays its
+        own KL.
+        """
         alone = batch.query.flatten(0, 1)[:, None]
         present = every_clip(alone, None)
         features, statistics = self._hear(alone, present)
@@ -230,18 +242,22 @@ class Vop(PersonalizationMethod):
             "accuracy": accuracy.item(),
         }
 
-    # --- hearing clips ------------------------------------------------------------------------------------------
+    # --- hearing clips ----------------------------------------------------------------------------
 
     def clip_features(
         self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"] | None = None
     ) -> Float[Tensor, "person shot feature"]:
-        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips not present."""
+        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips
+        not present.
+        """
         return self._hear(inputs, every_clip(inputs, present))[0]
 
     def _hear(
         self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
     ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person shot statistic"] | None]:
-        """Features of each clip, and the encoder's statistics where the prior reads them; zeros where not present."""
+        """Features of each clip, and the encoder's statistics where the prior reads them; zeros
+        where not present.
+        """
         clips, from_encoder = inputs[present], self.config.evidence == "encoder"
         statistics = self.encoder.statistics(clips) if from_encoder or self.prior_shift.reads_statistics else None
         evidence = statistics if from_encoder else clips
@@ -251,14 +267,15 @@ class Vop(PersonalizationMethod):
     def _moved(self, statistics: Tensor | None, present: Tensor) -> Adaptation:
         return self.prior_shift.moved(statistics, present, self.global_weights())
 
-    # --- from inference vectors to weights -----------------------------------------------------------------------
+    # --- from inference vectors to weights --------------------------------------------------------
 
     def global_weights(self) -> Float[Tensor, " weight"]:
         """Those that persons deviate from."""
         return self.layout.flatten_global(dict(self.encoder.named_parameters()))
 
     def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
-        """Deviations of the personal weights: B z for the low-rank family, the vector itself for the diagonal one.
+        """Deviations of the personal weights: B z for the low-rank family, the vector itself for
+        the diagonal one.
 
         Where weights are replaced, what is added takes the global weights away again.
         """
@@ -273,7 +290,7 @@ class Vop(PersonalizationMethod):
         weights = self.personal_weights(adaptation["mean"])
         return self.layout.unflatten(weights + adaptation["shift"] if "shift" in adaptation else weights)
 
-    # --- enrolling -------------------------------------------------------------------------------------------
+    # --- enrolling --------------------------------------------------------------------------------
 
     def adapt(
         self,
@@ -324,7 +341,9 @@ class Vop(PersonalizationMethod):
         return self.encoder.personal_weights(self.deviations(adaptation))
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
-        """The Gaussian over the inference vector, and how it becomes weights; where no width is kept, none."""
+        """The Gaussian over the inference vector, and how it becomes weights; where no width is
+        kept, none.
+        """
         if not self.facts.posterior:
             return super().posterior(adaptation)
         base, vector = self.global_weights().detach(), gaussian_of(adaptation)[0].detach()
@@ -347,10 +366,11 @@ def same_person_loss(
     present: Bool[Tensor, "person shot"],
     temperature: float = 0.2,
 ) -> Float[Tensor, ""]:
-    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its own person.
+    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its
+    own person.
 
-    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first experiments found
-    that such a loss makes the posterior tell persons apart.
+    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first
+    experiments found that such a loss makes the posterior tell persons apart.
     """
     flat = functional.normalize(features[present], dim=-1)
     owner = torch.arange(len(present), device=flat.device)[:, None].expand_as(present)[present]

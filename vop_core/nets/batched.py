@@ -1,7 +1,9 @@
 """One pass for many persons, each with weights of their own, whichever weights these are.
 
-The personal layers of :mod:`vop_core.nets.personal_layers` are the fast way for the few weights that VoP moves;
-``run_personal`` is the general one, by ``torch.func``: no loop over persons, and gradients flow into every weight.
+The personal layers of :mod:`vop_core.nets.personal_layers` are the fast way for the few weights
+that VoP moves;
+``run_personal`` is the general one, by ``torch.func``: no loop over persons, and gradients flow
+into every weight.
 """
 
 from collections.abc import Mapping
@@ -41,7 +43,9 @@ def run_personal(
     own: Mapping[str, Tensor],  # parameter or buffer name -> (person, *shape)
     value: Float[Tensor, "person clip *input"],
 ) -> Float[Tensor, "person clip *out"]:
-    """``module`` on each person's clips with the tensors of ``own`` in place of its own; the rest is shared."""
+    """``module`` on each person's clips with the tensors of ``own`` in place of its own; the rest
+    is shared.
+    """
     shared = {name: tensor for name, tensor in _state(module).items() if name not in own}
 
     def one(tensors: dict[str, Tensor], clips: Tensor) -> Tensor:

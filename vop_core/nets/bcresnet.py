@@ -1,15 +1,16 @@
 r"""BC-ResNet, the speech encoder, written from the description in the paper [BCRESNET].
 
-A block works on frequency and time apart. With f2 a depthwise convolution along frequency and f1 a depthwise
-convolution along time plus a pointwise one,
+A block works on frequency and time apart. With f2 a depthwise convolution along frequency and f1 a
+depthwise convolution along time plus a pointwise one,
 
     y = relu( x + f2(x) + broadcast( f1( mean over frequency of f2(x) ) ) )
 
-so that most of the work happens on a one-dimensional sequence. A transition block changes the number of channels by a
-pointwise convolution first and has no identity path.
+so that most of the work happens on a one-dimensional sequence. A transition block changes the
+number of channels by a pointwise convolution first and has no identity path.
 
-Departs: the scale and shift of the sub-spectral normalisation, one per channel and frequency band, may deviate per
-person, and so may the last pointwise convolution and the classifier [VOP slides, Method].
+Departs: the scale and shift of the sub-spectral normalisation, one per channel and frequency band,
+may deviate per person, and so may the last pointwise convolution and the classifier [VOP slides,
+Method].
 """
 
 from dataclasses import dataclass, replace
@@ -35,7 +36,8 @@ class BcResNetConfig:
     mels: int = 40  # must be a multiple of 40: five bands of two frequencies are left at the end
     dropout: float = 0.1
     stem_stride: int = 1  # stride along time of the first convolution; Departs: the paper has 1
-    context_channels: int = 0  # further input maps beside the log-mel, for methods that show the encoder a context
+    # further input maps beside the log-mel, for methods that show the encoder a context
+    context_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.mels % 40:
@@ -167,7 +169,9 @@ class BcResNet(Encoder):
 
     @torch.no_grad()
     def statistics(self, inputs: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:
-        """Mean and standard deviation of each channel and band after each block's normalisation, block by block."""
+        """Mean and standard deviation of each channel and band after each block's normalisation,
+        block by block.
+        """
         found: list[Tensor] = []
         with evaluation_mode(self):
             value = self.stem(inputs[:, None])

@@ -1,8 +1,8 @@
 """What an encoder is: inputs to features to logits, with layers that a person may deviate from.
 
-An encoder says which shape its inputs have, which of its layers can be personal, and what the normalisations make of an
-input. Everything above this room, methods and training, asks only that; a new encoder is one file and one line of
-:mod:`vop_core.nets.registry`.
+An encoder says which shape its inputs have, which of its layers can be personal, and what the
+normalisations make of an input. Everything above this room, methods and training, asks only that; a
+new encoder is one file and one line of :mod:`vop_core.nets.registry`.
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +22,8 @@ from vop_core.nets.personal_layers import (
 
 
 class Encoder(nn.Module, ABC):
-    """A network with a linear classifier, whose normalisations and last layers may be a person's own.
+    """A network with a linear classifier, whose normalisations and last layers may be a person's
+    own.
 
     Layers that may be personal, where the encoder offers them:
 
@@ -34,7 +35,8 @@ class Encoder(nn.Module, ABC):
 
     name: ClassVar[str]  # in the registry
     config_type: ClassVar[type]  # a frozen dataclass, with ``labels`` among its fields
-    pointwise: ClassVar[str | None] = None  # the module that is the last matrix before the classifier
+    # the module that is the last matrix before the classifier
+    pointwise: ClassVar[str | None] = None
 
     config: Any
     classifier: PersonalClassifier
@@ -49,7 +51,9 @@ class Encoder(nn.Module, ABC):
     @property
     @abstractmethod
     def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
-        """The normalisations with a personal scale and shift, by name, in the order in which an input meets them."""
+        """The normalisations with a personal scale and shift, by name, in the order in which an
+        input meets them.
+        """
 
     @abstractmethod
     def embed(
@@ -58,19 +62,25 @@ class Encoder(nn.Module, ABC):
         deviations: Deviations | None = None,
         context: Float[Tensor, "clip channel *input"] | None = None,
     ) -> Float[Tensor, "clip feature"]:
-        """What the classifier reads. With deviations of P persons, the inputs are P equal runs, person by person."""
+        """What the classifier reads. With deviations of P persons, the inputs are P equal runs,
+        person by person.
+        """
 
     @abstractmethod
     def statistics(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip statistic"]:
-        """What the encoder, with its global weights, makes of an input: the hyper-personalizer's evidence.
+        """What the encoder, with its global weights, makes of an input: the hyper-personalizer's
+        evidence.
 
-        Mean and standard deviation of every number that a personal normalisation scales, after it, norm by norm. Always
-        in evaluation mode, so that training sees what enrollment will see, and without gradients.
+        Mean and standard deviation of every number that a personal normalisation scales, after it,
+        norm by norm. Always in evaluation mode, so that training sees what enrollment will see, and
+        without gradients.
         """
 
     @abstractmethod
     def with_context(self, channels: int) -> "Encoder":
-        """The same encoder with so many further input maps, which it does not look at yet; itself where it has them."""
+        """The same encoder with so many further input maps, which it does not look at yet; itself
+        where it has them.
+        """
 
     # --- what follows -----------------------------------------------------------------------------
 
@@ -129,7 +139,9 @@ class Encoder(nn.Module, ABC):
         return PersonalParameter(layer, name, tuple(self.get_parameter(name).shape))
 
     def personal_weights(self, deviations: Deviations) -> dict[str, Tensor]:
-        """The parameters that persons deviate from, with the deviations added: by name, (person, \\*shape)."""
+        """The parameters that persons deviate from, with the deviations added: by name, (person,
+        \\*shape).
+        """
         weights = dict(self.named_parameters())
         return {name: weights[name] + deviation for name, deviation in deviations.items()}
 

@@ -12,7 +12,8 @@ ENCODERS: dict[str, type[Encoder]] = {kind.name: kind for kind in (BcResNet,)}
 def build_encoder(description: Mapping[str, Any]) -> Encoder:
     """An untrained encoder from what ``Encoder.description`` gave.
 
-    Raises KeyError for a name that is not registered, TypeError or ValueError for settings that are none.
+    Raises KeyError for a name that is not registered, TypeError or ValueError for settings that are
+    none.
     """
     kind = ENCODERS[description["name"]]
     return kind(kind.config_type(**description["config"]))

@@ -1,4 +1,6 @@
-"""Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and labeled queries."""
+"""Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and
+labeled queries.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +24,8 @@ class EpisodeBatch:
     query: Float[Tensor, "person query *shape"]
     labels: Int[Tensor, "person query"]
     training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
-    enrollment_labels: Int[Tensor, "person shot"] | None = None  # for methods that read labels; VoP does not
+    # for methods that read labels; VoP does not
+    enrollment_labels: Int[Tensor, "person shot"] | None = None
 
 
 @runtime_checkable
@@ -49,9 +52,11 @@ def as_recorded(
 
 
 class EpisodeSampler:
-    """Draws steps from a table: persons without replacement, a person's words uniformly, then clips of them.
+    """Draws steps from a table: persons without replacement, a person's words uniformly, then clips
+    of them.
 
-    ``augment`` is the task's. Raises DataError when a person has too few clips to enroll and to ask about.
+    ``augment`` is the task's. Raises DataError when a person has too few clips to enroll and to ask
+    about.
     """
 
     def __init__(
@@ -105,7 +110,9 @@ class EpisodeSampler:
 
 
 class RepresentedEpisodes:
-    """A training's steps, drawn and represented once: methods that leave the encoder as it is share them."""
+    """A training's steps, drawn and represented once: methods that leave the encoder as it is share
+    them.
+    """
 
     def __init__(
         self, sampler: EpisodeSampler, represent: Callable[[Tensor], Tensor], steps: int, *, generator: torch.Generator

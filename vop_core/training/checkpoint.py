@@ -1,4 +1,6 @@
-"""Weights and training states in safetensors: never pickle, and never a file of another kind by mistake."""
+"""Weights and training states in safetensors: never pickle, and never a file of another kind by
+mistake.
+"""
 
 import hashlib
 import json
@@ -19,8 +21,8 @@ VERSIONS = {"model": 2, "person": 2, "trained run": 1, "training state": 1}  # o
 
 
 def fingerprint(state: dict[str, Tensor], *about: Any) -> str:
-    """Short hash of names, shapes and values, and of what more is told in JSON-like values: two models agree in it only
-    if they are the same.
+    """Short hash of names, shapes and values, and of what more is told in JSON-like values: two
+    models agree in it only if they are the same.
     """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode() if about else b"")
     for name in sorted(state):
@@ -58,7 +60,8 @@ def load_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what ``save_tensors`` wrote.
 
-    Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind or version.
+    Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind
+    or version.
     """
     path = Path(path)
     if not path.is_file():
