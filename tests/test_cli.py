@@ -57,12 +57,12 @@ def models(tmp_path_factory):
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop, VopConfig
     from vop_core.models.bundle import save_bundle
-    from vop_core.nets.bcresnet import BcResNetConfig
+    from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 
     root = tmp_path_factory.mktemp("models")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        shared = GlobalModel(BcResNetConfig(labels=len(LABELS), stem_stride=2)).eval()
+        shared = GlobalModel(BcResNet(BcResNetConfig(labels=len(LABELS), stem_stride=2))).eval()
         vop = Vop.from_global(shared, VopConfig()).eval()
     card = {"recipe": "none", "persons": {"trained": ["buzz/p0"], "open": ["buzz/p1"]}}
     for task in ("keywords-en", "keywords-ar"):

@@ -4,7 +4,7 @@ import torch
 
 from vop_core.data.features import FeatureTable
 from vop_core.methods.vop import Vop, VopConfig
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
 from vop_core.training.config import TrainConfig
 
@@ -20,8 +20,9 @@ def log_mels(*batch: int, seed: int = 0, frames: int = FRAMES) -> torch.Tensor:
     return 2 * torch.randn(*batch, MELS, frames, generator=seeded(seed)) - 6
 
 
-def encoder_config(**changes) -> BcResNetConfig:
-    return BcResNetConfig(**{"labels": LABELS, "tau": 0.5} | changes)
+def make_encoder(**changes) -> BcResNet:
+    """At its start; random numbers come from the global stream."""
+    return BcResNet(BcResNetConfig(**{"labels": LABELS, "tau": 0.5} | changes))
 
 
 def ready(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -42,7 +43,7 @@ def make_vop(seed: int = 0, labels: int = LABELS, **config) -> Vop:
     """A Vop whose persons differ: every number it could have at its start is shaken."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        vop = Vop(encoder_config(labels=labels), VopConfig(**{"code": 4, "features": 8, "channels": 6} | config))
+        vop = Vop(make_encoder(labels=labels), VopConfig(**{"code": 4, "features": 8, "channels": 6} | config))
     vop = ready(vop, seed)
     if vop.config.family == "low_rank":
         with torch.no_grad():

@@ -1,18 +1,18 @@
-"""The glossary as code: what a clip, a prediction and the two promises of every method are.
+"""The glossary as code: what a clip and a prediction are.
 
 Axis names, singular, used in every shape of the package:
-    person, shot (enrollment clip), query (clip to be classified), clip, label, sample (of a waveform), mel, frame,
-    feature, statistic (of an encoder's activations), weight (a number with a posterior; for the low-rank family, of
+    person, shot (enrollment clip), query (clip to be classified), clip (a sound, or what a task has in its
+    place: ``*input`` are its axes, such as mel and frame), label, sample (of a waveform), mel, frame, feature,
+    statistic (of an encoder's activations), weight (a number with a posterior; for the low-rank family, of
     the personality code), draw (from a posterior), step (of training)
 
-A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of the
-personal layers; *query* clips are then classified. Federated code says client where the person is a client.
+A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of
+the personal layers; *query* clips are then classified. Federated code says client where the person
+is a client.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -67,23 +67,3 @@ class Prediction:
     def label_index(self) -> Tensor:
         """Most probable label of each query, shape (query,)."""
         return self.probabilities.argmax(-1)
-
-
-@runtime_checkable
-class PersonalModel(Protocol):
-    """A model made for one person."""
-
-    def predict(
-        self,
-        query: Float[Tensor, "query mel frame"],
-        *,
-        draws: int = 0,
-        generator: torch.Generator | None = None,
-    ) -> Prediction: ...
-
-
-@runtime_checkable
-class Method(Protocol):
-    """One way to personalize: a few unlabeled clips in, a personal model out, nothing of the method changed."""
-
-    def enroll(self, enrollment: Float[Tensor, "shot mel frame"]) -> PersonalModel: ...

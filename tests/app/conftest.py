@@ -27,13 +27,13 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None):
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop, VopConfig
     from vop_core.models import Bundle
-    from vop_core.nets.bcresnet import BcResNetConfig
+    from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 
     torch.manual_seed(3)
-    encoder = BcResNetConfig(labels=len(WORDS), tau=0.5)
-    vop = Vop(encoder, VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8))
+    settings = BcResNetConfig(labels=len(WORDS), tau=0.5)
+    vop = Vop(BcResNet(settings), VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8))
     card = {"results": {"rows": list(rows), "differences": list(differences)}, "health": health}
-    models = GlobalModel(encoder), vop
+    models = GlobalModel(BcResNet(settings)), vop
     for module in models:
         module.eval().requires_grad_(False)
     return Bundle(task, WORDS, *models, card)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.toys import make_encoder
 from vop_core.bench import run as bench_module
 from vop_core.bench import suites
 from vop_core.bench.recipes import BenchConfig, Contender
@@ -36,8 +37,7 @@ from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.score import COLUMNS
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
-from vop_core.methods.unpersonalized import Unpersonalized
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.global_model import GlobalModel
 from vop_core.report.outputs import reported_suites
 from vop_core.report.page import bench_page
 from vop_core.report.summary import baseline_of, summary
@@ -55,7 +55,7 @@ def documented_method():
     return names["Centred"]
 
 
-class Twice(Unpersonalized):
+class Twice(GlobalModel):
     """The global model again, but it reads the clips it is given."""
 
     facts = MethodFacts(summary="the global model again", source="VOP")
@@ -67,8 +67,8 @@ class Twice(Unpersonalized):
 class Broken(Twice):
     """Its answers are no numbers."""
 
-    def answer(self, adaptation, query):
-        return super().answer(adaptation, query) * torch.nan
+    def predict_proba(self, adaptation, query):
+        return super().predict_proba(adaptation, query) * torch.nan
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp
     for name, result in found.items():
         facts = registry.METHODS[name].facts
         assert rows(result) >= ({"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}), name
-        assert ("draws" in rows(result), "prior" in rows(result)) == (facts.posterior, facts.nobody)
+        assert ("draws" in rows(result), "prior" in rows(result)) == (facts.posterior, facts.prior)
         assert (result.figures["gradient_steps"] > 0) is facts.gradients
     assert suites.suite_results("smoke").keys() == {"synthetic-en"}
 
@@ -205,8 +205,8 @@ def test_a_method_that_says_only_half_of_itself_cannot_be_built():
         def adapt(self, enrollment, labels=None, present=None):
             return {}
 
-    with pytest.raises(TypeError, match="answer"):
-        Half(BcResNetConfig(labels=3))
+    with pytest.raises(TypeError, match="predict_proba"):
+        Half(make_encoder())
 
 
 # What is kept

@@ -14,7 +14,6 @@ from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.overview import difference_named
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
 from vop_core.methods.global_model import GlobalModel
-from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.methods.vop import Vop, VopConfig
 
 
@@ -104,7 +103,7 @@ def test_global_and_recipe_start_from_one_shared_model_and_train_equally_long(fo
     monkeypatch.setattr(training_module, "train", watched)
     cross_validate(folder)
     for shared, baseline, vop in (trained[:3], trained[3:]):
-        assert (shared[0], baseline[0], vop[0]) == (GlobalModel, Unpersonalized, Vop)
+        assert (shared[0], baseline[0], vop[0]) == (GlobalModel, GlobalModel, Vop)
         assert baseline[1] == vop[1]
         torch.testing.assert_close(baseline[2], shared[3], rtol=0, atol=0)
         torch.testing.assert_close(vop[2], shared[3], rtol=0, atol=0)

@@ -64,7 +64,7 @@ def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
 
 def make_facts(**changes):
     """What a method that personalizes says of itself."""
-    said = {"personal": True, "labels": False, "draws": 0, "posterior": True, "nobody": True}
+    said = {"personal": True, "labels": False, "draws": 0, "posterior": True, "prior": True}
     return SimpleNamespace(**said | changes)
 
 
@@ -80,7 +80,7 @@ class Fixed:
     def accent_of(self, enrollment, persons, draws, generator):
         return torch.full((persons,), self.accent)
 
-    def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
+    def predict_represented(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.largest = max(self.largest, query.shape[0] * query.shape[1] * max(draws, 1))
         accent = self.accent_of(enrollment, query.shape[0], draws, generator)
         label = (query[:, :, 0, 0].round().long() - accent[:, None]) % LABELS

@@ -37,10 +37,10 @@ class ShiftMethod:
     labels_seen = None
 
     def __init__(self, **facts):
-        said = {"personal": True, "labels": False, "draws": 0, "posterior": False, "nobody": False}
+        said = {"personal": True, "labels": False, "draws": 0, "posterior": False, "prior": False}
         self.facts = SimpleNamespace(**said | facts)
 
-    def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
+    def predict_represented(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.labels_seen, self.draws = labels, draws
         enrollment = query[:, :1] if enrollment is None else enrollment
         shift = (enrollment // 100).mean(1, keepdim=True)
@@ -263,8 +263,8 @@ def test_progress_reaches_its_end(fakes):
 
 def test_answers_that_are_no_probabilities_are_refused():
     class Diverged(ShiftMethod):
-        def answer_persons(self, *args, **kwargs):
-            return super().answer_persons(*args, **kwargs) * torch.nan
+        def predict_represented(self, *args, **kwargs):
+            return super().predict_represented(*args, **kwargs) * torch.nan
 
     with pytest.raises(EvaluationError, match="no probabilities"):
         run(Diverged())
@@ -272,8 +272,8 @@ def test_answers_that_are_no_probabilities_are_refused():
 
 def test_a_model_of_fewer_labels_is_refused():
     class Narrow(ShiftMethod):
-        def answer_persons(self, *args, **kwargs):
-            return super().answer_persons(*args, **kwargs)[..., :2]
+        def predict_represented(self, *args, **kwargs):
+            return super().predict_represented(*args, **kwargs)[..., :2]
 
     with pytest.raises(EvaluationError, match=r"knows 2 labels, but is asked about label 3"):
         run(Narrow())
@@ -287,7 +287,7 @@ def test_a_network_in_training_mode_is_refused(fakes):
             super().__init__()
             self.norm = torch.nn.BatchNorm1d(3)
 
-        def answer_persons(self, enrollment, query, *, labels=None, draws=0, generator=None):
+        def predict_represented(self, enrollment, query, *, labels=None, draws=0, generator=None):
             raise AssertionError("must not be asked")
 
     voices = fakes.voices(ACCENTS)

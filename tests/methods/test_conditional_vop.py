@@ -1,9 +1,11 @@
 """The prior that has already read the clips: limits, and what it becomes where nothing is personal."""
 
+import copy
+
 import pytest
 import torch
 
-from tests.toys import encoder_config, log_mels, make_batch, ready, seeded
+from tests.toys import log_mels, make_batch, make_encoder, ready, seeded
 from vop_core.methods.conditional_vop import ConditionalVop, ConditionalVopConfig
 from vop_core.methods.film_hypernetwork import FilmHypernetwork, FilmHypernetworkConfig
 from vop_core.methods.vop import Vop, VopConfig
@@ -14,7 +16,11 @@ SMALL = {"code": 4, "features": 8, "person_loss": 0.0}
 def make(**config) -> ConditionalVop:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return ready(ConditionalVop(encoder_config(dropout=0.0), ConditionalVopConfig(**SMALL | config)))
+        return ready(ConditionalVop(make_encoder(dropout=0.0), ConditionalVopConfig(**SMALL | config)))
+
+
+def shift_of(method, found, present):
+    return method.prior_shift.shift(found, present, method.global_weights())
 
 
 def statistics(method, *shape, seed=0):
@@ -24,20 +30,18 @@ def statistics(method, *shape, seed=0):
 def test_a_person_who_is_typical_moves_nothing():
     method = make()
     found = statistics(method, 1, 1)
-    method.typical.copy_(found[0, 0])
-    shift = method.prior_shift(found.expand(2, 3, -1), torch.ones(2, 3, dtype=torch.bool))
+    method.prior_shift.typical.copy_(found[0, 0])
+    shift = shift_of(method, found.expand(2, 3, -1), torch.ones(2, 3, dtype=torch.bool))
     torch.testing.assert_close(shift, torch.zeros_like(shift), atol=1e-6, rtol=0)
 
 
 def test_more_clips_that_say_the_same_are_believed_as_n_over_n_plus_tau():
     method = make(first_tau=3.0)
     with torch.no_grad():
-        method.log_tau.copy_(torch.tensor(3.0).log())
-    method.typical.copy_(statistics(method, 1)[0])
+        method.prior_shift.log_tau.copy_(torch.tensor(3.0).log())
+    method.prior_shift.typical.copy_(statistics(method, 1)[0])
     one = statistics(method, 1, 1, seed=1)
-    shifts = [
-        method.prior_shift(one.expand(1, count, -1), torch.ones(1, count, dtype=torch.bool)) for count in (1, 3, 9)
-    ]
+    shifts = [shift_of(method, one.expand(1, count, -1), torch.ones(1, count, dtype=torch.bool)) for count in (1, 3, 9)]
     for shift, share in zip(shifts, (1 / 4, 3 / 6, 9 / 12), strict=True):
         torch.testing.assert_close(shift / share, shifts[0] / 0.25, rtol=1e-5, atol=1e-6)
 
@@ -48,26 +52,26 @@ def test_clips_that_are_not_present_say_nothing():
     present = torch.tensor([[True, True, False, False]])
     other = found.clone()
     other[:, 2:] = 77.0
-    torch.testing.assert_close(method.prior_shift(found, present), method.prior_shift(other, present))
+    torch.testing.assert_close(shift_of(method, found, present), shift_of(method, other, present))
 
 
 def test_with_an_open_gate_a_shifted_mean_is_shifted_back_and_a_wider_spread_is_narrowed():
     """Statistics are ordered mean, deviation block by block, and weights scale, shift."""
     method = make()
     with torch.no_grad():
-        method.gate.fill_(40.0)
-        method.log_tau.fill_(-40.0)
-    method.typical.copy_(statistics(method, 1)[0])
+        method.prior_shift.gate.fill_(40.0)
+        method.prior_shift.log_tau.fill_(-40.0)
+    method.prior_shift.typical.copy_(statistics(method, 1)[0])
     size = method.encoder.blocks[0].frequency_norm.norm.num_features
     present = torch.ones(1, 1, dtype=torch.bool)
-    moved, wider = method.typical.clone(), method.typical.clone()
+    moved, wider = method.prior_shift.typical.clone(), method.prior_shift.typical.clone()
     moved[:size] += 0.2
     wider[size : 2 * size] *= 1.1
-    shift = method.prior_shift(moved[None, None], present)[0]
+    shift = shift_of(method, moved[None, None], present)[0]
     torch.testing.assert_close(shift[size : 2 * size], torch.full((size,), -0.2), atol=1e-5, rtol=0)
     assert shift[:size].abs().max() < 1e-6 and shift[2 * size :].abs().max() < 1e-6
     scale = method.encoder.blocks[0].frequency_norm.norm.weight
-    shift = method.prior_shift(wider[None, None], present)[0]
+    shift = shift_of(method, wider[None, None], present)[0]
     torch.testing.assert_close(shift[:size], -0.1 * scale, atol=1e-5, rtol=1e-4)
     assert shift[size:].abs().max() < 1e-6
 
@@ -75,8 +79,8 @@ def test_with_an_open_gate_a_shifted_mean_is_shifted_back_and_a_wider_spread_is_
 def test_a_closed_gate_is_plain_vop():
     method = make()
     with torch.no_grad():
-        method.gate.fill_(-40.0)
-    plain = Vop(method.encoder.config, VopConfig(**SMALL, personal_layers=("band_film",), beta=0.2))
+        method.prior_shift.gate.fill_(-40.0)
+    plain = Vop(copy.deepcopy(method.encoder), VopConfig(**SMALL, personal_layers=("band_film",), beta=0.2))
     own = {name: value for name, value in method.state_dict().items() if name in plain.state_dict()}
     plain.load_state_dict(own)
     plain.eval()
@@ -84,15 +88,14 @@ def test_a_closed_gate_is_plain_vop():
     torch.testing.assert_close(method.predict_persons(clips, query), plain.predict_persons(clips, query))
 
 
-def test_training_learns_what_is_typical_and_leaves_no_shift_behind():
+def test_training_learns_what_is_typical():
     method = make().train()
-    method.typical.zero_()
-    method.steps_seen.zero_()
+    method.prior_shift.typical.zero_()
+    method.prior_shift.steps_seen.zero_()
     batch = make_batch()
     expected = method.encoder.statistics(batch.enrollment[batch.present]).mean(0)
     method.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded())
-    torch.testing.assert_close(method.typical, expected)
-    assert method._training_shift is None
+    torch.testing.assert_close(method.prior_shift.typical, expected)
 
 
 def test_without_a_clip_only_the_codes_prior_is_left():
@@ -100,7 +103,7 @@ def test_without_a_clip_only_the_codes_prior_is_left():
     query = log_mels(2, 4, seed=3)
     nobody = method.predict_persons(None, query)
     with torch.no_grad():
-        method.gate.fill_(40.0)
+        method.prior_shift.gate.fill_(40.0)
     torch.testing.assert_close(method.predict_persons(None, query), nobody)
 
 
@@ -111,9 +114,10 @@ def test_other_layers_are_refused():
 
 def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_training():
     torch.manual_seed(0)
-    method = ready(FilmHypernetwork(encoder_config(dropout=0.0), FilmHypernetworkConfig(**SMALL)))
+    method = ready(FilmHypernetwork(make_encoder(dropout=0.0), FilmHypernetworkConfig(**SMALL)))
     posterior = method.hyper_personalizer.aggregate(method.clip_features(log_mels(2, 3)))
-    torch.testing.assert_close(method.training_vectors(posterior, seeded(1)), posterior.mean)
+    torch.testing.assert_close(method.training_draw(posterior, seeded(1)), posterior.mean)
+    assert set(method.adapt(log_mels(2, 3))) == {"mean"}
     method.train()
     losses = [
         method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded(seed))[0] for seed in (1, 2)

@@ -11,9 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from tests.toys import log_mels, make_vop
 from vop_core.errors import PersonFileError
+from vop_core.methods.personal import SIGNATURE
 from vop_core.methods.vop import FAMILIES
 
 CLIPS, QUERY = log_mels(3, seed=1), log_mels(2, seed=2)
+NAMES = ("person.mean", "person.log_std", "clips.mean", "clips.log_std")
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +64,14 @@ def test_nobody_can_be_saved_too(vop, tmp_path):
 
 
 def test_a_file_holds_a_posterior_and_no_voice(vop, file):
-    """Mean and log standard deviation, combined and of each clip: too few numbers to hold a clip."""
+    """Mean and log standard deviation, combined and of each clip, and its signature: too few numbers to hold a clip."""
     tensors = load_file(file)
-    assert set(tensors) == {"mean", "log_std", "clip_mean", "clip_log_std"}
+    assert set(tensors) == {*NAMES, "signatures"}
     width = vop.config.code
-    assert sum(value.numel() for value in tensors.values()) == 2 * width * (1 + 3) < CLIPS[0].numel()
+    numbers = sum(value.numel() for value in tensors.values())
+    assert numbers == 2 * width * (1 + 3) + SIGNATURE * 3 < CLIPS[0].numel()
     assert file.stat().st_size < 2000
-    assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "shots"}
+    assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "input"}
     assert vop.enroll(CLIPS).bytes == 2 * 4 * width
 
 
@@ -96,8 +99,15 @@ def test_a_file_of_another_model_is_refused(file):
 
 
 def test_a_file_of_another_version_is_refused(vop, file):
-    rewrite(file, version="99")
-    refused(vop, file, "version 99")
+    for version in ("1", "99"):
+        rewrite(file, version=version)
+        refused(vop, file, f"version {version}")
+
+
+@pytest.mark.parametrize("shape", [None, "40", [40], [41, 9], [40, -1], [40, 1.5], [40, True], [40, 10**9]], ids=str)
+def test_a_shape_of_clips_that_cannot_be_is_refused(vop, file, shape):
+    rewrite(file, about={"input": shape})
+    refused(vop, file, "another shape")
 
 
 def test_a_file_of_another_kind_or_program_is_refused(vop, file):
@@ -110,22 +120,26 @@ def test_a_file_of_another_kind_or_program_is_refused(vop, file):
 @pytest.mark.parametrize(
     "tensors",
     [
-        {"mean": torch.zeros(5)},
-        {"log_std": torch.zeros(4, 1)},
-        {"mean": None},
-        {"clip_mean": None},
-        {"clip_log_std": torch.zeros(2, 4)},
-        pytest.param({"clip_mean": torch.zeros(3, 7), "clip_log_std": torch.zeros(3, 7)}),
-        pytest.param({"clip_mean": torch.zeros(4), "clip_log_std": torch.zeros(4)}),
+        {"person.mean": torch.zeros(1, 5)},
+        {"person.log_std": torch.zeros(1, 4, 1)},
+        {"person.mean": None},
+        {"clips.mean": None},
+        {"more": torch.zeros(1)},
+        {"clips.log_std": torch.zeros(2, 4)},
+        pytest.param({"clips.mean": torch.zeros(3, 7), "clips.log_std": torch.zeros(3, 7)}),
+        pytest.param({"clips.mean": torch.zeros(4), "clips.log_std": torch.zeros(4)}),
+        {"signatures": None},
+        {"signatures": torch.zeros(3)},
+        {"signatures": torch.zeros(2, SIGNATURE)},
     ],
-    ids=["mean", "log_std", "no mean", "no clips", "clips", "clips' width", "clips' axes"],
+    ids=str,
 )
 def test_a_file_of_another_shape_is_refused(vop, file, tensors):
     rewrite(file, tensors=tensors)
-    refused(vop, file, "another shape|lacks its clips")
+    refused(vop, file, "another shape|does not know its clips")
 
 
-@pytest.mark.parametrize("name", ["mean", "log_std", "clip_mean", "clip_log_std"])
+@pytest.mark.parametrize("name", [*NAMES, "signatures"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_are_none_are_refused(vop, file, name, value):
     tensor = load_file(file)[name]

@@ -11,9 +11,9 @@ from scipy.optimize import minimize_scalar
 from torch import nn
 from torch.nn import functional
 
-from tests.toys import encoder_config, log_mels, make_table, ready, seeded
+from tests.toys import log_mels, make_encoder, make_table, ready, seeded
 from vop_core.errors import EvaluationError
-from vop_core.methods.adabn import AdaBn, AdaBnConfig, normalisations, own_statistics
+from vop_core.methods.adabn import AdaBn, AdaBnConfig, own_statistics
 from vop_core.methods.fine_tune import FineTuneAll, FineTuneConfig, FineTuneFilm, FineTuneHead
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.last_layer_laplace import (
@@ -62,7 +62,7 @@ def _trained() -> GlobalModel:
     """A small model that has learned the words of the table."""
     with torch.random.fork_rng(), torch.enable_grad():
         torch.manual_seed(0)
-        model = ready(GlobalModel(encoder_config(labels=LABELS))).train()
+        model = ready(GlobalModel(make_encoder(labels=LABELS))).train()
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
         for _ in range(25):
             loss = functional.cross_entropy(model.encoder(TABLE.features), TABLE.label)
@@ -94,7 +94,7 @@ def parts(method, enrollment=ENROLLMENT, query=QUERY, words=WORDS):
 def answers(method, enrollment=ENROLLMENT, query=QUERY, words=WORDS):
     with torch.no_grad():
         enrolled, asked, known = parts(method, enrollment, query, words)
-        return method.answer(method.adapt(enrolled, known), asked)
+        return method.predict_proba(method.adapt(enrolled, known), asked)
 
 
 def global_answers(query=QUERY):
@@ -115,7 +115,7 @@ def test_every_choice_answers_with_probabilities_and_keeps_finite_numbers_of_eac
     enrolled, asked, known = parts(method)
     with torch.no_grad():
         adaptation = method.adapt(enrolled, known)
-        probabilities = method.answer(adaptation, asked)
+        probabilities = method.predict_proba(adaptation, asked)
     assert probabilities.shape == (PERSONS, 6, LABELS)
     assert (probabilities >= 0).all()
     close(probabilities.sum(-1), torch.ones(PERSONS, 6))
@@ -252,7 +252,7 @@ def test_t3a_is_the_mean_of_normalised_supports_class_by_class():
             supports = [rows[label], *said]
             expected = torch.stack([support / support.norm() for support in supports]).mean(0)
             close(adapted[person, label], expected)
-    close(method.answer({"centroids": adapted}, asked), torch.einsum("pqf,plf->pql", asked, adapted).softmax(-1))
+    close(method.predict_proba({"centroids": adapted}, asked), torch.einsum("pqf,plf->pql", asked, adapted).softmax(-1))
 
 
 def test_t3a_keeps_the_supports_of_lowest_entropy():
@@ -282,7 +282,7 @@ def test_t3a_centred_measures_supports_and_queries_from_the_training_mean():
     centroids = method.adapt(one)["centroids"]
     close(centroids[0, label], functional.normalize(one[0] - method.centre, dim=-1))
     expected = (method.scale * (asked[0] - method.centre) @ centroids[0].T).softmax(-1)
-    close(method.answer({"centroids": centroids}, asked[:1])[0], expected)
+    close(method.predict_proba({"centroids": centroids}, asked[:1])[0], expected)
 
 
 # Prototypes
@@ -351,7 +351,7 @@ def test_prototypes_and_draws_are_refused_before_the_training_clips_were_seen():
         answers(Prototypes.from_global(global_model()))
     laplace = LastLayerLaplace.from_global(global_model())
     with pytest.raises(EvaluationError, match="prepare"):
-        laplace.answer_draws({}, parts(laplace)[1], draws=2, generator=seeded())
+        laplace.predict_proba_draws(laplace.prior(PERSONS), parts(laplace)[1], draws=2, generator=seeded())
 
 
 # Fine-tuning, LoRA, Tent
@@ -428,15 +428,15 @@ def test_film_moves_the_sub_spectral_normalisations_only():
 def test_low_rank_is_low_rank_and_starts_the_same_for_everybody():
     method = made(Lora, LoraConfig(rank=2, softmax="all"))
     own = method.adapt(ENROLLMENT, WORDS)
-    for layer, shape in (("embedding", (16, 10)), ("classifier", (LABELS, 16))):
+    for layer, shape in (("embedding.weight", (16, 10)), ("classifier.weight", (LABELS, 16))):
         change = own[f"{layer}.up"] @ own[f"{layer}.down"]
         assert change.shape == (PERSONS, *shape)
         assert (torch.linalg.matrix_rank(change, rtol=1e-4) <= 2).all() and (change != 0).any()
     start = method.start(PERSONS)
     assert all(torch.equal(value[0], value[1]) for value in start.values())
     again, other = made(Lora, LoraConfig(rank=2)), made(Lora, LoraConfig(rank=2, seed=1))
-    assert torch.equal(again.start(1)["classifier.down"][0], start["classifier.down"][0])
-    assert not torch.equal(other.start(1)["classifier.down"][0], start["classifier.down"][0])
+    assert torch.equal(again.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0])
+    assert not torch.equal(other.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0])
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -449,7 +449,7 @@ def test_tent_lowers_the_entropy_of_the_enrollment_clips_by_scale_and_shift(own)
     moved = set(made(Tent, TentConfig(own_statistics=own)).adapt(ENROLLMENT))
     encoder = global_model().encoder
     kinds = ("weight", "bias", "running_mean", "running_var") if own else ("weight", "bias")
-    assert moved == {f"{name}.{kind}" for name in normalisations(encoder) for kind in kinds}
+    assert moved == {f"{name}.{kind}" for name in encoder.normalisations for kind in kinds}
 
 
 def test_tent_without_steps_on_own_statistics_is_adabn():
@@ -527,12 +527,12 @@ def test_the_evidence_is_that_of_the_gaussian_approximation_and_its_maximum_is_t
 def test_all_persons_answer_under_the_same_draws_and_a_firm_prior_is_the_global_model():
     method, same = made(LastLayerLaplace), QUERY[:1].expand(PERSONS, -1, -1, -1)
     _, asked, _ = parts(method, query=same)
-    drawn = method.answer_draws({}, asked, draws=4, generator=seeded(1))
+    drawn = method.predict_proba_draws(method.prior(PERSONS), asked, draws=4, generator=seeded(1))
     assert drawn.shape == (4, PERSONS, 6, LABELS)
     close(drawn[:, 0], drawn[:, 2])
     assert (drawn[0] - drawn[1]).abs().max() > 1e-3
     firm = made(LastLayerLaplace, LaplaceConfig(prior_precision=1e12))
-    close(firm.answer_draws({}, asked, draws=2, generator=seeded(1))[0], global_answers(same))
+    close(firm.predict_proba_draws(firm.prior(PERSONS), asked, draws=2, generator=seeded(1))[0], global_answers(same))
     close(answers(method), global_answers())
 
 

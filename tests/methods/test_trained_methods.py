@@ -1,6 +1,7 @@
 """Dropout, SAMOVAR, VERSA, ARM and ANIL: the promise, their start at the global model, and closed forms."""
 
 import copy
+import json
 import math
 from dataclasses import replace
 
@@ -8,12 +9,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.toys import LABELS, encoder_config, log_mels, make_batch, make_table, ready, seeded, train_config
-from vop_core.data.virtual_persons import OFF
+from tests.toys import LABELS, log_mels, make_batch, make_encoder, make_table, ready, seeded, train_config
 from vop_core.errors import EvaluationError
 from vop_core.methods.anil import Anil, AnilConfig, cross_entropy_gradient
 from vop_core.methods.arm import Arm, ArmConfig
-from vop_core.methods.base import embeddings_of
 from vop_core.methods.dropout import Dropout, DropoutConfig, McDropout
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.samovar import (
@@ -26,6 +25,7 @@ from vop_core.methods.samovar import (
     cross_entropy_of_draws,
 )
 from vop_core.methods.versa import Versa, VersaConfig
+from vop_core.nets.batched import embeddings_of
 from vop_core.nets.classifier_inference import (
     INITIAL_STD,
     LARGEST_LOG_RATIO,
@@ -49,7 +49,7 @@ PRESENT = torch.tensor([[True, True, False, False], [True, True, True, True], [T
 def global_model(seed: int = 0) -> GlobalModel:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return ready(GlobalModel(encoder_config()), seed)
+        return ready(GlobalModel(make_encoder()), seed)
 
 
 def fresh(kind, config=None):
@@ -85,7 +85,7 @@ def adapted(method, present=None, enrollment=ENROLLMENT, words=WORDS):
 
 def answers(method, **changes):
     with torch.no_grad():
-        return method.answer(adapted(method, **changes), represent(method, QUERY))
+        return method.predict_proba(adapted(method, **changes), represent(method, QUERY))
 
 
 @pytest.fixture(params=METHODS, ids=lambda kind: kind.__name__)
@@ -125,8 +125,8 @@ def test_probabilities_are_probabilities_and_draws_differ_where_there_is_a_distr
     method = shaken(kind)
     adaptation, query = adapted(method), represent(method, QUERY)
     with torch.no_grad():
-        draws = method.answer_draws(adaptation, query, draws=3, generator=seeded())
-        again = method.answer_draws(adaptation, query, draws=3, generator=seeded())
+        draws = method.predict_proba_draws(adaptation, query, draws=3, generator=seeded())
+        again = method.predict_proba_draws(adaptation, query, draws=3, generator=seeded())
     assert draws.shape == (3, 3, 5, LABELS)
     assert (draws >= 0).all()
     torch.testing.assert_close(draws.sum(-1), torch.ones(3, 3, 5))
@@ -138,7 +138,7 @@ def test_drawing_without_a_generator_is_refused():
     for kind in (McDropout, SamovarOneLayer, Versa):
         method = shaken(kind)
         with pytest.raises(ValueError, match="generator"):
-            method.answer_draws(adapted(method), represent(method, QUERY), draws=2, generator=None)
+            method.predict_proba_draws(adapted(method), represent(method, QUERY), draws=2, generator=None)
 
 
 def test_persons_do_not_influence_each_other(kind):
@@ -181,7 +181,7 @@ def test_enrolling_changes_nothing_of_the_method(kind):
 def test_an_empty_copy_can_be_built_from_the_description(kind):
     method = shaken(kind, kind.choices()[-1])
     said = method.description()
-    copied = kind(type(method.encoder.config)(**said["encoder"]), kind.config_type(**said["config"]))
+    copied = kind.from_description(json.loads(json.dumps(said)))
     copied.load_state_dict(method.state_dict())
     torch.testing.assert_close(answers(copied.eval()), answers(method), rtol=0, atol=0)
 
@@ -222,7 +222,7 @@ def test_a_few_steps_on_the_loss_make_the_persons_answers_better(kind):
     def misfit():
         with torch.no_grad():
             clips = represent(method, batch.enrollment), batch.enrollment_labels, batch.present
-            answer = method.answer(method.adapt(*clips), represent(method, batch.query))
+            answer = method.predict_proba(method.adapt(*clips), represent(method, batch.query))
             return functional.nll_loss(answer.flatten(0, 1).log(), batch.labels.flatten()).item()
 
     before = misfit()
@@ -238,7 +238,7 @@ def test_training_runs_through_the_loop_and_is_deterministic(kind):
     def trained():
         method = fresh(kind)
         config = train_config(steps=2)
-        return train(method, EpisodeSampler(make_table(), config, OFF), config)
+        return train(method, EpisodeSampler(make_table(), config), config)
 
     first, second = trained(), trained()
     assert not first.training
@@ -279,7 +279,7 @@ def test_training_on_embeddings_moves_nothing_of_the_encoder_but_its_classifier(
     table = make_table(takes=6)
     before = {name: value.clone() for name, value in method.encoder.state_dict().items()}
     episodes = RepresentedEpisodes(
-        EpisodeSampler(table, train_config(), OFF),
+        EpisodeSampler(table, train_config()),
         lambda clips: embeddings_of(method.encoder, clips),
         steps=4,
         generator=seeded(),
@@ -307,7 +307,7 @@ def test_a_draw_of_monte_carlo_dropout_is_a_draw_of_the_classifiers_weights():
     """Columns of the weight matrix are dropped, the same for all persons and queries."""
     method = shaken(McDropout, DropoutConfig(probability=0.5))
     query = represent(method, QUERY)
-    found = method.answer_draws({}, query, draws=4, generator=seeded(7))
+    found = method.predict_proba_draws(method.prior(len(query)), query, draws=4, generator=seeded(7))
     masks = method.masks(4, query.shape[-1], generator=seeded(7))
     for mask, answer in zip(masks, found, strict=True):
         weight = method.encoder.classifier.weight * mask
@@ -318,8 +318,8 @@ def test_a_draw_of_monte_carlo_dropout_is_a_draw_of_the_classifiers_weights():
 def test_without_dropout_every_draw_is_the_answer():
     method = shaken(McDropout, DropoutConfig(probability=0.0))
     query = represent(method, QUERY)
-    draws = method.answer_draws({}, query, draws=2, generator=seeded())
-    torch.testing.assert_close(draws, method.answer({}, query).expand(2, -1, -1, -1))
+    draws = method.predict_proba_draws(method.prior(len(query)), query, draws=2, generator=seeded())
+    torch.testing.assert_close(draws, method.predict_proba(method.prior(len(query)), query).expand(2, -1, -1, -1))
 
 
 # SAMOVAR and VERSA
@@ -383,8 +383,8 @@ def test_draws_of_a_vanishing_spread_are_the_mean_answer():
     method = shaken(SamovarOneLayer)
     adaptation = adapted(method) | {"log_std": torch.full_like(adapted(method)["log_std"], -30.0)}
     query = represent(method, QUERY)
-    draws = method.answer_draws(adaptation, query, draws=2, generator=seeded())
-    torch.testing.assert_close(draws, method.answer(adaptation, query).expand(2, -1, -1, -1))
+    draws = method.predict_proba_draws(adaptation, query, draws=2, generator=seeded())
+    torch.testing.assert_close(draws, method.predict_proba(adaptation, query).expand(2, -1, -1, -1))
 
 
 def test_drawn_logits_have_the_variance_of_the_local_reparameterisation():

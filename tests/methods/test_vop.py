@@ -1,19 +1,22 @@
 """VoP's posterior, its weights and its bound, for every family and rule."""
 
+import json
 import math
 
 import pytest
 import torch
 from torch.nn import functional
 
-from tests.toys import LABELS, encoder_config, log_mels, make_batch, make_vop, ready, seeded
+from tests.toys import LABELS, log_mels, make_batch, make_encoder, make_vop, ready, seeded
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.cost import multiply_accumulates
-from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel, logits_of
-from vop_core.methods.vop import FAMILIES, PersonalVop, Vop, VopConfig, build_vop, same_person_loss
+from vop_core.methods.adabn import AdaBn
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.personal import PersonalModel
+from vop_core.methods.vop import FAMILIES, Vop, VopConfig, same_person_loss
+from vop_core.nets.batched import CLIPS_AT_ONCE, personal_logits
+from vop_core.nets.bcresnet import BcResNet
 from vop_core.variational.aggregate import AGGREGATIONS
-from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.predictive import MOST_DRAWS, predict_from_draws
 
 CLIPS, QUERY = log_mels(3, seed=1), log_mels(5, seed=2)
@@ -28,7 +31,7 @@ def vop(request):
 
 
 def test_a_frozen_person_is_a_plain_network_with_the_global_ones_keys_shapes_and_cost(vop):
-    frozen, plain = vop.enroll(CLIPS).freeze(), GlobalModel(vop.encoder.config).encoder
+    frozen, plain = vop.enroll(CLIPS).freeze(), BcResNet(vop.encoder.config)
     shapes = lambda module: {name: value.shape for name, value in module.state_dict().items()}  # noqa: E731
     assert list(shapes(frozen).items()) == list(shapes(plain).items())
     assert type(frozen) is type(plain)
@@ -61,7 +64,7 @@ def test_an_enrolled_posterior_can_be_trained_on(rule):
     personal = vop.enroll(CLIPS)
     assert not personal.posterior.mean.is_inference()
     mean = personal.posterior.mean.clone().requires_grad_()
-    vop.encoder(QUERY, vop.deviations(mean[None])).sum().backward()
+    vop.encoder(QUERY, vop.deviations({"mean": mean[None]})).sum().backward()
     assert mean.grad.abs().sum() > 0
 
 
@@ -90,14 +93,6 @@ def test_nobody_enrolled_is_the_prior(rule):
     assert float(nobody.posterior.kl(nobody.prior)) == 0
     torch.testing.assert_close(nobody.posterior.mean, vop.hyper_personalizer.prior_mean.detach(), rtol=0, atol=0)
     torch.testing.assert_close(vop.predict_persons(None, QUERY[None])[0], nobody.predict(QUERY).probabilities)
-    torch.testing.assert_close(nobody.without_clips([], CLIPS).posterior.mean, nobody.posterior.mean, rtol=0, atol=0)
-
-
-def test_clips_switched_off_are_clips_never_given():
-    vop = make_vop(aggregation="bayes_fusion")
-    kept = vop.enroll(CLIPS).without_clips([0, 2], CLIPS)
-    torch.testing.assert_close(kept.posterior.mean, vop.enroll(CLIPS[[0, 2]]).posterior.mean, rtol=0, atol=0)
-    assert kept.shots == 2
 
 
 def test_bayes_fusion_of_an_enrollment_follows_its_formula():
@@ -190,7 +185,10 @@ def test_draws_are_answered_each_with_its_own_weights(vop):
     personal, draws = vop.enroll(CLIPS), 4
     vectors = personal.posterior.sample(draws, generator=seeded(1))
     expected = torch.stack(
-        [logits_of(vop.encoder, QUERY, vop.deviations(vector[None])).softmax(-1) for vector in vectors]
+        [
+            personal_logits(vop.encoder, vop.deviations({"mean": vector[None]}), QUERY[None])[0].softmax(-1)
+            for vector in vectors
+        ]
     ).mean(0)
     found = personal.predict(QUERY, draws=draws, generator=seeded(1)).probabilities
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
@@ -200,11 +198,8 @@ def test_draws_are_answered_each_with_its_own_weights(vop):
 
 def test_a_posterior_without_spread_answers_as_its_mean(vop):
     personal = vop.enroll(CLIPS)
-    point = PersonalVop(
-        vop,
-        DiagonalGaussian(personal.posterior.mean, torch.full_like(personal.posterior.mean, -30.0)),
-        personal.clip_posteriors,
-    )
+    narrow = {"log_std": torch.full_like(personal.adaptation["log_std"], -30.0)}
+    point = PersonalModel(vop, personal.adaptation | narrow)
     drawn = point.predict(QUERY, draws=5, generator=seeded(1))
     torch.testing.assert_close(drawn.probabilities, personal.predict(QUERY).probabilities, rtol=1e-4, atol=1e-5)
     assert drawn.epistemic.max() < 1e-5
@@ -216,7 +211,7 @@ def test_long_queries_are_answered_in_pieces_that_do_not_show():
     personal = vop.enroll(CLIPS)
     pieces = personal.predict(query).probabilities
     torch.testing.assert_close(pieces[-5:], personal.predict(query[-5:]).probabilities, rtol=1e-4, atol=1e-5)
-    assert logits_of(vop.encoder, query).shape == (CLIPS_AT_ONCE + 5, LABELS)
+    assert pieces.shape == (CLIPS_AT_ONCE + 5, LABELS)
 
 
 # --- the bound ------------------------------------------------------------------------------------------------
@@ -226,7 +221,7 @@ def test_draws_are_made_in_pieces_that_do_not_show_and_are_counted(monkeypatch):
     personal = make_vop().enroll(CLIPS)
     whole = personal.predict(QUERY, draws=7, generator=seeded(3))
     counted = []
-    monkeypatch.setattr("vop_core.methods.vop.CLIPS_AT_ONCE", 2 * len(QUERY))
+    monkeypatch.setattr("vop_core.methods.personal.CLIPS_AT_ONCE", 2 * len(QUERY))
     pieces = personal.predict(QUERY, draws=7, generator=seeded(3), progress=lambda *done: counted.append(done))
     assert counted == [(2, 7), (4, 7), (6, 7), (7, 7)]
     torch.testing.assert_close(pieces.probabilities, whole.probabilities, rtol=0, atol=1e-6)
@@ -238,7 +233,7 @@ def test_more_draws_than_a_person_would_wait_for_are_refused(draws):
     personal = make_vop().enroll(CLIPS)
     for ask in (
         lambda: personal.predict(QUERY, draws=draws, generator=seeded(0)),
-        lambda: PersonalizationMethod.enroll(make_vop(), CLIPS).predict(QUERY, draws=draws),
+        lambda: AdaBn(make_encoder()).enroll(CLIPS).predict(QUERY, draws=draws),
     ):
         with pytest.raises(EvaluationError, match=f"{draws:,} draws were asked for; choose from 0 to 1,000"):
             ask()
@@ -344,7 +339,7 @@ def test_the_person_loss_is_small_when_persons_are_told_apart_and_chance_when_no
 
 
 def test_vop_starts_as_the_global_network_it_was_made_from():
-    model = ready(GlobalModel(encoder_config()))
+    model = ready(GlobalModel(make_encoder()))
     vop = Vop.from_global(model, VopConfig(code=4)).eval()
     torch.testing.assert_close(
         vop.prior_model().predict(QUERY).probabilities, model.predict(QUERY).probabilities, rtol=1e-4, atol=1e-6
@@ -355,7 +350,7 @@ def test_vop_starts_as_the_global_network_it_was_made_from():
 
 def test_settings_are_enough_to_build_an_empty_copy():
     vop = make_vop(family="diagonal", personal_layers=("band_film", "classifier"), aggregation="bayes_fusion")
-    copy = build_vop(vop.description())
+    copy = Vop.from_description(json.loads(json.dumps(vop.description())))
     assert copy.config == vop.config
     copy.load_state_dict(vop.state_dict())
     assert copy.fingerprint == vop.fingerprint

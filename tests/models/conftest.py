@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.buzzing import RECIPE, WORDS, write_persons
+from tests.toys import make_encoder
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +18,10 @@ def models(tmp_path):
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop
     from vop_core.models.bundle import save_bundle
-    from vop_core.nets.bcresnet import BcResNetConfig
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        shared = GlobalModel(BcResNetConfig(labels=len(WORDS), tau=0.5, stem_stride=2)).eval()
+        shared = GlobalModel(make_encoder(labels=len(WORDS), stem_stride=2)).eval()
         vop = Vop.from_global(shared, RECIPE).eval()
     card = {"recipe": "tiny", "persons": {"trained": ["buzz/p0", "buzz/p1"], "open": []}}
     save_bundle(tmp_path / "models", "keywords-ar", WORDS, shared, vop, card)

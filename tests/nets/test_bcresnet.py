@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from tests.toys import encoder_config, log_mels, ready, seeded
+from tests.toys import log_mels, make_encoder, ready, seeded
 from vop_core.evaluation.cost import parameter_count
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
-from vop_core.nets.personal_layers import apply_deviations
 
 SUBSETS = [("film",), ("band_film",), ("pointwise",), ("classifier",), ("film", "pointwise", "classifier")]
 
@@ -67,14 +66,14 @@ def test_dilations_and_identity_paths_are_those_of_the_paper():
 
 @pytest.mark.parametrize("frames", [1, 2, 17, 101, 160])
 def test_any_number_of_frames_gives_logits(frames):
-    network = BcResNet(encoder_config(stem_stride=2)).eval()
+    network = make_encoder(stem_stride=2).eval()
     assert network(log_mels(2, frames=frames)).isfinite().all()
 
 
 @pytest.mark.parametrize(("changes", "reason"), [({"mels": 64}, "multiple of 40"), ({"labels": 1}, "at least 2")])
 def test_shapes_that_cannot_be_are_refused(changes, reason):
     with pytest.raises(ValueError, match=reason):
-        encoder_config(**changes)
+        make_encoder(**changes)
 
 
 def personal_pass(network, layers, persons=3, queries=2):
@@ -85,12 +84,13 @@ def personal_pass(network, layers, persons=3, queries=2):
 
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
 def test_batched_persons_are_a_loop_over_persons_with_weights_written_in(layers):
-    network = ready(BcResNet(encoder_config()))
+    network = ready(make_encoder())
     layout, weights, clips = personal_pass(network, layers)
     together = network(clips, layout.unflatten(weights))
     plain = BcResNet(network.config).eval()
     for person, own in enumerate(clips.split(2)):
-        plain.load_state_dict(apply_deviations(network.state_dict(), layout.unflatten(weights[person : person + 1])))
+        written = {name: value[person] for name, value in network.personal_weights(layout.unflatten(weights)).items()}
+        plain.load_state_dict(network.state_dict() | written)
         torch.testing.assert_close(together[2 * person : 2 * person + 2], plain(own), rtol=1e-4, atol=1e-5)
     assert not torch.allclose(together, network(clips), atol=1e-3)  # the deviations do something
 
@@ -98,7 +98,7 @@ def test_batched_persons_are_a_loop_over_persons_with_weights_written_in(layers)
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
 @pytest.mark.parametrize("training", [False, True])
 def test_without_deviation_a_person_is_the_global_network(layers, training):
-    network = ready(BcResNet(encoder_config(dropout=0.0))).train(training)
+    network = ready(make_encoder(dropout=0.0)).train(training)
     layout, weights, clips = personal_pass(network, layers)
     torch.testing.assert_close(
         network(clips, layout.unflatten(torch.zeros_like(weights))), network(clips), rtol=1e-4, atol=1e-5
@@ -106,7 +106,7 @@ def test_without_deviation_a_person_is_the_global_network(layers, training):
 
 
 def test_a_personal_weight_gets_the_gradient_of_its_own_persons_clips_only():
-    network = ready(BcResNet(encoder_config()))
+    network = ready(make_encoder())
     layout, weights, clips = personal_pass(network, ("film", "pointwise", "classifier"))
     weights.requires_grad_()
     network(clips, layout.unflatten(weights))[2:4].square().sum().backward()
@@ -117,7 +117,7 @@ def test_a_personal_weight_gets_the_gradient_of_its_own_persons_clips_only():
 
 @pytest.mark.parametrize("training", [False, True])
 def test_statistics_leave_the_network_as_it_was(training):
-    network = ready(BcResNet(encoder_config(dropout=0.5))).train(training)
+    network = ready(make_encoder(dropout=0.5)).train(training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     clips = log_mels(4)
     found = network.statistics(clips)
@@ -130,7 +130,7 @@ def test_statistics_leave_the_network_as_it_was(training):
 
 
 def test_statistics_are_mean_and_deviation_of_every_channel_and_band():
-    network = ready(BcResNet(encoder_config()))
+    network = ready(make_encoder())
     seen = []
     network.blocks[0].frequency_norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
     found = network.statistics(log_mels(2))

@@ -14,7 +14,7 @@ from vop_core.variational.aggregate import AGGREGATIONS
 
 
 def module(**changes):
-    settings = {"weights": 5, "evidence": "log_mel", "channels": 6, "features": 8, "prior_scale": 0.7}
+    settings = {"weights": 5, "evidence": "input", "channels": 6, "features": 8, "prior_scale": 0.7}
     return ready(HyperPersonalizer(HyperPersonalizerConfig(**settings | changes)))
 
 
@@ -66,7 +66,7 @@ def test_the_priors_mean_is_learned_or_zero():
 
 
 def test_both_kinds_of_evidence_give_features():
-    assert EVIDENCE == ("encoder", "log_mel")
+    assert EVIDENCE == ("encoder", "input")
     statistics = module(evidence="encoder", inputs=12)
     assert statistics.clip_features(torch.randn(2, 3, 12)).shape == (2, 3, 8)
     assert module().clip_features(log_mels(2, 3)).shape == (2, 3, 8)

@@ -6,13 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from tests.toys import encoder_config, ready, seeded
-from vop_core.nets.bcresnet import PERSONAL_LAYERS, BcResNet
+from tests.toys import make_encoder, ready, seeded
 from vop_core.nets.personal_layers import (
     PersonalClassifier,
     PersonalPointwise,
     PersonalSubSpectralNorm,
-    apply_deviations,
     spread_over_clips,
 )
 
@@ -85,7 +83,7 @@ def test_clips_are_ordered_person_by_person():
 
 @pytest.fixture(scope="module")
 def encoder():
-    return ready(BcResNet(encoder_config()))
+    return ready(make_encoder())
 
 
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
@@ -127,7 +125,7 @@ def test_film_is_band_film_with_one_number_for_all_bands_of_a_channel(encoder):
 
 
 def test_any_subset_of_layers_can_be_personal_but_not_both_films(encoder):
-    assert set(PERSONAL_LAYERS) == {"film", "band_film", "pointwise", "classifier"}
+    assert set(encoder.personal_layers) == {"film", "band_film", "pointwise", "classifier"}
     for layers, reason in (
         (("film", "band_film"), "either film or band_film"),
         ((), "one or more"),
@@ -137,12 +135,9 @@ def test_any_subset_of_layers_can_be_personal_but_not_both_films(encoder):
             encoder.personal_layout(layers)
 
 
-def test_deviations_are_added_to_one_persons_state_and_to_nothing_else(encoder):
+def test_deviations_are_added_to_the_weights_that_deviate_and_to_no_others(encoder):
     layout = encoder.personal_layout(("classifier",))
-    state = encoder.state_dict()
-    moved = apply_deviations(state, layout.unflatten(torch.ones(1, layout.size)))
-    assert list(moved) == list(state)
+    moved = encoder.personal_weights(layout.unflatten(torch.ones(2, layout.size)))
+    assert set(moved) == {"classifier.weight", "classifier.bias"}
     for name, value in moved.items():
-        torch.testing.assert_close(value, state[name] + (1 if name.startswith("classifier") else 0))
-    with pytest.raises(ValueError, match="one person"):
-        apply_deviations(state, layout.unflatten(torch.ones(2, layout.size)))
+        torch.testing.assert_close(value, (encoder.get_parameter(name) + 1).expand(2, *value.shape[1:]))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from tests.toys import make_table, seeded, train_config
-from vop_core.data.virtual_persons import OFF
+from vop_core.data.virtual_persons import OFF, VirtualPersons
 from vop_core.errors import DataError
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 
@@ -30,7 +30,7 @@ def rows_of(features):
 @given(seed=st.integers(0, 10_000))
 def test_enrollment_and_query_never_share_a_clip_and_belong_to_one_person(seed):
     table, config = numbered(), train_config()
-    batch = EpisodeSampler(table, config, OFF).draw(generator=seeded(seed))
+    batch = EpisodeSampler(table, config).draw(generator=seeded(seed))
     enrolled, asked = rows_of(batch.enrollment), rows_of(batch.query)
     persons = []
     for one, two in zip(enrolled, asked, strict=True):
@@ -47,13 +47,13 @@ def test_enrollment_and_query_never_share_a_clip_and_belong_to_one_person(seed):
 
 def test_a_step_holds_no_more_persons_than_there_are():
     config = train_config(persons_per_step=50)
-    assert EpisodeSampler(numbered(4), config, OFF).draw(generator=seeded()).query.shape[0] == 4
+    assert EpisodeSampler(numbered(4), config).draw(generator=seeded()).query.shape[0] == 4
 
 
 def test_the_number_of_clips_is_uniform_from_one_to_the_most():
     """Chi-square: a fair sampler exceeds the bound once in 10^6 seeds."""
     table, config = numbered(4, 4), train_config(max_shots=5, persons_per_step=4)
-    sampler, generator, counts = EpisodeSampler(table, config, OFF), seeded(1), torch.zeros(6)
+    sampler, generator, counts = EpisodeSampler(table, config), seeded(1), torch.zeros(6)
     for _ in range(150):
         batch = sampler.draw(generator=generator)
         shots = batch.present.sum(1)
@@ -69,7 +69,7 @@ def test_enrollment_and_query_words_are_exchangeable_and_rare_words_are_not_drow
     """One word with 20 clips, two with 6: the first clip of a step carries each word a third of the time."""
     table = numbered(1, 20)
     kept = (table.label == 0) | (table.take <= 6)
-    sampler = EpisodeSampler(table.select(kept), train_config(max_shots=1, queries_per_person=1), OFF)
+    sampler = EpisodeSampler(table.select(kept), train_config(max_shots=1, queries_per_person=1))
     generator, first, second, count = seeded(2), torch.zeros(3), torch.zeros(3), 600
     for _ in range(count):
         batch = sampler.draw(generator=generator)
@@ -86,11 +86,11 @@ def test_a_person_with_too_few_clips_is_named_and_refused():
     table = make_table(3, 3)
     small = table.select(~((table.person == 1) & (table.take > 1)))
     with pytest.raises(DataError, match=r"^toy/p01 has 3 training clips but a step needs 6; leave this person out\.$"):
-        EpisodeSampler(small, train_config(), OFF)
+        EpisodeSampler(small, train_config())
 
 
 def test_the_same_generator_draws_the_same_step():
-    sampler = EpisodeSampler(make_table(), train_config(), replace(OFF, gain=1.0, warp=0.1))
+    sampler = EpisodeSampler(make_table(), train_config(), VirtualPersons(replace(OFF, gain=1.0, warp=0.1)))
     first, again = (sampler.draw(generator=seeded(3)) for _ in range(2))
     for name, value in vars(first).items():
         torch.testing.assert_close(value, vars(again)[name], rtol=0, atol=0)
@@ -98,7 +98,7 @@ def test_the_same_generator_draws_the_same_step():
 
 def test_persons_of_weight_nothing_are_never_drawn():
     table = numbered(4)
-    sampler = EpisodeSampler(table, train_config(persons_per_step=2), OFF, torch.tensor([0.0, 1.0, 0.0, 1.0]))
+    sampler = EpisodeSampler(table, train_config(persons_per_step=2), None, torch.tensor([0.0, 1.0, 0.0, 1.0]))
     generator = seeded()
     drawn = torch.cat([rows_of(sampler.draw(generator=generator).query).flatten() for _ in range(20)])
     assert set(table.person[drawn].tolist()) == {1, 3}
@@ -107,7 +107,11 @@ def test_persons_of_weight_nothing_are_never_drawn():
 def test_a_virtual_person_hears_all_its_clips_through_the_same_variant():
     table = numbered(4, 3, variants=("original", "slow", "room", "telephone", "noise"))
     virtual = replace(OFF, variant_probability=0.5, telephone_probability=0.3)
-    sampler, generator, seen = EpisodeSampler(table, train_config(persons_per_step=4), virtual), seeded(), []
+    sampler, generator, seen = (
+        EpisodeSampler(table, train_config(persons_per_step=4), VirtualPersons(virtual)),
+        seeded(),
+        [],
+    )
     for _ in range(60):
         batch = sampler.draw(generator=generator)
         variant = torch.cat((batch.enrollment, batch.query), 1)[:, :, 0, 0] // 1000
@@ -121,11 +125,11 @@ def test_a_virtual_person_hears_all_its_clips_through_the_same_variant():
 def test_represented_steps_are_the_samplers_own_and_the_same_for_every_training():
     table = make_table(takes=6)
     config = train_config()
-    drawn = EpisodeSampler(table, config, OFF)
+    drawn = EpisodeSampler(table, config)
     generator = seeded(5)
     expected = [drawn.draw(generator=generator) for _ in range(3)]
     stored = RepresentedEpisodes(
-        EpisodeSampler(table, config, OFF), lambda clips: clips.mean(-1), steps=3, generator=seeded(5)
+        EpisodeSampler(table, config), lambda clips: clips.mean(-1), steps=3, generator=seeded(5)
     )
     for _ in range(2):
         found = [stored.draw(generator=seeded(9)) for _ in range(3)]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from vop_core.errors import CheckpointError
-from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
+from vop_core.training.checkpoint import VERSIONS, fingerprint, load_tensors, save_tensors
 
 TENSORS = {"a": torch.randn(3, 2), "b": torch.tensor(3), "empty": torch.zeros(0, 4)}
 
@@ -62,9 +62,9 @@ def test_tensors_that_lie_otherwise_in_memory_are_written_the_same(file):
 
 def test_other_kinds_versions_and_programs_are_refused(file):
     refused(file, "holds a model, but a person", kind="person")
-    head = {"format": "vop-studio", "version": "1", "kind": "model", "about": "{}"}
+    head = {"format": "vop-studio", "version": str(VERSIONS["model"]), "kind": "model", "about": "{}"}
     for change, reason in (
-        ({"version": "2"}, "version 2"),
+        ({"version": "1"}, "version 1"),
         ({"format": "other"}, "not written by VoP Studio"),
         ({"about": "{"}, "description"),
         ({"about": "[]"}, "description"),

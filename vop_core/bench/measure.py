@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -18,12 +18,10 @@ from vop_core.evaluation.classification import classification_metrics
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
 from vop_core.evaluation.score import COLUMNS, OWN, Scoring, score_method
-from vop_core.methods.base import PersonalizationMethod, adaptation_bytes
-from vop_core.methods.vop import Vop
-from vop_core.nets.bcresnet import BcResNet
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.personal import adaptation_bytes, gaussian_of
 from vop_core.tasks.keyword_spotting import TaskData, unknown_words, usable_dataset
 from vop_core.variational.diagnostics import posterior_health
-from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.importance import log_importance_weights, pareto_k
 
 
@@ -143,13 +141,13 @@ def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) ->
     with torch.no_grad():
         adaptation = method.adapt(method.represent(clips)[None], labels[None] if known else None)
     # Where a person's weights fold into the encoder's own, that network is what answers.
-    folded = method.folded(adaptation) if isinstance(method, Vop) else None
+    folded = method.folded(adaptation) if method.facts.foldable else None
 
     def answer() -> torch.Tensor:
-        return folded(query) if folded else method.answer(adaptation, method.represent(query)[None])
+        return folded(query) if folded else method.predict_proba(adaptation, method.represent(query)[None])
 
     # What all is measured against: the encoder as it is without anybody.
-    plain = BcResNet(replace(method.encoder.config, context_channels=0)).eval()
+    plain = method.encoder.with_context(0).eval()
     one_pass = _median_seconds(lambda: plain(query))
     return {
         "encoder_parameters": parameter_count(plain),
@@ -188,21 +186,24 @@ def posterior_figures(
     that has seen the labels (Pareto k, where it has a shape).
     """
     found, lines = {}, []
-    if not isinstance(method, Vop) or not method.facts.posterior:
+    if not method.facts.posterior:
         return None, pd.DataFrame(lines, columns=list(COLUMNS))
+    prior = gaussian_of(method.prior(1))[0].detach()
     for shots in scoring.shots:
         episodes = [e for e in scene.planned if (e.shots, e.repetition, e.set_name) == (shots, 0, OPEN)]
         if len(episodes) < 2:
             continue
         enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
-        posteriors, prior = method.posteriors(enrollment), method.hyper_personalizer.prior().detach()
+        with torch.no_grad():
+            clips = method.represent(enrollment.flatten(0, 1)).unflatten(0, enrollment.shape[:2])
+            posteriors = gaussian_of(method.adapt(clips))
         health = posterior_health(posteriors, prior)
         found[str(shots)] = {
             "kl_nats": round(health.kl, 3),
             "std_ratio": round(health.std_ratio, 4),
             "between_person_std": round(health.between_person_std or 0.0, 4),
             "active_units": health.active_units,
-            "units": method.hyper_personalizer.config.weights,
+            "units": prior.mean.numel(),
             "verdict": health.verdict,
         }
         if shots != scoring.main_shots:
@@ -218,13 +219,13 @@ def posterior_figures(
 
 
 @torch.no_grad()
-def tail_of(method: Vop, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
+def tail_of(method: PersonalizationMethod, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
     """Pareto k of one person's posterior against the one that has seen the enrollment clips' labels."""
-    clips, labels = table.features[episode.enrollment], table.label[episode.enrollment]
+    clips, labels = method.represent(table.features[episode.enrollment]), table.label[episode.enrollment]
     adaptation = method.adapt(clips[None])
-    posterior = DiagonalGaussian(adaptation["mean"][0], adaptation["log_std"][0])
-    vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
-    drawn = {name: value.expand(draws, *value.shape[1:]) for name, value in adaptation.items()} | {"mean": vectors}
-    answers = method.answer(drawn, clips.expand(draws, *clips.shape))
+    drawn = method.draw(adaptation, draws, generator=torch.Generator().manual_seed(0))
+    drawn = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person
+    answers = method.predict_proba(drawn, clips.expand(draws, *clips.shape))
     likelihood = answers.log()[:, torch.arange(len(labels)), labels].sum(-1)
-    return pareto_k(log_importance_weights(posterior, method.hyper_personalizer.prior(), vectors, likelihood))
+    posterior, prior = gaussian_of(adaptation)[0], gaussian_of(method.prior(1))[0]
+    return pareto_k(log_importance_weights(posterior, prior, drawn["mean"], likelihood))

@@ -105,7 +105,7 @@ RECIPES: dict[str, VopConfig] = {
     DEFAULT_RECIPE: _PERSONAL,
     # what it was chosen against
     "bound": replace(_PERSONAL, beta=1.0, evidence_dropout=0.3),
-    "log-mel": replace(_PERSONAL, evidence="log_mel"),
+    "log-mel": replace(_PERSONAL, evidence="input"),
     "bayes-fusion": replace(_PERSONAL, aggregation="bayes_fusion"),
     # lessons: each fails in its own way, and is kept because of it
     "slides-literal": replace(_PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)),

@@ -81,7 +81,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "product of experts": replace(_BASE, aggregation="product_of_experts"),
     "bayes fusion": replace(_BASE, aggregation="bayes_fusion"),
     "no person loss": replace(_BASE, person_loss=0.0),
-    "log-mel evidence": replace(_BASE, evidence="log_mel"),
+    "log-mel evidence": replace(_BASE, evidence="input"),
     "means not spread": replace(_BASE, mean_spread=0.0),
     "fast, units may die": RECIPES["personal"],
 }

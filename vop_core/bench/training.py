@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from vop_core.bench.recipes import GLOBAL, BenchConfig, CheckpointConfig, Contender, config_hash
+from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import PersonalizationMethod, embeddings_of
+from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
-from vop_core.methods.unpersonalized import Unpersonalized
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.batched import embeddings_of
+from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.tasks.keyword_spotting import TaskData
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_tensors, save_tensors
@@ -49,11 +50,9 @@ class Trainer:
     def _trained_baseline(self) -> GlobalModel | EvaluationError:
         """Trained once, also where that fails: most methods are made of it, and each would try again."""
         try:
-            trained = self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
+            return self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
         except EvaluationError as error:
             return error
-        assert isinstance(trained, Unpersonalized)
-        return trained.global_model()
 
     @property
     def baseline(self) -> GlobalModel:
@@ -163,10 +162,8 @@ class Trainer:
         state.unlink(missing_ok=True)
 
     def _sampler(self, config: TrainConfig) -> EpisodeSampler:
-        data = self.data
-        return EpisodeSampler(
-            data.train, config, self.config.checkpoint.virtual, data.person_weights, data.label_weights
-        )
+        data, virtual = self.data, VirtualPersons(self.config.checkpoint.virtual)
+        return EpisodeSampler(data.train, config, virtual, data.person_weights, data.label_weights)
 
 
 def training_of(contender: Contender, config: BenchConfig) -> tuple[Any, ...]:
@@ -180,9 +177,8 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
     """A task's global model before any training."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        return GlobalModel(
-            BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
-        )
+        settings = BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+        return GlobalModel(BcResNet(settings))
 
 
 def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:

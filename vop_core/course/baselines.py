@@ -12,7 +12,6 @@ from vop_core.methods.adabn import AdaBn, AdaBnConfig
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.fine_tune import FineTuneHead
 from vop_core.methods.t3a import T3a, T3aConfig
-from vop_core.methods.unpersonalized import Unpersonalized
 
 OWN, WRONG, MIXED = "own clips", "a wrong person's clips", "mixed persons' clips"
 WHOSE = (OWN, WRONG, MIXED)
@@ -25,7 +24,7 @@ def methods(task: str = "keywords-en") -> dict[str, PersonalizationMethod]:
     bundle = models(task)
     base = bundle.global_model
     return {
-        "global": Unpersonalized.from_global(base),
+        "global": base,
         "vop": bundle.vop,
         "adabn": AdaBn.from_global(base, AdaBnConfig(source_clips=10.0)),
         "t3a": T3a.from_global(base, T3aConfig(scaled=False)),
@@ -80,7 +79,7 @@ def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float
         heard = method.represent(enrollment.flatten(0, 1)).unflatten(0, labels.shape)
         adaptation = method.adapt(heard, labels)
         with torch.no_grad():
-            found.append(correctness(method.answer(adaptation, query), crowd.query_labels).mean(1))
+            found.append(correctness(method.predict_proba(adaptation, query), crowd.query_labels).mean(1))
     return torch.stack(found).mean(0)
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from vop_core.course.material import models, synthetic_crowd
 from vop_core.data.virtual_persons import VirtualPersonsConfig, augment
-from vop_core.methods.base import embeddings_of
+from vop_core.nets.batched import embeddings_of
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
 from vop_core.nets.personal_layers import PersonalClassifier
 from vop_core.variational.elbo import negative_elbo
@@ -62,7 +62,7 @@ class ClassifierVop(nn.Module):
         return flat.unflatten(0, query.shape[:2])
 
     @torch.no_grad()
-    def answer(
+    def predict_proba(
         self, enrollment: Float[Tensor, "person shot feature"], query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """Probabilities with the weights at the posterior mean."""
@@ -140,7 +140,7 @@ def leak_figures(vop: ClassifierVop, persons: EmbeddedPersons) -> LeakFigures:
     count, clips, features = persons.clips.shape
     alone = persons.clips.reshape(count * clips, 1, features)
     everything = persons.clips.repeat_interleave(clips, dim=0)  # (person * enrolled, query, feature)
-    answers = vop.answer(alone, everything).argmax(-1).view(count, clips, clips)
+    answers = vop.predict_proba(alone, everything).argmax(-1).view(count, clips, clips)
     without = vop.classifier(persons.clips).argmax(-1)[:, None].expand(count, clips, clips)
     truth = persons.labels[:, None].expand(count, clips, clips)
     enrolled = persons.labels[:, :, None].expand(count, clips, clips)

@@ -78,7 +78,7 @@ def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Ten
     crowd, vop = synthetic_crowd(TASK), models(TASK).vop
     with torch.no_grad():
         adaptation = vop.adapt(crowd.enrollment)
-        answers = vop.answer_draws(adaptation, crowd.query, draws=draws, generator=generator)
+        answers = vop.predict_proba_draws(adaptation, crowd.query, draws=draws, generator=generator)
     return correctness(answers, crowd.query_labels.expand(draws, -1, -1)).mean((1, 2))
 
 

@@ -292,7 +292,7 @@ def enrolled_with(clips: int, whose: str) -> tuple[float, float]:
         enrollment = torch.stack([crowd.enrollment.roll(-1 - shot, 0)[:, shot] for shot in range(clips)], dim=1)
     with torch.no_grad():
         adaptation = vop.adapt(enrollment)
-        answers = vop.answer(adaptation, crowd.query)
+        answers = vop.predict_proba(adaptation, crowd.query)
         width = (adaptation["log_std"] - vop.hyper_personalizer.prior().log_std).mean().exp()
     return float(width), float(correctness(answers, crowd.query_labels).mean())
 

@@ -35,12 +35,12 @@ VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Log-mels with who and what; indices point into ``persons`` and ``labels``.
+    """Inputs, such as log-mels, with who and what; indices point into ``persons`` and ``labels``.
 
-    ``variants`` maps a variant's name to log-mels of the same clips; "original" is always there.
+    ``variants`` maps a variant's name to inputs of the same clips; "original" is always there.
     """
 
-    variants: dict[str, Float[Tensor, "clip mel frame"]]
+    variants: dict[str, Float[Tensor, "clip *input"]]
     person: Int[Tensor, " clip"]
     label: Int[Tensor, " clip"]
     take: Int[Tensor, " clip"]
@@ -48,7 +48,7 @@ class FeatureTable:
     labels: tuple[str, ...]
 
     @property
-    def features(self) -> Float[Tensor, "clip mel frame"]:
+    def features(self) -> Float[Tensor, "clip *input"]:
         """The clips as they were recorded."""
         return self.variants["original"]
 

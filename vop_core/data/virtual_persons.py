@@ -1,20 +1,23 @@
-r"""Virtual persons: augmentation that is the same for all clips of a person, so that it makes a new person.
+r"""Virtual persons: augmentation that is the same for all clips of a person, so that it makes a new
+person.
 
-Each time a person enters a training step it draws one voice and one place, and keeps them for all its clips of the step:
+Each time a person enters a training step it draws one voice and one place, and keeps them for all
+its clips of the step:
 
     vocal tract    the mel axis stretched by a factor around 1 [VTLP]
     channel        a smooth random curve over mel added to the log-mels, and a gain
     noise floor    power added everywhere, coloured by another smooth curve
     speaking rate  the frame axis stretched by a factor around 1
 
-and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one person differ by a small
-shift in time only.
+and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one
+person differ by a small shift in time only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -41,7 +44,9 @@ OFF = VirtualPersonsConfig(
 def smooth_curves(
     persons: int, mels: int, *, generator: torch.Generator, terms: int = 6
 ) -> Float[Tensor, "person mel"]:
-    """Random smooth curves over the mel axis with unit variance: a few cosines, the lower ones stronger."""
+    """Random smooth curves over the mel axis with unit variance: a few cosines, the lower ones
+    stronger.
+    """
     orders = torch.arange(1, terms + 1)
     weights = 1 / orders.sqrt()
     position = (torch.arange(mels) + 0.5) / mels
@@ -56,9 +61,11 @@ def stretch(
     frame_factor: Float[Tensor, " person"],
     frame_shift: Float[Tensor, "person clip"],
 ) -> Float[Tensor, "person clip mel frame"]:
-    """Stretch both axes about mel 0 and the middle frame, and shift in time, by linear interpolation.
+    """Stretch both axes about mel 0 and the middle frame, and shift in time, by linear
+    interpolation.
 
-    Mel ``i`` of the result is read at ``i * mel_factor``, held at the edge; frame ``t`` likewise about the middle.
+    Mel ``i`` of the result is read at ``i * mel_factor``, held at the edge; frame ``t`` likewise
+    about the middle.
     """
     persons, clips, mels, frames = value.shape
     mel_at = torch.arange(mels) * mel_factor[:, None]
@@ -108,3 +115,32 @@ def augment(
     # A noise floor flickers from frame to frame; without that it would be a mere offset.
     flicker = 0.5 * torch.randn(value.shape, generator=generator)
     return torch.logaddexp(value, floor[:, None, :, None] + flicker)
+
+
+@dataclass(frozen=True)
+class VirtualPersons:
+    """What a training step does to its persons' clips: a cached variant for each person, then
+    ``augment``.
+    """
+
+    config: VirtualPersonsConfig
+
+    def __call__(
+        self,
+        variants: Mapping[str, Float[Tensor, "entry mel frame"]],  # name -> the table\'s clips
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip mel frame"]:
+        """One virtual person for each row of clips."""
+        others = [name for name in variants if name not in ("original", "telephone", "noise")]
+        names = []
+        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
+            if "telephone" in variants and draw[0] < self.config.telephone_probability:
+                names.append("telephone")
+            elif others and draw[1] < self.config.variant_probability:
+                names.append(others[int(draw[2] * len(others))])
+            else:
+                names.append("original")
+        heard = torch.stack([variants[name][row] for name, row in zip(names, rows, strict=True)])
+        return augment(heard, self.config, generator=generator)

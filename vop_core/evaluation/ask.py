@@ -24,9 +24,9 @@ Metrics = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 class ScoredMethod(Protocol):
     """What scoring asks of a method; see :mod:`vop_core.methods.base`."""
 
-    facts: Any  # labels, personal, draws, posterior, nobody
+    facts: Any  # labels, personal, draws, posterior, prior
 
-    def answer_persons(
+    def predict_represented(
         self,
         enrollment: Tensor | None,
         query: Tensor,
@@ -79,7 +79,9 @@ class Questions:
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Float[Tensor, "person query label"]:
         """Answers on the CPU. Raises EvaluationError where they are not one for each query."""
-        answers = self.method.answer_persons(enrollment, query, labels=labels, draws=draws, generator=generator).cpu()
+        answers = self.method.predict_represented(
+            enrollment, query, labels=labels, draws=draws, generator=generator
+        ).cpu()
         if answers.ndim != 3 or answers.shape[:2] != query.shape[:2]:
             raise EvaluationError(
                 f"The method answers with shape {tuple(answers.shape)} for {query.shape[0]} person(s) "

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from vop_core.modes import evaluation_mode
+
 
 def parameter_count(module: nn.Module) -> int:
     """Numbers that training could change; a parameter used twice counts once, buffers do not count."""
@@ -21,14 +23,8 @@ def multiply_accumulates(module: nn.Module, *inputs: Tensor) -> int:
     operations each), functional calls of personal layers included; additions, normalisation, activations and
     pooling are not, as is the custom in keyword spotting.
     """
-    modes = {part: part.training for part in module.modules()}
-    module.eval()  # batch normalisation must not learn from being counted
-    try:
-        with torch.no_grad():
-            return multiply_accumulates_of(lambda: module(*inputs))
-    finally:
-        for part, training in modes.items():
-            part.training = training
+    with evaluation_mode(module), torch.no_grad():
+        return multiply_accumulates_of(lambda: module(*inputs))
 
 
 class _OperatorCount(TorchDispatchMode):

@@ -190,7 +190,7 @@ def _planned_rows(
     closely = [e for e in planned if e.shots in scoring.control_shots]
     main = [e for e in planned if e.shots == scoring.main_shots]
     found = {OWN: _Row(trials(OWN, planned), features, facts.draws)}
-    if facts.nobody:
+    if facts.prior:
         found[PRIOR] = _Row(trials(PRIOR, planned, enrolled=False), features, facts.draws)
     if facts.posterior:
         drawn = [e for e in planned if e.shots in scoring.draw_shots and e.repetition == 0]

@@ -1,16 +1,17 @@
 """Adaptive batch normalisation: a person's own statistics in place of everybody's [ADABN].
 
-Every batch normalisation of the encoder takes mean and variance from the n enrollment clips, and keeps the global ones
-as if they had come from N_0 source clips [SCHNEIDER]:
+Every batch normalisation of the encoder takes mean and variance from the n enrollment clips, and
+keeps the global ones as if they had come from N_0 source clips [SCHNEIDER]:
 
     m = (N_0 m_source + n m_own) / (N_0 + n),    v likewise
 
 N_0 = 0 is the AdaBN of the paper. No labels, no gradients; scale, shift and all other weights stay.
 
-Layers are visited in order and each passes on what it made with its new statistics, so that the statistics further up
-belong to the network that will answer.
+Layers are visited in order and each passes on what it made with its new statistics, so that the
+statistics further up belong to the network that will answer.
 
-Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samples, here from a handful.
+Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samples, here from a
+handful.
 """
 
 from collections.abc import Iterator
@@ -23,9 +24,10 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod, whole_enrollments
+from vop_core.methods.base import MethodFacts, PersonalizationMethod, whole_enrollments
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
-from vop_core.nets.bcresnet import BcResNet
+from vop_core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class AdaBn(PersonalizationMethod):
     facts = MethodFacts(
         summary="Re-estimates the batch-normalisation statistics from the clips, mixed with the global ones.",
         source="ADABN",
+        foldable=True,
     )
     config_type = AdaBnConfig
 
@@ -54,7 +57,7 @@ class AdaBn(PersonalizationMethod):
 
     def adapt(
         self,
-        enrollment: Float[Tensor, "person shot mel frame"],
+        enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
@@ -62,25 +65,26 @@ class AdaBn(PersonalizationMethod):
         whole_enrollments(present)
         return own_statistics(self.encoder, enrollment, self.config.source_clips)
 
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
     ) -> Float[Tensor, "person query label"]:
+        """Under each person's own statistics."""
         return run_personal(self.encoder, adaptation, query).softmax(-1)
 
-
-def normalisations(encoder: BcResNet) -> dict[str, nn.BatchNorm2d]:
-    """Every batch normalisation of an encoder by its name, in the order in which a clip meets them."""
-    return {name: module for name, module in encoder.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The statistics."""
+        return adaptation
 
 
 @torch.no_grad()
 def own_statistics(
-    encoder: BcResNet, clips: Float[Tensor, "person shot mel frame"], source_clips: float
+    encoder: Encoder, clips: Float[Tensor, "person shot *input"], source_clips: float
 ) -> dict[str, Tensor]:
     """Running means and variances that mix the encoder's with each person's own, by buffer name.
 
-    Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0 enrollment clips are
-    answered as in a pass in training mode. The encoder must be in evaluation mode, so that nothing drops out.
+    Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0
+    enrollment clips are answered as in a pass in training mode. The encoder must be in evaluation
+    mode, so that nothing drops out.
     """
     share = clips.shape[1] / (source_clips + clips.shape[1])  # of the person's own statistics
 
@@ -94,19 +98,20 @@ def own_statistics(
 
 
 @contextmanager
-def _normalised_by(encoder: BcResNet, share: float, found: dict[str, Tensor]) -> Iterator[None]:
+def _normalised_by(encoder: Encoder, share: float, found: dict[str, Tensor]) -> Iterator[None]:
     """For the while, every normalisation uses mixed statistics and leaves them in ``found``."""
 
     def mixing(name: str):
-        def mix(norm: nn.BatchNorm2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-            variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+        def mix(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+            every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
+            variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
             found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
             found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
             return functional.batch_norm(inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps)
 
         return mix
 
-    hooks = [norm.register_forward_hook(mixing(name)) for name, norm in normalisations(encoder).items()]
+    hooks = [norm.register_forward_hook(mixing(name)) for name, norm in encoder.normalisations.items()]
     try:
         yield
     finally:

@@ -1,16 +1,19 @@
 r"""Almost no inner loop, ANIL [ANIL]: a head that a few gradient steps make a person's own.
 
-Enrolling takes plain gradient steps on the classifier w = [W, b], from the shared one, over the n labeled clips u_i,
+Enrolling takes plain gradient steps on the classifier w = [W, b], from the shared one, over the n
+labeled clips u_i,
 
     w <- w - alpha 1/n sum_i ( softmax(w u_i) - y_i ) u_i',        u_i with a 1 behind it,
 
 and training sends the queries' loss through these steps into the shared classifier and alpha. The
-gradient of softmax regression has the closed form above, so that a step is an ordinary differentiable operation.
+gradient of softmax regression has the closed form above, so that a step is an ordinary
+differentiable operation.
 
-Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
-    takes the global model's further steps and as many again.
-Departs: the encoder and the classifier start from the trained global model, all words are classes in every episode,
-    whether enrolled or not, and the inner learning rate is learned, as its logarithm.
+Departs: the encoder stays that of the finished global model, where the published one learns along;
+    the classifier thus takes the global model's further steps and as many again.
+Departs: the encoder and the classifier start from the trained global model, all words are classes
+    in every episode, whether enrolled or not, and the inner learning rate is learned, as its
+    logarithm.
 """
 
 import math
@@ -24,15 +27,16 @@ from torch.nn import functional
 
 from vop_core.methods.base import (
     SLOW,
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
+    classifier_weights,
     every_clip,
     needed_labels,
 )
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
+from vop_core.nets.encoder import Encoder
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -60,9 +64,10 @@ class Anil(ClassifierMethod):
         gradients=True,
         trained=True,
         encoder_fixed=True,
+        foldable=True,
     )
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
         self.log_rate = nn.Parameter(torch.tensor(math.log(self.config.inner_rate)))
 
@@ -108,11 +113,15 @@ class Anil(ClassifierMethod):
         """Each person's classifier. Raises EvaluationError without labels."""
         return {"classifier": self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment, present))}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """With the person's classifier."""
         return classify(adaptation["classifier"], query).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The person's classifier."""
+        return classifier_weights(adaptation["classifier"])
 
 
 def cross_entropy_gradient(
@@ -121,7 +130,9 @@ def cross_entropy_gradient(
     labels: Int[Tensor, "person shot"],
     present: Bool[Tensor, "person shot"],
 ) -> Float[Tensor, "person label row"]:
-    """Gradient of the mean cross-entropy over each person's clips that count, as a differentiable expression."""
+    """Gradient of the mean cross-entropy over each person's clips that count, as a differentiable
+    expression.
+    """
     wanted = functional.one_hot(labels, rows.shape[1]).to(features)
     share = present / present.sum(1, keepdim=True).clamp_min(1)
     residual = (classify(rows, features).softmax(-1) - wanted) * share[..., None]

@@ -1,30 +1,32 @@
 r"""Adaptive risk minimisation with a contextual meta-learner, ARM-CML [ARM].
 
-A small convolutional network turns each unlabeled enrollment clip into a few maps of the log-mel's size; their mean c
-over the person's clips is the context, and the encoder sees it beside every query: p(y | [x, c]). Both networks are
-trained together on queries whose context comes from other clips of the same person.
+A small convolutional network turns each unlabeled enrollment clip into a few maps of the input's
+size; their mean c over the person's clips is the context, and the encoder sees it beside every
+query: p(y | [x, c]). Both networks are trained together on queries whose context comes from other
+clips of the same person.
 
 Reconstruction: the context network's depth and width are ours, as small as the encoder.
-Departs: the encoder starts from the trained global one, its new input channels with zero weights, so that training
-    starts at the global model's answers; the published one is trained from scratch.
+Departs: the encoder starts from the trained global one, its new input channels with zero weights,
+    so that training starts at the global model's answers; the published one is trained from
+    scratch.
 Departs: those new channels are the encoder's first layer, and learn at the encoder's rate.
-Departs: at test the published context is the mean over the very batch that is classified; here it comes from the
-    enrollment clips only, in training as at test.
-Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips keeps a coarse order in
-    time; the published ones are images.
+Departs: at test the published context is the mean over the very batch that is classified; here it
+    comes from the enrollment clips only, in training as at test.
+Departs: our inputs are log-mels of one second, focused on the speech, so that a mean over clips
+    keeps a coarse order in time; the published ones are images.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, TrainedConfig, every_clip
-from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.base import SLOW, MethodFacts, PersonalizationMethod, TrainedConfig, every_clip
+from vop_core.methods.personal import Adaptation
+from vop_core.nets.batched import CLIPS_AT_ONCE
+from vop_core.nets.encoder import Encoder
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -51,9 +53,11 @@ class Arm(PersonalizationMethod):
         trained=True,
     )
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: ArmConfig | None = None) -> None:
         config = ArmConfig() if config is None else config
-        super().__init__(replace(encoder, context_channels=config.channels), config)
+        super().__init__(encoder.with_context(config.channels), config)
+        if len(encoder.input_shape) != 2:
+            raise ValueError(f"the context network reads inputs of two axes, not of {len(encoder.input_shape)}")
         self.context_network = nn.Sequential(
             nn.Conv2d(1, config.hidden, 5, padding=2, bias=False),
             nn.BatchNorm2d(config.hidden),
@@ -70,19 +74,9 @@ class Arm(PersonalizationMethod):
         fast = (ArmConfig(), ArmConfig(channels=1))
         return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
-    @classmethod
-    def from_global(cls, model: GlobalModel, config: Any = None) -> "Arm":
-        """The global encoder, which does not look at the context yet."""
-        method = cls(model.config, config)
-        state = model.encoder.state_dict()
-        stem = state["stem.0.weight"]  # (channel, 1, mel, frame)
-        blind = stem.new_zeros(stem.shape[0], method.config.channels, *stem.shape[2:])
-        method.encoder.load_state_dict(state | {"stem.0.weight": torch.cat((stem, blind), dim=1)})
-        return method.eval()
-
     def contexts(
-        self, enrollment: Float[Tensor, "person shot mel frame"], present: Bool[Tensor, "person shot"]
-    ) -> Float[Tensor, "person channel mel frame"]:
+        self, enrollment: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
+    ) -> Float[Tensor, "person channel *input"]:
         """Mean of each person's maps over the clips that count; zero where none does."""
         clips = enrollment[present][:, None]
         maps = torch.cat([self.context_network(part) for part in clips.split(CLIPS_AT_ONCE)])
@@ -104,15 +98,15 @@ class Arm(PersonalizationMethod):
 
     def adapt(
         self,
-        enrollment: Float[Tensor, "person shot mel frame"],
+        enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's context."""
         return {"context": self.contexts(enrollment, every_clip(enrollment, present))}
 
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
     ) -> Float[Tensor, "person query label"]:
         """Each query beside its person's context."""
         persons, queries = query.shape[:2]

@@ -1,15 +1,19 @@
-"""What every way to personalize shares: a promise to keep, and the facts a reader needs before its accuracy.
+"""What every way to personalize shares: a promise to keep, and the facts a reader needs before its
+accuracy.
 
-A method is one file. It says what it is (``facts``), what can be set (``config_type``), and two things about a batch of
-persons: ``adapt`` turns their enrollment clips into an *adaptation*, named tensors with a leading person axis and
-nothing else, and ``answer`` classifies their query clips with it. From these two the promise follows,
+A method is one file. It says what it is and what it can do (``facts``), what can be set
+(``config_type``), and two things about a batch of persons: ``adapt`` turns their enrollment clips
+into an *adaptation*, named tensors with a leading person axis and nothing else, and
+``predict_proba`` classifies their query clips with it. From these two the promise follows,
 ``enroll(enrollment) -> PersonalModel``, for one person as for many.
 """
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -18,32 +22,44 @@ from torch import Tensor, nn
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.global_model import CLIPS_AT_ONCE, GlobalModel
-from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
-from vop_core.types import PersonalModel, Prediction
-from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
+from vop_core.methods.personal import Adaptation, PersonalModel, WeightPosterior, load_person, signatures_of
+from vop_core.modes import evaluation_mode
+from vop_core.nets.batched import embeddings_of
+from vop_core.nets.classifier_inference import classify
+from vop_core.nets.encoder import Encoder
+from vop_core.nets.registry import build_encoder
+from vop_core.training.checkpoint import fingerprint
 
 SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
-Adaptation = dict[str, Tensor]
-"""What is kept of persons: each tensor has a leading person axis, which may be empty of further axes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodFacts:
-    """What must be known of a method before its figures mean anything."""
+    """What must be known of a method before its figures mean anything, and what it can do."""
 
     summary: str  # one sentence: what it does with a person's clips
     source: str  # its tag in CITATION.cff
     labels: bool = False  # reads which words the enrollment clips say
     gradients: bool = False  # takes gradient steps while it enrolls
-    trained: bool = False  # is trained from the fold's checkpoint; else it is made of the global model as it is
-    encoder_fixed: bool = False  # is trained, but on the finished global model, whose encoder stays as it is
+    # is trained from the fold's checkpoint; else it is made of the global model as it is
+    trained: bool = False
+    # is trained, but on the finished global model, whose encoder stays as it is
+    encoder_fixed: bool = False
     personal: bool = True  # reads the enrollment clips at all
     draws: int = 0  # weight draws that its answer averages; 0: one setting of the weights
-    posterior: bool = False  # keeps a distribution whose draws are worth a row of their own
-    nobody: bool = False  # has an answer without any enrollment clip
-    trained_as: str | None = None  # the method in whose training it shares, by its name in the registry
-    version: int = 1  # goes up when its code changes what it computes, so that old results are not taken for new
+    # keeps a Gaussian over a person's weights, whose draws are worth a row of their own
+    posterior: bool = False
+    prior: bool = False  # has an answer without any enrollment clip
+    foldable: bool = False  # a person's weights can be written into a plain encoder
+    # the method in whose training it shares, by its name in the registry
+    trained_as: str | None = None
+    # goes up when its code changes what it computes, so that old results are not taken for new
+    version: int = 1
+
+    @property
+    def drawn(self) -> bool:
+        """Whether one draw of the weights differs from another."""
+        return self.posterior or self.draws > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +85,10 @@ class PersonalizationMethod(nn.Module, ABC):
     facts: ClassVar[MethodFacts]
     config_type: ClassVar[type] = NoConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__()
         self.config = self.config_type() if config is None else config
-        self.encoder = BcResNet(encoder)
+        self.encoder = encoder
 
     @classmethod
     def choices(cls) -> tuple[Any, ...]:
@@ -80,28 +96,42 @@ class PersonalizationMethod(nn.Module, ABC):
         return (cls.config_type(),)
 
     @classmethod
-    def from_global(cls, model: GlobalModel, config: Any = None) -> "PersonalizationMethod":
-        """On a copy of a trained global encoder, in evaluation mode."""
-        method = cls(model.config, config)
-        method.encoder.load_state_dict(model.encoder.state_dict())
-        return method.eval()
+    def from_global(cls, model: "PersonalizationMethod", config: Any = None) -> "PersonalizationMethod":
+        """On a copy of a trained global model's encoder, in evaluation mode."""
+        return cls(copy.deepcopy(model.encoder).requires_grad_(), config).eval()
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> "PersonalizationMethod":
+        """An untrained one from the settings that ``description`` gave."""
+        settings = {
+            name: tuple(value) if type(value) is list else value for name, value in description["config"].items()
+        }
+        # JSON knows no tuples
+        return cls(build_encoder(description["encoder"]), cls.config_type(**settings))
+
+    def description(self) -> dict[str, Any]:
+        """The settings from which an empty copy can be built."""
+        return {"encoder": self.encoder.description(), "config": asdict(self.config)}
 
     def prepare(self, clips: FeatureTable) -> None:
-        """Take from the training persons' clips what enrolling needs (class means, curvature). Nothing unless said."""
+        """Take from the training persons' clips what enrolling needs (class means, curvature).
+        Nothing unless said.
+        """
 
     @property
     def gradient_steps(self) -> int:
         """Gradient steps of one enrollment."""
         return 0
 
-    # --- what a method says ----------------------------------------------------------------------------------
+    # --- what a method says -----------------------------------------------------------------------
 
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip *shape"]:
-        """What of a clip does not depend on the person, computed once: the log-mel itself unless a method knows better.
+    def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip *shape"]:
+        """What of a clip does not depend on the person, computed once: the input itself unless a
+        method knows better.
 
-        ``adapt`` and ``answer`` read this representation.
+        ``adapt`` and ``predict_proba`` read this representation.
         """
-        return log_mels
+        return inputs
 
     @abstractmethod
     def adapt(
@@ -110,38 +140,58 @@ class PersonalizationMethod(nn.Module, ABC):
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Represented enrollment clips of many persons, where ``present`` (all unless given), to their adaptations.
+        """Represented enrollment clips of many persons, where ``present`` (all unless given), to
+        their adaptations.
 
-        Raises EvaluationError without labels where they are read; ValueError with ``present``, which only training
-        needs, where nothing is trained.
+        Raises EvaluationError without labels where they are read; ValueError with ``present``,
+        which only training needs, where nothing is trained.
         """
 
-    def nobody(self, persons: int) -> Adaptation:
-        """The adaptations of persons of whom there is no clip. Raises EvaluationError where there is none."""
+    def adapt_one(
+        self, clips: Float[Tensor, "shot *shape"], labels: Int[Tensor, " shot"] | None
+    ) -> tuple[Adaptation, Adaptation]:
+        """One person's adaptation, and where a posterior is kept that of each clip by itself."""
+        return self.adapt(clips[None], None if labels is None else labels[None]), {}
+
+    def prior(self, persons: int) -> Adaptation:
+        """The adaptations of persons of whom there is no clip. Raises EvaluationError where there
+        is none.
+        """
         raise EvaluationError("This method has no answer without enrollment clips.")
 
     @abstractmethod
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
     ) -> Float[Tensor, "person query label"]:
-        """Class probabilities of each person's represented queries, with one setting of the weights."""
+        """Class probabilities of each person's represented queries, with one setting of the
+        weights.
+        """
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query *shape"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """Class probabilities under each draw; a method without a distribution gives its one answer again."""
-        answer = self.answer(adaptation, query)
-        return answer.expand(draws, *answer.shape)
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """Settings of the weights drawn for each person, (draw, person, ...); without a
+        distribution the one again.
 
-    # --- what follows ----------------------------------------------------------------------------------------
+        Raises ValueError without a generator where there is something to draw.
+        """
+        return {name: value.expand(count, *value.shape) for name, value in adaptation.items()}
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The encoder's parameters and buffers that are persons' own, (person, \\*shape), by name.
+
+        Raises EvaluationError where what is a person's own is no weight of the encoder.
+        """
+        raise EvaluationError("What this method keeps of a person cannot be written into a plain network.")
+
+    def posterior(self, adaptation: Adaptation) -> WeightPosterior:
+        """One person's Gaussian over the personal weights. Raises EvaluationError where none is
+        kept.
+        """
+        raise EvaluationError("This method keeps no posterior over a person's weights.")
+
+    # --- what follows -----------------------------------------------------------------------------
 
     def enroll(
-        self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None
+        self, enrollment: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None = None
     ) -> PersonalModel:
         """A few clips in, a personal model out; nothing of the method changes.
 
@@ -149,22 +199,60 @@ class PersonalizationMethod(nn.Module, ABC):
         """
         if enrollment.shape[0] == 0:
             raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
-        known = needed_labels(labels)[None] if self.facts.labels else None
+        known = needed_labels(labels) if self.facts.labels else None
         with evaluation_mode(self), torch.no_grad():
-            return AdaptedModel(self, self.adapt(self.represent(enrollment)[None], known))
+            adaptation, clips = self.adapt_one(self.represent(enrollment), known)
+        return PersonalModel(
+            self, adaptation, clips=clips, signatures=signatures_of(enrollment), input_shape=enrollment.shape[1:]
+        )
+
+    def prior_model(self) -> PersonalModel:
+        """The model at the prior: nobody enrolled. Raises EvaluationError where a method has no
+        prior.
+        """
+        with torch.no_grad():
+            adaptation = {name: value.detach() for name, value in self.prior(1).items()}
+        none = {name: value[:0] for name, value in adaptation.items()} if self.facts.posterior else {}
+        return PersonalModel(self, adaptation, clips=none)
+
+    def load_person(self, path: Path | str, *, task: str | None = None) -> PersonalModel:
+        """Read a person's file made by ``PersonalModel.save`` with this very model.
+
+        Raises PersonFileError as :func:`vop_core.methods.personal.load_person`.
+        """
+        return load_person(self, Path(path), task=task)
+
+    def predict_proba_draws(
+        self,
+        adaptation: Adaptation,
+        query: Float[Tensor, "person query *shape"],
+        *,
+        draws: int,
+        generator: torch.Generator | None,
+    ) -> Float[Tensor, "draw person query label"]:
+        """Class probabilities under each draw; a method without a distribution gives its one answer
+        again.
+        """
+        if not self.facts.drawn:
+            found = self.predict_proba(adaptation, query)
+            return found.expand(draws, *found.shape)
+        drawn = self.draw(adaptation, draws, generator=generator)
+        each = ({name: value[index] for name, value in drawn.items()} for index in range(draws))
+        return torch.stack([self.predict_proba(one, query) for one in each])
 
     def predict_persons(
         self,
-        enrollment: Float[Tensor, "person shot mel frame"] | None,
-        query: Float[Tensor, "person query mel frame"],
+        enrollment: Float[Tensor, "person shot *input"] | None,
+        query: Float[Tensor, "person query *input"],
         *,
         labels: Int[Tensor, "person shot"] | None = None,
         draws: int = 0,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "person query label"]:
-        """Enroll many persons, or nobody (None), and answer their queries, from log-mels.
+        """Enroll many persons, or nobody (None), and answer their queries.
 
-        ``draws`` = 0 answers with one setting of the weights, else probabilities are averaged over that many draws.
+        ``draws`` = 0 answers with one setting of the weights, else probabilities are averaged over
+        that many draws.
         Raises EvaluationError without enrollment where the method has no answer then.
         """
         with torch.no_grad():
@@ -172,9 +260,9 @@ class PersonalizationMethod(nn.Module, ABC):
                 None if part is None else self.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2])
                 for part in (enrollment, query)
             ]
-            return self.answer_persons(*clips, labels=labels, draws=draws, generator=generator)
+            return self.predict_represented(*clips, labels=labels, draws=draws, generator=generator)
 
-    def answer_persons(
+    def predict_represented(
         self,
         enrollment: Float[Tensor, "person shot *shape"] | None,
         query: Float[Tensor, "person query *shape"],
@@ -186,60 +274,44 @@ class PersonalizationMethod(nn.Module, ABC):
         """The same from represented clips."""
         with torch.no_grad():
             if enrollment is None:
-                adaptation = self.nobody(len(query))
+                adaptation = self.prior(len(query))
             else:
                 adaptation = self.adapt(enrollment, labels if self.facts.labels else None)
             if not draws:
-                return self.answer(adaptation, query)
-            return self.answer_draws(adaptation, query, draws=draws, generator=generator).mean(0)
+                return self.predict_proba(adaptation, query)
+            return self.predict_proba_draws(adaptation, query, draws=draws, generator=generator).mean(0)
 
-    def description(self) -> dict[str, Any]:
-        """The settings from which an empty copy can be built."""
-        return {"encoder": asdict(self.encoder.config), "config": asdict(self.config)}
+    @torch.no_grad()
+    def folded(self, adaptation: Adaptation) -> Encoder:
+        """One person's weights in a plain encoder: the global model's keys, shapes and cost.
 
-
-class AdaptedModel:
-    """One person's model: the method and what it keeps of the person."""
-
-    def __init__(self, method: PersonalizationMethod, adaptation: Adaptation) -> None:
-        self.method, self.adaptation = method, adaptation  # the adaptation's person axis has length 1
-
-    @property
-    def bytes(self) -> int:
-        """Size of what is kept of the person, as float32."""
-        return adaptation_bytes(self.adaptation)
-
-    def predict(
-        self,
-        query: Float[Tensor, "query mel frame"],
-        *,
-        draws: int = 0,
-        generator: torch.Generator | None = None,
-    ) -> Prediction:
-        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws.
-
-        The bench's main row of a method is asked with its ``facts.draws``. Raises EvaluationError for more than
-        1,000 draws.
+        Raises EvaluationError where a method cannot fold (``facts.foldable``).
         """
-        check_draws(draws)
-        with evaluation_mode(self.method), torch.inference_mode():
-            clips = self.method.represent(query)[None]
-            if not draws:
-                return predict_from_mean(self.method.answer(self.adaptation, clips)[0])
-            answers = self.method.answer_draws(self.adaptation, clips, draws=draws, generator=generator)
-            return predict_from_draws(answers[:, 0])
+        encoder = copy.deepcopy(self.encoder)
+        own = {name: value.squeeze(0) for name, value in self.own_weights(adaptation).items()}
+        encoder.load_state_dict(encoder.state_dict() | own)
+        return encoder.eval()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names this very model, so that a person's file is never read into another."""
+        return fingerprint(self.state_dict(), type(self).__name__, self.description())
 
 
 class ClassifierMethod(PersonalizationMethod):
-    """Methods that leave everything below the classifier to all persons: a clip is its embedding, computed once."""
+    """Methods that leave everything below the classifier to all persons: a clip is its embedding,
+    computed once.
+    """
 
-    def represent(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
+    def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
         """What the classifier reads."""
-        return embeddings_of(self.encoder, log_mels)
+        return embeddings_of(self.encoder, inputs)
 
 
 class SharedClassifier(ClassifierMethod):
-    """Methods that read no enrollment: one classifier answers everybody."""
+    """Methods that read no enrollment: one classifier answers everybody, or everybody's draw of one
+    (``rows``).
+    """
 
     def adapt(
         self,
@@ -248,17 +320,28 @@ class SharedClassifier(ClassifierMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Nothing is kept of anybody."""
-        return self.nobody(len(enrollment))
+        return self.prior(len(enrollment))
 
-    def nobody(self, persons: int) -> Adaptation:
+    def prior(self, persons: int) -> Adaptation:
         """Everybody's."""
         return {"nothing": torch.zeros(persons, 0)}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """The same for everybody."""
+        if "rows" in adaptation:
+            return classify(adaptation["rows"], query).softmax(-1)
         return self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier where it is drawn, else nothing."""
+        return classifier_weights(adaptation["rows"]) if "rows" in adaptation else {}
+
+
+def classifier_weights(rows: Float[Tensor, "person label row"]) -> dict[str, Tensor]:
+    """Persons' classifiers by parameter name, from their rows."""
+    return {"classifier.weight": rows[..., :-1], "classifier.bias": rows[..., -1]}
 
 
 def needed_labels(labels: Tensor | None) -> Tensor:
@@ -276,7 +359,9 @@ def needed_generator(generator: torch.Generator | None) -> torch.Generator:
 
 
 def whole_enrollments(present: Tensor | None) -> None:
-    """Raises ValueError with a mask: only training, which this method has none of, leaves clips out."""
+    """Raises ValueError with a mask: only training, which this method has none of, leaves clips
+    out.
+    """
     if present is not None:
         raise ValueError("this method is not trained: it takes whole enrollments, without a mask")
 
@@ -288,26 +373,3 @@ def every_clip(
     if present is not None:
         return present
     return torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
-
-
-def embeddings_of(encoder: BcResNet, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-    """What the classifier reads of each clip, without gradients, in pieces."""
-    with torch.no_grad():
-        return torch.cat([encoder.embed(part) for part in log_mels.split(CLIPS_AT_ONCE)])
-
-
-def adaptation_bytes(adaptation: Adaptation) -> int:
-    """Bytes of one person's part of an adaptation, four a number."""
-    return sum(4 * value[0].numel() for value in adaptation.values())
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the while: batch normalisation must not learn from a visitor."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training

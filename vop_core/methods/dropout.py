@@ -1,11 +1,14 @@
-r"""One network for everybody with dropout before the classifier, and the same with it left on at test [MCDROPOUT].
+r"""One network for everybody with dropout before the classifier, and the same with it left on at
+test [MCDROPOUT].
 
-A mask r of independent Bernoulli(1 - p) numbers on the embedding, scaled by 1 / (1 - p), is a draw of the classifier's
-weights: logits = W diag(r / (1 - p)) u + b. ``Dropout`` answers with all weights; ``McDropout`` averages the softmax
-over masks, one mask a draw for all queries and persons, as one draw of the shared weights asks for.
+A mask r of independent Bernoulli(1 - p) numbers on the embedding, scaled by 1 / (1 - p), is a draw
+of the classifier's weights: logits = W diag(r / (1 - p)) u + b. ``Dropout`` answers with all
+weights; ``McDropout`` averages the softmax over masks, one mask a draw for all queries and persons,
+as one draw of the shared weights asks for.
 
-Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and how often, is unknown; here it is the
-    embedding. The encoder's own dropout [BCRESNET] is on in training, as it is for every method, and off at test.
+Reconstruction: which layers "Baseline w/ Dropout" drops in [VOP slides], and how often, is unknown;
+    here it is the embedding. The encoder's own dropout [BCRESNET] is on in training, as it is for
+    every method, and off at test.
 Departs: it starts from the fold's checkpoint; the embedding is dropped in the further steps only.
 """
 
@@ -16,7 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.personal import Adaptation
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -32,7 +36,7 @@ class DropoutConfig:
 
 
 class Dropout(SharedClassifier):
-    """The global rival with dropout; the enrollment clips are not used."""
+    """The global baseline with dropout; the enrollment clips are not used."""
 
     config_type = DropoutConfig
     facts = MethodFacts(
@@ -40,6 +44,7 @@ class Dropout(SharedClassifier):
         source="VOP slides",
         trained=True,
         personal=False,
+        foldable=True,
     )
 
     @classmethod
@@ -65,25 +70,25 @@ class Dropout(SharedClassifier):
 
 
 class McDropout(Dropout):
-    """The same network with dropout left on: an approximate posterior over shared weights [MCDROPOUT]."""
+    """The same network with dropout left on: an approximate posterior over shared weights
+    [MCDROPOUT].
+    """
 
     facts = MethodFacts(
         summary="Averages the one global network's answers over dropout masks and ignores the person.",
         source="MCDROPOUT",
         trained=True,
         personal=False,
+        foldable=True,
         draws=10,
         trained_as="dropout",
     )
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With one mask a draw."""
-        masks = self.masks(draws, 1, 1, query.shape[-1], generator=generator)
-        return self.encoder.classifier(query * masks.to(query.device)).softmax(-1)
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """One mask a draw, the same for all persons."""
+        classifier, persons = self.encoder.classifier, len(adaptation["nothing"])
+        weights = classifier.weight * self.masks(count, 1, classifier.in_features, generator=generator).to(
+            classifier.weight
+        )
+        rows = torch.cat((weights, classifier.bias.expand(count, -1)[..., None]), dim=-1)
+        return {"rows": rows[:, None].expand(-1, persons, -1, -1)}

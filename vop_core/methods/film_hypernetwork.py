@@ -1,20 +1,22 @@
 """A deterministic hypernetwork for scale and shift: VoP without a distribution.
 
-The enrollment clips give one setting of the personal weights, trained by cross-entropy alone: sigma = 0 and beta = 0 in
-VoP's bound [VOP slides, Method], conditional feature-wise modulation in the words of others [CNAPS] [FILM]. Everything
-else is VoP's, encoder statistics, code, layers and clips. In the main table each of the two has the settings chosen for
-it; what the Gaussian alone is worth is asked in the ablations, at equal settings.
+The enrollment clips give one setting of the personal weights, trained by cross-entropy alone: sigma
+= 0 and beta = 0 in VoP's bound [VOP slides, Method], conditional feature-wise modulation in the
+words of others [CNAPS] [FILM]. Everything else is VoP's, encoder statistics, code, layers and
+clips. In the main table each of the two has the settings chosen for it; what the Gaussian alone is
+worth is asked in the ablations, at equal settings.
 
-Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the classifier is global.
+Departs: CNAPs also generates the classifier, from labeled clips; here they are unlabeled, and the
+classifier is global.
 """
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.methods.base import Adaptation, MethodFacts, PersonalizationMethod
+from vop_core.methods.base import MethodFacts
 from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -27,6 +29,11 @@ class FilmHypernetworkConfig(VopConfig):
     beta: float = 0.0
 
 
+def at_the_mean(posterior: DiagonalGaussian, generator: torch.Generator) -> Float[Tensor, "person vector"]:
+    """Nothing is drawn."""
+    return posterior.mean
+
+
 class FilmHypernetwork(Vop):
     """One forward pass makes one setting of the personal weights."""
 
@@ -34,29 +41,13 @@ class FilmHypernetwork(Vop):
         summary="one forward pass makes scale and shift; VoP with sigma = 0 and beta = 0",
         source="CNAPS",
         trained=True,
-        nobody=True,
+        prior=True,
+        foldable=True,
     )
     config_type = FilmHypernetworkConfig
+    training_draw = staticmethod(at_the_mean)
 
     @classmethod
     def choices(cls) -> tuple[FilmHypernetworkConfig, ...]:
         """With and without the loss that pulls a person's clips together."""
         return FilmHypernetworkConfig(person_loss=0.3, **STEADY), FilmHypernetworkConfig(**STEADY)
-
-    def training_vectors(
-        self, posterior: DiagonalGaussian, generator: torch.Generator
-    ) -> Float[Tensor, "person vector"]:
-        """The mean: nothing is drawn."""
-        return posterior.mean
-
-    def adapt(
-        self,
-        enrollment: Float[Tensor, "person shot mel frame"],
-        labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
-    ) -> Adaptation:
-        """The code alone; there is no width to keep."""
-        return {"mean": super().adapt(enrollment, labels, present)["mean"]}
-
-    answer_draws = PersonalizationMethod.answer_draws  # the one answer again
-    enroll = PersonalizationMethod.enroll  # not Vop's: that model draws from a width never trained

@@ -4,15 +4,18 @@ A few steps of gradient descent with momentum on a deviation d of the weights, f
 
     loss(d) = 1/n sum_i -ln p(y_i | x_i, w_0 + d) + anchor/2 ||d||^2
 
-whose second term is L2-SP [L2SP]. The encoder stays in evaluation mode, so its running statistics do not move. Three
-methods, by what deviates: the classifier, the scale and shift of the sub-spectral normalisations, or every weight.
+whose second term is L2-SP [L2SP]. The encoder stays in evaluation mode, so its running statistics
+do not move. Three methods, by what deviates: the classifier, the scale and shift of the
+sub-spectral normalisations, or every weight.
 
-Persons go through together: the loss is a sum over them and every step is elementwise, so nobody feels the others.
+Persons go through together: the loss is a sum over them and every step is elementwise, so nobody
+feels the others.
 
-Reconstruction: the talk names neither loss, layers nor steps. A person enrolls few of the words, and the cross-entropy
-over all of them teaches that the rest are never said. Therefore ``softmax="enrolled"`` compares only words that were
-enrolled: it says nothing of the rest, but also learns nothing from a single word. ``softmax="all"`` is the plain loss,
-which needs smaller steps. Neither replays training clips, because they do not leave the server.
+Reconstruction: the talk names neither loss, layers nor steps. A person enrolls few of the words,
+and the cross-entropy over all of them teaches that the rest are never said. Therefore
+``softmax="enrolled"`` compares only words that were enrolled: it says nothing of the rest, but also
+learns nothing from a single word. ``softmax="all"`` is the plain loss, which needs smaller steps.
+Neither replays training clips, because they do not leave the server.
 """
 
 from abc import abstractmethod
@@ -24,13 +27,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.methods.base import (
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     PersonalizationMethod,
     needed_labels,
     whole_enrollments,
 )
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import run_personal
 from vop_core.nets.personal_layers import PersonalLayout
 
@@ -100,7 +103,8 @@ class GradientMethod(PersonalizationMethod):
     ) -> Adaptation:
         """Each person's tensors after the last step.
 
-        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing here is trained.
+        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing
+        here is trained.
         """
         whole_enrollments(present)
         if self.facts.labels:
@@ -114,9 +118,10 @@ class GradientMethod(PersonalizationMethod):
             learned = self._descend(self.start(len(clips)), given, clips, labels)
         return fixed | {name: value.detach() for name, value in learned.items()}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *shape"]
     ) -> Float[Tensor, "person query label"]:
+        """Under each person's tensors."""
         with torch.no_grad():
             return self.logits(adaptation, query).softmax(-1)
 
@@ -142,7 +147,9 @@ class GradientMethod(PersonalizationMethod):
 def enrolled_cross_entropy(
     logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"], *, softmax: str
 ) -> Float[Tensor, " person"]:
-    """Mean over each person's clips of -ln p(label), p over all labels or over those that the person enrolled."""
+    """Mean over each person's clips of -ln p(label), p over all labels or over those that the
+    person enrolled.
+    """
     if softmax == "enrolled":
         enrolled = functional.one_hot(labels, logits.shape[-1]).any(1, keepdim=True)
         logits = logits.masked_fill(~enrolled, -torch.inf)
@@ -158,11 +165,16 @@ class FineTune(GradientMethod):
     """Labeled clips, cross-entropy, deviations of the weights by parameter name."""
 
     config_type = FineTuneConfig
-    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)  # softmax and learning rate of each choice
+    # softmax and learning rate of each choice
+    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)
 
     @classmethod
     def choices(cls) -> tuple[FineTuneConfig, ...]:
         return tuple(cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The weights that deviate."""
+        return self.encoder.personal_weights(adaptation)
 
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
@@ -178,6 +190,7 @@ class FineTuneHead(ClassifierMethod, FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (
         ("enrolled", 0.01),
@@ -214,6 +227,7 @@ class FineTuneFilm(FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001), ("all", 0.003), ("all", 0.01))
 
@@ -221,7 +235,7 @@ class FineTuneFilm(FineTune):
         return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
         return self.encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
 
@@ -242,6 +256,7 @@ class FineTuneAll(FineTune):
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     rates = (
         ("enrolled", 0.0003),
@@ -256,8 +271,6 @@ class FineTuneAll(FineTune):
         return {name: value.new_zeros(persons, *value.shape) for name, value in self.encoder.named_parameters()}
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
-        weights = dict(self.encoder.named_parameters())
-        moved = {name: weights[name].detach() + deviation for name, deviation in own.items()}
-        return run_personal(self.encoder, moved, clips)
+        return run_personal(self.encoder, self.encoder.personal_weights(own), clips)

@@ -1,22 +1,23 @@
 r"""A Gaussian over the classifier's weights, made after training, by Laplace's method [LAPLACE].
 
-With features phi = (z, 1), weights w = (W, b) and prior N(0, I / delta), the posterior is taken to be Gaussian at the
-trained weights with the curvature of the negative log joint there,
+With features phi = (z, 1), weights w = (W, b) and prior N(0, I / delta), the posterior is taken to
+be Gaussian at the trained weights with the curvature of the negative log joint there,
 
     p(w | data) = N( w_MAP, (H + delta I)^-1 ),    H = sum_n (diag(p_n) - p_n p_n^T) kron phi_n phi_n^T
 
-H is the generalised Gauss-Newton matrix; for a linear layer under a softmax it is the Hessian itself. The prior
-precision delta maximises the evidence of the same approximation,
+H is the generalised Gauss-Newton matrix; for a linear layer under a softmax it is the Hessian
+itself. The prior precision delta maximises the evidence of the same approximation,
 
     ln Z = sum_n ln p(y_n | w) - delta/2 ||w||^2 + 1/2 sum_j ( ln delta - ln(lambda_j + delta) ) + const
 
 with lambda_j the eigenvalues of H: one decomposition, then a grid.
 
-It is nobody's own: all persons have the same distribution, their enrollment clips are not read. It asks whether the
-spread of a personal posterior says more than a spread that anybody can have.
+It is nobody's own: all persons have the same distribution, their enrollment clips are not read. It
+asks whether the spread of a personal posterior says more than a spread that anybody can have.
 
-Departs: the trained weights are taken for the maximum, though early stopping and dropout had their say.
-The library laplace-torch is not used because it demands a torchvision of its own; a test compares with it where it is.
+Departs: the trained weights are taken for the maximum, though early stopping and dropout had their
+say. The library laplace-torch is not used because it demands a torchvision of its own; a test
+compares with it where it is.
 """
 
 from dataclasses import dataclass
@@ -28,9 +29,10 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class LastLayerLaplace(SharedClassifier):
         source="LAPLACE",
         personal=False,
         draws=10,
+        foldable=True,
     )
     config_type = LaplaceConfig
 
@@ -59,7 +62,7 @@ class LastLayerLaplace(SharedClassifier):
     def choices(cls) -> tuple[LaplaceConfig, ...]:
         return tuple(LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0))
 
-    def __init__(self, encoder: BcResNetConfig, config: LaplaceConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: LaplaceConfig | None = None) -> None:
         super().__init__(encoder, config)
         classifier = self.encoder.classifier
         size = classifier.weight.numel() + classifier.bias.numel()
@@ -81,20 +84,14 @@ class LastLayerLaplace(SharedClassifier):
         self.prior_precision.fill_(precision)
         self.root.copy_(directions / (eigenvalues + precision).sqrt())
 
-    @torch.no_grad()
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """All persons under the same draws of the classifier. Raises EvaluationError before ``prepare``."""
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """All persons under the same draws of the classifier. Raises EvaluationError before
+        ``prepare``.
+        """
         if self.prior_precision.isnan():
             raise EvaluationError("There is no posterior yet; call prepare with the training clips first.")
-        weights = self.sample_weights(draws, generator=needed_generator(generator))
-        return torch.einsum("dlf,pqf->dpql", weights, _with_one(query)).softmax(-1)
+        rows = self.sample_weights(count, generator=needed_generator(generator))
+        return {"rows": rows[:, None].expand(-1, len(adaptation["nothing"]), -1, -1)}
 
     def sample_weights(self, draws: int, *, generator: torch.Generator) -> Float[Tensor, "draw label feature_and_one"]:
         """Draws of (W, b)."""
@@ -107,7 +104,9 @@ class LastLayerLaplace(SharedClassifier):
 def softmax_curvature(
     embeddings: Float[Tensor, "clip feature"], probabilities: Float[Tensor, "clip label"]
 ) -> Float[Tensor, "weight weight"]:
-    """H of the module's equation in float64; a weight's index is label * (features + 1) + feature, the bias last."""
+    """H of the module's equation in float64; a weight's index is label * (features + 1) + feature,
+    the bias last.
+    """
     labels, features = probabilities.shape[1], embeddings.shape[1] + 1
     total = torch.zeros(labels**2, features**2, dtype=torch.float64)
     for z, p in zip(embeddings.split(CLIPS_AT_ONCE), probabilities.split(CLIPS_AT_ONCE), strict=True):

@@ -4,16 +4,18 @@ The last pointwise convolution and the classifier, both matrices W, answer with
 
     W + U D,    D (rank, in) random,    U (out, rank) zero at the start
 
-and a person's labeled clips move D and U by gradient descent, as in :mod:`vop_core.methods.fine_tune`. What is kept of
-a person is rank x (in + out) numbers a layer.
+and a person's labeled clips move D and U by gradient descent, as in
+:mod:`vop_core.methods.fine_tune`. What is kept of a person is rank x (in + out) numbers a layer.
 
-D is drawn once from a seed and starts the same for everybody. The anchor, if there is one, pulls to that start.
+D is drawn once from a seed and starts the same for everybody. The anchor, if there is one, pulls to
+that start.
 
-Departs: [LORA] adapts attention projections of large language models to many examples; and scales U D by alpha / rank,
-here 1, which the learning rate makes up for.
+Departs: [LORA] adapts attention projections of large language models to many examples; and scales U
+D by alpha / rank, here 1, which the learning rate makes up for.
 Reconstruction: which layers, and the bias of the classifier, which stays.
 
-The library peft is not used: it puts one adapter at a time into a model, here many persons go through together.
+The library peft is not used: it puts one adapter at a time into a model, here many persons go
+through together.
 """
 
 import math
@@ -24,10 +26,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vop_core.methods.base import MethodFacts, needed_labels
-from vop_core.methods.fine_tune import FineTuneConfig, GradientMethod, enrolled_cross_entropy
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.fine_tune import FineTuneConfig, GradientMethod, enrolled_cross_entropy, no_deviations
+from vop_core.methods.personal import Adaptation
+from vop_core.nets.encoder import Encoder
 
-POINTWISE, CLASSIFIER = "embedding", "classifier"
+LAYERS = ("pointwise", "classifier")  # where the encoder offers them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +54,21 @@ class Lora(GradientMethod):
         source="LORA",
         labels=True,
         gradients=True,
+        foldable=True,
     )
     config_type = LoraConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: LoraConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: LoraConfig | None = None) -> None:
         super().__init__(encoder, config)
+        offered = [layer for layer in LAYERS if layer in encoder.personal_layers]
+        self.layout = encoder.personal_layout(tuple(offered))
         generator = torch.Generator().manual_seed(self.config.seed)
-        for layer in (POINTWISE, CLASSIFIER):
-            width = self.encoder.get_submodule(layer).weight.shape[1]
-            down = torch.randn(self.config.rank, width, generator=generator) / math.sqrt(width)
-            self.register_buffer(f"{layer}_down", down)
+        for name, shape in self._matrices():
+            down = torch.randn(self.config.rank, shape[1], generator=generator) / math.sqrt(shape[1])
+            self.register_buffer(_buffer(name), down)
+
+    def _matrices(self) -> list[tuple[str, tuple[int, ...]]]:
+        return [(each.name, each.shape) for each in self.layout.parameters if len(each.shape) > 1]
 
     @classmethod
     def choices(cls) -> tuple[LoraConfig, ...]:
@@ -70,25 +78,33 @@ class Lora(GradientMethod):
 
     def start(self, persons: int) -> dict[str, Tensor]:
         found = {}
-        for layer in (POINTWISE, CLASSIFIER):
-            down = self.get_buffer(f"{layer}_down")
-            rows = self.encoder.get_submodule(layer).weight.shape[0]
-            found[f"{layer}.down"] = down.expand(persons, -1, -1).clone()
-            found[f"{layer}.up"] = down.new_zeros(persons, rows, self.config.rank)
+        for name, shape in self._matrices():
+            down = self.get_buffer(_buffer(name))
+            found[f"{name}.down"] = down.expand(persons, -1, -1).clone()
+            found[f"{name}.up"] = down.new_zeros(persons, shape[0], self.config.rank)
         return found
 
+    def deviations(self, own: dict[str, Tensor]) -> dict[str, Tensor]:
+        """U D of each matrix by parameter name; biases stay."""
+        persons = len(next(iter(own.values())))
+        moved = {name: (own[f"{name}.up"] @ own[f"{name}.down"]).view(-1, *shape) for name, shape in self._matrices()}
+        return no_deviations(self.layout, persons) | moved
+
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
-        pointwise, classifier = (own[f"{layer}.up"] @ own[f"{layer}.down"] for layer in (POINTWISE, CLASSIFIER))
-        deviations = {
-            "embedding.weight": pointwise[..., None, None],
-            "classifier.weight": classifier,
-            "classifier.bias": classifier.new_zeros(classifier.shape[:2]),
-        }
-        return self.encoder(clips.flatten(0, 1), deviations).unflatten(0, clips.shape[:2])
+        return self.encoder(clips.flatten(0, 1), self.deviations(own)).unflatten(0, clips.shape[:2])
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The layers with U D added."""
+        return self.encoder.personal_weights(self.deviations(adaptation))
 
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
     ) -> Float[Tensor, " person"]:
         return enrolled_cross_entropy(logits, needed_labels(labels), softmax=self.config.softmax)
+
+
+def _buffer(name: str) -> str:
+    """A buffer's name must hold no point."""
+    return f"{name.replace('.', '_')}_down"

@@ -4,17 +4,19 @@ A clip's embedding z is compared with one prototype c_k a class, and
 
     p(k | z) = softmax_k( -s ||z - c_k||^2 )
 
-The global prototype is a class's mean over the training persons' own class means, so that nobody counts more for having
-spoken more. A person's n_k clips of class k, with mean m_k, pull it as if it were worth N_0 clips:
+The global prototype is a class's mean over the training persons' own class means, so that nobody
+counts more for having spoken more. A person's n_k clips of class k, with mean m_k, pull it as if it
+were worth N_0 clips:
 
     c_k = (N_0 c_global,k + n_k m_k) / (N_0 + n_k)
 
-Optionally all prototypes first move together by the person's mean offset from the global ones, itself shrunk by
-n / (N_0 + n): a voice that lies elsewhere lies elsewhere for the words, too, that it did not enroll.
+Optionally all prototypes first move together by the person's mean offset from the global ones,
+itself shrunk by n / (N_0 + n): a voice that lies elsewhere lies elsewhere for the words, too, that
+it did not enroll.
 
-Departs: [PROTONET] trains the embedding for this, needs every class in the enrollment, and knows no scale; here the
-embedding is the global model's, classes without clips keep the global prototype, and s minimises the negative
-log-likelihood of the training clips.
+Departs: [PROTONET] trains the embedding for this, needs every class in the enrollment, and knows no
+scale; here the embedding is the global model's, classes without clips keep the global prototype,
+and s minimises the negative log-likelihood of the training clips.
 """
 
 from dataclasses import dataclass
@@ -26,8 +28,9 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.base import ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
+from vop_core.methods.personal import Adaptation
+from vop_core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +52,15 @@ class Prototypes(ClassifierMethod):
         summary="Pulls each enrolled word's mean embedding to the person's clips; the nearest prototype answers.",
         source="PROTONET",
         labels=True,
+        foldable=True,
     )
     config_type = PrototypesConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: PrototypesConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: PrototypesConfig | None = None) -> None:
         super().__init__(encoder, config)
         classifier = self.encoder.classifier
-        self.register_buffer("prototypes", torch.full_like(classifier.weight, torch.nan))  # (label, feature)
+        # (label, feature)
+        self.register_buffer("prototypes", torch.full_like(classifier.weight, torch.nan))
         self.register_buffer("scale", torch.tensor(1.0))  # s
 
     @classmethod
@@ -66,7 +71,9 @@ class Prototypes(ClassifierMethod):
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
-        """Global prototypes and scale. Raises EvaluationError for a word that no training clip says."""
+        """Global prototypes and scale. Raises EvaluationError for a word that no training clip
+        says.
+        """
         embeddings = self.represent(clips.features)
         means, spoken = person_class_means(embeddings, clips)
         silent = [name for name, said in zip(clips.labels, spoken.any(0).tolist(), strict=True) if not said]
@@ -95,16 +102,27 @@ class Prototypes(ClassifierMethod):
         total = torch.einsum("psl,psf->plf", said, enrollment)
         return {"prototypes": (prior * start + total) / (prior + said.sum(1)[..., None])}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
+        """By the nearest prototype."""
         return (-self.scale * squared_distances(query, adaptation["prototypes"])).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier with weights 2 s c_k and biases -s ||c_k||^2: all logits differ by the
+        same.
+        """
+        prototypes = adaptation["prototypes"]
+        biases = -self.scale * prototypes.square().sum(-1)
+        return {"classifier.weight": 2 * self.scale * prototypes, "classifier.bias": biases}
 
 
 def person_class_means(
     embeddings: Float[Tensor, "clip feature"], clips: FeatureTable
 ) -> tuple[Float[Tensor, "person label feature"], Bool[Tensor, "person label"]]:
-    """Each person's mean embedding of each label, zeros where there is no clip, and where there is one."""
+    """Each person's mean embedding of each label, zeros where there is no clip, and where there is
+    one.
+    """
     shape = (len(clips.persons), len(clips.labels))
     cell = clips.person * shape[1] + clips.label
     count = torch.bincount(cell, minlength=shape[0] * shape[1])
@@ -115,7 +133,9 @@ def person_class_means(
 def squared_distances(
     clips: Float[Tensor, "*batch clip feature"], prototypes: Float[Tensor, "*batch label feature"]
 ) -> Float[Tensor, "*batch clip label"]:
-    """||z - c||^2, summed as it stands: the binomial formula would lose small distances between long vectors."""
+    """||z - c||^2, summed as it stands: the binomial formula would lose small distances between
+    long vectors.
+    """
     return torch.cdist(clips, prototypes, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 

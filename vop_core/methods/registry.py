@@ -1,4 +1,6 @@
-"""Every method of the bench, by the name it has in tables: a new one is a file beside this one and a line here."""
+"""Every method of the bench, by the name it has in tables: a new one is a file beside this one and
+a line here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,6 +14,7 @@ from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
 from vop_core.methods.fine_tune import FineTuneAll, FineTuneFilm, FineTuneHead
+from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.last_layer_laplace import LastLayerLaplace
 from vop_core.methods.lora import Lora
 from vop_core.methods.prototypes import Prototypes
@@ -23,13 +26,12 @@ from vop_core.methods.samovar import (
 )
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
-from vop_core.methods.unpersonalized import Unpersonalized
 from vop_core.methods.versa import Versa
 from vop_core.methods.vop import Vop
 
 METHODS: dict[str, type[PersonalizationMethod]] = {
     # no person
-    "global": Unpersonalized,
+    "global": GlobalModel,
     "dropout": Dropout,
     "mc-dropout": McDropout,
     "laplace": LastLayerLaplace,
@@ -66,7 +68,7 @@ _LATER = {
 
 
 def settings_as_first_named(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's settings without those that came later and are at their default: so results made before them agree
-    with results made since.
+    """A method's settings without those that came later and are at their default: so results made
+    before them agree with results made since.
     """
     return {name: value for name, value in settings.items() if not (name in _LATER and _LATER[name] == value)}

@@ -1,26 +1,30 @@
 r"""Shared amortized variational inference over the classifier, SAMOVAR [SAMOVAR].
 
-One inference network gives a Gaussian over the classifier's weights from a set of clips. Applied to the enrollment S it
-is the prior, applied to enrollment and query S, Q it is the posterior, and training minimises
+One inference network gives a Gaussian over the classifier's weights from a set of clips. Applied to
+the enrollment S it is the prior, applied to enrollment and query S, Q it is the posterior, and
+training minimises
 
     E_{w ~ q(w | S, Q)} [ mean_m -ln p(y_m | x_m, w) ]  +  beta / M  KL( q(w | S, Q) || q(w | S) )
 
-over the M queries: the published sum over queries minus beta KL, divided by -M. A person's answer averages the softmax
-over draws from q(w | S). The posterior is shown the queries' labels; only the KL makes the prior good, which has to do
-without them. Divided by all clips of the person instead of by M it is too cheap: the posterior copies the labels, and
-the prior then gives queries to enrolled words, whatever they say.
+over the M queries: the published sum over queries minus beta KL, divided by -M. A person's answer
+averages the softmax over draws from q(w | S). The posterior is shown the queries' labels; only the
+KL makes the prior good, which has to do without them. Divided by all clips of the person instead of
+by M it is too cheap: the posterior copies the labels, and the prior then gives queries to enrolled
+words, whatever they say.
 
-The labeled rows read S as published: the context of a class is the mean over its enrollment clips. The unlabeled ones
-do what a person who enrolls without labels leaves possible: all clips make one context, and the network's last layer
-writes all classes at once.
+The labeled rows read S as published: the context of a class is the mean over its enrollment clips.
+The unlabeled ones do what a person who enrolls without labels leaves possible: all clips make one
+context, and the network's last layer writes all classes at once.
 
-Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is unknown; so are beta and the widths, and
-    "1fc" and "2fc" are read as the depth of the inference network.
-Departs: the network gives deviations from the global classifier's rows, zero at the start, and a bounded standard
-    deviation; ``additive=False`` writes the classifier from scratch, with nothing bounded.
-Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
-    takes the global model's further steps and as many again.
-Departs: a labeled class also sees its global row and how many clips it has, since most of the words are not enrolled.
+Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is unknown; so are beta
+    and the widths, and "1fc" and "2fc" are read as the depth of the inference network.
+Departs: the network gives deviations from the global classifier's rows, zero at the start, and a
+    bounded standard deviation; ``additive=False`` writes the classifier from scratch, with nothing
+    bounded.
+Departs: the encoder stays that of the finished global model, where the published one learns along;
+    the classifier thus takes the global model's further steps and as many again.
+Departs: a labeled class also sees its global row and how many clips it has, since most of the words
+are not enrolled.
 """
 
 from dataclasses import dataclass, replace
@@ -33,15 +37,15 @@ from torch.nn import functional
 
 from vop_core.methods.base import (
     SLOW,
-    Adaptation,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
+    classifier_weights,
     every_clip,
     needed_generator,
     needed_labels,
 )
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
     classifier_rows,
@@ -50,6 +54,7 @@ from vop_core.nets.classifier_inference import (
     mean_by_label,
     mean_of_present,
 )
+from vop_core.nets.encoder import Encoder
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -58,14 +63,15 @@ TRAINING_DRAWS = 4
 
 
 class GeneratedClassifier(ClassifierMethod):
-    """A shared encoder and an inference network that writes each person's classifier: what [VERSA; SAMOVAR] share.
+    """A shared encoder and an inference network that writes each person's classifier: what [VERSA;
+    SAMOVAR] share.
 
     Its config says whether the rows are ``additive``; ``layers`` is the depth of the network.
     """
 
     layers: ClassVar[int]
 
-    def __init__(self, encoder: BcResNetConfig, config: Any = None) -> None:
+    def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
         labels, features = self.encoder.classifier.weight.shape
         row = features + 1
@@ -106,23 +112,20 @@ class GeneratedClassifier(ClassifierMethod):
         found = self.infer(enrollment, labels, every_clip(enrollment, present))
         return {"mean": found.mean, "log_std": found.log_std}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """With the mean rows."""
         return classify(adaptation["mean"], query).softmax(-1)
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query feature"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With rows drawn for each person, the same for all queries."""
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """Rows drawn for each person, the same for all queries."""
         found = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
-        return classify(found.sample(draws, generator=needed_generator(generator)), query).softmax(-1)
+        return {"mean": found.sample(count, generator=needed_generator(generator))}
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier of the mean rows."""
+        return classifier_weights(adaptation["mean"])
 
 
 def cross_entropy_of_draws(
@@ -134,7 +137,9 @@ def cross_entropy_of_draws(
     label_smoothing: float,
     generator: torch.Generator,
 ) -> Float[Tensor, "draw person query"]:
-    """-ln p(y | x, w) under ``draws`` draws of each person's rows; gradients flow to the distribution."""
+    """-ln p(y | x, w) under ``draws`` draws of each person's rows; gradients flow to the
+    distribution.
+    """
     rows = distribution.expand(draws, *distribution.batch_shape).rsample(generator=generator)
     logits = classify(rows, query)
     wanted = labels.expand(draws, *labels.shape)
@@ -207,6 +212,7 @@ class SamovarOneLayer(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -220,6 +226,7 @@ class SamovarTwoLayers(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -234,6 +241,7 @@ class LabeledSamovarOneLayer(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
 
@@ -248,4 +256,5 @@ class LabeledSamovarTwoLayers(Samovar):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )

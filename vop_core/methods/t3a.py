@@ -1,21 +1,28 @@
-r"""T3A, test-time template adjuster: classifier rows moved by unlabeled, pseudo-labeled clips [T3A].
+r"""T3A, test-time template adjuster: classifier rows moved by unlabeled, pseudo-labeled clips
+[T3A].
 
-Each class k keeps a set of supports. It starts with the classifier's row, w_k / ||w_k||; an unlabeled clip with
-embedding z joins as z / ||z|| the class that the global classifier gives it. Of every set, the supports with the lowest
-entropy of the global classifier's answer are kept, and with their mean c_k
+Each class k keeps a set of supports. It starts with the classifier's row, w_k / ||w_k||; an
+unlabeled clip with embedding z joins as z / ||z|| the class that the global classifier gives it. Of
+every set, the supports with the lowest entropy of the global classifier's answer are kept, and with
+their mean c_k
 
     p(k | z) = softmax_k( s z . c_k )
 
 No labels, no gradients.
 
-Departs: T3A is online, every clip of the test stream joins before it is answered; here only the enrollment clips do.
-Departs: dropping the rows' lengths and the biases leaves the logits on another scale, which does not matter to the
-accuracy that the paper looks at; s is fitted on the training clips under the starting centroids, or is 1.
-Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large mean, which rows do
-not have, so a word with any clip among its supports beats all words without. Two options, both off by default, mend
-it: ``centred`` measures embeddings from the training clips' mean, ``row_clips`` lets a row count for several clips.
-Departs: a mean of supports that disagree is left shorter; the authors' program brings every c_k to length 1.
-Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global answer to the row.
+Departs: T3A is online, every clip of the test stream joins before it is answered; here only the
+enrollment clips do.
+Departs: dropping the rows' lengths and the biases leaves the logits on another scale, which does
+not matter to the accuracy that the paper looks at; s is fitted on the training clips under the
+starting centroids, or is 1.
+Departs: a few clips of a few words break the paper's rule. Embeddings after a ReLU share a large
+mean, which rows do not have, so a word with any clip among its supports beats all words without.
+Two options, both off by default, mend it: ``centred`` measures embeddings from the training clips'
+mean, ``row_clips`` lets a row count for several clips.
+Departs: a mean of supports that disagree is left shorter; the authors' program brings every c_k to
+length 1.
+Reconstruction: that the rows' own entropy, which ranks them among the clips, is that of the global
+answer to the row.
 """
 
 from dataclasses import dataclass
@@ -26,9 +33,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
-from vop_core.methods.base import Adaptation, ClassifierMethod, MethodFacts, whole_enrollments
+from vop_core.methods.base import ClassifierMethod, MethodFacts, whole_enrollments
+from vop_core.methods.personal import Adaptation
 from vop_core.methods.prototypes import fitted_scale
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.nets.encoder import Encoder
 
 EVERY_SUPPORT = -1
 
@@ -55,10 +63,11 @@ class T3a(ClassifierMethod):
     facts = MethodFacts(
         summary="Gives each clip the global model's own label, and moves that word's classifier row towards it.",
         source="T3A",
+        foldable=True,
     )
     config_type = T3aConfig
 
-    def __init__(self, encoder: BcResNetConfig, config: T3aConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: T3aConfig | None = None) -> None:
         super().__init__(encoder, config)
         self.register_buffer("scale", torch.tensor(1.0))  # s
         self.register_buffer("centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features))
@@ -98,15 +107,23 @@ class T3a(ClassifierMethod):
         supports = functional.normalize(torch.cat((rows, enrollment - self.centre), dim=1), dim=-1)
         return {"centroids": weight @ supports / weight.sum(-1, keepdim=True)}
 
-    def answer(
+    def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
+        """By the nearest direction of a centroid."""
         return (self.scale * (query - self.centre) @ adaptation["centroids"].mT).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier with weights s c_k and biases -s c_k . centre."""
+        weights = self.scale * adaptation["centroids"]
+        return {"classifier.weight": weights, "classifier.bias": -weights @ self.centre}
 
     def _kept(
         self, entropy: Float[Tensor, "person support"], member: Bool[Tensor, "person label support"]
     ) -> Bool[Tensor, "person label support"]:
-        """Of each class's supports, the ``kept`` with the lowest entropy; never none, as a class keeps at least one."""
+        """Of each class's supports, the ``kept`` with the lowest entropy; never none, as a class
+        keeps at least one.
+        """
         if self.config.kept == EVERY_SUPPORT:
             return member
         ranked = torch.where(member, entropy[:, None], torch.inf)

@@ -6,9 +6,10 @@ Without labels, gradient descent on the mean entropy of the answers to a person'
 
 moves the scale and shift of every batch normalisation, and nothing else.
 
-Departs: [TENT] adapts online to the batch that it answers, normalised by that batch's own statistics; here only the
-enrollment clips count, the queries never. ``own_statistics`` first takes the person's statistics from those clips as
-:mod:`vop_core.methods.adabn` does, mixed with the global ones because a batch is so small, and then keeps them fixed.
+Departs: [TENT] adapts online to the batch that it answers, normalised by that batch's own
+statistics; here only the enrollment clips count, the queries never. ``own_statistics`` first takes
+the person's statistics from those clips as :mod:`vop_core.methods.adabn` does, mixed with the
+global ones because a batch is so small, and then keeps them fixed.
 """
 
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.methods.adabn import normalisations, own_statistics
+from vop_core.methods.adabn import own_statistics
 from vop_core.methods.base import MethodFacts
 from vop_core.methods.fine_tune import DescentConfig, GradientMethod
+from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import for_each_person, run_personal
 
 
@@ -28,7 +30,8 @@ class TentConfig(DescentConfig):
 
     learning_rate: float = 0.0003
     own_statistics: bool = False
-    source_clips: float = 30.0  # what the global statistics count for where they are mixed with the person's own
+    # what the global statistics count for where they are mixed with the person's own
+    source_clips: float = 30.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,6 +46,7 @@ class Tent(GradientMethod):
         summary="Takes gradient steps on scale and shift of the normalisations until the model doubts the clips less.",
         source="TENT",
         gradients=True,
+        foldable=True,
     )
     config_type = TentConfig
 
@@ -59,16 +63,20 @@ class Tent(GradientMethod):
         )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        names = (f"{name}.{kind}" for name in normalisations(self.encoder) for kind in ("weight", "bias"))
+        names = (f"{name}.{kind}" for name in self.encoder.normalisations for kind in ("weight", "bias"))
         return for_each_person(self.encoder, tuple(names), persons)
 
-    def fixed(self, clips: Float[Tensor, "person shot mel frame"]) -> dict[str, Tensor]:
+    def fixed(self, clips: Float[Tensor, "person shot *input"]) -> dict[str, Tensor]:
         return own_statistics(self.encoder, clips, self.config.source_clips) if self.config.own_statistics else {}
 
     def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip mel frame"]
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
     ) -> Float[Tensor, "person clip label"]:
         return run_personal(self.encoder, own, clips)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What was learned, and the statistics that were found."""
+        return adaptation
 
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None

@@ -1,14 +1,15 @@
 r"""Versatile amortized inference over the classifier, VERSA [VERSA].
 
-The inference network of :mod:`vop_core.methods.samovar` reads each class's labeled clips, and is trained on how well
-its draws predict the queries, without any divergence:
+The inference network of :mod:`vop_core.methods.samovar` reads each class's labeled clips, and is
+trained on how well its draws predict the queries, without any divergence:
 
     mean_m -ln 1/L sum_l p(y_m | x_m, w_l),        w_l ~ q(w | S).
 
-Departs: the encoder stays that of the finished global model, where the published one learns along; the classifier thus
-    takes the global model's further steps and as many again.
-Departs: deviations from the global rows, one trunk of two layers instead of four networks of three, and a class sees
-    its global row and its number of clips; answers average probabilities, where the published code averages logits.
+Departs: the encoder stays that of the finished global model, where the published one learns along;
+    the classifier thus takes the global model's further steps and as many again.
+Departs: deviations from the global rows, one trunk of two layers instead of four networks of three,
+    and a class sees its global row and its number of clips; answers average probabilities, where
+    the published code averages logits.
 """
 
 import math
@@ -25,7 +26,9 @@ from vop_core.training.batches import EpisodeBatch
 
 @dataclass(frozen=True, kw_only=True)
 class VersaConfig(TrainedConfig):
-    """How finely the predictive likelihood is estimated, and whether rows are deviations or written from scratch."""
+    """How finely the predictive likelihood is estimated, and whether rows are deviations or written
+    from scratch.
+    """
 
     training_draws: int = 10  # L
     additive: bool = True
@@ -54,6 +57,7 @@ class Versa(GeneratedClassifier):
         trained=True,
         encoder_fixed=True,
         draws=10,
+        foldable=True,
     )
 
     def loss(

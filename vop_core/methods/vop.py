@@ -1,49 +1,53 @@
 r"""Variational On-the-Fly Personalization [VOP].
 
-A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a Gaussian q(w | x) over the
-weights of the personal layers, and the network answers with weights of it. Training maximises the bound of the slides,
+A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a
+Gaussian q(w | x) over the weights of the personal layers, and the network answers with weights of
+it. Training maximises the bound of the slides,
 
     ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )     [VOP slides, Method],
 
-summed over the N_k training clips that share the person's weights: per clip, the KL is divided by N_k.
+summed over the N_k training clips that share the person's weights: per clip, the KL is divided by
+N_k.
 
 Two families of q, both diagonal Gaussians over an *inference vector*:
 
     diagonal   the vector is the personal weights' deviation itself, w = w_0 + v
     low_rank   the vector is a short personality code, w = w_0 + B z; the KL lives in z
 
-Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not conditional.
-Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k = 1); the default is
+Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not
+conditional.
+Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k =
+1); the default is
 ``"cross"``, other clips of the same person, because ``self`` leaks the label into the weights.
-Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the paper's were not
-available.
+Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the
+paper's were not available.
 """
 
-import copy
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.errors import EvaluationError, PersonFileError
-from vop_core.methods.base import SLOW, Adaptation, MethodFacts, PersonalizationMethod, TrainedConfig, needed_generator
-from vop_core.methods.global_model import CLIPS_AT_ONCE, logits_of
-from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
+from vop_core.methods.base import (
+    SLOW,
+    MethodFacts,
+    PersonalizationMethod,
+    TrainedConfig,
+    every_clip,
+    needed_generator,
+)
+from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
+from vop_core.nets.batched import personal_logits
+from vop_core.nets.encoder import Encoder
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
-from vop_core.nets.personal_layers import apply_deviations
+from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.training.batches import EpisodeBatch
-from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors
-from vop_core.types import Prediction
-from vop_core.variational.diagnostics import PosteriorHealth, posterior_health
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
 
 FAMILIES = ("low_rank", "diagonal")
 CONDITIONINGS = ("cross", "self", "mixture")
@@ -64,16 +68,20 @@ class VopConfig(TrainedConfig):
     conditioning: str = "cross"
     beta: float = 1.0  # 1 is the bound
     kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
-    person_loss: float = 0.0  # weight of the auxiliary loss that pulls a person's clip features together
-    evidence: str = "encoder"  # what the hyper-personalizer sees of a clip: "encoder" statistics or "log_mel"
+    # weight of the auxiliary loss that pulls a person's clip features together
+    person_loss: float = 0.0
+    evidence: str = "encoder"  # what the hyper-personalizer sees of a clip: the "encoder"'s statistics or the "input"
     evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
     # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
-    additive: bool = field(default=True, metadata={"later": True})  # else generated weights replace the global ones
-    steady: bool = field(default=False, metadata={"later": True})  # a hyper-personalizer whose units cannot die
+    # else generated weights replace the global ones
+    additive: bool = field(default=True, metadata={"later": True})
+    # a hyper-personalizer whose units cannot die
+    steady: bool = field(default=False, metadata={"later": True})
     mean_spread: float = field(default=0.0, metadata={"later": True})  # see HyperPersonalizerConfig
-    free_bits: float = field(default=0.0, metadata={"later": True})  # nats a number that the bound does not charge for
+    # nats a number that the bound does not charge for
+    free_bits: float = field(default=0.0, metadata={"later": True})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,39 +94,58 @@ class VopConfig(TrainedConfig):
         object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
 
 
-@dataclass(frozen=True)
-class LayerPosterior:
-    """A Gaussian's marginals over the weights of one layer, in weight units (global weight + deviation)."""
+class FixedPrior(nn.Module):
+    """The prior's mean is the same for everybody: clips do not move it."""
 
-    layer: str
-    names: tuple[str, ...]
-    mean: Float[Tensor, " weight"]
-    std: Float[Tensor, " weight"]
-    global_weights: Float[Tensor, " weight"]
+    reads_statistics = False
+
+    def __init__(self, config: VopConfig, layout: PersonalLayout) -> None:
+        super().__init__()
+
+    def moved(self, statistics: Tensor | None, present: Tensor, weights: Tensor) -> Adaptation:
+        """What the clips make of the prior's mean: nothing."""
+        return {}
+
+    def unmoved(self, persons: int) -> Adaptation:
+        """The same without a clip."""
+        return {}
+
+
+def one_draw(posterior: DiagonalGaussian, generator: torch.Generator) -> Float[Tensor, "person vector"]:
+    """One reparameterised draw a person: what the bound asks for."""
+    return posterior.rsample(generator=generator)
 
 
 class Vop(PersonalizationMethod):
-    """An encoder with personal layers and the hyper-personalizer that fills them."""
+    """An encoder with personal layers and the hyper-personalizer that fills them.
+
+    Three parts make it: the prior, the posterior (hyper-personalizer and aggregation), and what
+    training takes of the posterior. Variants are the same class with another part.
+    """
 
     facts = MethodFacts(
         summary="one forward pass makes a Gaussian over personal weights; answers at its mean",
         source="VOP",
         trained=True,
         posterior=True,
-        nobody=True,
+        prior=True,
+        foldable=True,
     )
     config_type = VopConfig
+    prior_part: ClassVar[type[nn.Module]] = FixedPrior
+    training_draw: ClassVar[Callable[[DiagonalGaussian, torch.Generator], Tensor]] = staticmethod(one_draw)
 
-    def __init__(self, encoder: BcResNetConfig, config: VopConfig | None = None) -> None:
+    def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
         config = self.config
         self.layout = self.encoder.personal_layout(config.personal_layers)
         size = config.code if config.family == "low_rank" else self.layout.size
+        self.prior_shift = self.prior_part(config, self.layout)
         self.hyper_personalizer = HyperPersonalizer(
             HyperPersonalizerConfig(
                 weights=size,
                 evidence=config.evidence,
-                inputs=self.encoder.statistic_count if config.evidence == "encoder" else encoder.mels,
+                inputs=encoder.statistic_count if config.evidence == "encoder" else encoder.input_shape[0],
                 channels=config.channels,
                 features=config.features,
                 dropout=config.evidence_dropout,
@@ -134,14 +161,16 @@ class Vop(PersonalizationMethod):
             self.basis = nn.Parameter(0.01 * torch.randn(self.layout.size, size) / config.prior_scale)
         if not config.additive:
             # Replacing starts from what an untrained layer would have, learned from there on.
-            self.replacement = nn.Parameter(self.layout.flatten_global(self.encoder.state_dict()).detach().clone())
+            self.replacement = nn.Parameter(self.global_weights().detach().clone())
 
-    # --- training ---------------------------------------------------------------------------------------------
+    # --- training ---------------------------------------------------------------------------------
 
     def loss(
         self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked for."""
+        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked
+        for.
+        """
         if self.config.conditioning == "self":
             return self._self_loss(batch, progress, label_smoothing, generator)
         loss, logs = self._cross_loss(batch, progress, label_smoothing, generator)
@@ -154,10 +183,11 @@ class Vop(PersonalizationMethod):
         self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         """Other clips of the same person make the weights; one KL a person."""
-        features = self.clip_features(batch.enrollment, batch.present)
+        features, statistics = self._hear(batch.enrollment, batch.present)
         posterior = self.hyper_personalizer.aggregate(features, batch.present)
+        moved = self._moved(statistics, batch.present)
         loss, logs = self._bound(
-            posterior, batch.query, batch.labels, batch.training_clips, progress, label_smoothing, generator
+            posterior, moved, batch.query, batch.labels, batch.training_clips, progress, label_smoothing, generator
         )
         if self.config.person_loss:
             persons = same_person_loss(features, batch.present)
@@ -168,16 +198,22 @@ class Vop(PersonalizationMethod):
     def _self_loss(
         self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The slides' literal reading: each clip makes the weights that classify it, and pays its own KL."""
+        """The slides' literal reading: each clip makes the weights that classify it, and pays its
+        own KL.
+        """
         alone = batch.query.flatten(0, 1)[:, None]
-        posterior = self.hyper_personalizer.aggregate(self.clip_features(alone))
+        present = every_clip(alone, None)
+        features, statistics = self._hear(alone, present)
+        posterior = self.hyper_personalizer.aggregate(features)
         labels = batch.labels.reshape(-1, 1)
         clips = torch.ones(labels.shape[0])
-        return self._bound(posterior, alone, labels, clips, progress, label_smoothing, generator)
+        moved = self._moved(statistics, present)
+        return self._bound(posterior, moved, alone, labels, clips, progress, label_smoothing, generator)
 
     def _bound(
         self,
         posterior: DiagonalGaussian,
+        moved: Adaptation,
         query: Tensor,
         labels: Tensor,
         training_clips: Tensor,
@@ -185,7 +221,7 @@ class Vop(PersonalizationMethod):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        deviations = self.deviations(self.training_vectors(posterior, generator))
+        deviations = self.deviations(moved | {"mean": self.training_draw(posterior, generator)})
         logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
         misfit = functional.cross_entropy(
             logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
@@ -206,165 +242,123 @@ class Vop(PersonalizationMethod):
             "accuracy": accuracy.item(),
         }
 
-    def training_vectors(
-        self, posterior: DiagonalGaussian, generator: torch.Generator
-    ) -> Float[Tensor, "person vector"]:
-        """One reparameterised draw a person."""
-        return posterior.rsample(generator=generator)
+    # --- hearing clips ----------------------------------------------------------------------------
 
     def clip_features(
-        self,
-        log_mels: Float[Tensor, "person shot mel frame"],
-        present: Bool[Tensor, "person shot"] | None = None,
+        self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"] | None = None
     ) -> Float[Tensor, "person shot feature"]:
-        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips not present."""
-        if present is None:
-            present = torch.ones(log_mels.shape[:2], dtype=torch.bool, device=log_mels.device)
-        clips = log_mels[present]
-        evidence = clips if self.config.evidence == "log_mel" else self.encoder.statistics(clips)
-        features = self.hyper_personalizer.clip_features(evidence[None])[0]
-        spread = features.new_zeros(*present.shape, features.shape[-1])
-        spread[present] = features
-        return spread
+        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips
+        not present.
+        """
+        return self._hear(inputs, every_clip(inputs, present))[0]
 
-    # --- from inference vectors to weights -----------------------------------------------------------------------
+    def _hear(
+        self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
+    ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person shot statistic"] | None]:
+        """Features of each clip, and the encoder's statistics where the prior reads them; zeros
+        where not present.
+        """
+        clips, from_encoder = inputs[present], self.config.evidence == "encoder"
+        statistics = self.encoder.statistics(clips) if from_encoder or self.prior_shift.reads_statistics else None
+        evidence = statistics if from_encoder else clips
+        features = _spread(self.hyper_personalizer.clip_features(evidence[None])[0], present)
+        return features, _spread(statistics, present) if self.prior_shift.reads_statistics else None
+
+    def _moved(self, statistics: Tensor | None, present: Tensor) -> Adaptation:
+        return self.prior_shift.moved(statistics, present, self.global_weights())
+
+    # --- from inference vectors to weights --------------------------------------------------------
+
+    def global_weights(self) -> Float[Tensor, " weight"]:
+        """Those that persons deviate from."""
+        return self.layout.flatten_global(dict(self.encoder.named_parameters()))
 
     def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
-        """Deviations of the personal weights: B z for the low-rank family, the vector itself for the diagonal one.
+        """Deviations of the personal weights: B z for the low-rank family, the vector itself for
+        the diagonal one.
 
         Where weights are replaced, what is added takes the global weights away again.
         """
         moved = vectors @ self.basis.mT if self.config.family == "low_rank" else vectors
-        if self.config.additive:
-            return moved
-        return moved + self.replacement - self.layout.flatten_global(dict(self.encoder.named_parameters()))
+        return moved if self.config.additive else moved + self.replacement - self.global_weights()
 
-    def deviations(self, vectors: Float[Tensor, "person vector"]) -> dict[str, Tensor]:
-        """Deviations by parameter name, one row a person."""
-        return self.layout.unflatten(self.personal_weights(vectors))
+    def deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What adaptations add to the global weights, by parameter name, (person, \\*shape).
 
-    # --- enrolling -------------------------------------------------------------------------------------------
-
-    def enroll(
-        self, enrollment: Float[Tensor, "shot mel frame"], labels: Int[Tensor, " shot"] | None = None
-    ) -> "PersonalVop":
-        """Unlabeled clips in, a personal model out: one forward pass, nothing of this module changes.
-
-        Raises EvaluationError without any clip; ``prior_model`` is the answer to that.
+        Their mean, and how far their prior was shifted.
         """
-        if enrollment.shape[0] == 0:
-            raise EvaluationError("Enrollment needs at least one clip; record or choose one.")
-        training = self.training
-        self.eval()  # in training mode, batch normalisation would learn from the visitor
-        with torch.no_grad():
-            features = self.clip_features(enrollment[None])
-            posterior = self.hyper_personalizer.aggregate(features)[0]
-            experts = self.hyper_personalizer.clip_posteriors(features)[0]
-        self.train(training)
-        return PersonalVop(self, posterior, experts)
+        weights = self.personal_weights(adaptation["mean"])
+        return self.layout.unflatten(weights + adaptation["shift"] if "shift" in adaptation else weights)
 
-    def prior_model(self) -> "PersonalVop":
-        """The model at the prior: nobody enrolled (``vop-zero``)."""
-        with torch.no_grad():
-            prior = self.hyper_personalizer.prior().detach()
-            return PersonalVop(self, prior, prior.expand(1)[:0])
-
-    def posteriors(self, enrollment: Float[Tensor, "person shot mel frame"]) -> DiagonalGaussian:
-        """Posteriors of many persons with the same number of clips, batch axis (person)."""
-        with torch.no_grad():
-            return self.hyper_personalizer.aggregate(self.clip_features(enrollment))
+    # --- enrolling --------------------------------------------------------------------------------
 
     def adapt(
         self,
-        enrollment: Float[Tensor, "person shot mel frame"],
+        enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and log standard deviation of each person's posterior; labels are not read."""
-        posterior = self.hyper_personalizer.aggregate(self.clip_features(enrollment, present), present)
-        return {"mean": posterior.mean, "log_std": posterior.log_std}
+        present = every_clip(enrollment, present)
+        return self._adaptation(*self._hear(enrollment, present), present)
 
-    def nobody(self, persons: int) -> Adaptation:
+    def adapt_one(
+        self, clips: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None
+    ) -> tuple[Adaptation, Adaptation]:
+        """A person's posterior, and each clip's own; every clip is heard once."""
+        present = torch.ones(1, len(clips), dtype=torch.bool, device=clips.device)
+        heard = self._hear(clips[None], present)
+        alone = [None if part is None else part[0][:, None] for part in heard]
+        return self._adaptation(*heard, present), self._adaptation(*alone, present.mT)
+
+    def _adaptation(self, features: Tensor, statistics: Tensor | None, present: Tensor) -> Adaptation:
+        posterior = self.hyper_personalizer.aggregate(features, present)
+        return self._kept(posterior) | self._moved(statistics, present)
+
+    def prior(self, persons: int) -> Adaptation:
         """The prior, for persons of whom there is no clip."""
-        prior = self.hyper_personalizer.prior().expand(persons)
-        return {"mean": prior.mean, "log_std": prior.log_std}
+        return self._kept(self.hyper_personalizer.prior().expand(persons)) | self.prior_shift.unmoved(persons)
 
-    def answer(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query mel frame"]
+    def _kept(self, gaussian: DiagonalGaussian) -> Adaptation:
+        """No width where none is ever drawn from."""
+        return {"mean": gaussian.mean} | ({"log_std": gaussian.log_std} if self.facts.posterior else {})
+
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
     ) -> Float[Tensor, "person query label"]:
         """With the weights at the posterior mean."""
-        return self.classify(self.adapted_deviations(adaptation), query)
+        return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
 
-    def answer_draws(
-        self,
-        adaptation: Adaptation,
-        query: Float[Tensor, "person query mel frame"],
-        *,
-        draws: int,
-        generator: torch.Generator | None,
-    ) -> Float[Tensor, "draw person query label"]:
-        """With weights drawn from each person's posterior."""
-        posterior = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
-        vectors = posterior.sample(draws, generator=needed_generator(generator))
-        return torch.stack([self.answer(adaptation | {"mean": vector}, query) for vector in vectors])
+    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+        """Means drawn from each person's posterior."""
+        same = super().draw(adaptation, count, generator=generator)
+        if not self.facts.posterior:
+            return same
+        return same | {"mean": gaussian_of(adaptation).sample(count, generator=needed_generator(generator))}
 
-    def adapted_deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """What an adaptation's mean adds to the global weights, by parameter name, one row a person."""
-        return self.deviations(adaptation["mean"])
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The personal layers at the posterior mean."""
+        return self.encoder.personal_weights(self.deviations(adaptation))
 
-    @torch.no_grad()
-    def folded(self, adaptation: Adaptation) -> BcResNet:
-        """One person's mean weights in a plain encoder: the global model's keys, shapes and cost."""
-        encoder = copy.deepcopy(self.encoder)
-        encoder.load_state_dict(apply_deviations(encoder.state_dict(), self.adapted_deviations(adaptation)))
-        return encoder.eval()
-
-    def classify(
-        self, deviations: Mapping[str, Tensor], query: Float[Tensor, "person query mel frame"]
-    ) -> Float[Tensor, "person query label"]:
-        """Class probabilities of each person's queries under that person's deviations."""
-        logits = logits_of(self.encoder, query.flatten(0, 1), deviations)
-        return logits.softmax(-1).unflatten(0, query.shape[:2])
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Names this very model, so that a person's file is never read into another."""
-        return fingerprint(self.state_dict())
-
-    def description(self) -> dict[str, Any]:
-        """The settings from which an empty copy can be built."""
-        return {"encoder": asdict(self.encoder.config), "vop": asdict(self.config)}
-
-    def load_person(self, path: Path | str, *, task: str | None = None) -> "PersonalVop":
-        """Read a person's file made by ``PersonalVop.save`` with this very model.
-
-        Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a damaged or a
-        pickled one.
+    def posterior(self, adaptation: Adaptation) -> WeightPosterior:
+        """The Gaussian over the inference vector, and how it becomes weights; where no width is
+        kept, none.
         """
-        path = Path(path)
-        tensors, about = load_tensors(path, kind="person", error=PersonFileError)
-        if task is not None and about.get("task") != task:
-            raise PersonFileError(
-                f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
-            )
-        if about.get("model") != self.fingerprint:
-            raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
-        size = self.hyper_personalizer.config.weights
-        shapes = {"mean": (size,), "log_std": (size,)}
-        if any(name not in tensors or tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
-            raise PersonFileError(f"'{path.name}' holds a posterior of another shape; enroll again.")
-        clip_mean, clip_log_std = tensors.get("clip_mean"), tensors.get("clip_log_std")
-        if clip_mean is None or clip_log_std is None or clip_mean.shape != clip_log_std.shape:
-            raise PersonFileError(f"'{path.name}' lacks its clips' posteriors; enroll again.")
-        if clip_mean.ndim != 2 or clip_mean.shape[1] != size:
-            raise PersonFileError(f"'{path.name}' holds a posterior of another shape; enroll again.")
-        if not all(bool(value.isfinite().all()) for value in tensors.values()):
-            raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
-        return PersonalVop(
-            self,
-            DiagonalGaussian(tensors["mean"], tensors["log_std"]),
-            DiagonalGaussian(clip_mean, clip_log_std),
-        )
+        if not self.facts.posterior:
+            return super().posterior(adaptation)
+        base, vector = self.global_weights().detach(), gaussian_of(adaptation)[0].detach()
+        origin = base + self.personal_weights(torch.zeros_like(vector.mean)).detach()
+        if "shift" in adaptation:
+            origin = origin + adaptation["shift"][0].detach()
+        basis = self.basis.detach() if self.config.family == "low_rank" else None
+        return WeightPosterior(vector, basis, origin, base, self.layout)
+
+
+def _spread(values: Float[Tensor, "clip number"], present: Bool[Tensor, "person shot"]) -> Tensor:
+    """Values of the clips that are present in their places, zeros in the others."""
+    places = values.new_zeros(*present.shape, values.shape[-1])
+    places[present] = values
+    return places
 
 
 def same_person_loss(
@@ -372,10 +366,11 @@ def same_person_loss(
     present: Bool[Tensor, "person shot"],
     temperature: float = 0.2,
 ) -> Float[Tensor, ""]:
-    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its own person.
+    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its
+    own person.
 
-    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first experiments found
-    that such a loss makes the posterior tell persons apart.
+    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first
+    experiments found that such a loss makes the posterior tell persons apart.
     """
     flat = functional.normalize(features[present], dim=-1)
     owner = torch.arange(len(present), device=flat.device)[:, None].expand_as(present)[present]
@@ -384,127 +379,3 @@ def same_person_loss(
     log_share = similarity.log_softmax(-1).masked_fill(itself, 0.0)
     same = (owner[:, None] == owner) & ~itself
     return -(log_share * same).sum() / same.sum().clamp_min(1)
-
-
-class PersonalVop:
-    """The network of one person: a posterior over the personal weights, and the encoder they go into."""
-
-    def __init__(self, vop: Vop, posterior: DiagonalGaussian, clip_posteriors: DiagonalGaussian) -> None:
-        self._vop = vop
-        self.posterior = posterior  # over the inference vector
-        self.clip_posteriors = clip_posteriors  # each clip's own, batch axis (shot)
-
-    @property
-    def prior(self) -> DiagonalGaussian:
-        """The Gaussian before any clip."""
-        return self._vop.hyper_personalizer.prior().detach()
-
-    @property
-    def shots(self) -> int:
-        """How many clips enrolled."""
-        return self.clip_posteriors.mean.shape[0]
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """The personal layers, in order."""
-        return self._vop.layout.layers
-
-    @property
-    def health(self) -> PosteriorHealth:
-        """Whether this posterior is a distribution at all, or a point mass, or the prior."""
-        return posterior_health(self.posterior.expand(1), self.prior)
-
-    @property
-    def bytes(self) -> int:
-        """Size of what is kept of the person: mean and log standard deviation, as float32."""
-        return 2 * 4 * self.posterior.mean.numel()
-
-    @torch.no_grad()
-    def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
-        """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's (its index)."""
-        gaussian = {"combined": self.posterior, "prior": self.prior}.get(which) if isinstance(which, str) else None
-        if isinstance(which, int):
-            gaussian = self.clip_posteriors[which]
-        if gaussian is None:
-            raise ValueError(f"which is 'combined', 'prior' or the index of a clip; got {which!r}")
-        vop, part = self._vop, self._vop.layout.layer_slice(layer)
-        if vop.config.family == "low_rank":
-            basis = vop.basis[part]
-            variance = basis.square() @ gaussian.variance
-        else:
-            variance = gaussian.variance[part]
-        mean = vop.personal_weights(gaussian.mean)[part]  # linear, so the mean's image is the image's mean
-        base = vop.layout.flatten_global(vop.encoder.state_dict())[part]
-        return LayerPosterior(layer, vop.layout.weight_names(layer), base + mean, variance.sqrt(), base)
-
-    @torch.no_grad()
-    def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
-        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
-        vop = self._vop
-        base = vop.layout.flatten_global(vop.encoder.state_dict())
-        weights = base + vop.personal_weights(self.posterior.sample(count, generator=generator))
-        return {layer: weights[:, vop.layout.layer_slice(layer)] for layer in self.layer_names}
-
-    def predict(
-        self,
-        query: Float[Tensor, "query mel frame"],
-        *,
-        draws: int = 0,
-        generator: torch.Generator | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Prediction:
-        """Class probabilities: at the posterior mean (``draws`` = 0), or over draws with 95 % credible intervals.
-
-        ``progress`` is told the draws done and asked for. Raises EvaluationError for more than 1,000 draws.
-        """
-        check_draws(draws)
-        vop = self._vop
-        with torch.inference_mode():
-            if draws == 0:
-                deviations = vop.deviations(self.posterior.mean[None])
-                return predict_from_mean(logits_of(vop.encoder, query, deviations).softmax(-1))
-            vectors = self.posterior.sample(draws, generator=needed_generator(generator))
-            answers: list[Tensor] = []
-            for part in vectors.split(max(1, CLIPS_AT_ONCE // max(1, len(query)))):
-                repeated = query.expand(len(part), *query.shape).flatten(0, 1)
-                logits = logits_of(vop.encoder, repeated, vop.deviations(part))
-                answers.append(logits.softmax(-1).unflatten(0, (len(part), -1)))
-                if progress is not None:
-                    progress(sum(map(len, answers)), draws)
-            return predict_from_draws(torch.cat(answers))
-
-    @torch.no_grad()
-    def heard(self, clips: Float[Tensor, "clip mel frame"]) -> Bool[Tensor, " clip"]:
-        """Which clips are among those that enrolled: an answer about them says nothing about new words.
-
-        Told from each clip's own posterior, which the person's file keeps.
-        """
-        posteriors = self._vop.enroll(clips).clip_posteriors
-        alike = torch.isclose(posteriors.mean[:, None], self.clip_posteriors.mean, rtol=0, atol=1e-5)
-        return alike.all(-1).any(-1)
-
-    def without_clips(self, kept: list[int], enrollment: Float[Tensor, "shot mel frame"]) -> "PersonalVop":
-        """The same person enrolled from only the ``kept`` clips of ``enrollment``."""
-        return self._vop.enroll(enrollment[kept]) if kept else self._vop.prior_model()
-
-    def freeze(self) -> BcResNet:
-        """A plain module with the posterior-mean weights: the global model's keys, shapes and cost."""
-        return self._vop.folded({"mean": self.posterior.mean[None]})
-
-    def save(self, path: Path | str, *, task: str | None = None) -> None:
-        """Write the posterior, and nothing of the voice, to a safetensors file."""
-        tensors = {
-            "mean": self.posterior.mean,
-            "log_std": self.posterior.log_std,
-            "clip_mean": self.clip_posteriors.mean,
-            "clip_log_std": self.clip_posteriors.log_std,
-        }
-        about = {"task": task, "model": self._vop.fingerprint, "shots": self.shots}
-        save_tensors(Path(path), tensors, kind="person", about=about)
-
-
-def build_vop(description: Mapping[str, Any]) -> Vop:
-    """An untrained Vop from the settings that ``Vop.description`` gave."""
-    settings = description["vop"]
-    settings = {**settings, "personal_layers": tuple(settings["personal_layers"])}  # JSON knows only lists
-    return Vop(BcResNetConfig(**description["encoder"]), VopConfig(**settings))

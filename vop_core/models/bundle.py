@@ -20,8 +20,8 @@ from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.methods.global_model import GlobalModel
-from vop_core.methods.vop import PersonalVop, Vop, build_vop
-from vop_core.nets.bcresnet import BcResNetConfig
+from vop_core.methods.personal import PersonalModel
+from vop_core.methods.vop import Vop
 from vop_core.tasks.keyword_spotting import TASKS
 from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
 from vop_core.types import Clip
@@ -48,7 +48,7 @@ class Bundle:
         check_clips(clips)
         return torch.stack([clip_features(clip.waveform) for clip in clips])
 
-    def enroll(self, clips: Sequence[Clip]) -> PersonalVop:
+    def enroll(self, clips: Sequence[Clip]) -> PersonalModel:
         """A few clips of one person, whichever words they say, to that person's model.
 
         Warns of clips that the microphone coach calls poor. Raises AudioError for clips that may not enroll
@@ -63,7 +63,7 @@ class Bundle:
 
     def control_models(
         self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
-    ) -> dict[str, PersonalVop]:
+    ) -> dict[str, PersonalModel]:
         """Models that must not help the person who gave ``own``, by method name; each enrolls as many clips.
 
         The prior mean, one other person's clips, a clip each of several, and noise with the level and spectrum of
@@ -146,8 +146,8 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     if about.get("task") != task:
         raise CheckpointError(f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file.")
     try:
-        global_model = GlobalModel(BcResNetConfig(**about["global"]))
-        vop = build_vop(about["vop"])
+        global_model = GlobalModel.from_description(about["global"])
+        vop = Vop.from_description(about["vop"])
         for prefix, module in (("global.", global_model), ("vop.", vop)):
             own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             module.load_state_dict(own)
@@ -165,7 +165,7 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     return Bundle(task, labels, global_model, vop, card)
 
 
-def open_person_file(path: Path | str) -> tuple[Bundle, PersonalVop]:
+def open_person_file(path: Path | str) -> tuple[Bundle, PersonalModel]:
     """A person's file and the models it belongs to; the file names its task. Raises PersonFileError as load_person."""
     _, about = load_tensors(Path(path), kind="person", error=PersonFileError)
     if about.get("task") not in TASKS:

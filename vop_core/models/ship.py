@@ -27,6 +27,7 @@ from vop_core.data.persons import load_dataset
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
 from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.personal import gaussian_of
 from vop_core.methods.registry import METHODS
 from vop_core.methods.vop import Vop
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
@@ -108,7 +109,7 @@ def task_config(task: str) -> BenchConfig:
 def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
     """Both collapses, measured over the open set's persons."""
     posteriors = open_posteriors(vop, table, shots)
-    health = posterior_health(posteriors, vop.hyper_personalizer.prior().detach())
+    health = posterior_health(posteriors, vop.prior_model().posterior)
     return {
         "shots": shots,
         "persons": health.persons,
@@ -132,7 +133,8 @@ def open_posteriors(vop: Vop, table: FeatureTable, shots: int) -> DiagonalGaussi
         generator=torch.Generator().manual_seed(0),
         names=table.persons,
     )
-    return vop.posteriors(torch.stack([table.features[episode.enrollment] for episode in episodes]))
+    with torch.no_grad():
+        return gaussian_of(vop.adapt(torch.stack([table.features[episode.enrollment] for episode in episodes])))
 
 
 def cost_of(global_model: GlobalModel, vop: Vop, table: FeatureTable) -> dict[str, Any]:

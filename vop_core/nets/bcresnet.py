@@ -1,33 +1,28 @@
 r"""BC-ResNet, the speech encoder, written from the description in the paper [BCRESNET].
 
-A block works on frequency and time apart. With f2 a depthwise convolution along frequency and f1 a depthwise
-convolution along time plus a pointwise one,
+A block works on frequency and time apart. With f2 a depthwise convolution along frequency and f1 a
+depthwise convolution along time plus a pointwise one,
 
     y = relu( x + f2(x) + broadcast( f1( mean over frequency of f2(x) ) ) )
 
-so that most of the work happens on a one-dimensional sequence. A transition block changes the number of channels by a
-pointwise convolution first and has no identity path.
+so that most of the work happens on a one-dimensional sequence. A transition block changes the
+number of channels by a pointwise convolution first and has no identity path.
 
-Departs: the scale and shift of the sub-spectral normalisation, one per channel and frequency band, may deviate per
-person, and so may the last pointwise convolution and the classifier [VOP slides, Method].
+Departs: the scale and shift of the sub-spectral normalisation, one per channel and frequency band,
+may deviate per person, and so may the last pointwise convolution and the classifier [VOP slides,
+Method].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vop_core.nets.personal_layers import (
-    Deviations,
-    PersonalClassifier,
-    PersonalLayout,
-    PersonalParameter,
-    PersonalPointwise,
-    PersonalSubSpectralNorm,
-)
+from vop_core.modes import evaluation_mode
+from vop_core.nets.encoder import Encoder
+from vop_core.nets.personal_layers import Deviations, PersonalClassifier, PersonalPointwise, PersonalSubSpectralNorm
 
-PERSONAL_LAYERS = ("film", "band_film", "pointwise", "classifier")
 # (number of blocks, channels at tau = 1, stride along frequency, dilation along time)
 STAGES = ((2, 8, 1, 1), (2, 12, 2, 2), (4, 16, 2, 4), (4, 20, 1, 8))
 
@@ -41,7 +36,8 @@ class BcResNetConfig:
     mels: int = 40  # must be a multiple of 40: five bands of two frequencies are left at the end
     dropout: float = 0.1
     stem_stride: int = 1  # stride along time of the first convolution; Departs: the paper has 1
-    context_channels: int = 0  # further input maps beside the log-mel, for methods that show the encoder a context
+    # further input maps beside the log-mel, for methods that show the encoder a context
+    context_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.mels % 40:
@@ -101,9 +97,7 @@ class BroadcastedBlock(nn.Module):
             value = self.change(value)
         two_dimensional = self.frequency_norm(self.frequency(value), scale, shift)
         if statistics is not None:
-            bands = two_dimensional.unflatten(2, (self.frequency_norm.bands, -1))
-            variance, mean = torch.var_mean(bands, dim=(3, 4), correction=0)
-            statistics += [mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)]
+            statistics.append(self.frequency_norm.statistics(two_dimensional))
         broadcast = self.time(two_dimensional.mean(2, keepdim=True))
         result = two_dimensional + broadcast
         if not self.transition:
@@ -111,8 +105,12 @@ class BroadcastedBlock(nn.Module):
         return result.relu_()  # in place: memory, not arithmetic, is what a block waits for
 
 
-class BcResNet(nn.Module):
+class BcResNet(Encoder):
     """Log-mels to logits, with or without personal deviations."""
+
+    name = "bc-resnet"
+    config_type = BcResNetConfig
+    pointwise = "embedding"
 
     def __init__(self, config: BcResNetConfig) -> None:
         super().__init__()
@@ -144,79 +142,49 @@ class BcResNet(nn.Module):
         self.embedding_norm = nn.BatchNorm2d(config.channels(32))
         self.classifier = PersonalClassifier(config.channels(32), config.labels)
 
-    def forward(
-        self,
-        features: Float[Tensor, "clip mel frame"],
-        deviations: Deviations | None = None,
-        context: Float[Tensor, "clip channel mel frame"] | None = None,
-    ) -> Float[Tensor, "clip label"]:
-        """Logits. With deviations of P persons, the clips are P equal runs, person by person."""
-        own = dict(deviations or {})
-        value = self.embed(features, own, context)
-        return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Log-mels, (mel, frame), of any duration."""
+        return self.config.mels, None
+
+    @property
+    def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
+        """The sub-spectral normalisation of every block."""
+        return {f"blocks.{index}.frequency_norm": block.frequency_norm for index, block in enumerate(self.blocks)}
 
     def embed(
         self,
-        features: Float[Tensor, "clip mel frame"],
+        inputs: Float[Tensor, "clip mel frame"],
         deviations: Deviations | None = None,
         context: Float[Tensor, "clip channel mel frame"] | None = None,
     ) -> Float[Tensor, "clip feature"]:
         """What the classifier reads: the pooled output of the last convolution."""
         own = dict(deviations or {})
-        maps = features[:, None] if context is None else torch.cat((features[:, None], context), dim=1)
+        maps = inputs[:, None] if context is None else torch.cat((inputs[:, None], context), dim=1)
         value = self.stem(maps)
-        for index, block in enumerate(self.blocks):
-            prefix = f"blocks.{index}.frequency_norm.norm"
-            value = block(value, own.get(f"{prefix}.weight"), own.get(f"{prefix}.bias"))
+        for name, block in zip(self.personal_norms, self.blocks, strict=True):
+            value = block(value, own.get(f"{name}.norm.weight"), own.get(f"{name}.norm.bias"))
         value = self.embedding(self.collapse(value), own.get("embedding.weight"))
         return torch.relu(self.embedding_norm(value)).mean((2, 3))
 
     @torch.no_grad()
-    def statistics(self, features: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:
-        """What the encoder, with its global weights, makes of a clip: the hyper-personalizer's evidence.
-
-        Mean and standard deviation of each channel and band after each block's normalisation. Always computed in
-        evaluation mode, so that training sees what enrollment will see, and without gradients.
+    def statistics(self, inputs: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:
+        """Mean and standard deviation of each channel and band after each block's normalisation,
+        block by block.
         """
-        training = self.training
-        self.eval()
         found: list[Tensor] = []
-        value = self.stem(features[:, None])
-        for block in self.blocks:
-            value = block(value, statistics=found)
-        self.train(training)
+        with evaluation_mode(self):
+            value = self.stem(inputs[:, None])
+            for block in self.blocks:
+                value = block(value, statistics=found)
         return torch.cat(found, dim=1)
 
-    @property
-    def statistic_count(self) -> int:
-        """Numbers that ``statistics`` gives for a clip."""
-        return sum(2 * block.frequency_norm.norm.num_features for block in self.blocks)
-
-    def personal_layout(self, layers: tuple[str, ...]) -> PersonalLayout:
-        """Which parameters are personal, for a subset of ``PERSONAL_LAYERS``.
-
-        ``film`` shares a deviation among a channel's frequency bands, ``band_film`` gives each band its own.
-        """
-        unknown = set(layers) - set(PERSONAL_LAYERS)
-        if unknown or not layers:
-            raise ValueError(f"personal layers are one or more of {', '.join(PERSONAL_LAYERS)}; got {layers}")
-        if {"film", "band_film"} <= set(layers):
-            raise ValueError("choose either film or band_film: they move the same weights")
-        found = []
-        for index, block in enumerate(self.blocks):
-            norm = block.frequency_norm
-            for kind in ("weight", "bias") if {"film", "band_film"} & set(layers) else ():
-                found.append(
-                    PersonalParameter(
-                        layer=f"film {index + 1}",
-                        name=f"blocks.{index}.frequency_norm.norm.{kind}",
-                        shape=tuple(norm.norm.weight.shape),
-                        repeat=norm.bands if "film" in layers else 1,
-                    )
-                )
-        if "pointwise" in layers:
-            found.append(PersonalParameter("pointwise", "embedding.weight", tuple(self.embedding.weight.shape)))
-        if "classifier" in layers:
-            found.append(PersonalParameter("classifier", "classifier.weight", tuple(self.classifier.weight.shape)))
-            found.append(PersonalParameter("classifier", "classifier.bias", tuple(self.classifier.bias.shape)))
-        return PersonalLayout(tuple(found))
+    def with_context(self, channels: int) -> "BcResNet":
+        """The same encoder whose first layer reads so many further maps, so far with zero weights."""
+        if channels == self.config.context_channels:
+            return self
+        wider = BcResNet(replace(self.config, context_channels=channels))
+        stem = self.stem[0].weight.detach()[:, :1]  # (channel, 1, mel, frame)
+        blind = stem.new_zeros(stem.shape[0], channels, *stem.shape[2:])
+        wider.load_state_dict(self.state_dict() | {"stem.0.weight": torch.cat((stem, blind), dim=1)})
+        return wider.train(self.training)

@@ -1,13 +1,16 @@
-r"""From a person's embedded clips to a Gaussian over the rows of a linear classifier [VERSA; SAMOVAR].
+r"""From a person's embedded clips to a Gaussian over the rows of a linear classifier [VERSA;
+SAMOVAR].
 
-A *row* is what the classifier knows of one class: its weights, then its bias. An inference network reads a context, a
-mean over clips, and gives each number of a row a mean and a standard deviation, either as deviations from a global row,
+A *row* is what the classifier knows of one class: its weights, then its bias. An inference network
+reads a context, a mean over clips, and gives each number of a row a mean and a standard deviation,
+either as deviations from a global row,
 
     mean = w_0 + s a(context),        ln std = ln s + b(context),
 
 with a and b zero at the start, or from scratch.
 
-Departs: [VERSA] has four networks, for the means and log variances of weights and of biases; here all share one trunk.
+Departs: [VERSA] has four networks, for the means and log variances of weights and of biases; here
+all share one trunk.
 """
 
 import math
@@ -17,7 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from vop_core.nets.bcresnet import BcResNet
+from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalClassifier
 
 INITIAL_STD = 0.05  # of a generated number; a tenth of the spread of trained classifier weights
@@ -25,10 +28,11 @@ LARGEST_LOG_RATIO = 3.0  # the standard deviation stays within a factor of e^3 o
 
 
 class ClassifierInference(nn.Module):
-    """A context to means and log standard deviations; ``layers`` 1 is linear in the context, 2 has a hidden layer.
+    """A context to means and log standard deviations; ``layers`` 1 is linear in the context, 2 has
+    a hidden layer.
 
-    ``additive`` heads start at zero and ``INITIAL_STD``, and their standard deviation is bounded; the others start as
-    any linear layer does, and nothing bounds their log variance.
+    ``additive`` heads start at zero and ``INITIAL_STD``, and their standard deviation is bounded;
+    the others start as any linear layer does, and nothing bounds their log variance.
     """
 
     def __init__(self, inputs: int, outputs: int, *, layers: int, hidden: int, additive: bool) -> None:
@@ -91,12 +95,13 @@ def mean_by_label(
 
 
 def embed_episode(
-    encoder: BcResNet,
-    enrollment: Float[Tensor, "person shot *shape"],
+    encoder: Encoder,
+    enrollment: Float[Tensor, "person shot *input"],
     present: Bool[Tensor, "person shot"],
-    query: Float[Tensor, "person query *shape"],
+    query: Float[Tensor, "person query *input"],
 ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person query feature"]]:
-    """The same of a training step, with gradients and in one pass; zeros for enrollment clips that do not count.
+    """The same of a training step, with gradients and in one pass; zeros for enrollment clips that
+    do not count.
 
     A step that is embedded already, because the encoder does not learn, stays as it is.
     """

@@ -1,19 +1,22 @@
-r"""The variational hyper-personalizer: features of clips to a Gaussian over the weights of personal layers.
+r"""The variational hyper-personalizer: features of clips to a Gaussian over the weights of personal
+layers.
 
-A clip is seen through the encoder (the slides' "encoding module"): mean and standard deviation of every
-channel and band, block by block, under the global weights; or, as an alternative, through a small convolutional
-trunk of its own on the log-mel. A two-layer perceptron turns clip features into a mean and a precision for each
-weight [VOP slides, Method],
+A clip is seen through the encoder (the slides' "encoding module"): mean and standard deviation of
+every channel and band, norm by norm, under the global weights; or, as an alternative, through a
+small convolutional trunk of its own on an input of two axes, such as a log-mel. A two-layer
+perceptron turns clip features into a mean and a precision for each weight [VOP slides, Method],
 
     mu = m + s * a(x),        1 / sigma^2 = (1 + softplus(b(x))) / s^2,
 
-with prior N(m, s^2 I): no posterior is wider than the prior, and each clip's evidence is a positive precision, so
-that Bayes' fusion is always valid. It is detachable: the encoder runs without it, and once a person is enrolled it is
-not needed again.
+with prior N(m, s^2 I): no posterior is wider than the prior, and each clip's evidence is a positive
+precision, so that Bayes' fusion is always valid. It is detachable: the encoder runs without it, and
+once a person is enrolled it is not needed again.
 
-A few hundred fast steps can kill every hidden unit of the head, after which all persons get the same posterior, or
-drown the person in the noise of the draws. ``steady`` keeps units and features at a scale of their own;
-``mean_spread`` normalises the means a(x) over persons [BNVAE], so that telling persons apart is never bought off.
+A few hundred fast steps can kill every hidden unit of the head, after which all persons get the
+same posterior, or drown the person in the noise of the draws. ``steady`` keeps units and features
+at a scale of their own;
+``mean_spread`` normalises the means a(x) over persons [BNVAE], so that telling persons apart is
+never bought off.
 
 Reconstruction: the slides give neither its layers nor which features it reads.
 """
@@ -34,25 +37,28 @@ from vop_core.variational.aggregate import (
 )
 from vop_core.variational.gaussian import DiagonalGaussian
 
-EVIDENCE = ("encoder", "log_mel")
+EVIDENCE = ("encoder", "input")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HyperPersonalizerConfig:
     """Sizes of the module and of what it generates."""
 
-    weights: int  # numbers with a posterior: personal weights, or the length of the personality code
-    evidence: str = "encoder"  # what a clip shows it: the encoder's statistics, or the log-mel ("log_mel")
-    inputs: int = 40  # numbers in a clip's statistics, or mel bands
-    channels: int = 48  # of the log-mel trunk
+    # numbers with a posterior: personal weights, or the length of the personality code
+    weights: int
+    evidence: str = "encoder"  # what a clip shows it: the encoder's statistics, or itself ("input")
+    inputs: int = 40  # numbers in a clip's statistics, or rows of an input
+    channels: int = 48  # of the trunk for inputs
     features: int = 64
     aggregation: str = "pool_features"
     dropout: float = 0.0  # share of a clip's statistics hidden in training
     prior_scale: float = 1.0  # s
     learned_prior_mean: bool = True  # m, else zero
-    steady: bool = False  # pooled features are normalised before the head, and no unit of it can die
+    # pooled features are normalised before the head, and no unit of it can die
+    steady: bool = False
 
-    mean_spread: float = 0.0  # sd over persons that posterior means are normalised to, in prior sds; 0: they are not
+    # sd over persons that posterior means are normalised to, in prior sds; 0: they are not
+    mean_spread: float = 0.0
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
@@ -64,9 +70,11 @@ class HyperPersonalizerConfig:
 
 
 class StatisticsTrunk(nn.Module):
-    """The encoder's statistics of a clip to one feature vector: what a voice and its channel do to the activations.
+    """The encoder's statistics of a clip to one feature vector: what a voice and its channel do to
+    the activations.
 
-    Replacing batch-normalisation statistics by a person's own [ADABN] is one linear reading of the same numbers.
+    Replacing batch-normalisation statistics by a person's own [ADABN] is one linear reading of the
+    same numbers.
     """
 
     def __init__(self, statistics: int, features: int, dropout: float, *, steady: bool = False) -> None:
@@ -86,12 +94,12 @@ class StatisticsTrunk(nn.Module):
 
 
 class ClipTrunk(nn.Module):
-    """Log-mels to one feature vector a clip: convolutions along time, then mean and standard deviation over time."""
+    """Inputs to one feature vector a clip: convolutions along the last axis, then moments over it."""
 
-    def __init__(self, mels: int, channels: int, features: int) -> None:
+    def __init__(self, rows: int, channels: int, features: int) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv1d(mels, channels, 5, stride=2, padding=2, bias=False),
+            nn.Conv1d(rows, channels, 5, stride=2, padding=2, bias=False),
             nn.BatchNorm1d(channels),
             nn.ReLU(),
             nn.Conv1d(channels, channels, 3, stride=2, padding=1, bias=False),
@@ -101,22 +109,24 @@ class ClipTrunk(nn.Module):
             nn.BatchNorm1d(channels),
             nn.ReLU(),
         )
-        self.input_norm = nn.BatchNorm1d(2 * mels)
-        self.output = nn.Linear(2 * channels + 2 * mels, features)
+        self.input_norm = nn.BatchNorm1d(2 * rows)
+        self.output = nn.Linear(2 * channels + 2 * rows, features)
 
-    def forward(self, log_mels: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip feature"]:
-        # The long-term spectrum itself is the plainest trace of a voice and its channel: it goes in beside the trunk.
-        spectrum = self.input_norm(_mean_and_deviation(log_mels))
-        pooled = _mean_and_deviation(self.convolutions(log_mels))
-        return torch.relu(self.output(torch.cat((pooled, spectrum), dim=-1)))
+    def forward(self, inputs: Float[Tensor, "clip row column"]) -> Float[Tensor, "clip feature"]:
+        # A log-mel's long-term spectrum is the plainest trace of a voice and its channel: it goes in beside the trunk.
+        rows = self.input_norm(_mean_and_deviation(inputs))
+        pooled = _mean_and_deviation(self.convolutions(inputs))
+        return torch.relu(self.output(torch.cat((pooled, rows), dim=-1)))
 
 
-def _mean_and_deviation(value: Float[Tensor, "clip channel frame"]) -> Float[Tensor, "clip both"]:
+def _mean_and_deviation(value: Float[Tensor, "clip channel column"]) -> Float[Tensor, "clip both"]:
     return torch.cat((value.mean(-1), (value.var(-1, correction=0) + 1e-5).sqrt()), dim=-1)
 
 
 class HyperPersonalizer(nn.Module):
-    """Enrollment clips of persons, any number each, to one posterior a person, by one named aggregation rule."""
+    """Enrollment clips of persons, any number each, to one posterior a person, by one named
+    aggregation rule.
+    """
 
     def __init__(self, config: HyperPersonalizerConfig) -> None:
         super().__init__()
@@ -146,7 +156,9 @@ class HyperPersonalizer(nn.Module):
         return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
 
     def clip_features(self, evidence: Float[Tensor, "person shot *input"]) -> Float[Tensor, "person shot feature"]:
-        """One feature vector a clip, from its statistics (person, shot, statistic) or its log-mel."""
+        """One feature vector a clip, from the encoder's statistics of it, or from itself (row,
+        column).
+        """
         return self.trunk(evidence.flatten(0, 1)).unflatten(0, evidence.shape[:2])
 
     def posterior_of_features(
@@ -170,7 +182,9 @@ class HyperPersonalizer(nn.Module):
         features: Float[Tensor, "person shot feature"],
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> DiagonalGaussian:
-        """All present clips of each person to one posterior; every person needs a clip but under Bayes' fusion."""
+        """All present clips of each person to one posterior; every person needs a clip but under
+        Bayes' fusion.
+        """
         rule = self.config.aggregation
         if rule == "pool_features":
             if present is None:

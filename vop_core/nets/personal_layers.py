@@ -1,8 +1,9 @@
-r"""Layers whose weights a person may deviate from: scale-and-shift, pointwise convolution, classifier.
+r"""Layers whose weights a person may deviate from: scale-and-shift, pointwise convolution,
+classifier.
 
-A personal layer's weights are the global ones plus a deviation, w_k = w_0 + \Delta_k [VOP slides, Method].
-Deviations come batched over persons and are applied to (person * query) clips in one pass; a person's
-frozen model is then nothing but the global module with w_k written into its parameters.
+A personal layer's weights are the global ones plus a deviation, w_k = w_0 + \Delta_k [VOP slides,
+Method]. Deviations come batched over persons and are applied to (person * query) clips in one pass;
+a person's frozen model is then nothing but the global module with w_k written into its parameters.
 
 Reconstruction: the slides say "weights of layers" without naming them, nor whether they replace the
 global weights or are added to them; both the choice of layers and the additive form are ours.
@@ -21,7 +22,9 @@ Deviations = Mapping[str, Tensor]
 
 
 def spread_over_clips(per_person: Float[Tensor, "person *shape"], clips: int) -> Float[Tensor, "clip *shape"]:
-    """Repeat each person's values for each of that person's clips (clips are ordered person by person)."""
+    """Repeat each person's values for each of that person's clips (clips are ordered person by
+    person).
+    """
     persons = per_person.shape[0]
     if clips % persons:
         raise ValueError(f"{clips} clips cannot be shared evenly by {persons} persons")
@@ -29,7 +32,8 @@ def spread_over_clips(per_person: Float[Tensor, "person *shape"], clips: int) ->
 
 
 class PersonalSubSpectralNorm(nn.Module):
-    """Batch normalisation per channel and frequency band, with a personal scale and shift [BCRESNET].
+    """Batch normalisation per channel and frequency band, with a personal scale and shift
+    [BCRESNET].
 
     Input and output (clip, channel, frequency, frame); ``bands`` must divide the frequency axis.
     """
@@ -40,7 +44,9 @@ class PersonalSubSpectralNorm(nn.Module):
         self.norm = nn.BatchNorm2d(channels * bands)
 
     def forward(self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """``scale`` and ``shift``: deviations, (person, channel * band), or None for the global weights."""
+        """``scale`` and ``shift``: deviations, (person, channel * band), or None for the global
+        weights.
+        """
         shape = value.shape
         value = value.reshape(shape[0], shape[1] * self.bands, shape[2] // self.bands, shape[3])
         if scale is None or shift is None:
@@ -60,6 +66,13 @@ class PersonalSubSpectralNorm(nn.Module):
         shift = spread_over_clips(norm.bias + shift, shape[0])[:, :, None, None]
         return torch.addcmul(shift, standardised, scale).view(shape)
 
+    def statistics(self, value: Tensor) -> Float[Tensor, "clip statistic"]:
+        """Of what ``forward`` gave: each channel's and band's mean, then each one's standard
+        deviation.
+        """
+        variance, mean = torch.var_mean(value.unflatten(2, (self.bands, -1)), dim=(3, 4), correction=0)
+        return torch.cat((mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)), dim=1)
+
 
 class PersonalPointwise(nn.Conv2d):
     """A 1 x 1 convolution without bias whose matrix a person may deviate from."""
@@ -68,7 +81,9 @@ class PersonalPointwise(nn.Conv2d):
         super().__init__(channels_in, channels_out, kernel_size=1, bias=False)
 
     def forward(self, value: Tensor, deviation: Tensor | None = None) -> Tensor:
-        """``value`` (clip, channel, frequency, frame); ``deviation`` (person, out, in, 1, 1) or None."""
+        """``value`` (clip, channel, frequency, frame); ``deviation`` (person, out, in, 1, 1) or
+        None.
+        """
         if deviation is None:
             return super().forward(value)
         matrix = (self.weight + deviation)[..., 0, 0]
@@ -80,7 +95,9 @@ class PersonalClassifier(nn.Linear):
     """The last, linear layer: features to logits, with personal weights and biases."""
 
     def forward(self, value: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """``value`` (clip, feature); ``weight`` (person, label, feature) and ``bias`` (person, label) or None."""
+        """``value`` (clip, feature); ``weight`` (person, label, feature) and ``bias`` (person,
+        label) or None.
+        """
         if weight is None or bias is None:
             return super().forward(value)
         grouped = value.unflatten(0, (weight.shape[0], -1))
@@ -162,13 +179,3 @@ class PersonalLayout:
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""
         return torch.cat([state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters])
-
-
-def apply_deviations(state: Mapping[str, Tensor], deviations: Deviations) -> dict[str, Tensor]:
-    """One person's deviations (person axis of length 1) added to a state dict; the keys stay the same."""
-    merged = {name: value.clone() for name, value in state.items()}
-    for name, deviation in deviations.items():
-        if deviation.shape[0] != 1:
-            raise ValueError(f"{name}: deviations of one person wanted, got {deviation.shape[0]}")
-        merged[name] = merged[name] + deviation[0]
-    return merged

@@ -1,14 +1,16 @@
-"""Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and labeled queries."""
+"""Training steps as episodes: some virtual persons, for each a few unlabeled enrollment clips and
+labeled queries.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable
-from vop_core.data.virtual_persons import VirtualPersonsConfig, augment
 from vop_core.errors import DataError
 from vop_core.training.config import TrainConfig
 
@@ -17,29 +19,55 @@ from vop_core.training.config import TrainConfig
 class EpisodeBatch:
     """One training step. Enrollment and query clips of a person never overlap."""
 
-    enrollment: Float[Tensor, "person shot *shape"]  # log-mels, or what a fixed encoder makes of them
+    enrollment: Float[Tensor, "person shot *shape"]  # inputs, or what a fixed encoder makes of them
     present: Bool[Tensor, "person shot"]  # which of the enrollment clips count
     query: Float[Tensor, "person query *shape"]
     labels: Int[Tensor, "person query"]
     training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
-    enrollment_labels: Int[Tensor, "person shot"] | None = None  # for methods that read labels; VoP does not
+    # for methods that read labels; VoP does not
+    enrollment_labels: Int[Tensor, "person shot"] | None = None
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """How a task makes a step's persons of its clips: one person a row, variants of a clip by name."""
+
+    def __call__(
+        self,
+        variants: Mapping[str, Float[Tensor, "entry *input"]],  # name -> the table\'s clips
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip *input"]: ...
+
+
+def as_recorded(
+    variants: Mapping[str, Float[Tensor, "entry *input"]],  # name -> the table\'s clips
+    rows: Int[Tensor, "person clip"],
+    *,
+    generator: torch.Generator,
+) -> Float[Tensor, "person clip *input"]:
+    """No augmentation."""
+    return variants["original"][rows]
 
 
 class EpisodeSampler:
-    """Draws steps from a table: persons without replacement, a person's words uniformly, then clips of them.
+    """Draws steps from a table: persons without replacement, a person's words uniformly, then clips
+    of them.
 
-    Raises DataError when a person has too few clips to enroll and to ask about.
+    ``augment`` is the task's. Raises DataError when a person has too few clips to enroll and to ask
+    about.
     """
 
     def __init__(
         self,
         table: FeatureTable,
         config: TrainConfig,
-        virtual: VirtualPersonsConfig,
+        augment: Augmentation | None = None,
         person_weights: Float[Tensor, " person"] | None = None,
         label_weights: Float[Tensor, " label"] | None = None,
     ) -> None:
-        self.table, self.config, self.virtual = table, config, virtual
+        self.table, self.config, self.augment = table, config, augment or as_recorded
         self.clips = [(table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))]
         needed = config.clips_per_person
         for name, clips in zip(table.persons, self.clips, strict=True):
@@ -54,7 +82,6 @@ class EpisodeSampler:
             (wanted / torch.bincount(table.label[clips], minlength=len(wanted)))[table.label[clips]]
             for clips in self.clips
         ]
-        self.augmented = [name for name in table.variants if name not in ("original", "telephone", "noise")]
 
     def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
         """One step's episodes, augmented."""
@@ -70,7 +97,7 @@ class EpisodeSampler:
         )
         # multinomial favours frequent picks first: shuffle, so that enrollment and query are exchangeable
         rows = rows.gather(1, torch.rand(rows.shape, generator=generator).argsort(1))
-        features = self._features(rows, generator)
+        features = self.augment(self.table.variants, rows, generator=generator)
         shots = torch.randint(1, config.max_shots + 1, (count, 1), generator=generator)
         return EpisodeBatch(
             enrollment=features[:, : config.max_shots],
@@ -81,21 +108,11 @@ class EpisodeSampler:
             enrollment_labels=self.table.label[rows[:, : config.max_shots]],
         )
 
-    def _features(self, rows: Int[Tensor, "person clip"], generator: torch.Generator) -> Tensor:
-        names = []
-        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
-            if "telephone" in self.table.variants and draw[0] < self.virtual.telephone_probability:
-                names.append("telephone")
-            elif self.augmented and draw[1] < self.virtual.variant_probability:
-                names.append(self.augmented[int(draw[2] * len(self.augmented))])
-            else:
-                names.append("original")
-        features = torch.stack([self.table.variants[name][row] for name, row in zip(names, rows, strict=True)])
-        return augment(features, self.virtual, generator=generator)
-
 
 class RepresentedEpisodes:
-    """A training's steps, drawn and represented once: methods that leave the encoder as it is share them."""
+    """A training's steps, drawn and represented once: methods that leave the encoder as it is share
+    them.
+    """
 
     def __init__(
         self, sampler: EpisodeSampler, represent: Callable[[Tensor], Tensor], steps: int, *, generator: torch.Generator

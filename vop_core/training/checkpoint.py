@@ -1,4 +1,6 @@
-"""Weights and training states in safetensors: never pickle, and never a file of another kind by mistake."""
+"""Weights and training states in safetensors: never pickle, and never a file of another kind by
+mistake.
+"""
 
 import hashlib
 import json
@@ -15,12 +17,14 @@ from vop_core.errors import CheckpointError, VopError
 from vop_core.training.config import TrainConfig
 from vop_core.writing import Kind, check_output, make_folder, whole_file
 
-FORMAT_VERSION = 1
+VERSIONS = {"model": 2, "person": 2, "trained run": 1, "training state": 1}  # of each kind of file
 
 
-def fingerprint(state: dict[str, Tensor]) -> str:
-    """Short hash of names, shapes and values: two models agree in it only if they are the same."""
-    digest = hashlib.sha256()
+def fingerprint(state: dict[str, Tensor], *about: Any) -> str:
+    """Short hash of names, shapes and values, and of what more is told in JSON-like values: two
+    models agree in it only if they are the same.
+    """
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode() if about else b"")
     for name in sorted(state):
         value = state[name].detach().cpu().contiguous()
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
@@ -42,7 +46,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: di
     check_output(path, replaces=tensor_file(kind))
     metadata = {
         "format": "vop-studio",
-        "version": str(FORMAT_VERSION),
+        "version": str(VERSIONS[kind]),
         "kind": kind,
         "about": json.dumps(about),
     }
@@ -58,7 +62,8 @@ def load_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what ``save_tensors`` wrote.
 
-    Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind or version.
+    Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind
+    or version.
     """
     path = Path(path)
     if not path.is_file():
@@ -75,13 +80,13 @@ def load_tensors(
         ) from None
     if metadata.get("format") != "vop-studio":
         raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
-    if metadata.get("version") != str(FORMAT_VERSION):
-        raise error(
-            f"'{path.name}' has format version {metadata.get('version')}, this program reads version "
-            f"{FORMAT_VERSION}; make the file again with this program."
-        )
     if metadata.get("kind") != kind:
         raise error(f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file.")
+    if metadata.get("version") != str(VERSIONS[kind]):
+        raise error(
+            f"'{path.name}' has format version {metadata.get('version')}, this program reads version "
+            f"{VERSIONS[kind]}; make the file again with this program."
+        )
     try:
         about = json.loads(metadata.get("about", ""))
         if not isinstance(about, dict):

@@ -23,7 +23,9 @@ class TrainConfig:
 
     @property
     def clips_per_person(self) -> int:
-        """Clips that a person must have for a step: the most that enroll, and those that are asked about."""
+        """Clips that a person must have for a step: the most that enroll, and those that are asked
+        about.
+        """
         return self.max_shots + self.queries_per_person
 
     def __post_init__(self) -> None:

@@ -35,7 +35,9 @@ def one_cycle(step: int, config: TrainConfig) -> float:
 
 
 def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Matrices decay, vectors do not; an encoder that is trained already learns at a rate of its own."""
+    """Matrices decay, vectors do not; an encoder that is trained already learns at a rate of its
+    own.
+    """
     groups = []
     for rate, inside in ((1.0, False), (config.encoder_rate, True)):
         found = [
@@ -60,10 +62,12 @@ def train(
     checkpoint: Path | None = None,
     report: Callable[[int, Logs], Any] | None = None,
 ) -> nn.Module:
-    """Fit ``module`` (a ``Trainable``) in place and return it in evaluation mode; the last step counts, not the best.
+    """Fit ``module`` (a ``Trainable``) in place and return it in evaluation mode; the last step
+    counts, not the best.
 
-    With a ``checkpoint`` path, the state is written there every so often and an interrupted training goes on from it;
-    a resumed training ends in the same weights as one that was never interrupted.
+    With a ``checkpoint`` path, the state is written there every so often and an interrupted
+    training goes on from it; a resumed training ends in the same weights as one that was never
+    interrupted.
     """
     fabric = Fabric(accelerator="auto" if torch.cuda.is_available() else "cpu", devices=1)
     groups = parameter_groups(module, config)
@@ -71,7 +75,8 @@ def train(
     module, optimizer = fabric.setup(module, optimizer)
     module.mark_forward_method("loss")
     generator = torch.Generator().manual_seed(config.seed)
-    with torch.random.fork_rng():  # dropout draws from torch's own stream: seeded here, given back afterwards
+    # dropout draws from torch's own stream: seeded here, given back afterwards
+    with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         start = load_training_state(checkpoint, module, optimizer, generator, config) if checkpoint else 0
         module.train()

@@ -1,0 +1,279 @@
+r"""One person's model, whichever method made it, and the person's file.
+
+A method keeps of a person an *adaptation*, named tensors; where it keeps a posterior, those of each
+enrollment clip by itself as well. The file holds them in safetensors, and by which numbers a clip
+that enrolled is known again: neither sound nor label.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from vop_core.errors import PersonFileError
+from vop_core.modes import evaluation_mode
+from vop_core.nets.batched import CLIPS_AT_ONCE
+from vop_core.nets.encoder import Encoder
+from vop_core.nets.personal_layers import PersonalLayout
+from vop_core.training.checkpoint import load_tensors, save_tensors
+from vop_core.types import Prediction
+from vop_core.variational.diagnostics import PosteriorHealth, posterior_health
+from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
+
+Adaptation = dict[str, Tensor]
+"""What is kept of persons: each tensor has a leading person axis, which may be empty of further axes."""
+
+SIGNATURE = 8  # numbers by which a clip is known again
+LARGEST_INPUT = 10_000_000  # numbers of a clip that a person's file may speak of
+
+
+@dataclass(frozen=True)
+class LayerPosterior:
+    """A Gaussian's marginals over the weights of one layer, in weight units (global weight +
+    deviation).
+    """
+
+    layer: str
+    names: tuple[str, ...]
+    mean: Float[Tensor, " weight"]
+    std: Float[Tensor, " weight"]
+    global_weights: Float[Tensor, " weight"]
+
+
+@dataclass(frozen=True)
+class WeightPosterior:
+    """One person's Gaussian over the personal weights, w = w_0 + B v, with v diagonal Gaussian."""
+
+    vector: DiagonalGaussian  # v, without batch axes
+    basis: Float[Tensor, "weight vector"] | None  # B; None: the identity
+    origin: Float[Tensor, " weight"]  # w_0: the weights where v is zero
+    global_weights: Float[Tensor, " weight"]
+    layout: PersonalLayout
+
+    def weights(self, vectors: Float[Tensor, "*draw vector"]) -> Float[Tensor, "*draw weight"]:
+        """All personal weights at values of v."""
+        return self.origin + (vectors if self.basis is None else vectors @ self.basis.mT)
+
+    def layer(self, layer: str) -> LayerPosterior:
+        """Marginals over one layer's weights."""
+        part, variance = self.layout.layer_slice(layer), self.vector.variance
+        if self.basis is not None:
+            variance = self.basis.square() @ variance
+        mean, std = self.weights(self.vector.mean)[part], variance[part].sqrt()
+        return LayerPosterior(layer, self.layout.weight_names(layer), mean, std, self.global_weights[part])
+
+    def sample(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
+        """Draws of all personal layers' weights, jointly, by layer."""
+        weights = self.weights(self.vector.sample(count, generator=generator))
+        return {layer: weights[:, self.layout.layer_slice(layer)] for layer in self.layout.layers}
+
+
+class PersonalModel:
+    """The network of one person: a method and what it keeps of the person.
+
+    Views of the posterior raise EvaluationError where the method keeps none (``facts.posterior``).
+    """
+
+    def __init__(
+        self,
+        method: nn.Module,  # a vop_core.methods.base.PersonalizationMethod
+        adaptation: Adaptation,  # person axis of length 1
+        *,
+        # of each enrollment clip by itself, where there is a posterior
+        clips: Adaptation | None = None,
+        signatures: Float[Tensor, "shot number"] | None = None,
+        input_shape: Sequence[int] = (),  # of the clips that enrolled
+    ) -> None:
+        self.method, self.adaptation, self.clips = method, adaptation, clips or {}
+        self.signatures = torch.zeros(0, SIGNATURE) if signatures is None else signatures
+        self.input_shape = tuple(input_shape)
+
+    @property
+    def shots(self) -> int:
+        """How many clips enrolled."""
+        return len(self.signatures)
+
+    @property
+    def bytes(self) -> int:
+        """Size of what is kept of the person to answer, as float32."""
+        return adaptation_bytes(self.adaptation)
+
+    def predict(
+        self,
+        query: Float[Tensor, "query *input"],
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Prediction:
+        """Class probabilities: of one setting of the weights (``draws`` = 0), or over draws, with
+        95 % credible intervals.
+
+        The bench's main row of a method is asked with its ``facts.draws``. ``progress`` is told the
+        draws done and asked for. Raises EvaluationError for more than 1,000 draws.
+        """
+        check_draws(draws)
+        method = self.method
+        with evaluation_mode(method), torch.inference_mode():
+            clips = method.represent(query)[None]
+            if not draws:
+                return predict_from_mean(method.predict_proba(self.adaptation, clips)[0])
+            if not method.facts.drawn:
+                return predict_from_draws(method.predict_proba(self.adaptation, clips).expand(draws, -1, -1))
+            drawn = {
+                name: value.flatten(0, 1)  # each draw is a person
+                for name, value in method.draw(self.adaptation, draws, generator=generator).items()
+            }
+            answers, at_once = [], max(1, CLIPS_AT_ONCE // max(1, len(query)))
+            for start in range(0, draws, at_once):
+                part = {name: value[start : start + at_once] for name, value in drawn.items()}
+                count = min(at_once, draws - start)
+                answers.append(method.predict_proba(part, clips.expand(count, *clips.shape[1:])))
+                if progress is not None:
+                    progress(start + count, draws)
+            return predict_from_draws(torch.cat(answers))
+
+    def freeze(self) -> Encoder:
+        """A plain module with the weights of one setting: the global model's keys, shapes and cost.
+
+        Raises EvaluationError where the method cannot fold (``facts.foldable``).
+        """
+        return self.method.folded(self.adaptation)
+
+    def heard(self, inputs: Float[Tensor, "clip *input"]) -> Bool[Tensor, " clip"]:
+        """Which clips are among those that enrolled: an answer about them says nothing about new
+        words.
+        """
+        alike = torch.isclose(signatures_of(inputs)[:, None], self.signatures, rtol=0, atol=1e-4)
+        return alike.all(-1).any(-1)
+
+    # --- where the method keeps a posterior -------------------------------------------------------
+
+    @property
+    def posterior(self) -> DiagonalGaussian:
+        """Over the vector that makes the personal weights, without batch axes."""
+        return self._weights("combined").vector
+
+    @property
+    def prior(self) -> DiagonalGaussian:
+        """The same before any clip."""
+        return self._weights("prior").vector
+
+    @property
+    def clip_posteriors(self) -> DiagonalGaussian:
+        """Each clip's own, batch axis (shot)."""
+        return gaussian_of(self.clips)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The personal layers, in order."""
+        return self._weights("combined").layout.layers
+
+    @property
+    def health(self) -> PosteriorHealth:
+        """Whether this posterior is a distribution at all, or a point mass, or the prior."""
+        return posterior_health(self.posterior.expand(1), self.prior)
+
+    def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
+        """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's
+        (its index).
+        """
+        return self._weights(which).layer(layer)
+
+    def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
+        """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
+        return self._weights("combined").sample(count, generator=generator)
+
+    @torch.no_grad()
+    def _weights(self, which: str | int) -> WeightPosterior:
+        if which == "combined":
+            return self.method.posterior(self.adaptation)
+        if which == "prior":
+            return self.method.posterior(self.method.prior(1))
+        if isinstance(which, int):
+            return self.method.posterior({name: value[which, None] for name, value in self.clips.items()})
+        raise ValueError(f"which is 'combined', 'prior' or the index of a clip; got {which!r}")
+
+    # --- the person's file ------------------------------------------------------------------------
+
+    def save(self, path: Path | str, *, task: str | None = None) -> None:
+        """Write what is kept of the person, and nothing of the voice, to a safetensors file."""
+        tensors = {f"person.{name}": value for name, value in self.adaptation.items()}
+        tensors |= {f"clips.{name}": value for name, value in self.clips.items()}
+        about = {"task": task, "model": self.method.fingerprint, "input": self.input_shape}
+        save_tensors(Path(path), tensors | {"signatures": self.signatures}, kind="person", about=about)
+
+
+def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> PersonalModel:
+    """Read a person's file made by ``PersonalModel.save`` with this very method and these very
+    weights.
+
+    Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a
+    damaged or a pickled one.
+    """
+    tensors, about = load_tensors(path, kind="person", error=PersonFileError)
+    if task is not None and about.get("task") != task:
+        raise PersonFileError(
+            f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
+        )
+    if about.get("model") != method.fingerprint:
+        raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
+    input_shape, signatures = about.get("input"), tensors.pop("signatures", None)
+    if signatures is None or signatures.ndim != 2 or signatures.shape[1] != SIGNATURE:
+        raise PersonFileError(f"'{path.name}' does not know its clips; enroll again.")
+    wanted = _shapes(method, input_shape, len(signatures))
+    if wanted is None or {name: tuple(value.shape) for name, value in tensors.items()} != wanted:
+        raise PersonFileError(f"'{path.name}' holds a person of another shape; enroll again.")
+    if not all(bool(value.isfinite().all()) for value in (*tensors.values(), signatures)):
+        raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
+    parts = {
+        part: {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
+        for part in ("person.", "clips.")
+    }
+    return PersonalModel(
+        method, parts["person."], clips=parts["clips."], signatures=signatures, input_shape=input_shape
+    )
+
+
+def _shapes(method: nn.Module, input_shape: object, shots: int) -> dict[str, tuple[int, ...]] | None:
+    """What a file of ``shots`` clips of that shape holds: enrolling silence tells. None for a shape
+    that is none.
+    """
+    if not shots:
+        made = method.prior_model()
+    else:
+        sizes = method.encoder.input_shape
+        whole = isinstance(input_shape, list) and all(type(size) is int and size > 0 for size in input_shape)
+        if not whole or len(input_shape) != len(sizes) or torch.Size(input_shape).numel() > LARGEST_INPUT:
+            return None
+        if any(wanted not in (None, size) for size, wanted in zip(input_shape, sizes, strict=True)):
+            return None
+        made = method.enroll(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.long))
+    clips = {f"clips.{name}": (shots, *value.shape[1:]) for name, value in made.clips.items()}
+    return clips | {f"person.{name}": tuple(value.shape) for name, value in made.adaptation.items()}
+
+
+def signatures_of(inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip number"]:
+    """A few numbers by which a clip is known again and from which it cannot be had: its slowest
+    cosine moments.
+    """
+    flat = inputs.flatten(1)
+    position = (torch.arange(flat.shape[1], device=flat.device) + 0.5) / flat.shape[1]
+    waves = torch.cos(torch.pi * torch.arange(SIGNATURE, device=flat.device)[:, None] * position)
+    return flat @ waves.mT / flat.shape[1]
+
+
+def gaussian_of(adaptation: Adaptation) -> DiagonalGaussian:
+    """The posteriors that adaptations hold, batch axis (person), of a method that keeps them
+    (``facts.posterior``).
+    """
+    return DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
+
+
+def adaptation_bytes(adaptation: Adaptation) -> int:
+    """Bytes of one person's part of an adaptation, four a number."""
+    return sum(4 * value[0].numel() for value in adaptation.values())

@@ -1,0 +1,150 @@
+"""What an encoder is: inputs to features to logits, with layers that a person may deviate from.
+
+An encoder says which shape its inputs have, which of its layers can be personal, and what the
+normalisations make of an input. Everything above this room, methods and training, asks only that; a
+new encoder is one file and one line of :mod:`vop_core.nets.registry`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vop_core.nets.personal_layers import (
+    Deviations,
+    PersonalClassifier,
+    PersonalLayout,
+    PersonalParameter,
+    PersonalSubSpectralNorm,
+)
+
+
+class Encoder(nn.Module, ABC):
+    """A network with a linear classifier, whose normalisations and last layers may be a person's
+    own.
+
+    Layers that may be personal, where the encoder offers them:
+
+        film        scale and shift of every personal normalisation, one of each a channel
+        band_film   the same, one of each for every number that is normalised
+        pointwise   the last matrix before the classifier
+        classifier  its weights and biases
+    """
+
+    name: ClassVar[str]  # in the registry
+    config_type: ClassVar[type]  # a frozen dataclass, with ``labels`` among its fields
+    # the module that is the last matrix before the classifier
+    pointwise: ClassVar[str | None] = None
+
+    config: Any
+    classifier: PersonalClassifier
+
+    # --- what an encoder says ---------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Sizes of an input's axes; None where any size will do."""
+
+    @property
+    @abstractmethod
+    def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
+        """The normalisations with a personal scale and shift, by name, in the order in which an
+        input meets them.
+        """
+
+    @abstractmethod
+    def embed(
+        self,
+        inputs: Float[Tensor, "clip *input"],
+        deviations: Deviations | None = None,
+        context: Float[Tensor, "clip channel *input"] | None = None,
+    ) -> Float[Tensor, "clip feature"]:
+        """What the classifier reads. With deviations of P persons, the inputs are P equal runs,
+        person by person.
+        """
+
+    @abstractmethod
+    def statistics(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip statistic"]:
+        """What the encoder, with its global weights, makes of an input: the hyper-personalizer's
+        evidence.
+
+        Mean and standard deviation of every number that a personal normalisation scales, after it,
+        norm by norm. Always in evaluation mode, so that training sees what enrollment will see, and
+        without gradients.
+        """
+
+    @abstractmethod
+    def with_context(self, channels: int) -> "Encoder":
+        """The same encoder with so many further input maps, which it does not look at yet; itself
+        where it has them.
+        """
+
+    # --- what follows -----------------------------------------------------------------------------
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "clip *input"],
+        deviations: Deviations | None = None,
+        context: Float[Tensor, "clip channel *input"] | None = None,
+    ) -> Float[Tensor, "clip label"]:
+        """Logits. With deviations of P persons, the inputs are P equal runs, person by person."""
+        own = dict(deviations or {})
+        value = self.embed(inputs, own, context)
+        return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+
+    @property
+    def statistic_count(self) -> int:
+        """Numbers that ``statistics`` gives for an input."""
+        return sum(2 * norm.norm.num_features for norm in self.personal_norms.values())
+
+    @property
+    def normalisations(self) -> dict[str, nn.BatchNorm1d | nn.BatchNorm2d]:
+        """Every batch normalisation by its name, in the order in which an input meets them."""
+        kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+        return {name: part for name, part in self.named_modules() if isinstance(part, kinds)}
+
+    @property
+    def personal_layers(self) -> tuple[str, ...]:
+        """The layers that may be personal."""
+        film = ("film", "band_film") if self.personal_norms else ()
+        return (*film, *(("pointwise",) if self.pointwise else ()), "classifier")
+
+    def personal_layout(self, layers: tuple[str, ...]) -> PersonalLayout:
+        """Which parameters are personal, for some of ``personal_layers``.
+
+        Raises ValueError for no layer, one that is not offered, or both kinds of film.
+        """
+        unknown = set(layers) - set(self.personal_layers)
+        if unknown or not layers:
+            raise ValueError(f"personal layers are one or more of {', '.join(self.personal_layers)}; got {layers}")
+        if {"film", "band_film"} <= set(layers):
+            raise ValueError("choose either film or band_film: they move the same weights")
+        found = []
+        if {"film", "band_film"} & set(layers):
+            for index, (name, norm) in enumerate(self.personal_norms.items(), start=1):
+                repeat = norm.bands if "film" in layers else 1
+                shape = tuple(norm.norm.weight.shape)
+                for kind in ("weight", "bias"):
+                    found.append(PersonalParameter(f"film {index}", f"{name}.norm.{kind}", shape, repeat))
+        if "pointwise" in layers:
+            found.append(self._whole("pointwise", f"{self.pointwise}.weight"))
+        if "classifier" in layers:
+            found += [self._whole("classifier", f"classifier.{kind}") for kind in ("weight", "bias")]
+        return PersonalLayout(tuple(found))
+
+    def _whole(self, layer: str, name: str) -> PersonalParameter:
+        return PersonalParameter(layer, name, tuple(self.get_parameter(name).shape))
+
+    def personal_weights(self, deviations: Deviations) -> dict[str, Tensor]:
+        """The parameters that persons deviate from, with the deviations added: by name, (person,
+        \\*shape).
+        """
+        weights = dict(self.named_parameters())
+        return {name: weights[name] + deviation for name, deviation in deviations.items()}
+
+    def description(self) -> dict[str, Any]:
+        """The settings from which an empty copy can be built."""
+        return {"name": self.name, "config": asdict(self.config)}

@@ -1,0 +1,19 @@
+"""Every encoder by name: a new one is a file beside this one and a line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vop_core.nets.bcresnet import BcResNet
+from vop_core.nets.encoder import Encoder
+
+ENCODERS: dict[str, type[Encoder]] = {kind.name: kind for kind in (BcResNet,)}
+
+
+def build_encoder(description: Mapping[str, Any]) -> Encoder:
+    """An untrained encoder from what ``Encoder.description`` gave.
+
+    Raises KeyError for a name that is not registered, TypeError or ValueError for settings that are
+    none.
+    """
+    kind = ENCODERS[description["name"]]
+    return kind(kind.config_type(**description["config"]))
