@@ -5,6 +5,7 @@ from typing import Any
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
+from vop_core.report.findings import short_answers
 from vop_core.report.tables import NOTHING, level, points, rows_of
 
 PAPER = "paper"
@@ -25,7 +26,10 @@ METHODS = (
 
 
 def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: the main suite on unknown persons, a line a method; global's accuracy, all others' difference to it."""
+    """Markdown: the first finding, and the main suite on unknown persons, a line a method.
+
+    A line shows global's accuracy, or the difference to it.
+    """
     if PAPER not in summaries:
         return "No result of the bench's main suite is there yet; make it with `python run.py vop bench`."
     tables = summaries[PAPER]["datasets"]
@@ -45,7 +49,8 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         "difference to it in points, with 95 % intervals over persons."
     )
     header = ("method", "reads", *found)
-    return "\n".join([_line(header), _line(["---"] * len(header)), *map(_line, lines), "", note])
+    finding = [f"**{answer}**" for _, answer in short_answers({PAPER: summaries[PAPER]})[:1]]
+    return "\n".join([*finding, "", _line(header), _line(["---"] * len(header)), *map(_line, lines), "", note])
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
