@@ -27,9 +27,7 @@ from vop_core.types import SAMPLE_RATE
 Grade = Literal["good", "usable", "poor"]
 Problem = Literal["clipping", "noise", "level", "voiced seconds"]
 
-SILENCE = (
-    1e-3  # amplitude, -60 dBFS: dither and codecs' residue stay below; the data's quietest peak is at -37
-)
+SILENCE = 1e-3  # amplitude, -60 dBFS: dither and codecs' residue stay below; the data's quietest peak is at -37
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 60.0  # no word is shorter; a longer recording is not one word
 PIECE_SECONDS = 0.01  # pieces in which sound is looked for
 FULLY_CLIPPED = 0.5  # of the sounding samples: then less than half of the waveform's shape is left
@@ -75,9 +73,7 @@ class ClipQuality:
     peak_dbfs: float
     level_dbfs: float  # of the loud frames
     clipped_fraction: float  # of all samples
-    signal_to_noise_db: (
-        float  # loud to quiet frames, 300 to 3,400 Hz; infinite where nothing but zeros is quiet
-    )
+    signal_to_noise_db: float  # loud to quiet frames, 300 to 3,400 Hz; infinite where nothing but zeros is quiet
     voiced_seconds: float
 
 
@@ -117,9 +113,7 @@ def assess(waveform: Float[Tensor, " sample"]) -> ClipQuality:
     return ClipQuality(verdict, problem, reason, remedy, peak, level, clipped, signal_to_noise, voiced)
 
 
-def check_usable(
-    waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_RATE, *, name: str = "The clip"
-) -> None:
+def check_usable(waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_RATE, *, name: str = "The clip") -> None:
     """Raise AudioError for what no model can use.
 
     Not finite, silent, clipped from end to end, under 0.1 s of sound, over 60 s; ``name`` opens the sentence.
@@ -136,9 +130,7 @@ def check_usable(
     if min(float(sounding.sum()) * PIECE_SECONDS, seconds) < SHORTEST_SECONDS:
         raise AudioError(f"{name} holds less than 0.1 s of audible sound; record the whole word.")
     if float(_clipped(waveform).sum()) > FULLY_CLIPPED * float((waveform.abs() > SILENCE).sum()):
-        raise AudioError(
-            f"{name} is clipped from end to end; turn the microphone down, then record it again."
-        )
+        raise AudioError(f"{name} is clipped from end to end; turn the microphone down, then record it again.")
 
 
 def check_finite(waveform: Float[Tensor, " sample"], *, name: str = "The clip") -> None:

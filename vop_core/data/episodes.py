@@ -48,10 +48,7 @@ def draw_episodes(
     if shots < 1:
         raise EvaluationError(f"An episode needs at least 1 enrollment clip, but {shots} were asked for.")
     clips_of = {person: (person_index == person).nonzero().squeeze(1) for person in set(persons)}
-    return [
-        _draw(person, clips_of[person], label_index, shots, queries, generator, names)
-        for person in persons
-    ]
+    return [_draw(person, clips_of[person], label_index, shots, queries, generator, names) for person in persons]
 
 
 def _draw(

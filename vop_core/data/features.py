@@ -58,9 +58,7 @@ class FeatureTable:
     def select(self, keep: Tensor) -> "FeatureTable":
         """The clips that ``keep`` (boolean or indices) names; persons and labels keep their indices."""
         variants = {name: value[keep] for name, value in self.variants.items()}
-        return replace(
-            self, variants=variants, person=self.person[keep], label=self.label[keep], take=self.take[keep]
-        )
+        return replace(self, variants=variants, person=self.person[keep], label=self.label[keep], take=self.take[keep])
 
     def of_persons(self, persons: Sequence[str]) -> "FeatureTable":
         """Only these persons' clips, indices renumbered to the persons left."""
@@ -102,9 +100,7 @@ def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor
     return torch.from_numpy(played).to(torch.float32)
 
 
-def put_in_room(
-    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
-) -> Float[Tensor, " sample"]:
+def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
     """Convolve with a random room's response: noise that decays exponentially behind the direct sound.
 
     Reverberation time 0.15 to 0.6 s, direct-to-reverberant ratio 0 to 12 dB; loudness is kept.
@@ -121,15 +117,11 @@ def put_in_room(
     return wet * (waveform.norm() / wet.norm().clamp_min(1e-8))
 
 
-def matched_noise(
-    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
-) -> Float[Tensor, " sample"]:
+def matched_noise(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
     """Stationary noise with the clip's long-term spectrum and level: random phases, smoothed magnitudes."""
     spectrum = torch.fft.rfft(waveform).abs()
     width = max(1, spectrum.numel() // 160)
-    smooth = torch.nn.functional.avg_pool1d(
-        spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False
-    )
+    smooth = torch.nn.functional.avg_pool1d(spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False)
     phases = 2 * torch.pi * torch.rand(spectrum.shape, generator=generator)
     noise = torch.fft.irfft(torch.polar(smooth[0, 0], phases), waveform.numel())
     return noise * (waveform.norm() / noise.norm().clamp_min(1e-8))

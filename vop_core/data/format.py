@@ -41,9 +41,7 @@ class LabelledClip:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_dataset(
-    folder: str | Path, clips: Iterable[LabelledClip], *, texts: Mapping[str, str] | None = None
-) -> int:
+def write_dataset(folder: str | Path, clips: Iterable[LabelledClip], *, texts: Mapping[str, str] | None = None) -> int:
     """Write clips as they come, then ``metadata.csv`` and ``texts`` (file name: content); returns how many.
 
     All or nothing: everything is written beside ``folder`` and moved there at the end. 16-bit samples survive
@@ -85,9 +83,7 @@ class _Writer:
         person, label = normalized(clip.person), normalized(clip.label)
         cell = (person, label, clip.take)
         if cell in self.cells:
-            raise DataError(
-                f"Take {clip.take} of '{label}' by '{person}' appears twice; number the takes anew."
-            )
+            raise DataError(f"Take {clip.take} of '{label}' by '{person}' appears twice; number the takes anew.")
         self.cells.add(cell)
         path = self._free_path(cell)
         target = self.root / path

@@ -49,9 +49,7 @@ def load_images(path: str | Path) -> ImageDataset:
     person_names = _person_names(arrays, path)
     label_names = _label_names(arrays, path)
     if not len(images) == len(person_names) == len(label_names):
-        raise DataError(
-            f"'{path}' has {len(images)} images, but other numbers of persons or labels; write it anew."
-        )
+        raise DataError(f"'{path}' has {len(images)} images, but other numbers of persons or labels; write it anew.")
     persons, person = np.unique(np.char.add(f"{name}/", person_names), return_inverse=True)
     labels, label = np.unique(label_names, return_inverse=True)
     take = arrays["take"] if "take" in arrays else _count_takes(person, label)

@@ -96,8 +96,7 @@ class PersonDataset:
             A person or label asked for is not in the data set (a misspelling would otherwise pass unseen).
         """
         persons, labels = (
-            None if asked is None else {normalized(name) for name in asked}
-            for asked in (persons, labels)
+            None if asked is None else {normalized(name) for name in asked} for asked in (persons, labels)
         )
         _require_known("person", persons, self.persons, self.name)
         _require_known("label", labels, self.labels, self.name)

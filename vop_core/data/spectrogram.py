@@ -40,9 +40,7 @@ class LogMelConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= self.fft:
-            raise ValueError(
-                f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}"
-            )
+            raise ValueError(f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}")
         if self.hop < 1 or self.mels < 1 or self.floor <= 0:
             raise ValueError("hop, mels and floor must be positive")
         if not 0 <= self.lowest_hz < self.highest_hz <= self.sample_rate / 2:

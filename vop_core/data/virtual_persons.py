@@ -70,9 +70,7 @@ def stretch(
     persons, clips, mels, frames = value.shape
     mel_at = torch.arange(mels) * mel_factor[:, None]
     value = _read_at(value.permute(0, 2, 1, 3).reshape(persons, mels, -1), mel_at)
-    value = (
-        value.view(persons, mels, clips, frames).permute(0, 2, 3, 1).reshape(persons * clips, frames, mels)
-    )
+    value = value.view(persons, mels, clips, frames).permute(0, 2, 3, 1).reshape(persons * clips, frames, mels)
     middle = (frames - 1) / 2
     frame_at = (torch.arange(frames) - middle) * frame_factor[:, None, None] + middle + frame_shift[..., None]
     value = _read_at(value, frame_at.view(persons * clips, frames))

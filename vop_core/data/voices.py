@@ -93,9 +93,7 @@ def damaged_clips(language: str = "en", *, root: Path | None = None) -> list[Pat
 
 def _person(person: str, records: list[ClipRecord]) -> BundledPerson:
     about = records[0].attributes
-    clips = [
-        BundledClip(record.path, record.label, record.take, record.attributes["role"]) for record in records
-    ]
+    clips = [BundledClip(record.path, record.label, record.take, record.attributes["role"]) for record in records]
     return BundledPerson(
         id=person,
         name=about["name"],

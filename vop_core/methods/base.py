@@ -11,7 +11,7 @@ into an *adaptation*, named tensors with a leading person axis and nothing else,
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,8 +71,7 @@ class NoConfig:
 class TrainedConfig:
     """What can be set of every method that is trained from the fold's checkpoint."""
 
-    # Share of the learning rate, for all but the encoder; "later" keeps the names of runs made before it existed.
-    rate: float = field(default=1.0, metadata={"later": True})
+    rate: float = 1.0  # share of the learning rate, for all but the encoder
 
     def __post_init__(self) -> None:
         if not self.rate > 0:

@@ -2,10 +2,6 @@
 a line here.
 """
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
-
 from vop_core.methods.adabn import AdaBn
 from vop_core.methods.anil import Anil
 from vop_core.methods.arm import Arm
@@ -58,17 +54,3 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "fine-tune-film": FineTuneFilm,
     "fine-tune-all": FineTuneAll,
 }
-
-_LATER = {
-    each.name: each.default
-    for method in METHODS.values()
-    for each in fields(method.config_type)
-    if each.metadata.get("later")
-}
-
-
-def settings_as_first_named(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's settings without those that came later and are at their default: so results made
-    before them agree with results made since.
-    """
-    return {name: value for name, value in settings.items() if not (name in _LATER and _LATER[name] == value)}

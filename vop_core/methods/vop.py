@@ -24,7 +24,7 @@ paper's were not available.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -74,14 +74,10 @@ class VopConfig(TrainedConfig):
     evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
-    # Compared in the bench's ablations; "later" keeps the names of runs made before these existed.
-    # else generated weights replace the global ones
-    additive: bool = field(default=True, metadata={"later": True})
-    # a hyper-personalizer whose units cannot die
-    steady: bool = field(default=False, metadata={"later": True})
-    mean_spread: float = field(default=0.0, metadata={"later": True})  # see HyperPersonalizerConfig
-    # nats a number that the bound does not charge for
-    free_bits: float = field(default=0.0, metadata={"later": True})
+    additive: bool = True  # else generated weights replace the global ones
+    steady: bool = False  # a hyper-personalizer whose units cannot die
+    mean_spread: float = 0.0  # see HyperPersonalizerConfig
+    free_bits: float = 0.0  # nats a number that the bound does not charge for
 
     def __post_init__(self) -> None:
         super().__post_init__()

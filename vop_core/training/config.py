@@ -1,6 +1,6 @@
 """How to train: frozen settings, so that a run can be named by its config."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,7 @@ class TrainConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     checkpoint_every: int = 200  # steps
-    # Of the learning rate, for an encoder that is trained already; "later" keeps the names of older runs.
-    encoder_rate: float = field(default=1.0, metadata={"later": True})
+    encoder_rate: float = 1.0  # of the learning rate, for an encoder that is trained already
 
     @property
     def clips_per_person(self) -> int:

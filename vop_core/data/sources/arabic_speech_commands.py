@@ -28,9 +28,7 @@ def _plan(paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]) -> dict[P
     def name_clip(match: re.Match[str]) -> NamedClip:
         word, speaker, take = match.groups()
         split = split_of.get((word, f"{speaker}_NO_{take}.wav"))
-        return NamedClip(
-            f"s{int(speaker):02d}", word.replace("_", " "), int(take), {"split": split} if split else {}
-        )
+        return NamedClip(f"s{int(speaker):02d}", word.replace("_", " "), int(take), {"split": split} if split else {})
 
     return match_paths(_CLIP, paths, name_clip)
 

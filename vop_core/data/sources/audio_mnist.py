@@ -37,9 +37,7 @@ def _people(table: bytes) -> dict[str, dict[str, str]]:
             for person, facts in people.items()
         }
     except (ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            "'audioMNIST_meta.txt' is not the JSON table it should be; fetch the data set anew."
-        ) from error
+        raise DataError("'audioMNIST_meta.txt' is not the JSON table it should be; fetch the data set anew.") from error
 
 
 SOURCE = Source(

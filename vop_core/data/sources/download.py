@@ -61,9 +61,7 @@ def fetch(
         return Path(pooch.retrieve(url, known_hash, fname=name, path=folder, downloader=transfer))
     except requests.HTTPError as error:
         code = error.response.status_code
-        raise DataError(
-            f"{source.title} is not at '{url}' (the server answers {code}); {by_hand}."
-        ) from error
+        raise DataError(f"{source.title} is not at '{url}' (the server answers {code}); {by_hand}.") from error
     except _DROPPED as error:
         host = urlsplit(url).netloc
         if transfer.received:

@@ -46,9 +46,7 @@ class SourceFiles:
     def _members(self):
         try:
             if not self.place.exists():
-                raise DataError(
-                    f"There is nothing at '{self.place}'; give a folder or an archive that exists."
-                )
+                raise DataError(f"There is nothing at '{self.place}'; give a folder or an archive that exists.")
             if self.place.is_dir():
                 yield from self._folder()
             elif zipfile.is_zipfile(self.place):
@@ -56,9 +54,7 @@ class SourceFiles:
             elif tarfile.is_tarfile(self.place):
                 yield from self._tar()
             else:
-                raise DataError(
-                    f"'{self.place}' is neither a folder nor a zip or tar archive; give one of these."
-                )
+                raise DataError(f"'{self.place}' is neither a folder nor a zip or tar archive; give one of these.")
         except _DAMAGED as error:
             raise DataError(f"'{self.place}' is damaged ({error}); fetch it anew.") from error
 

@@ -105,15 +105,11 @@ def prepare(
     files = SourceFiles(Path(place).expanduser())
     inside = Path(os.path.realpath(preparation.folder))
     if files.place.is_dir() and inside.is_relative_to(os.path.realpath(files.place)):
-        raise DataError(
-            f"'{preparation.folder}' lies in the published data set; choose a folder outside of it."
-        )
+        raise DataError(f"'{preparation.folder}' lies in the published data set; choose a folder outside of it.")
     paths, tables = files.list(source.tables)
     plan = source.plan(paths, tables)
     if not plan:
-        raise DataError(
-            f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'."
-        )
+        raise DataError(f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'.")
     clips = _convert(source, files, plan, preparation, progress)
     try:
         first = next(clips)
@@ -121,9 +117,7 @@ def prepare(
         raise DataError(
             f"Not one clip of '{place}' could be converted; the first one: {preparation.skipped[0]}"
         ) from None
-    preparation.clips = write_dataset(
-        preparation.folder, chain([first], clips), texts={"SOURCE.md": _origin(source)}
-    )
+    preparation.clips = write_dataset(preparation.folder, chain([first], clips), texts={"SOURCE.md": _origin(source)})
     return preparation
 
 
@@ -161,11 +155,7 @@ def _convert(
 
 
 def _origin(source: Source) -> str:
-    checksum = (
-        f"SHA-256 {source.sha256} (published by {source.checksum_origin})"
-        if source.sha256
-        else "none published"
-    )
+    checksum = f"SHA-256 {source.sha256} (published by {source.checksum_origin})" if source.sha256 else "none published"
     return (
         f"# {source.title}\n\n"
         f"Origin: {source.homepage}\n\nArchive: {source.url}\n\nChecksum: {checksum}\n\n"

@@ -15,12 +15,8 @@ from vop_core.errors import VopError
 
 def main() -> int:
     """Read the command line and write one cohort; 2 with one sentence where that is impossible."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vop_core.data.sources.synthetic", description=build.__doc__
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder to write; an earlier build there is replaced"
-    )
+    parser = argparse.ArgumentParser(prog="python -m vop_core.data.sources.synthetic", description=build.__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write; an earlier build there is replaced")
     parser.add_argument("--cohort", choices=("bundled", "training", "test"), default="bundled")
     parser.add_argument("--seed", type=int, default=build.BUNDLED_SEED)
     parser.add_argument("--language", choices=tuple(FOLDERS), help="only this bundled folder")
@@ -44,9 +40,7 @@ def write(options: argparse.Namespace) -> None:
         build.build_bundled_voices(options.out, seed=options.seed)
         return
     if options.cohort == "bundled":
-        build.write_bundled(
-            options.out, language=options.language, persons=options.persons, seed=options.seed
-        )
+        build.write_bundled(options.out, language=options.language, persons=options.persons, seed=options.seed)
         return
     script = build.unknown_test_script(takes=options.takes)
     if options.cohort == "training":

@@ -135,9 +135,7 @@ def channel_response(microphone: Microphone) -> np.ndarray:
     decibels = np.clip(microphone.tilt * np.log2(frequency / 1000), -12, 12)
     for centre, gain, width in microphone.bumps:
         decibels = decibels + gain * np.exp(-0.5 * (np.log2(frequency / centre) / width) ** 2)
-    band_pass = 1 / np.sqrt(
-        (1 + (microphone.low / frequency) ** 4) * (1 + (frequency / microphone.high) ** 24)
-    )
+    band_pass = 1 / np.sqrt((1 + (microphone.low / frequency) ** 4) * (1 + (frequency / microphone.high) ** 24))
     return 10 ** (decibels / 20) * band_pass
 
 
@@ -151,9 +149,7 @@ def noise(kind: str, length: int, generator: np.random.Generator) -> np.ndarray:
     if kind == "hum":
         time = np.arange(length) / SAMPLE_RATE
         phases = generator.uniform(0, 2 * np.pi, 5)
-        sound = sound + sum(
-            np.sin(2 * np.pi * 50 * k * time + phases[k - 1]) * 1.2 / k for k in (1, 2, 3, 4, 5)
-        )
+        sound = sound + sum(np.sin(2 * np.pi * 50 * k * time + phases[k - 1]) * 1.2 / k for k in (1, 2, 3, 4, 5))
     return (sound / sound.std()).astype(np.float32)
 
 
@@ -187,8 +183,6 @@ def record(
             speech = np.tanh(speech * microphone.drive / 4) * 4 / microphone.drive
         speech = speech * 10 ** (level_db / 20)
     background = noise(microphone.noise, length, generator)
-    background = np.fft.irfft(np.fft.rfft(background, padded) * np.sqrt(channel / channel.max()), padded)[
-        :length
-    ]
+    background = np.fft.irfft(np.fft.rfft(background, padded) * np.sqrt(channel / channel.max()), padded)[:length]
     sound = speech + background * 10 ** ((usual_level_db - microphone.noise_db) / 20)
     return (sound * min(1.0, 0.89 / max(np.abs(sound).max(), 1e-9))).astype(np.float32)

@@ -76,7 +76,8 @@ def generate_training_persons(
     Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables) ``takes``
     times and, labelled ``unknown`` with the word as an attribute, each of UNKNOWN_TRAINING_WORDS
     ``unknown_takes`` times and ``invented`` words that nobody else says; ``silence_takes`` clips labelled
-    ``silence`` hold the background alone. With the defaults 146 clips a person. Raises DataError for a word without phonemes, and without the ``synth`` extra.
+    ``silence`` hold the background alone. With the defaults 146 clips a person. Raises DataError for a word
+    without phonemes, and without the ``synth`` extra.
     """
     chosen = tuple(words) if words is not None else tuple(KEYWORD_WORDS)
     if missing := [word for word in chosen if word not in KEYWORD_WORDS]:
@@ -87,9 +88,7 @@ def generate_training_persons(
     return Path(destination)
 
 
-def generate_unknown_test(
-    destination: Path | str, *, persons: int = 20, takes: int = 1, seed: int = 2
-) -> Path:
+def generate_unknown_test(destination: Path | str, *, persons: int = 20, takes: int = 1, seed: int = 2) -> Path:
     """Make a folder in which persons of neither other cohort say UNKNOWN_TEST_WORDS, all labelled
     ``unknown``.
 
@@ -179,9 +178,7 @@ def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) ->
             if word == INVENTED:
                 word = invent_word(inventor)
             sound = speaker.silence() if word is None else speaker.say(phonemes.get(word, word))
-            yield LabelledClip(
-                person.name, label, takes[label], torch.from_numpy(sound), {"word": word or ""} | about
-            )
+            yield LabelledClip(person.name, label, takes[label], torch.from_numpy(sound), {"word": word or ""} | about)
 
 
 def training_script(

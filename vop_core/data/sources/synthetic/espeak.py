@@ -73,13 +73,9 @@ class Espeak:
         use another).
         """
         if variant not in self.variants():
-            raise DataError(
-                f"espeak-ng has no voice variant {variant!r}: choose one of {self.data_folder}/voices/!v."
-            )
+            raise DataError(f"espeak-ng has no voice variant {variant!r}: choose one of {self.data_folder}/voices/!v.")
         if self._library.espeak_SetVoiceByName(f"{language}+{variant}".encode()) != 0:
-            raise DataError(
-                f"espeak-ng has no language {language!r}: choose one listed by  espeak-ng --voices."
-            )
+            raise DataError(f"espeak-ng has no language {language!r}: choose one listed by  espeak-ng --voices.")
         for parameter, value in ((_RATE, rate), (_VOLUME, 70), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, int(value), 0)
         self._pieces.clear()

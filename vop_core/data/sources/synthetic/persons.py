@@ -58,9 +58,7 @@ ACCENTS: dict[str, tuple[str, str]] = {  # name -> espeak-ng language, its phone
 BUNDLED_ONLY_ACCENTS = ("Caribbean", "Arabic", "Italian", "Korean", "Swedish", "Afrikaans")
 """Accents no training or test person has."""
 
-_NEAREST: dict[
-    str, tuple[str, ...]
-] = {  # English sound -> what to try, nearest first, in a table that is not English
+_NEAREST: dict[str, tuple[str, ...]] = {  # English sound -> what to try, nearest first, in a table that is not English
     "0": ("O", "A", "o", "a"),
     "3": ("@ r", "E r", "e r"),
     "3:": ("3:", "@ r", "E r", "e r"),
@@ -112,9 +110,7 @@ class SyntheticPerson:
     level_db: float  # usual active speech level, dB re full scale
     room: Room
     microphone: Microphone
-    habits: dict[str, str] = field(
-        default_factory=dict
-    )  # English sound -> this person's, for foreign accents
+    habits: dict[str, str] = field(default_factory=dict)  # English sound -> this person's, for foreign accents
 
     @property
     def espeak_language(self) -> str:
@@ -232,9 +228,7 @@ def phoneme_table(name: str) -> frozenset[str]:
         size, included = data[place], data[place + 1]
         table = data[place + 4 : place + 36].split(b"\0")[0].decode()
         place += 36
-        mnemonics = [
-            data[place + 16 * k : place + 16 * k + 4].rstrip(b"\0").decode("latin1") for k in range(size)
-        ]
+        mnemonics = [data[place + 16 * k : place + 16 * k + 4].rstrip(b"\0").decode("latin1") for k in range(size)]
         tables.append((table, included, mnemonics))
         place += 16 * size
     sounds: set[str] = set()

@@ -121,7 +121,10 @@ ONSETS = (
 )
 VOWELS = tuple(["i:", "I", "E", "a", "V", "0", "O:", "O@", "u:", "3:", "aI", "eI", "oU", "aU", "A@", "i@"])
 WEAK_VOWELS = ("@", "I", "i", "3", "oU")
-CODAS = (*["p", "b", "t", "d", "k", "g", "f", "v", "s", "z", "tS", "dZ", "T", "m", "n", "N", "l"], "n t", "n d", "s t", "k s", "l d", "", "", "")
+CODAS = (
+    *["p", "b", "t", "d", "k", "g", "f", "v", "s", "z", "tS", "dZ", "T", "m", "n", "N", "l"],
+    *["n t", "n d", "s t", "k s", "l d", "", "", ""],
+)
 SYLLABLES = {1: 0.4, 2: 0.45, 3: 0.15}
 
 
