@@ -653,7 +653,8 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
     files = report_files(results, root, keep=True)
     assert outdated(files, root) == [] and write_files(files) == []
     readme = (root / "README.md").read_text()
-    assert readme.startswith(f"# Toy\n{BEGIN}\n| method |") and readme.endswith("after\n") and "| vop |" in readme
+    assert readme.startswith(f"# Toy\n{BEGIN}\n**On unknown persons, VoP − global: ")
+    assert readme.endswith("after\n") and "\n\n| method |" in readme and "| vop |" in readme
     for path in committed(files):
         before = path.read_text()
         changed = before.replace("78.5", "79.5").replace("0.785", "0.795")
