@@ -144,8 +144,14 @@ def widget_name(visit: Visit, name: str) -> str:
 
 
 def given(widget: str):
-    """What an input holds when it calls back: a file, several, or nothing."""
-    return st.session_state.get(widget)
+    """What an input holds when it calls back: a file, several, or nothing.
+
+    A call back that is made again, because a later click interrupted it, finds files that were taken in and dropped.
+    """
+    held = st.session_state.get(widget)
+    if isinstance(held, list):
+        return [file for file in held if hasattr(file, "getvalue")]
+    return held if hasattr(held, "getvalue") else None
 
 
 def renew(visit: Visit, name: str) -> None:
