@@ -2,21 +2,25 @@
 
     python run.py app [--port 8501]    the study pages, in a browser on this machine
     python run.py lab                  the notebooks, in JupyterLab
-    python run.py test [...]           every test, on up to four cores (or what the pytest arguments choose)
+    python run.py test [...]           every test, on up to four cores (or what as pytest is told)
     python run.py vop ...              the command line, for example: python run.py vop data list
 
 Everything is installed into the folder .venv beside this file, at the versions of constraints.txt.
-Only the standard library is used here, and only syntax that Python 3.6 reads: an old Python gets a sentence.
+Only the standard library is used here, and only syntax that Python 3.6 reads: an old Python gets a
+sentence.
 """
 
 import sys
 
 
 def check_python(version):
-    """Leave with one sentence where there are no packages for this Python; `version` is (major, minor)."""
+    """Leave with one sentence where there are no packages for this Python; `version` is (major,
+    minor).
+    """
     if not (3, 11) <= tuple(version) <= (3, 13):
         sys.exit(
-            "VoP Studio needs Python 3.11, 3.12 or 3.13 and this is Python {}.{}: install one of them "
+            "VoP Studio needs Python 3.11, 3.12 or 3.13 and this is Python {}.{}: install one of "
+            "them "
             "(python.org, or your system's packages) and start run.py with it, for example "
             "python3.12 run.py app.".format(*version)
         )
@@ -52,14 +56,23 @@ FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside th
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_PORT = 8501
-ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")  # what pytest-xdist needs to be told
-OFFLINE_LAB = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
+# what pytest-xdist needs to be told
+ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
+OFFLINE_LAB = (
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.news_url=None",
+)
 
 LOCKED_BYTE = 2**30  # far behind the text of the lock file: Windows lets nobody read a locked byte
 POLL_SECONDS = 0.3
 INTERRUPT_SECONDS = 10  # what pip may take to put back what it was replacing
 
-DISK_FULL = ("no space left on device", "not enough space on the disk", "disk quota exceeded", "os error 28")
+DISK_FULL = (
+    "no space left on device",
+    "not enough space on the disk",
+    "disk quota exceeded",
+    "os error 28",
+)
 NO_NETWORK = (
     "failed to establish a new connection",
     "max retries exceeded",
@@ -78,11 +91,13 @@ NO_NETWORK = (
 
 IN_USE = ("being used by another process", "access is denied", "winerror 5]", "winerror 32]")
 
-# What a first click would otherwise wait for: librosa's compiler (about 14 s), and Python's own for the rest.
+# What a first click would otherwise wait for: librosa's compiler (about 14 s), and Python's own for
+# the rest.
 WARM_UP = (
     "import librosa, numpy; tone = numpy.zeros(16000, 'float32'); "
     "librosa.power_to_db(librosa.feature.melspectrogram(y=tone, sr=16000))",
-    "import torch, streamlit.web.cli, streamlit.elements.plotly_chart, plotly.graph_objects, torchmetrics",
+    "import torch, streamlit.web.cli, streamlit.elements.plotly_chart, plotly.graph_objects, "
+    "torchmetrics",
 )
 
 
@@ -103,10 +118,16 @@ class Environment:
 
     def program(self, name: str) -> Path:
         """The path of an installed program, `python` included, on this system."""
-        return self.folder / ("Scripts" if os.name == "nt" else "bin") / (name + (".exe" if os.name == "nt" else ""))
+        return (
+            self.folder
+            / ("Scripts" if os.name == "nt" else "bin")
+            / (name + (".exe" if os.name == "nt" else ""))
+        )
 
     def python_version(self):
-        """(major, minor) of the environment's interpreter, or None where there is none that can run."""
+        """(major, minor) of the environment's interpreter, or None where there is none that can
+        run.
+        """
         configuration = self.folder / "pyvenv.cfg"
         if not (configuration.is_file() and self.program("python").exists()):
             return None
@@ -129,7 +150,9 @@ class Environment:
         return digest.hexdigest()
 
     def installed_extras(self):
-        """The extras the stamp vouches for, or None where the stamp is missing or no longer true."""
+        """The extras the stamp vouches for, or None where the stamp is missing or no longer
+        true.
+        """
         try:
             stamp = json.loads(self.stamp.read_text())
             return set(stamp["extras"]) if stamp["fingerprint"] == self.fingerprint() else None
@@ -199,7 +222,10 @@ def install(environment: Environment, extras) -> None:
     install_packages(environment, extras)
     warm_up(environment)
     environment.remember(extras)
-    print(f"Ready after {time.monotonic() - started:.0f} s; the next start takes a moment only.", flush=True)
+    print(
+        f"Ready after {time.monotonic() - started:.0f} s; the next start takes a moment only.",
+        flush=True,
+    )
 
 
 @contextlib.contextmanager
@@ -304,7 +330,9 @@ def check_machine(environment: Environment) -> None:
 
 
 def make_environment(environment: Environment) -> None:
-    """Create .venv with pip in it, unless it is there; raise SetupError where this Python cannot."""
+    """Create .venv with pip in it, unless it is there; raise SetupError where this Python
+    cannot.
+    """
     version = environment.python_version()
     if version and not (3, 11) <= version <= (3, 13):
         raise SetupError(
@@ -330,15 +358,18 @@ def make_environment(environment: Environment) -> None:
 
 
 def install_torch(environment: Environment) -> None:
-    """On Linux without an NVIDIA GPU, install PyTorch's CPU build first; elsewhere the default build will do.
+    """On Linux without an NVIDIA GPU, install PyTorch's CPU build first; elsewhere the default
+    build will do.
 
-    From the default index an ordinary Linux user would get the CUDA build: 19 packages and 4 GB for nothing.
+    From the default index an ordinary Linux user would get the CUDA build: 19 packages and 4 GB for
+    nothing.
     """
     if not wants_cpu_torch() or environment.metadata("torch-2.13.*"):
         return
     constraints = (environment.repository / "constraints.txt").read_text(encoding="utf-8")
     pinned = re.search(r"^torch==\S+", constraints, re.MULTILINE)
-    # One package and no retries: where PyTorch's index is out of reach, pip goes on with what it has.
+    # One package and no retries: where PyTorch's index is out of reach, pip goes on with what it
+    # has.
     options = ["--no-deps", "--no-compile", "--retries", "0", "--timeout", "20"]
     command = [*pip(environment), *options, "--extra-index-url", PYTORCH_CPU_INDEX, pinned[0]]
     run_step("Installing PyTorch (CPU build)", command, environment)
@@ -346,27 +377,38 @@ def install_torch(environment: Environment) -> None:
 
 def wants_cpu_torch() -> bool:
     """True on Linux where no NVIDIA driver answers."""
-    return sys.platform == "linux" and not shutil.which("nvidia-smi") and not Path("/proc/driver/nvidia").exists()
+    return (
+        sys.platform == "linux"
+        and not shutil.which("nvidia-smi")
+        and not Path("/proc/driver/nvidia").exists()
+    )
 
 
 def install_packages(environment: Environment, extras) -> None:
-    """Install the package and its dependencies at the pinned versions: by uv, and by pip where uv cannot."""
+    """Install the package and its dependencies at the pinned versions: by uv, and by pip where uv
+    cannot.
+    """
     run_step("Fetching the installer", [*pip(environment), INSTALLER], environment)
     target = "." + (f"[{','.join(extras)}]" if extras else "")
     constraints = str(environment.repository / "constraints.txt")
     what = ["--constraint", constraints, "--editable", target]
     python = str(environment.program("python"))
     step = "Installing the other packages"
-    code, output = follow(step, [python, "-m", "uv", "pip", "install", "--python", python, *what], environment)
+    code, output = follow(
+        step, [python, "-m", "uv", "pip", "install", "--python", python, *what], environment
+    )
     if code and not any(sign in output.lower() for sign in DISK_FULL):
-        # uv does not read pip's settings; where those name a mirror or a certificate, pip still gets through.
+        # uv does not read pip's settings; where those name a mirror or a certificate, pip still
+        # gets through.
         run_step("Installing the other packages with pip", [*pip(environment), *what], environment)
     elif code:
         raise SetupError(explain(step, output, environment))
 
 
 def warm_up(environment: Environment) -> None:
-    """Have everything compiled that a first click would wait for, and find out whether the packages work."""
+    """Have everything compiled that a first click would wait for, and find out whether the packages
+    work.
+    """
     python = str(environment.program("python"))
     step = "Compiling what the first click would wait for"
     other = subprocess.Popen(
@@ -384,8 +426,8 @@ def warm_up(environment: Environment) -> None:
 
 def pip(environment: Environment):
     """The beginning of every pip command."""
-    return [str(environment.program("python")), "-m", "pip", "--disable-pip-version-check", "install",
-            "--progress-bar", "off"]  # fmt: skip
+    quiet = ["--disable-pip-version-check", "install", "--progress-bar", "off"]
+    return [str(environment.program("python")), "-m", "pip", *quiet]
 
 
 def run_step(step: str, command, environment: Environment) -> None:
@@ -425,7 +467,10 @@ def follow(step: str, command, environment: Environment):
         finally:
             process.terminate()
         raise
-    report(f"{step}: {'failed' if code else 'done'} after {time.monotonic() - started:.0f} s", last=True)
+    report(
+        f"{step}: {'failed' if code else 'done'} after {time.monotonic() - started:.0f} s",
+        last=True,
+    )
     heading = f"[{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}] {step}"
     with contextlib.suppress(OSError), environment.log.open("ab", buffering=0) as log:
         log.write(f"{heading}\n{output}\n".encode("utf-8", "backslashreplace"))
@@ -433,7 +478,9 @@ def follow(step: str, command, environment: Environment):
 
 
 def lines_with_news(process, step: str, started: float):
-    """Yield what a process says; meanwhile one line on the terminal shows the seconds and the latest news."""
+    """Yield what a process says; meanwhile one line on the terminal shows the seconds and the
+    latest news.
+    """
     lines = queue.Queue()
 
     def read() -> None:
@@ -479,12 +526,14 @@ def explain(step: str, output: str, environment: Environment) -> str:
     said = output.lower()
     if any(sign in said for sign in DISK_FULL):
         return (
-            f"The disk is full ({step.lower()}): free about {FREE_BYTES / 1e9:.0f} GB on the disk that holds "
+            f"The disk is full ({step.lower()}): free about {FREE_BYTES / 1e9:.0f} GB on the disk "
+            f"that holds "
             f"{environment.repository} and start again."
         )
     if any(sign in said for sign in NO_NETWORK):
         return (
-            f"The package index cannot be reached ({step.lower()}): connect this machine to the internet, "
+            f"The package index cannot be reached ({step.lower()}): connect this machine to the "
+            f"internet, "
             "or set HTTPS_PROXY or pip's index-url to what your network offers, and start again."
         )
     if any(sign in said for sign in IN_USE):
@@ -492,7 +541,9 @@ def explain(step: str, output: str, environment: Environment) -> str:
             f"Files in {environment.folder} cannot be replaced ({step.lower()}): close the app, "
             "the notebooks and whatever else runs from that folder and start again."
         )
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
+    last = next(
+        (line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output"
+    )
     return (
         f"{step} failed ({last[:200]}): start again, which repairs what is incomplete, and if it "
         f"fails again report it with the file {environment.log}."
@@ -518,7 +569,9 @@ def check_port(port: int) -> None:
 
 
 def app_arguments(arguments):
-    """(port, the rest) of what stands behind `run.py app`; raises SetupError for a port that is none."""
+    """(port, the rest) of what stands behind `run.py app`; raises SetupError for a port that is
+    none.
+    """
     port, rest = DEFAULT_PORT, []
     remaining = iter(arguments)
     for argument in remaining:
@@ -528,30 +581,58 @@ def app_arguments(arguments):
             continue
         value = value if equals else next(remaining, "")
         if not value.isdigit() or not 1 <= int(value) <= 65535:
-            raise SetupError(f"{value or 'Nothing'} is no port: write a number from 1 to 65535 behind --port.")
+            raise SetupError(
+                f"{value or 'Nothing'} is no port: write a number from 1 to 65535 behind --port."
+            )
         port = int(value)
     return port, rest
 
 
 def lab_settings(repository: Path):
-    """Where JupyterLab finds the settings of the course, before the reader's own: it asks nobody for news."""
+    """Where JupyterLab finds the settings of the course, before the reader's own: it asks nobody
+    for news.
+    """
     return {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(
-            filter(None, [str(repository / "notebooks" / "settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")])
+            filter(
+                None,
+                [
+                    str(repository / "notebooks" / "settings"),
+                    os.environ.get("JUPYTER_CONFIG_PATH", ""),
+                ],
+            )
         )
     }
 
 
 def start(environment: Environment, command: str, arguments) -> int:
-    """Hand over to the program behind a command; returns its exit code where it cannot take our place."""
+    """Hand over to the program behind a command; returns its exit code where it cannot take our
+    place.
+    """
     python = str(environment.program("python"))
     if command == "app":
         port, rest = app_arguments(arguments)
         check_port(port)  # once more: set-up may have taken a while
-        program = [python, "-m", "streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *rest]
+        program = [
+            python,
+            "-m",
+            "streamlit",
+            "run",
+            "app/streamlit_app.py",
+            f"--server.port={port}",
+            *rest,
+        ]
     elif command == "lab":
         os.environ.update(lab_settings(environment.repository))
-        program = [python, "-m", "jupyterlab", "notebooks", "--ServerApp.ip=localhost", *OFFLINE_LAB, *arguments]
+        program = [
+            python,
+            "-m",
+            "jupyterlab",
+            "notebooks",
+            "--ServerApp.ip=localhost",
+            *OFFLINE_LAB,
+            *arguments,
+        ]
     elif command == "test":
         program = [python, "-m", "pytest", *(arguments or ALL_TESTS)]
     else:
@@ -587,7 +668,7 @@ def main(arguments) -> int:
             "or use a copy of the checkout in a folder of your own."
         )
         message = {
-            errno.ENOSPC: f"The disk that holds {REPOSITORY} is full: free some space and start again.",
+            errno.ENOSPC: f"The disk of {REPOSITORY} is full: free some space and start again.",
             errno.EACCES: refused,
             errno.EROFS: refused,
         }.get(error.errno, f"{error}: check the folder {REPOSITORY} and start again.")

@@ -40,7 +40,9 @@ DIFFERENCES = {  # a report's headline difference -> what it asks
     "personal gain": "against the best of the global model, no clips and mixed persons' clips",
     "right minus wrong": "against a model made with another person's clips",
 }
-NO_RESULTS = "The model's card holds no results on real people, so nothing here says that it is earned."
+NO_RESULTS = (
+    "The model's card holds no results on real people, so nothing here says that it is earned."
+)
 
 
 def counted(number: int, thing: str) -> str:
@@ -48,14 +50,19 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def earned(curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]) -> list[str]:
-    """Whether the narrowing is earned: on real people first, then on this visit's synthetic person."""
+def earned(
+    curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]
+) -> list[str]:
+    """Whether the narrowing is earned: on real people first, then on this visit's synthetic
+    person.
+    """
     sentences = [_earned_on_people(each) for each in headline_differences(differences)]
     if not rows:
         sentences.append(NO_RESULTS)
     if curve.accuracy:
         sentences.append(
-            f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right without clips, "
+            f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
+            f"without clips, "
             f"{100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. "
             "A few clips of one voice illustrate; they prove nothing."
         )
@@ -69,5 +76,7 @@ def _earned_on_people(difference: Mapping) -> str:
         low, high = (100 * end for end in difference["ci95"])
         found = f"95 % interval {low:+.1f} to {high:+.1f}: "
         found += "earned" if low > 0 else "a harm" if high < 0 else "not shown to be earned"
-    sentence = f"Real people never heard in training, {difference['shots']} clips each: {gain} ({found})."
+    sentence = (
+        f"Real people never heard in training, {difference['shots']} clips each: {gain} ({found})."
+    )
     return sentence.replace(" -", " \N{MINUS SIGN}")

@@ -1,5 +1,5 @@
-"""Parts that several pages show: the frame's sidebar, a figure with its words, a clip's tile, the ways
-to give a clip.
+"""Parts that several pages show: the frame's sidebar, a figure with its words, a clip's tile, the
+ways to give a clip.
 """
 
 import streamlit as st
@@ -18,7 +18,9 @@ PLOTLY = {"displayModeBar": False, "responsive": True}
 
 def show(figure, key: str, **options):
     """Draw a figure with its text alternative."""
-    return st.plotly_chart(figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options)
+    return st.plotly_chart(
+        figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options
+    )
 
 
 def key(visit: Visit, name: str) -> str:
@@ -26,18 +28,23 @@ def key(visit: Visit, name: str) -> str:
     return f"{name}-{visit.generation}"
 
 
-# --- the frame ---------------------------------------------------------------------------------------
+# --- the frame ------------------------------------------------------------------------------------
 
 
 def sidebar(visit: Visit) -> None:
     """What is kept about this visitor, and the button that ends it."""
     with st.sidebar:
         st.markdown("### :material/graphic_eq: VoP Studio")
-        st.caption("A personal model from a few words, with its uncertainty. A reconstruction of VoP (ICML 2022).")
+        st.caption(
+            "A personal model from a few words, with its uncertainty. A reconstruction of VoP "
+            "(ICML 2022)."
+        )
         st.space("small")
         st.markdown("**What is kept about you**")
         st.markdown(_receipt(visit))
-        st.caption("Only in this tab's memory, on this computer: no file, no cache, no log, no network.")
+        st.caption(
+            "Only in this tab's memory, on this computer: no file, no cache, no log, no network."
+        )
         st.button(
             "Forget me",
             icon=":material/delete_forever:",
@@ -97,12 +104,12 @@ def about_model(visit: Visit) -> None:
         persons = card.get("persons")
         if persons:
             st.markdown(
-                f"**Training.** {len(persons['trained'])} persons, {card['training_clips']:,} clips. "
-                + "; ".join(card["data"])
-                + "."
+                f"**Training.** {len(persons['trained'])} persons, {card['training_clips']:,} "
+                f"clips. " + "; ".join(card["data"]) + "."
             )
             st.markdown(
-                f"**Test.** {len(persons['open'])} further persons it never heard; results stand on the Posterior page."
+                f"**Test.** {len(persons['open'])} further persons it never heard; results stand "
+                f"on the Posterior page."
             )
         cost = card.get("cost")
         if cost:
@@ -110,12 +117,16 @@ def about_model(visit: Visit) -> None:
                 f"**Price.** {cost['global_parameters']:,} parameters; a person's posterior takes "
                 f"{cost['bytes_per_person']:,} bytes, and a frozen personal network costs what the "
                 f"global one costs: "
-                f"{cost['frozen_multiply_accumulates'] / 1e6:.1f} million multiply-accumulates a clip."
+                f"{cost['frozen_multiply_accumulates'] / 1e6:.1f} million multiply-accumulates a "
+                f"clip."
             )
-        st.caption("A reconstruction from the paper's abstract and slides; its numbers are not the paper's.")
+        st.caption(
+            "A reconstruction from the paper's abstract and slides; its numbers are not the "
+            "paper's."
+        )
 
 
-# --- giving clips ------------------------------------------------------------------------------------
+# --- giving clips ---------------------------------------------------------------------------------
 
 
 def recorder(visit: Visit, label: str, name: str, on_change) -> None:
@@ -125,9 +136,13 @@ def recorder(visit: Visit, label: str, name: str, on_change) -> None:
 
 
 def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
-    """Files of any kind: what cannot be used is refused by our own sentence, not by the file's name."""
+    """Files of any kind: what cannot be used is refused by our own sentence, not by the file's
+    name.
+    """
     widget = key(visit, name)
-    st.file_uploader(label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,))
+    st.file_uploader(
+        label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,)
+    )
     st.caption(f"{texts.FORMATS}.")
 
 
@@ -143,7 +158,7 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
     )
 
 
-# --- a clip ------------------------------------------------------------------------------------------
+# --- a clip ---------------------------------------------------------------------------------------
 
 
 def verdict_badge(quality) -> None:
@@ -175,7 +190,9 @@ def clip_body(holder, name: str) -> None:
 
 
 def tile(visit: Visit, entry: Entry) -> None:
-    """One enrollment clip: what it is, whether it is any good, and the two things one can do with it."""
+    """One enrollment clip: what it is, whether it is any good, and the two things one can do with
+    it.
+    """
     icon, source = texts.SOURCES[entry.source]
     with st.container(border=True, key=f"tile-{entry.number}"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -204,7 +221,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                 )
 
 
-# --- promises ----------------------------------------------------------------------------------------
+# --- promises -------------------------------------------------------------------------------------
 
 
 def promise_badges(promises) -> None:
@@ -212,7 +229,11 @@ def promise_badges(promises) -> None:
     columns = st.columns(len(promises))
     for column, promise in zip(columns, promises, strict=True):
         with column.container(border=True, height="stretch"):
-            icon, colour = (":material/verified:", "green") if promise.kept else (":material/gpp_bad:", "red")
-            st.badge(promise.name if promise.kept else f"{promise.name}: broken", icon=icon, color=colour)
+            icon, colour = (
+                (":material/verified:", "green") if promise.kept else (":material/gpp_bad:", "red")
+            )
+            st.badge(
+                promise.name if promise.kept else f"{promise.name}: broken", icon=icon, color=colour
+            )
             st.markdown(f"**{promise.measured}**")
             st.caption(promise.meaning)

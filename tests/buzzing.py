@@ -12,16 +12,25 @@ from vop_core.methods.vop import VopConfig
 from vop_core.training.config import TrainConfig
 
 WORDS = ("go", "no", "yes")
-TINY = TrainConfig(steps=2, persons_per_step=2, queries_per_person=2, max_shots=2, checkpoint_every=1)
+TINY = TrainConfig(
+    steps=2, persons_per_step=2, queries_per_person=2, max_shots=2, checkpoint_every=1
+)
 RECIPE = VopConfig(personal_layers=("film",), code=3, features=8, person_loss=0.1)
 SCORING = Scoring.everywhere((1, 2), repetitions=1, draws=2)
-CONFIG = BenchConfig(checkpoint=CheckpointConfig(tau=0.5, phases=(TINY,)), further=TINY, scoring=SCORING)
+CONFIG = BenchConfig(
+    checkpoint=CheckpointConfig(tau=0.5, phases=(TINY,)), further=TINY, scoring=SCORING
+)
 
 
-def write_persons(folder: Path, persons: int = 4, takes: int = 3, words: tuple[str, ...] = WORDS) -> Path:
+def write_persons(
+    folder: Path, persons: int = 4, takes: int = 3, words: tuple[str, ...] = WORDS
+) -> Path:
     clips = [
         LabelledClip(
-            f"p{person}", word, take, torch.from_numpy(vowel(0.25 + 0.1 * index, pitch=90.0 + 35 * person + take))
+            f"p{person}",
+            word,
+            take,
+            torch.from_numpy(vowel(0.25 + 0.1 * index, pitch=90.0 + 35 * person + take)),
         )
         for person in range(persons)
         for index, word in enumerate(words)

@@ -1,4 +1,6 @@
-"""What every test may rely on: one thread, a seeded generator, no browser opened, no real data assumed."""
+"""What every test may rely on: one thread, a seeded generator, no browser opened, no real data
+assumed.
+"""
 
 import os
 
@@ -16,11 +18,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-# Nothing of the user's cache is read or written. One folder for the whole run: workers share what is computed once.
+# Nothing of the user's cache is read or written. One folder for the whole run: workers share what
+# is computed once.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["VOP_CACHE"] = tempfile.mkdtemp(prefix="vop-tests-cache-")
 
-# vop_core is imported inside fixtures only: jaxtyping's import hook must stand before its first import.
+# vop_core is imported inside fixtures only: jaxtyping's import hook must stand before its first
+# import.
 
 
 def pytest_unconfigure(config):
@@ -36,13 +40,17 @@ def pytest_runtest_protocol(item):
         return (yield)
     run = Path(tempfile.gettempdir()) / f"vop-tests-{worker['testrunuid']}"
     rooms = [f"gw{number}" for number in range(worker["workercount"])]
-    with beside_others(run, worker["workerid"], rooms, alone=item.get_closest_marker("alone") is not None):
+    with beside_others(
+        run, worker["workerid"], rooms, alone=item.get_closest_marker("alone") is not None
+    ):
         return (yield)
 
 
 @contextmanager
 def beside_others(folder: Path, room: str, rooms: list[str], *, alone: bool) -> Iterator[None]:
-    """Hold one room, or all of them; whoever waits for all holds the door, so that nobody else gets ahead."""
+    """Hold one room, or all of them; whoever waits for all holds the door, so that nobody else gets
+    ahead.
+    """
     folder.mkdir(exist_ok=True)
     door = FileLock(folder / "door")
     with ExitStack() as held:

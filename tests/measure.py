@@ -1,14 +1,15 @@
 """How large the house is, and how many of its files one bench run passes.
 
     python -m tests.measure [FOLDER]         logical lines of another checkout, or of this one
-    python -m tests.measure bench [METHOD]   the modules of vop_core that a smoke run of one method enters
+    python -m tests.measure bench [METHOD]   the modules that a smoke run of a method enters
 
-A *logical line* is one NEWLINE token of Python's tokenizer: a statement, or the head of a compound one, however it is
-wrapped. Blank lines, comments and docstrings (a string that stands alone) are none, so that neither the line width nor
-a comment changes the figure.
+A *logical line* is one NEWLINE token of Python's tokenizer: a statement, or the head of a compound
+one, however it is wrapped. Blank lines, comments and docstrings (a string that stands alone) are
+none, so that neither the line width nor a comment changes the figure.
 
-A module is *entered* when a function of it is called (``sys.setprofile``, in this process and its threads) between the
-command and the rows it writes; what runs while a module is imported is not counted. The run starts with an empty cache.
+A module is *entered* when a function of it is called (``sys.setprofile``, in this process and its
+threads) between the command and the rows it writes; what runs while a module is imported is not
+counted. The run starts with an empty cache.
 """
 
 import os
@@ -45,7 +46,9 @@ def by_room(root: Path, places: tuple[str, ...]) -> Counter[str]:
     for place in places:
         files = sorted((root / place).rglob("*.py")) if (root / place).is_dir() else [root / place]
         for file in files:
-            lines["/".join(file.relative_to(root).parts[:-1][:2]) or file.name] += logical_lines(file)
+            lines["/".join(file.relative_to(root).parts[:-1][:2]) or file.name] += logical_lines(
+                file
+            )
     return lines
 
 
@@ -59,7 +62,9 @@ def print_lines(root: Path) -> None:
 
 
 def modules_of_a_bench_run(method: str) -> list[str]:
-    """The modules of vop_core, as paths, that ``vop bench --suite smoke --method METHOD`` enters, by first entry."""
+    """The modules of vop_core, as paths, that ``vop bench --suite smoke --method METHOD`` enters,
+    by first entry.
+    """
     from vop_core.cli import main
 
     package = str(ROOT / "vop_core") + os.sep
@@ -67,7 +72,12 @@ def modules_of_a_bench_run(method: str) -> list[str]:
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         name = frame.f_code.co_filename
-        if event == "call" and name.startswith(package) and name not in entered and not importing(frame):
+        if (
+            event == "call"
+            and name.startswith(package)
+            and name not in entered
+            and not importing(frame)
+        ):
             entered[name] = name.removeprefix(package)
 
     def importing(frame: FrameType | None) -> bool:
@@ -98,7 +108,10 @@ def print_modules(method: str) -> None:
         found = modules_of_a_bench_run(method)
     rooms = Counter(module.partition("/")[0] for module in found)
     print("\n".join(found))
-    print(f"{len(found)} files: " + ", ".join(f"{count} {room}" for room, count in rooms.most_common()))
+    print(
+        f"{len(found)} files: "
+        + ", ".join(f"{count} {room}" for room, count in rooms.most_common())
+    )
 
 
 if __name__ == "__main__":

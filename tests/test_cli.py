@@ -24,7 +24,9 @@ LABELS = ("go", "no", "stop", "yes")
 
 
 def voice(person: int, word: int, take: int, seconds: float = 0.6) -> torch.Tensor:
-    """A buzz with a pitch of the person's and two partials of the word's; loud enough for the coach."""
+    """A buzz with a pitch of the person's and two partials of the word's; loud enough for the
+    coach.
+    """
     generator = torch.Generator().manual_seed(1000 * person + 10 * word + take)
     time = torch.arange(int(16_000 * seconds)) / 16_000
     wave = sum(
@@ -53,7 +55,9 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """An untrained pair of models in the place of the shipped ones: quick, and enough to speak through."""
+    """An untrained pair of models in the place of the shipped ones: quick, and enough to speak
+    through.
+    """
     from vop_core.methods.global_model import GlobalModel
     from vop_core.methods.vop import Vop, VopConfig
     from vop_core.models.bundle import save_bundle
@@ -112,17 +116,31 @@ def test_the_console_script_shows_its_commands_without_loading_torch():
         "import sys; from vop_core.cli import main; sys.argv = ['vop', '--help']\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
-        "print(sorted({'torch', 'numpy', 'streamlit', 'librosa'} & sys.modules.keys()), file=sys.stderr)"
+        "print(sorted({'torch', 'numpy', 'streamlit', 'librosa'} & sys.modules.keys()), "
+        "file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "[]"
-    for command in ("data", "train", "evaluate", "crossval", "enroll", "predict", "voices", "app", "lab"):
+    for command in (
+        "data",
+        "train",
+        "evaluate",
+        "crossval",
+        "enroll",
+        "predict",
+        "voices",
+        "app",
+        "lab",
+    ):
         assert re.search(rf"^\W*{command}\s", done.stdout, re.MULTILINE), command
 
 
 def test_a_refusal_leaves_the_process_with_2_and_no_traceback(tmp_path):
-    code = "import sys; from vop_core.cli import main; sys.argv = ['vop', 'data', 'check', 'nowhere']; main()"
+    code = (
+        "import sys; from vop_core.cli import main; sys.argv = ['vop', 'data', 'check', "
+        "'nowhere']; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -204,7 +222,9 @@ def test_data_prepare_converts_a_folder(run, tmp_path):
     assert result.stdout.startswith("2 clips in")
     assert run("data", "check", tmp_path / "fsdd").exit_code == 0
     refused(run("data", "prepare", "mnist", source), "There is no data source 'mnist'")
-    refused(run("data", "prepare", "fsdd", source.parent, "--to", tmp_path / "fsdd"), "already exists")
+    refused(
+        run("data", "prepare", "fsdd", source.parent, "--to", tmp_path / "fsdd"), "already exists"
+    )
 
 
 def test_data_get_without_network_is_one_sentence(run, tmp_path, monkeypatch):
@@ -213,7 +233,9 @@ def test_data_get_without_network_is_one_sentence(run, tmp_path, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    result = run("data", "get", "fsdd", "--to", tmp_path / "x", "--url", f"http://127.0.0.1:{port}/a.tar.gz")
+    result = run(
+        "data", "get", "fsdd", "--to", tmp_path / "x", "--url", f"http://127.0.0.1:{port}/a.tar.gz"
+    )
     refused(result, "cannot be reached; check the network")
 
 
@@ -244,7 +266,10 @@ def test_three_clips_make_a_person_and_a_fourth_gets_both_models_answers(run, cl
 def test_the_same_seed_gives_the_same_answer_and_the_mean_needs_none(run, clips, tmp_path):
     out = tmp_path / "me.safetensors"
     run("enroll", clips[0], "--task", "keywords-en", "--out", out)
-    drawn = [run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout for seed in (1, 1, 2)]
+    drawn = [
+        run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout
+        for seed in (1, 1, 2)
+    ]
     assert drawn[0] == drawn[1] != drawn[2]
     mean = json.loads(run("predict", clips[3], "--person", out, "--draws", 0, "--json", "-").stdout)
     assert "interval95" not in mean["clips"][0]["personal"]
@@ -274,12 +299,16 @@ def test_conversions_are_remarked_on_stderr_and_json_stays_json(run, clips, tmp_
 def several_words(path):
     """A recording of three words with pauses between them."""
     silence = np.zeros(8_000, np.float32)
-    sounds = [part for word in range(3) for part in (silence, voice(1, word, 5).numpy()[3_000:11_000])]
+    sounds = [
+        part for word in range(3) for part in (silence, voice(1, word, 5).numpy()[3_000:11_000])
+    ]
     soundfile.write(path, np.concatenate([*sounds, silence]), 16_000)
     return path
 
 
-def test_a_recording_of_several_words_says_which_is_heard_and_gives_all_of_them_when_asked(run, tmp_path):
+def test_a_recording_of_several_words_says_which_is_heard_and_gives_all_of_them_when_asked(
+    run, tmp_path
+):
     path, out = several_words(tmp_path / "three.wav"), tmp_path / "me.safetensors"
     one = run("enroll", path, "--task", "keywords-en", "--out", out)
     assert one.stdout.startswith("Enrolled from 1 clip(s)")
@@ -288,7 +317,9 @@ def test_a_recording_of_several_words_says_which_is_heard_and_gives_all_of_them_
     every = run("enroll", path, "--task", "keywords-en", "--out", out, "--each-word")
     assert every.stdout.startswith("Enrolled from 3 clip(s)")
     asked = json.loads(run("predict", path, "--person", out, "--each-word", "--json", "-").stdout)
-    assert [clip["name"] for clip in asked["clips"]] == [f"three.wav, word {word}" for word in (1, 2, 3)]
+    assert [clip["name"] for clip in asked["clips"]] == [
+        f"three.wav, word {word}" for word in (1, 2, 3)
+    ]
 
 
 def test_a_clip_enrolls_once_and_ten_are_enough(run, clips, tmp_path):
@@ -318,12 +349,17 @@ def test_asking_about_a_clip_that_enrolled_is_pointed_out(run, clips, tmp_path):
     run("enroll", *clips[:3], "--task", "keywords-en", "--out", out)
     asked = run("predict", *clips[2:], "--person", out, "--json", "-")
     assert [clip["enrolled"] for clip in json.loads(asked.stdout)["clips"]] == [True, False]
-    assert "C.wav: one of the clips that enrolled" in asked.stderr and "D.wav: one of" not in asked.stderr
+    assert (
+        "C.wav: one of the clips that enrolled" in asked.stderr
+        and "D.wav: one of" not in asked.stderr
+    )
 
 
 @pytest.mark.parametrize("draws", [-1, 1_001])
 def test_draws_have_a_bound_that_is_said_before_any_work(run, tmp_path, draws):
-    refused(run("predict", "none.wav", "--person", "none", "--draws", draws), "choose from 0 to 1,000")
+    refused(
+        run("predict", "none.wav", "--person", "none", "--draws", draws), "choose from 0 to 1,000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,7 +392,10 @@ def test_bad_clips_are_refused_and_an_earlier_file_is_kept(run, clips, tmp_path,
 def test_unusable_sound_is_refused(run, tmp_path, samples, kind):
     path = tmp_path / "sound.wav"
     soundfile.write(path, samples, 16_000, subtype="FLOAT")
-    refused(run("enroll", path, "--task", "keywords-en", "--out", tmp_path / "x.safetensors"), r"sound\.wav")
+    refused(
+        run("enroll", path, "--task", "keywords-en", "--out", tmp_path / "x.safetensors"),
+        r"sound\.wav",
+    )
     assert not (tmp_path / "x.safetensors").exists()
 
 
@@ -383,7 +422,10 @@ def test_a_person_file_of_another_model_is_refused(run, clips, tmp_path):
 
 
 def test_an_unknown_task_and_an_unwritable_place_are_refused(run, clips, tmp_path):
-    refused(run("enroll", clips[0], "--task", "songs", "--out", tmp_path / "x"), "There is no task 'songs'")
+    refused(
+        run("enroll", clips[0], "--task", "songs", "--out", tmp_path / "x"),
+        "There is no task 'songs'",
+    )
     result = run("enroll", clips[0], "--task", "keywords-en", "--out", tmp_path / "no" / "x")
     refused(result, "its folder does not exist")
     refused(run("train", "songs"), "There is no task 'songs'")
@@ -393,7 +435,18 @@ def test_an_unknown_task_and_an_unwritable_place_are_refused(run, clips, tmp_pat
 
 
 def test_evaluate_prints_the_agreed_json(run, dataset):
-    result = run("evaluate", "keywords-en", "--data", dataset, "--shots", "1,3", "--repetitions", 1, "--json", "-")
+    result = run(
+        "evaluate",
+        "keywords-en",
+        "--data",
+        dataset,
+        "--shots",
+        "1,3",
+        "--repetitions",
+        1,
+        "--json",
+        "-",
+    )
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report.keys() >= {"task", "config", "rows", "differences"}
@@ -401,34 +454,62 @@ def test_evaluate_prints_the_agreed_json(run, dataset):
     assert all(row.keys() >= fields for row in report["rows"])
     assert {row["shots"] for row in report["rows"]} == {1, 3}
     rows = {(row["method"], row["row"]) for row in report["rows"]}
-    assert rows >= {("global", "own"), *(("vop", row) for row in ("own", "prior", "wrong-person", "mixed"))}
+    assert rows >= {
+        ("global", "own"),
+        *(("vop", row) for row in ("own", "prior", "wrong-person", "mixed")),
+    }
     persons = {(row["set"], row["persons"]) for row in report["rows"] if row["method"] == "global"}
     assert persons == {("closed", 1), ("open", 3)}
     assert all(0 <= row["accuracy"] <= 1 for row in report["rows"])
-    assert all(d.keys() >= {"a", "b", "set", "shots", "mean", "ci95"} for d in report["differences"])
+    assert all(
+        d.keys() >= {"a", "b", "set", "shots", "mean", "ci95"} for d in report["differences"]
+    )
 
 
 def test_evaluate_says_which_labels_it_read_as_others(run, dataset, tmp_path):
     folder = shutil.copytree(dataset, tmp_path / "buzz")
     table = folder / "metadata.csv"
     table.write_text(table.read_text("utf-8").replace(",stop,", ",Stop,"), "utf-8")
-    evaluate = ("evaluate", "keywords-en", "--shots", 1, "--repetitions", 1, "--json", "-", "--data")
+    evaluate = (
+        "evaluate",
+        "keywords-en",
+        "--shots",
+        1,
+        "--repetitions",
+        1,
+        "--json",
+        "-",
+        "--data",
+    )
     result = run(*evaluate, folder)
     note = "'Stop' is read as 'stop' (12 clips)."
     assert note in result.stderr.splitlines()
     assert json.loads(result.stdout)["config"]["notes"] == [note]
     table.write_text(table.read_text("utf-8").replace(",Stop,", ",stpo,"), "utf-8")
-    refused(run(*evaluate, folder), "'stpo' is not a word of this task; its words are go, no, stop, yes")
+    refused(
+        run(*evaluate, folder), "'stpo' is not a word of this task; its words are go, no, stop, yes"
+    )
 
 
 def test_evaluate_refuses_what_it_cannot_do(run, dataset, tmp_path):
     refused(run("evaluate", "keywords-en", "--data", tmp_path), "has no metadata.csv")
-    refused(run("evaluate", "keywords-en", "--data", "nothing"), "There is no data set at 'nothing'")
+    refused(
+        run("evaluate", "keywords-en", "--data", "nothing"), "There is no data set at 'nothing'"
+    )
     refused(run("evaluate", "songs", "--data", dataset), "There is no task 'songs'")
-    refused(run("evaluate", "keywords-en", "--data", dataset, "--shots", "0,x"), "--shots takes whole numbers")
-    refused(run("evaluate", "keywords-en", "--data", dataset, "--shots", 12), "too few for 12 enrollment")
+    refused(
+        run("evaluate", "keywords-en", "--data", dataset, "--shots", "0,x"),
+        "--shots takes whole numbers",
+    )
+    refused(
+        run("evaluate", "keywords-en", "--data", dataset, "--shots", 12),
+        "too few for 12 enrollment",
+    )
     target = tmp_path / "no" / "report.json"
-    refused(run("evaluate", "keywords-en", "--data", dataset, "--json", target), "its folder does not exist")
+    refused(
+        run("evaluate", "keywords-en", "--data", dataset, "--json", target),
+        "its folder does not exist",
+    )
 
 
 def test_crossval_refuses_what_it_cannot_do(run):
@@ -453,12 +534,16 @@ def test_a_taken_port_is_said(run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        refused(run("app", "--port", taken.getsockname()[1]), "is taken; close the program that has it")
+        refused(
+            run("app", "--port", taken.getsockname()[1]), "is taken; close the program that has it"
+        )
 
 
 def test_app_and_lab_start_the_right_programs(run, monkeypatch):
     started = []
-    monkeypatch.setattr("vop_core.cli.programs._follow", lambda script, folder: started.append(script) or 0)
+    monkeypatch.setattr(
+        "vop_core.cli.programs._follow", lambda script, folder: started.append(script) or 0
+    )
     monkeypatch.setattr("vop_core.cli.programs._repository", lambda needed: needed)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

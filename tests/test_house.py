@@ -1,4 +1,6 @@
-"""The rules of the house hold: who imports whom, what is cited, what is pinned, what is never committed."""
+"""The rules of the house hold: who imports whom, what is cited, what is pinned, what is never
+committed.
+"""
 
 import ast
 import json
@@ -17,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMED_BY_THE_USER = {"jupyterlab", "streamlit", "torch", "plotly", "librosa"}
 
-# [VAE], [VOP slides, Method], [ECE, Eq. 3; NAEINI]: two capitals at least and nothing but a blank or bracket
-# before, so that shapes, types, subscripts and intervals ([N], list[ECE], Float[Tensor, "clip"]) are none.
+# [VAE], [VOP slides, Method], [ECE, Eq. 3; NAEINI]: two capitals at least and nothing but a blank
+# or bracket before, so that shapes, types, subscripts and intervals ([N], list[ECE], Float[Tensor,
+# "clip"]) are none.
 TAG = re.compile(r"(?<![\w)\]])\[([A-Z][A-Z0-9]+(?:-[A-Z0-9]+)*(?: slides)?)((?:[,;] [^\]\n]*)?)\]")
 
 
@@ -32,7 +35,9 @@ def docstrings(path: Path) -> list[str]:
     return [
         node.value.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
     ]
 
 
@@ -48,12 +53,19 @@ def tracked_files() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
     if listing.returncode:
         pytest.skip("not a git checkout")
-    return [path for name in listing.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    return [
+        path
+        for name in listing.stdout.decode().split("\0")
+        if name and (path := ROOT / name).is_file()
+    ]
 
 
 def requirements() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"].values()
-    return [Requirement(line) for line in [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]]
+    return [
+        Requirement(line)
+        for line in [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
+    ]
 
 
 def pins() -> dict[str, list[Requirement]]:
@@ -106,7 +118,11 @@ def test_constraints_hold_pins_only():
 
 def test_the_launcher_and_pyproject_agree_on_python():
     range_of_python = SpecifierSet(PROJECT["requires-python"])
-    assert [minor for minor in range(20) if range_of_python.contains(f"3.{minor}.0")] == [11, 12, 13]
+    assert [minor for minor in range(20) if range_of_python.contains(f"3.{minor}.0")] == [
+        11,
+        12,
+        13,
+    ]
 
 
 def test_the_app_listens_on_this_machine_only_and_tells_nobody():
@@ -121,14 +137,26 @@ def test_the_app_listens_on_this_machine_only_and_tells_nobody():
 
 
 def test_imports_go_downwards_only():
-    script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    script = (
+        "import sys; from importlinter.cli import lint_imports; "
+        "sys.exit(lint_imports(no_cache=True))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("path", python_files("app"), ids=lambda path: path.name)
 def test_the_app_holds_no_maths(path):
-    assert not imported_names(path) & {"torch", "numpy", "scipy", "sklearn", "librosa", "torchmetrics"}
+    assert not imported_names(path) & {
+        "torch",
+        "numpy",
+        "scipy",
+        "sklearn",
+        "librosa",
+        "torchmetrics",
+    }
 
 
 def imported_names(path: Path) -> set[str]:
@@ -150,7 +178,8 @@ import contextlib, importlib, io, json, logging, pkgutil, sys
 import torch
 
 def state():
-    settings = torch.get_default_dtype(), torch.get_num_threads(), list(logging.getLogger().handlers)
+    handlers = list(logging.getLogger().handlers)
+    settings = torch.get_default_dtype(), torch.get_num_threads(), handlers
     return settings, torch.get_rng_state()
 
 before = state()
@@ -170,7 +199,9 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def after_importing_everything():
-    result = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING], cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -181,19 +212,32 @@ def test_importing_the_package_says_and_changes_nothing(after_importing_everythi
 
 
 def test_importing_the_package_waits_for_no_compiler_and_needs_no_extra(after_importing_everything):
-    heavy = {"numba", "streamlit", "espeakng_loader", "pyroomacoustics", "pyro", "pytest", "jupyterlab"}
+    heavy = {
+        "numba",
+        "streamlit",
+        "espeakng_loader",
+        "pyroomacoustics",
+        "pyro",
+        "pytest",
+        "jupyterlab",
+    }
     assert not heavy & set(after_importing_everything["loaded"])
 
 
 def test_importing_the_package_itself_is_light():
-    script = "import sys, vop_core, vop_core.errors; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    script = (
+        "import sys, vop_core, vop_core.errors; sys.exit('torch' in sys.modules or 'numpy' in "
+        "sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
 # What is loaded
 
 
-@pytest.mark.parametrize("path", python_files("vop_core", "app"), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", python_files("vop_core", "app"), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_nothing_is_unpickled(path):
     assert not imported_names(path) & {
         "pickle",
@@ -204,12 +248,16 @@ def test_nothing_is_unpickled(path):
         "shelve",
         "marshal",
     }
-    for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+    for call in (
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ):
         name = ast.unparse(call.func)
         keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         assert keywords.get("allow_pickle", "False") == "False", f"line {call.lineno}"
         assert keywords.get("weights_only", "True") == "True", f"line {call.lineno}"
-        assert name not in {"torch.load", "pandas.read_pickle"} or "weights_only" in keywords, f"line {call.lineno}"
+        assert name not in {"torch.load", "pandas.read_pickle"} or "weights_only" in keywords, (
+            f"line {call.lineno}"
+        )
 
 
 # What is cited
@@ -220,7 +268,12 @@ def test_a_tag_is_told_from_a_shape():
         "VAE", "VOP slides", "ESPEAK-NG", "BCM",
     }  # fmt: skip
     assert (
-        tags("""[N, D], [0, 1], Float[Tensor, "clip mel frame"], [None], found[VOP, x], list[EWC], [Clip]""") == set()
+        tags(
+            """[N, D], [0, 1], Float[Tensor, "clip mel frame"], [None], found[VOP, x], list[EWC],
+            [Clip]
+            """
+        )
+        == set()
     )
 
 
@@ -228,7 +281,12 @@ def test_every_tag_in_a_docstring_resolves_in_the_citation_file():
     references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
     known = [reference["abbreviation"] for reference in references]
     assert len(known) == len(set(known))
-    used = {(tag, path.name) for path in python_files("vop_core") for text in docstrings(path) for tag in tags(text)}
+    used = {
+        (tag, path.name)
+        for path in python_files("vop_core")
+        for text in docstrings(path)
+        for tag in tags(text)
+    }
     assert len({tag for tag, _ in used}) > 10, "the pattern no longer finds the tags"
     assert {(tag, name) for tag, name in used if tag not in known} == set()
 
@@ -248,7 +306,9 @@ def test_the_package_says_that_it_is_typed_and_under_which_licence():
 def test_no_machine_path_and_no_registry_host_is_committed():
     # Put together from pieces, so that this file does not hold what it forbids.
     folders = "|".join(("work", "farm", "root", "tmp", "home"))
-    hosts = "|".join(("pypi" + r"\.org", "python" + "hosted", "deb" + r"\.debian", "registry" + r"\.npmjs"))
+    hosts = "|".join(
+        ("pypi" + r"\.org", "python" + "hosted", "deb" + r"\.debian", "registry" + r"\.npmjs")
+    )
     forbidden = re.compile(rf"(?<![\w.~])/({folders})/[A-Za-z.]|{hosts}")
     offences = []
     for path in tracked_files():

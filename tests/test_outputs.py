@@ -1,4 +1,6 @@
-"""Whatever a command is asked to write, nothing that is there already is lost, and every console can show it."""
+"""Whatever a command is asked to write, nothing that is there already is lost, and every console
+can show it.
+"""
 
 import contextlib
 import errno
@@ -30,13 +32,17 @@ VOICES = Path(__file__).resolve().parents[1] / "data" / "voices" / "synthetic-en
 
 
 def writing_commands() -> dict[tuple[str, ...], str]:
-    """Every command that writes where it is told to, with the option; taken from the program itself."""
+    """Every command that writes where it is told to, with the option; taken from the program
+    itself.
+    """
     found = {}
 
     def visit(command, path):
         for name, each in getattr(command, "commands", {}).items():
             visit(each, (*path, name))
-        options = {option for parameter in command.params for option in parameter.opts} & WRITING_OPTIONS
+        options = {
+            option for parameter in command.params for option in parameter.opts
+        } & WRITING_OPTIONS
         for option in options:
             found[(*path, option)] = option
 
@@ -65,7 +71,9 @@ def test_every_command_that_writes_is_tried_here():
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """A person's desk: clips, a person's file, a data set, a published one, a table, a text, links."""
+    """A person's desk: clips, a person's file, a data set, a published one, a table, a text,
+    links.
+    """
     desk = tmp_path_factory.mktemp("desk")
     for name, clip in zip(("a.opus", "b.opus"), sorted(VOICES.glob("01/*.opus")), strict=False):
         shutil.copyfile(clip, desk / name)
@@ -77,7 +85,9 @@ def template(tmp_path_factory):
         for take in range(3):
             sound = generator.normal(scale=0.1, size=8000)
             soundfile.write(desk / "set" / f"{person}{take}.wav", sound, 16_000)
-            soundfile.write(desk / "source" / "recordings" / f"1_{person}_{take}.wav", sound, 16_000)
+            soundfile.write(
+                desk / "source" / "recordings" / f"1_{person}_{take}.wav", sound, 16_000
+            )
             rows.append(f"{person}{take}.wav,{person},six,{take}")
     (desk / "set" / "metadata.csv").write_text("\n".join(rows) + "\n")
     (desk / "set" / "notes.json").write_text("{}")
@@ -99,12 +109,18 @@ def template(tmp_path_factory):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("command", ARGUMENTS, ids=" ".join)
 def test_no_command_changes_a_file_that_was_there(command, template, tmp_path, monkeypatch):
-    """Whatever it is aimed at; only what an earlier run of the same command wrote may be replaced."""
+    """Whatever it is aimed at; only what an earlier run of the same command wrote may be
+    replaced.
+    """
     desk = tmp_path / "desk"
     shutil.copytree(template, desk, symlinks=True)
     (desk / "twin.opus").unlink(missing_ok=True)
@@ -118,7 +134,15 @@ def test_no_command_changes_a_file_that_was_there(command, template, tmp_path, m
     if "set" not in ARGUMENTS[command]:  # JSON that is no input
         replaceable |= {"set/notes.json"}
     everything = sorted(str(path.relative_to(desk)) for path in desk.rglob("*"))
-    spelled = ["./a.opus", "set/../a.opus", str(desk / "a.opus"), ".", "", "source/new", "set/anna0.wav/x"]
+    spelled = [
+        "./a.opus",
+        "set/../a.opus",
+        str(desk / "a.opus"),
+        ".",
+        "",
+        "source/new",
+        "set/anna0.wav/x",
+    ]
     for target in [*everything, *spelled]:
         if target in replaceable:
             continue
@@ -151,7 +175,9 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     monkeypatch.setattr(ship, "TASKS", {"keywords-ar": enough})
 
 
-def test_folders_that_hold_anything_else_are_refused_before_the_work(template, tmp_path, monkeypatch):
+def test_folders_that_hold_anything_else_are_refused_before_the_work(
+    template, tmp_path, monkeypatch
+):
     desk = tmp_path / "desk"
     shutil.copytree(template, desk, symlinks=True)
     monkeypatch.chdir(desk)
@@ -165,8 +191,12 @@ def test_folders_that_hold_anything_else_are_refused_before_the_work(template, t
 
     assert "enough" in said("voices", "build", "--to", "voices")  # an earlier build may be replaced
     assert "'01/mine.opus', which is no synthetic voice" in said("voices", "build", "--to", "mixed")
-    assert "README.md' is there already and is not a model's card" in said("train", "keywords-ar", "--to", ".")
-    assert "lies in the published data set" in said("data", "prepare", "fsdd", "source", "--to", "source/new")
+    assert "README.md' is there already and is not a model's card" in said(
+        "train", "keywords-ar", "--to", "."
+    )
+    assert "lies in the published data set" in said(
+        "data", "prepare", "fsdd", "source", "--to", "source/new"
+    )
 
 
 def test_what_an_earlier_run_wrote_is_replaced(template, tmp_path, monkeypatch):
@@ -174,7 +204,9 @@ def test_what_an_earlier_run_wrote_is_replaced(template, tmp_path, monkeypatch):
     shutil.copytree(template, desk, symlinks=True)
     monkeypatch.chdir(desk)
     for shots in (["a.opus"], ["a.opus", "b.opus"]):
-        enrolled = CliRunner().invoke(cli.app, ["enroll", *shots, "--task", "keywords-en", "--out", "me.safetensors"])
+        enrolled = CliRunner().invoke(
+            cli.app, ["enroll", *shots, "--task", "keywords-en", "--out", "me.safetensors"]
+        )
         assert enrolled.exit_code == 0, enrolled.output
         asked = ["predict", "a.opus", "--person", "me.safetensors", "--json", "answers.json"]
         assert CliRunner().invoke(cli.app, asked).exit_code == 0
@@ -185,7 +217,9 @@ def test_what_an_earlier_run_wrote_is_replaced(template, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="every name is text there")
-def test_a_clip_whose_name_is_no_text_is_answered_and_the_json_is_valid(template, tmp_path, monkeypatch):
+def test_a_clip_whose_name_is_no_text_is_answered_and_the_json_is_valid(
+    template, tmp_path, monkeypatch
+):
     name = os.fsdecode(b"caf\xe9\n.opus")
     shutil.copyfile(template / "a.opus", tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -243,7 +277,10 @@ def test_a_command_that_is_ended_leaves_nothing_half_made(tmp_path):
     ("error", "says"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), "The disk is full"),
-        (PermissionError(errno.EACCES, "Permission denied", "caf\udce9"), "'caf\\xe9' cannot be read or written"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "caf\udce9"),
+            "'caf\\xe9' cannot be read or written",
+        ),
         (OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
     ],
     ids=["full disk", "permission", "read-only"],
@@ -272,13 +309,18 @@ def no_cache(tmp_path, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written_is_said_with_the_way_out(no_cache, monkeypatch):
-    says = "The cache folder '.*cache' cannot be written \\(.*\\); set VOP_CACHE to a folder that can"
+    says = (
+        "The cache folder '.*cache' cannot be written \\(.*\\); set VOP_CACHE to a folder that can"
+    )
     with pytest.raises(VopError, match=says):
         cache_folder("runs")
     with pytest.raises(VopError, match=says):
         predictions.predict("key", "Which?", ["this", "that"]).choose(1)
     monkeypatch.chdir(no_cache)
-    for command in (["train", "keywords-ar", "--to", "new"], ["data", "get", "fsdd", "--to", "newer"]):
+    for command in (
+        ["train", "keywords-ar", "--to", "new"],
+        ["data", "get", "fsdd", "--to", "newer"],
+    ):
         result = CliRunner().invoke(cli.app, command)
         assert result.exit_code == 2
         assert "set VOP_CACHE" in result.output

@@ -13,7 +13,9 @@ README = (repository_root() / "README.md").read_text(encoding="utf-8")
 
 def test_summaries_findings_and_readme_are_those_of_the_results():
     root = repository_root()
-    files = report_files({suite: suite_results(suite) for suite in reported_suites(SUITES)}, root, keep=True)
+    files = report_files(
+        {suite: suite_results(suite) for suite in reported_suites(SUITES)}, root, keep=True
+    )
     assert outdated(files, root) == [], "run: vop report"
 
 

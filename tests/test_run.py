@@ -53,7 +53,9 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(run, checkout):
-    """A checkout whose environment exists: our own interpreter, and a `vop` that repeats its arguments."""
+    """A checkout whose environment exists: our own interpreter, and a `vop` that repeats its
+    arguments.
+    """
     folder = checkout / ".venv"
     environment = run.Environment(folder, checkout)
     environment.program("python").parent.mkdir(parents=True)
@@ -95,7 +97,9 @@ def assert_one_sentence(message: str, *words: str) -> None:
 def test_a_wrong_python_is_refused(run, version):
     with pytest.raises(SystemExit) as refusal:
         run.check_python(version)
-    assert_one_sentence(refusal.value.code, f"this is Python {version[0]}.{version[1]}", "3.11, 3.12 or 3.13")
+    assert_one_sentence(
+        refusal.value.code, f"this is Python {version[0]}.{version[1]}", "3.11, 3.12 or 3.13"
+    )
 
 
 @pytest.mark.parametrize("minor", [11, 12, 13])
@@ -104,7 +108,9 @@ def test_a_right_python_is_let_through(run, minor):
 
 
 def test_a_wrong_python_is_refused_before_anything_is_set_up(checkout):
-    result = launch(checkout, "app", sabotage="import sys; sys.version_info = (3, 10, 13, 'final', 0)")
+    result = launch(
+        checkout, "app", sabotage="import sys; sys.version_info = (3, 10, 13, 'final', 0)"
+    )
     assert result.returncode == 1
     assert_one_sentence(result.stderr, "this is Python 3.10")
     assert not (checkout / ".venv").exists()
@@ -118,7 +124,9 @@ def test_a_python_without_venv_is_told_which_package_is_missing(checkout):
     nothing = "import sys; sys.modules['ensurepip'] = None"
     result = launch(checkout, "app", "--port", str(free_port()), sabotage=nothing)
     assert result.returncode == 1
-    assert_one_sentence(result.stderr, "venv module", f"apt install python3.{sys.version_info[1]}-venv")
+    assert_one_sentence(
+        result.stderr, "venv module", f"apt install python3.{sys.version_info[1]}-venv"
+    )
 
 
 @POSIX_ONLY
@@ -138,7 +146,15 @@ def test_pip_without_a_network_is_understood(run, environment, monkeypatch):
     for name, value in OFFLINE.items():
         monkeypatch.setenv(name, value)
     target = str(environment.folder / "elsewhere")
-    command = [sys.executable, "-m", "pip", "install", "--target", target, "no-such-package-of-vop-studio"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--target",
+        target,
+        "no-such-package-of-vop-studio",
+    ]
     with pytest.raises(run.SetupError) as failure:
         run.run_step("Installing", command, environment)
     assert_one_sentence(str(failure.value), "cannot be reached")
@@ -179,7 +195,9 @@ def test_a_taken_port_is_refused_before_anything_is_set_up(run, monkeypatch, cap
     assert_one_sentence(capsys.readouterr().err, f"Port {port} is taken", f"--port {port + 1}")
 
 
-@pytest.mark.parametrize("arguments", [["--port", "x"], ["--port"], ["--port=70000"], ["--server.port=0"]])
+@pytest.mark.parametrize(
+    "arguments", [["--port", "x"], ["--port"], ["--port=70000"], ["--server.port=0"]]
+)
 def test_a_port_that_is_none_is_refused(run, arguments, capsys):
     assert run.main(["app", *arguments]) == 1
     assert_one_sentence(capsys.readouterr().err, "is no port")
@@ -516,7 +534,9 @@ def test_a_damaged_stamp_counts_as_none(environment, stamp):
     assert environment.installed_extras() is None
 
 
-def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(run, environment, monkeypatch):
+def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
+    run, environment, monkeypatch
+):
     asked = []
     for step in ("make_environment", "install_torch", "warm_up"):
         monkeypatch.setattr(run, step, lambda *_: None)
@@ -536,7 +556,9 @@ def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
     ("system", "driver", "expected"),
     [("linux", None, True), ("linux", "nvidia-smi", False), ("darwin", None, False)],
 )
-def test_the_cpu_build_is_for_linux_without_an_nvidia_gpu(run, monkeypatch, system, driver, expected):
+def test_the_cpu_build_is_for_linux_without_an_nvidia_gpu(
+    run, monkeypatch, system, driver, expected
+):
     monkeypatch.setattr(run.sys, "platform", system)
     monkeypatch.setattr(run.shutil, "which", lambda name: driver)
     monkeypatch.setattr(run, "Path", lambda path: Path("no such folder"))
@@ -554,7 +576,9 @@ def test_pip_takes_over_where_uv_cannot(run, environment):
     assert installer.startswith("-m pip") and "uv" in installer
     assert by_uv.startswith("-m uv pip install") and by_pip.startswith("-m pip")
     for command in (by_uv, by_pip):
-        assert command.endswith(f"--constraint {environment.repository}/constraints.txt --editable .[notebooks]")
+        assert command.endswith(
+            f"--constraint {environment.repository}/constraints.txt --editable .[notebooks]"
+        )
 
 
 def free_port() -> int:

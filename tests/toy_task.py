@@ -63,10 +63,14 @@ class TwoLayers(Encoder):
         return self._maps(inputs, deviations or {}, context)[-1].mean((2, 3))
 
     @torch.no_grad()
-    def statistics(self, inputs: Float[Tensor, "clip row column"]) -> Float[Tensor, "clip statistic"]:
+    def statistics(
+        self, inputs: Float[Tensor, "clip row column"]
+    ) -> Float[Tensor, "clip statistic"]:
         with evaluation_mode(self):
             first, second, _ = self._maps(inputs, {}, None)
-        return torch.cat((self.first_norm.statistics(first), self.second_norm.statistics(second)), dim=1)
+        return torch.cat(
+            (self.first_norm.statistics(first), self.second_norm.statistics(second)), dim=1
+        )
 
     def with_context(self, channels: int) -> "TwoLayers":
         if channels == self.config.context_channels:
@@ -77,7 +81,9 @@ class TwoLayers(Encoder):
         wider.load_state_dict(self.state_dict() | {"first.weight": torch.cat((seen, blind), dim=1)})
         return wider.train(self.training)
 
-    def _maps(self, inputs: Tensor, own: Deviations, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _maps(
+        self, inputs: Tensor, own: Deviations, context: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         seen = inputs[:, None] if context is None else torch.cat((inputs[:, None], context), dim=1)
         first = self._normalised("first_norm", self.first(seen), own)
         second = self._normalised("second_norm", self.second(torch.relu(first)), own)
@@ -97,7 +103,9 @@ def written(
     writers, clips = images.shape[:2]
     slant, width, pressure, paper = torch.rand(4, writers, generator=generator)
     zero, one = torch.zeros(writers), torch.ones(writers)
-    affine = torch.stack([0.8 + 0.4 * width, slant - 0.5, zero, zero, one, zero], dim=1).view(writers, 2, 3)
+    affine = torch.stack([0.8 + 0.4 * width, slant - 0.5, zero, zero, one, zero], dim=1).view(
+        writers, 2, 3
+    )
     grid = functional.affine_grid(affine, (writers, clips, SIDE, SIDE), align_corners=False)
     moved = functional.grid_sample(images, grid, align_corners=False)
     return (0.5 + pressure)[:, None, None, None] * moved + 0.3 * paper[:, None, None, None]
@@ -108,7 +116,11 @@ class VirtualWriters:
     """The task's augmentation: every person of a step is a new writer."""
 
     def __call__(
-        self, variants: dict[str, Tensor], rows: Int[Tensor, "person clip"], *, generator: torch.Generator
+        self,
+        variants: dict[str, Tensor],
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
     ) -> Float[Tensor, "person clip row column"]:
         return written(variants["original"][rows], generator=generator)
 
@@ -118,7 +130,10 @@ def digits_table(writers: int = 6, takes: int = 3, labels: int = 10, seed: int =
     found = load_digits()
     images, truth = torch.tensor(found.images).float() / 16, torch.tensor(found.target)
     word = torch.arange(labels).repeat(takes)
-    chosen = [(truth == label).nonzero().squeeze(1)[: writers * takes].view(writers, takes) for label in range(labels)]
+    chosen = [
+        (truth == label).nonzero().squeeze(1)[: writers * takes].view(writers, takes)
+        for label in range(labels)
+    ]
     rows = torch.stack(chosen, dim=2).flatten(1)  # (writer, take * label)
     generator = torch.Generator().manual_seed(seed)
     return FeatureTable(

@@ -1,4 +1,6 @@
-"""Tables, networks and training settings small enough for a test; everything is made on the spot, from a seed."""
+"""Tables, networks and training settings small enough for a test; everything is made on the spot,
+from a seed.
+"""
 
 import torch
 
@@ -26,7 +28,9 @@ def make_encoder(**changes) -> BcResNet:
 
 
 def ready(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """In evaluation mode, no weight and no running statistic left at its start, nothing to be learned from defaults."""
+    """In evaluation mode, no weight and no running statistic left at its start, nothing to be
+    learned from defaults.
+    """
     generator = seeded(seed)
     with torch.no_grad():
         for name, value in module.state_dict().items():
@@ -43,7 +47,10 @@ def make_vop(seed: int = 0, labels: int = LABELS, **config) -> Vop:
     """A Vop whose persons differ: every number it could have at its start is shaken."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        vop = Vop(make_encoder(labels=labels), VopConfig(**{"code": 4, "features": 8, "channels": 6} | config))
+        vop = Vop(
+            make_encoder(labels=labels),
+            VopConfig(**{"code": 4, "features": 8, "channels": 6} | config),
+        )
     vop = ready(vop, seed)
     if vop.config.family == "low_rank":
         with torch.no_grad():
@@ -52,7 +59,11 @@ def make_vop(seed: int = 0, labels: int = LABELS, **config) -> Vop:
 
 
 def make_table(
-    persons: int = 4, takes: int = 3, labels: int = LABELS, seed: int = 0, variants: tuple[str, ...] = ("original",)
+    persons: int = 4,
+    takes: int = 3,
+    labels: int = LABELS,
+    seed: int = 0,
+    variants: tuple[str, ...] = ("original",),
 ) -> FeatureTable:
     """Everybody says every label ``takes`` times; the log-mels are noise."""
     words = torch.arange(labels).repeat(takes)
@@ -68,7 +79,13 @@ def make_table(
 
 
 def train_config(**changes) -> TrainConfig:
-    settings = {"steps": 4, "persons_per_step": 3, "queries_per_person": 3, "max_shots": 3, "checkpoint_every": 2}
+    settings = {
+        "steps": 4,
+        "persons_per_step": 3,
+        "queries_per_person": 3,
+        "max_shots": 3,
+        "checkpoint_every": 2,
+    }
     return TrainConfig(**settings | changes)
 
 

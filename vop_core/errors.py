@@ -1,10 +1,14 @@
-"""The ways in which input can be refused: one sentence each, what is wrong and what to do about it."""
+"""The ways in which input can be refused: one sentence each, what is wrong and what to do about
+it.
+"""
 
 from vop_core.text import printable
 
 
 class VopError(Exception):
-    """Something a person can mend; pages show the message, the command line prints it and exits with 2."""
+    """Something a person can mend; pages show the message, the command line prints it and exits
+    with 2.
+    """
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -27,7 +31,9 @@ class CheckpointError(VopError):
 
 
 class PersonFileError(VopError):
-    """A person's file of another model, task, version or shape, or one that is damaged or pickled."""
+    """A person's file of another model, task, version or shape, or one that is damaged or
+    pickled.
+    """
 
 
 class EvaluationError(VopError):

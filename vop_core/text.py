@@ -1,15 +1,19 @@
-r"""Text that any console, page or file can show: what names may hold and text may not is written as an escape."""
+r"""Text that any console, page or file can show: what names may hold and text may not is written as
+an escape.
+"""
 
 import unicodedata
 
-_HIDING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what follows
+# they reorder what follows
+_HIDING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def printable(text: object) -> str:
     r"""``text`` (a path, a name, a message) on one line, as valid Unicode.
 
-    A byte that is no UTF-8 in a file's name shows as ``\xe9``; line breaks, terminal codes and marks that
-    reorder a line show as escapes. Anything else, Arabic and Chinese included, stays as it is.
+    A byte that is no UTF-8 in a file's name shows as ``\xe9``; line breaks, terminal codes and
+    marks that reorder a line show as escapes. Anything else, Arabic and Chinese included, stays as
+    it is.
     """
     plain = str(text)
     return plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))

@@ -1,10 +1,10 @@
 """The glossary as code: what a clip and a prediction are.
 
 Axis names, singular, used in every shape of the package:
-    person, shot (enrollment clip), query (clip to be classified), clip (a sound, or what a task has in its
-    place: ``*input`` are its axes, such as mel and frame), label, sample (of a waveform), mel, frame, feature,
-    statistic (of an encoder's activations), weight (a number with a posterior; for the low-rank family, of
-    the personality code), draw (from a posterior), step (of training)
+    person, shot (enrollment clip), query (clip to be classified), clip (a sound, or what a task has
+    in its place: ``*input`` are its axes, such as mel and frame), label, sample (of a waveform),
+    mel, frame, feature, statistic (of an encoder's activations), weight (a number with a posterior;
+    for the low-rank family, of the personality code), draw (from a posterior), step (of training)
 
 A *person* gives *enrollment* clips, unlabeled; their *posterior* is a Gaussian over the weights of
 the personal layers; *query* clips are then classified. Federated code says client where the person
@@ -17,7 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
-MOST_CLIPS = 10  # enrollment clips that training draws at most, and that may make one person's model
+# enrollment clips that training draws at most, and that may make one person's model
+MOST_CLIPS = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Episode:
-    """One person's enrollment and query clips, as positions in the clip axis of the table they were drawn from."""
+    """One person's enrollment and query clips, as positions in the clip axis of the table they were
+    drawn from.
+    """
 
     person: int
     enrollment: Int[Tensor, " shot"]

@@ -1,7 +1,7 @@
 """Files are written whole or not at all, and never over something else.
 
-Everything that VoP Studio writes goes through :func:`whole_file`; a command asks :func:`check_output` before its
-work starts.
+Everything that VoP Studio writes goes through :func:`whole_file`; a command asks
+:func:`check_output` before its work starts.
 """
 
 import errno
@@ -42,10 +42,11 @@ JSON = Kind("JSON", _is_json)
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+    """A temporary file that takes the place of ``path`` when the block ends well, and vanishes when
+    it does not.
 
-    An existing file keeps its permissions, a link its target. What is no file on a disk (``/dev/stdout``, a
-    pipe) receives the bytes when the block has ended.
+    An existing file keeps its permissions, a link its target. What is no file on a disk
+    (``/dev/stdout``, a pipe) receives the bytes when the block has ended.
 
     Raises
     ------
@@ -76,13 +77,15 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write text as UTF-8, whole or not at all. Raises VopError as :func:`whole_file`."""
     with whole_file(path) as part:
-        # a byte of a file's name that is no UTF-8 becomes an escape, which JSON reads back as it was
+        # a byte of a file's name that is no UTF-8 becomes an escape, which JSON reads back as it
+        # was
         part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of ``path`` when the block ends well, and vanishes if it does not.
+    """A temporary folder that takes the place of ``path`` when the block ends well, and vanishes if
+    it does not.
 
     The caller has made sure that what is at ``path`` may go.
 
@@ -94,7 +97,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     try:
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        part, former = (target.with_name(f".vop-{secrets.token_hex(8)}{end}") for end in (".part", ".old"))
+        part, former = (
+            target.with_name(f".vop-{secrets.token_hex(8)}{end}") for end in (".part", ".old")
+        )
         part.mkdir()
         try:
             yield part
@@ -114,7 +119,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def make_folder(path: str | Path) -> None:
-    """Make a folder where it is missing, and try it. Raises VopError as :func:`write_error` says it."""
+    """Make a folder where it is missing, and try it. Raises VopError as :func:`write_error` says
+    it.
+    """
     try:
         try_folder(Path(path))
     except OSError as error:
@@ -135,26 +142,31 @@ def check_output(path: str | Path, *, inputs: Iterable[str | Path] = (), replace
     path
         The file to write.
     inputs
-        Files and folders that are read: none of them, and no file in such a folder, is written over.
+        Files and folders that are read: none of them, and no file in such a folder, is written
+        over.
     replaces
         What an existing file must hold to be written over; an empty one always may be.
 
     Raises
     ------
     VopError
-        ``path`` is a folder, its folder is missing or cannot be written, it is read, or holds something else.
+        ``path`` is a folder, its folder is missing or cannot be written, it is read, or holds
+        something else.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and any(_reads(Path(given), path) for given in inputs):
-            raise VopError(f"'{path}' is one of the files to read; choose another name for what is written.")
+            raise VopError(
+                f"'{path}' is one of the files to read; choose another name for what is written."
+            )
         if _is_stream(path):
             return
         if path.exists() and path.stat().st_size and not replaces.holds(path):
             raise VopError(
-                f"'{path}' is there already and is not {replaces.name}; choose another name, or move it away."
+                f"'{path}' is there already and is not {replaces.name}; choose another name, or "
+                f"move it away."
             )
         with _beside(Path(os.path.realpath(path))):
             pass
@@ -166,11 +178,15 @@ def write_error(path: str | Path, error: Exception, kind: type[VopError] = VopEr
     """What the operating system says about a failed write, as one sentence."""
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT) or "No space" in str(error):
-        return kind(f"The disk that holds '{path}' is full; free some space, or choose another place.")
+        return kind(
+            f"The disk that holds '{path}' is full; free some space, or choose another place."
+        )
     if number == errno.EISDIR:
         return kind(f"'{path}' is a folder; give the name of a file.")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
-        return kind(f"'{path}' cannot be written, for its folder does not exist; choose another name.")
+        return kind(
+            f"'{path}' cannot be written, for its folder does not exist; choose another name."
+        )
     if number == errno.ENAMETOOLONG:
         return kind(f"The name '{path}' is too long; choose a shorter one.")
     reason = getattr(error, "strerror", None) or error
@@ -179,7 +195,9 @@ def write_error(path: str | Path, error: Exception, kind: type[VopError] = VopEr
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """An empty file in the target's folder, gone at the end unless it was moved; tries what writing needs."""
+    """An empty file in the target's folder, gone at the end unless it was moved; tries what writing
+    needs.
+    """
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     part = target.with_name(f".vop-{secrets.token_hex(8)}.part")
@@ -192,7 +210,9 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a name leads to no file on a disk: a device, a pipe, or an open stream by its number."""
+    """Whether a name leads to no file on a disk: a device, a pipe, or an open stream by its
+    number.
+    """
     if path.exists() and not path.is_file():
         return True
     for _ in range(40):  # as many links as Linux follows

@@ -35,7 +35,9 @@ def borrow_form() -> None:
     """A clip of the bundled person whose clips were enrolled, or of any other."""
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     person = widgets.choose_person(left, visit, "query-person", clips.borrowed_person(visit))
-    number = middle.selectbox("Clip", range(1, len(person.query) + 1), key=widgets.key(visit, "query-number"))
+    number = middle.selectbox(
+        "Clip", range(1, len(person.query) + 1), key=widgets.key(visit, "query-number")
+    )
     right.button(
         "Ask both models",
         icon=":material/hearing:",
@@ -89,12 +91,17 @@ def answer_card(column, model: str, who: str, icon: str, answered: Answer):
     moment later.
     """
     first, *others = answered.ranked(3)
-    with column.container(border=True, height="stretch", key=f"answer-{model}-{visit.query.number}"):
+    with column.container(
+        border=True, height="stretch", key=f"answer-{model}-{visit.query.number}"
+    ):
         st.markdown(f"{icon} {who}")
         st.markdown(f"## {first.label}")
         st.markdown(f"**{plots.percent(first.probability)}** sure")
         place = st.empty()
-        st.caption("Then " + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others))
+        st.caption(
+            "Then "
+            + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
+        )
         return place
 
 
@@ -102,23 +109,33 @@ def verdict(answered: Answers) -> None:
     """What personalization changed, in one sentence."""
     before, after = answered.by_global.best, answered.by_personal.best
     if before.label != after.label:
-        st.markdown(f":material/swap_horiz: **Your clips changed the answer** from {before.label} to {after.label}.")
+        st.markdown(
+            f":material/swap_horiz: **Your clips changed the answer** from {before.label} to "
+            f"{after.label}."
+        )
         return
     points = 100 * (after.probability - before.probability)
     if abs(points) < 0.5:
         st.markdown(":material/drag_handle: **Same answer**, as sure as before.")
     else:
         surer = "surer" if points > 0 else "less sure"
-        st.markdown(f":material/drag_handle: **Same answer**, {abs(points):.1f} points {surer} with your clips.")
+        st.markdown(
+            f":material/drag_handle: **Same answer**, {abs(points):.1f} points {surer} with your "
+            f"clips."
+        )
 
 
 def ask_and_answer() -> None:
     """The query, and at once both answers; pictures and details follow them."""
     give_query()
-    widgets.messages(visit)  # below the tabs: above, it would shift them, and the browser would open the first again
+    # below the tabs: above, it would shift them, and the browser would open the first again
+    widgets.messages(visit)
     if visit.query is None:
         with st.container(border=True):
-            st.markdown("#### No query yet\nSay one more word, and the global model and yours answer side by side.")
+            st.markdown(
+                "#### No query yet\nSay one more word, and the global model and yours answer side "
+                "by side."
+            )
         return
     choose_word()
     answered = answers.both(visit)
@@ -170,7 +187,9 @@ def probabilities(answered: Answers) -> None:
     )
     for method, other in others.items():
         name, meaning = texts.CONTROLS[method]
-        st.caption(f"**{name}**: {other.best.label}, {plots.percent(other.best.probability)}. {meaning}")
+        st.caption(
+            f"**{name}**: {other.best.label}, {plots.percent(other.best.probability)}. {meaning}"
+        )
 
 
 def what_changed(answered: Answers) -> None:
@@ -197,7 +216,8 @@ def uncertainty(answered: Answers) -> None:
     st.caption(
         f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and "
         f"{own.epistemic:.2f} "
-        f"epistemic (the weights), from {answered.by_personal.draws} draws. The global model has one "
+        f"epistemic (the weights), from {answered.by_personal.draws} draws. The global model has "
+        f"one "
         f"set of weights: "
         "it cannot disagree with itself, and all its uncertainty counts as aleatoric."
     )
@@ -209,7 +229,8 @@ def running_tally(answered: Answers) -> None:
     if visit.query.twin:
         answers.count(visit, answered, None)
         st.caption(
-            f"This is the recording of **{visit.query.twin}**, which made your model: its answer shows "
+            f"This is the recording of **{visit.query.twin}**, which made your model: its answer "
+            f"shows "
             "nothing about new words, so it is not counted."
         )
     elif visit.query.seal is not None:
@@ -237,17 +258,23 @@ def running_tally(answered: Answers) -> None:
         column.metric(meaning, found.count(outcome), border=True)
     if len(found) < FEWEST_TO_JUDGE:
         st.caption(
-            f"{texts.counted(len(found), 'query')} in this visit: an impression, not a measurement. "
+            f"{texts.counted(len(found), 'query')} in this visit: an impression, not a "
+            f"measurement. "
             "Measured results, over whole groups of people, stand on the Posterior page."
         )
 
 
 st.title("Compare", anchor=False)
-st.markdown("One more word, two answers: the **global** model that everybody gets, and the one **your clips** made.")
+st.markdown(
+    "One more word, two answers: the **global** model that everybody gets, and the one **your "
+    "clips** made."
+)
 personal = models.personal(visit)
 if personal is None:
     widgets.messages(visit)
-    widgets.nothing_yet("There is no personal model to compare with yet: it takes one clip, better three.")
+    widgets.nothing_yet(
+        "There is no personal model to compare with yet: it takes one clip, better three."
+    )
 else:
     ask_and_answer()
     st.divider()

@@ -49,7 +49,10 @@ def controls(model) -> tuple[str, bool, int]:
     """Which layer, whether as a whole, and how many draws; "draw again" takes fresh ones."""
     columns = st.columns([3, 4, 4, 3], vertical_alignment="bottom", gap="medium")
     layer = columns[0].selectbox(
-        "Layer", model.layer_names, key=widgets.key(visit, f"layer-{visit.task}"), persist_state="session"
+        "Layer",
+        model.layer_names,
+        key=widgets.key(visit, f"layer-{visit.task}"),
+        persist_state="session",
     )
     shown = columns[1].segmented_control(
         "Show",
@@ -60,9 +63,16 @@ def controls(model) -> tuple[str, bool, int]:
         persist_state="session",
     )
     count = columns[2].slider(
-        "Draws from the posterior", 0, 100, 20, key=widgets.key(visit, "draws"), persist_state="session"
+        "Draws from the posterior",
+        0,
+        100,
+        20,
+        key=widgets.key(visit, "draws"),
+        persist_state="session",
     )
-    if columns[3].button("Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"):
+    if columns[3].button(
+        "Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"
+    ):
         visit.draw_seed += 1
     return layer, shown == "One weight", count
 
@@ -80,10 +90,14 @@ def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
             help="At first the one that your clips moved most.",
         )
         models.choose_weight(visit, layer, weight)
-        equal = scale.toggle("Same height for every curve", key=widgets.key(visit, "equal"), persist_state="session")
+        equal = scale.toggle(
+            "Same height for every curve", key=widgets.key(visit, "equal"), persist_state="session"
+        )
         widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
     else:
-        sort = st.toggle("Most moved first", key=widgets.key(visit, "sort"), persist_state="session")
+        sort = st.toggle(
+            "Most moved first", key=widgets.key(visit, "sort"), persist_state="session"
+        )
         widgets.show(plots.layer_figure(view, most_moved_first=sort), "layer-figure")
 
 
@@ -98,7 +112,8 @@ def numbers(view: plots.LayerView) -> None:
         switched and f"{switched.width - 1:+.0%} by the switch",
         delta_color="off",
         delta_arrow="off",
-        help="Posterior sd / prior sd, geometric mean over the layer's weights; 100 % is the prior.",
+        help="Posterior sd / prior sd, geometric mean over the layer's weights; 100 % is the "
+        "prior.",
     )
     columns[1].metric(
         "Shift",
@@ -106,7 +121,8 @@ def numbers(view: plots.LayerView) -> None:
         switched and f"{switched.shift:.2f} sd by the switch",
         delta_color="off",
         delta_arrow="off",
-        help="How far the means moved from the prior's, root mean square, in prior standard deviations.",
+        help="How far the means moved from the prior's, root mean square, in prior standard "
+        "deviations.",
     )
     columns[2].metric(
         "KL, all layers",
@@ -159,12 +175,16 @@ def show_posterior() -> None:
 
 st.title("Posterior", anchor=False)
 st.markdown(
-    "Your clips do not give a personal weight a value but a **distribution**: it starts as the prior, "
-    "each clip says what it knows, and a rule makes one of them. Whether that narrows it, and whether the "
+    "Your clips do not give a personal weight a value but a **distribution**: it starts as the "
+    "prior, "
+    "each clip says what it knows, and a rule makes one of them. Whether that narrows it, and "
+    "whether the "
     "narrowing is worth anything, is measured beside it."
 )
 widgets.messages(visit)
 if visit.entries:
     show_posterior()
 else:
-    widgets.nothing_yet("The posterior appears with your first clip; three make it worth looking at.")
+    widgets.nothing_yet(
+        "The posterior appears with your first clip; three make it worth looking at."
+    )

@@ -43,14 +43,19 @@ def choose_task() -> None:
 
 def borrow_form() -> None:
     st.caption(
-        "Computer-made voices that no model was trained on. They show how personalization works where "
+        "Computer-made voices that no model was trained on. They show how personalization works "
+        "where "
         "there is no microphone; "
         "they are not people, and results on them are not results on people."
     )
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     person = widgets.choose_person(left, visit, "person")
     shots = middle.segmented_control(
-        "Clips", [1, 3, 5], default=FIRST_RESULT_CLIPS, key=widgets.key(visit, "shots"), required=True
+        "Clips",
+        [1, 3, 5],
+        default=FIRST_RESULT_CLIPS,
+        key=widgets.key(visit, "shots"),
+        required=True,
     )
     own = [entry for entry in visit.entries if entry.person is None]
     label = f"Replace your {texts.counted(len(own), 'clip')}" if own else "Use this voice"
@@ -103,19 +108,31 @@ def result() -> None:
         if poor:
             st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
-            f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: a posterior from "
+            f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: "
+            f"a posterior from "
             f"{texts.counted(shots, 'clip')}, "
             f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         with st.container(horizontal=True):
-            st.page_link("app_pages/posterior.py", label="See its posterior", icon=":material/bar_chart_4_bars:")
-            st.page_link("app_pages/compare.py", label="Let both models answer", icon=":material/compare_arrows:")
+            st.page_link(
+                "app_pages/posterior.py",
+                label="See its posterior",
+                icon=":material/bar_chart_4_bars:",
+            )
+            st.page_link(
+                "app_pages/compare.py",
+                label="Let both models answer",
+                icon=":material/compare_arrows:",
+            )
 
 
 def tiles() -> None:
     if not visit.entries:
         with st.container(border=True):
-            st.markdown("#### No clips yet\nThree clips make a first personal model. One is enough to begin.")
+            st.markdown(
+                "#### No clips yet\nThree clips make a first personal model. One is enough to "
+                "begin."
+            )
         return
     st.subheader(f"{texts.counted(len(visit.entries), 'clip')}", anchor=False)
     columns = st.columns(3)
@@ -126,7 +143,8 @@ def tiles() -> None:
 
 st.title("Your voice", anchor=False)
 st.markdown(
-    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own appears: no "
+    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own "
+    "appears: no "
     "training, no labels."
 )
 choose_task()
@@ -134,7 +152,8 @@ give_clips()
 widgets.messages(visit)
 if len(visit.persons) > 1:
     st.warning(
-        "These clips come from different people. A personal model of a mixture is nobody's: remove the "
+        "These clips come from different people. A personal model of a mixture is nobody's: remove "
+        "the "
         "clips that are not yours.",
         icon=":material/group:",
     )

@@ -1,9 +1,9 @@
 """What this visitor has given, and what all visitors share; the pages ask here and nowhere else.
 
-state     everything of one visitor, in the session's memory alone; it ends with "Forget me" or the tab
+state     all of one visitor, in the session's memory alone, until "Forget me" or the tab ends
 shared    the models and the bundled synthetic voices, read once for all visitors; nothing personal
 clips     clips coming in: enrollment clips and the query
-models    the personal model of the clips that are switched on, and what the Posterior page shows of it
+models    the personal model of the clips that are on, and what the Posterior page shows of it
 answers   both models' answers to the query, the controls, and the tally
 address   what an address opens
 """

@@ -1,4 +1,6 @@
-"""What an address opens: a bundled voice in a state. A visitor's own clips are never replaced by it."""
+"""What an address opens: a bundled voice in a state. A visitor's own clips are never replaced by
+it.
+"""
 
 from session.clips import ask_bundled, borrow
 from session.shared import bundled_persons
@@ -17,7 +19,9 @@ def follow(visit: Visit, address: dict[str, str]) -> None:
     try:
         asked = LinkedState.from_query(address)
         if visit.entries:
-            raise VopError("The address names other clips; yours were kept. Forget them first to open it.")
+            raise VopError(
+                "The address names other clips; yours were kept. Forget them first to open it."
+            )
         _open(visit, asked)
     except VopError as error:
         visit.refusals.append(str(error))
@@ -25,13 +29,17 @@ def follow(visit: Visit, address: dict[str, str]) -> None:
 
 def _open(visit: Visit, asked: LinkedState) -> None:
     if asked.task is not None and asked.task not in TITLES:
-        raise VopError(f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TITLES)}.")
+        raise VopError(
+            f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TITLES)}."
+        )
     visit.task = asked.task or visit.task
     if asked.person is None:
         return
     person = next((each for each in bundled_persons(visit.task) if each.id == asked.person), None)
     if person is None:
-        raise VopError(f"The address asks for '{asked.person[:40]}', who is no bundled voice of this task.")
+        raise VopError(
+            f"The address asks for '{asked.person[:40]}', who is no bundled voice of this task."
+        )
     borrow(visit, person, min(asked.clips, len(person.enrollment), MOST_CLIPS))
     visit.draw_seed = asked.seed
     if asked.query is not None:

@@ -9,24 +9,31 @@ from vop_core.evaluation.answers import Answer, first_answer, outcome
 from vop_core.evaluation.controls import generator_for
 
 DRAWS = 64  # weight draws behind a credible interval
-LEAD = 0.12  # seconds that the answers have to themselves, to be sent and shown, before work on their details begins
+# seconds that the answers have to themselves, to be sent and shown, before work on their details
+# begins
+LEAD = 0.12
 
 
 def both(visit: Visit) -> Answers:
-    """Both models' answers; the personal one by its posterior-mean weights, which costs no more than the global."""
+    """Both models' answers; the personal one by its posterior-mean weights, which costs no more
+    than the global.
+    """
     made, shipped = models.personal(visit), bundle(visit.task)
     key = (made.key, visit.query.number)
     if visit.answers is None or visit.answers.key != key:
         query = shipped.features([visit.query.clip])
         by_global, by_personal = (
-            first_answer(model.predict(query), shipped.labels) for model in (shipped.global_model, made.model)
+            first_answer(model.predict(query), shipped.labels)
+            for model in (shipped.global_model, made.model)
         )
         visit.answers = Answers(key, by_global, by_personal, made.model.shots)
     return visit.answers
 
 
 def with_draws(visit: Visit) -> Answers:
-    """The same with credible intervals and the split of the uncertainty, from draws of the personal weights."""
+    """The same with credible intervals and the split of the uncertainty, from draws of the personal
+    weights.
+    """
     answered = both(visit)
     if not answered.by_personal.draws:
         time.sleep(LEAD)  # the sender shares this interpreter, the browser this machine
@@ -47,11 +54,15 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
         [[record.load() for record in person.enrollment] for person in others],
         generator=generator_for(visit.query.number),
     )
-    return {name: first_answer(model.predict(query), shipped.labels) for name, model in controls.items()}
+    return {
+        name: first_answer(model.predict(query), shipped.labels) for name, model in controls.items()
+    }
 
 
 def true_word(visit: Visit) -> str:
-    """The word of a synthetic query; its seal is opened once, and only after both models have answered."""
+    """The word of a synthetic query; its seal is opened once, and only after both models have
+    answered.
+    """
     query = visit.query
     if not query.word:
         query.word = query.seal.open()
@@ -59,7 +70,9 @@ def true_word(visit: Visit) -> str:
 
 
 def count(visit: Visit, answered: Answers, truth: str | None) -> None:
-    """Enter the present query in the tally under its true word, or take it out when the word is unknown."""
+    """Enter the present query in the tally under its true word, or take it out when the word is
+    unknown.
+    """
     visit.query.counted = truth
     visit.outcomes.pop(visit.query.number, None)
     if truth is not None:

@@ -1,4 +1,6 @@
-"""Clips coming in: what enrolls, and what is asked about. A refusal leaves what was there untouched."""
+"""Clips coming in: what enrolls, and what is asked about. A refusal leaves what was there
+untouched.
+"""
 
 from dataclasses import replace
 
@@ -16,7 +18,9 @@ WORD_STRIDE = 7  # proposes words from all over the list
 
 
 def example_word(visit: Visit, number: int) -> str:
-    """A word to propose for the clip with this number; none where the list holds translations only."""
+    """A word to propose for the clip with this number; none where the list holds translations
+    only.
+    """
     if LANGUAGES[visit.task] != "en":
         return ""
     words = [label for label in bundle(visit.task).labels if label not in (UNKNOWN, SILENCE)]
@@ -98,7 +102,11 @@ def ask_word(visit: Visit, number: int) -> None:
     visit.refusals.clear()
     recording, words = visit.query.recording, audio.words(visit.query.recording)
     _ask(visit, words[number - 1], visit.query.source)
-    visit.query.recording, visit.query.words, visit.query.word_number = recording, len(words), number
+    visit.query.recording, visit.query.words, visit.query.word_number = (
+        recording,
+        len(words),
+        number,
+    )
 
 
 def _ask(visit: Visit, clip: Clip, source: str, seal: SealedLabel | None = None) -> None:

@@ -17,7 +17,9 @@ def personal(visit: Visit) -> Personal | None:
         return None
     key = (visit.task, tuple(entry.number for entry in chosen))
     if visit.personal is None or visit.personal.key != key:
-        visit.before = visit.personal if visit.personal and visit.personal.key[0] == visit.task else None
+        visit.before = (
+            visit.personal if visit.personal and visit.personal.key[0] == visit.task else None
+        )
         visit.personal = _enroll(visit, key, chosen)
     return visit.personal
 
@@ -42,7 +44,9 @@ def model(visit: Visit):
 
 
 def layer_view(visit: Visit, layer: str, draws: int) -> plots.LayerView:
-    """One layer's prior, clips, combination and draws, and the combination before the last switch."""
+    """One layer's prior, clips, combination and draws, and the combination before the last
+    switch.
+    """
     made = model(visit)
     before = visit.before if visit.before and visit.enrolled else None
     drawn = made.sample_weights(draws, generator=generator_for(visit.draw_seed)) if draws else {}
@@ -69,13 +73,17 @@ def choose_weight(visit: Visit, layer: str, weight: int) -> None:
 
 
 def results(visit: Visit) -> tuple[list, list]:
-    """The model card's rows and paired differences, measured on real people who were not in the training."""
+    """The model card's rows and paired differences, measured on real people who were not in the
+    training.
+    """
     found = bundle(visit.task).card.get("results", {})
     return found.get("rows", []), found.get("differences", [])
 
 
 def health_over_persons(visit: Visit) -> dict | None:
-    """What the card says about collapse over many persons, which one person's posterior cannot show."""
+    """What the card says about collapse over many persons, which one person's posterior cannot
+    show.
+    """
     return bundle(visit.task).card.get("health")
 
 
@@ -91,7 +99,9 @@ def _learning_curve(visit: Visit) -> narrowing.LearningCurve:
     shipped = bundle(visit.task)
     chosen = [entry.clip for entry in visit.enrolled]
     person = borrowed_person(visit)
-    queries = [record for record in person.query if record.label in shipped.labels] if person else []
+    queries = (
+        [record for record in person.query if record.label in shipped.labels] if person else []
+    )
     return narrowing.learning_curve(
         shipped.vop,
         shipped.features(chosen) if chosen else None,

@@ -1,4 +1,6 @@
-"""Shared by all visitors, read once for each server: nothing personal. The only module that caches."""
+"""Shared by all visitors, read once for each server: nothing personal. The only module that
+caches.
+"""
 
 import threading
 

@@ -63,7 +63,9 @@ class Personal:
 
 @dataclass
 class Answers:
-    """Both models' answers to the present query, and the number of clips that made the personal one."""
+    """Both models' answers to the present query, and the number of clips that made the personal
+    one.
+    """
 
     key: tuple
     by_global: Answer
@@ -77,7 +79,8 @@ class Visit:
 
     page: str = ""  # the page seen last
     address: dict[str, str] = field(default_factory=dict)  # the one followed last
-    generation: int = 0  # part of every personal widget's key, so that forgetting empties the widgets too
+    # part of every personal widget's key, so that forgetting empties the widgets too
+    generation: int = 0
     task: str = "keywords-en"
     entries: list[Entry] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -88,9 +91,11 @@ class Visit:
     queries_given: int = 0
     answers: Answers | None = None
     curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
-    outcomes: dict[int, str] = field(default_factory=dict)  # of queries with a known word, by number
+    # of queries with a known word, by number
+    outcomes: dict[int, str] = field(default_factory=dict)
     draw_seed: int = 0
-    weights: dict[tuple[str, str], int] = field(default_factory=dict)  # looked at, by task and layer
+    # looked at, by task and layer
+    weights: dict[tuple[str, str], int] = field(default_factory=dict)
     renewals: dict[str, int] = field(default_factory=dict)  # how often each input was emptied
 
     @property
@@ -123,13 +128,15 @@ def enter(visit: Visit, page: str) -> None:
 
 
 def forget() -> None:
-    """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit still
-    holds.
+    """Empty everything personal: clips, query, posterior, tally, and the raw uploads Streamlit
+    still holds.
     """
     before = current()
     _drop_uploads()
     st.session_state.clear()
-    st.session_state["visit"] = Visit(generation=before.generation + 1, task=before.task, address=before.address)
+    st.session_state["visit"] = Visit(
+        generation=before.generation + 1, task=before.task, address=before.address
+    )
 
 
 def _drop_uploads() -> None:
@@ -146,7 +153,8 @@ def widget_name(visit: Visit, name: str) -> str:
 def given(widget: str):
     """What an input holds when it calls back: a file, several, or nothing.
 
-    A call back that is made again, because a later click interrupted it, finds files that were taken in and dropped.
+    A call back that is made again, because a later click interrupted it, finds files that were
+    taken in and dropped.
     """
     held = st.session_state.get(widget)
     if isinstance(held, list):
@@ -155,6 +163,8 @@ def given(widget: str):
 
 
 def renew(visit: Visit, name: str) -> None:
-    """Put an empty input in the place of a used one, and drop the raw bytes that Streamlit still holds."""
+    """Put an empty input in the place of a used one, and drop the raw bytes that Streamlit still
+    holds.
+    """
     visit.renewals[name] = visit.renewals.get(name, 0) + 1
     _drop_uploads()

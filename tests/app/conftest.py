@@ -1,4 +1,6 @@
-"""Pages on an untrained model: the pages' behaviour is tested here, the models' worth in the evaluation."""
+"""Pages on an untrained model: the pages' behaviour is tested here, the models' worth in the
+evaluation.
+"""
 
 import sys
 from pathlib import Path
@@ -16,7 +18,9 @@ def app_modules(monkeypatch):
     """Streamlit puts the script's folder on the path; AppTest does not."""
     monkeypatch.syspath_prepend(str(ROOT / "app"))
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("session", "texts", "widgets")]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in ("session", "texts", "widgets")
+    ]:
         sys.modules.pop(name)
 
 
@@ -31,7 +35,10 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None):
 
     torch.manual_seed(3)
     settings = BcResNetConfig(labels=len(WORDS), tau=0.5)
-    vop = Vop(BcResNet(settings), VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8))
+    vop = Vop(
+        BcResNet(settings),
+        VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8),
+    )
     card = {"results": {"rows": list(rows), "differences": list(differences)}, "health": health}
     models = GlobalModel(BcResNet(settings)), vop
     for module in models:
@@ -70,8 +77,12 @@ def _person(number: int, folder: Path):
     clips = []
     for take in range(9):
         path = folder / f"{number}-{take}.wav"
-        path.write_bytes(soundfile_bytes(vowel(0.6 + 0.05 * take, pitch=100.0 + 25 * number + take)))
-        clips.append(BundledClip(path, WORDS[take % len(WORDS)], take, "enrollment" if take < 5 else "query"))
+        path.write_bytes(
+            soundfile_bytes(vowel(0.6 + 0.05 * take, pitch=100.0 + 25 * number + take))
+        )
+        clips.append(
+            BundledClip(path, WORDS[take % len(WORDS)], take, "enrollment" if take < 5 else "query")
+        )
     return BundledPerson(
         id=f"synthetic-en/{number:02}",
         name=f"Synthetic {number:02} · test accent",
@@ -117,7 +128,11 @@ def record(app, data: bytes):
 
 def upload(app, *files: tuple[str, bytes]):
     """Drop files on the page."""
-    return app.file_uploader[0].set_value([(name, data, "application/octet-stream") for name, data in files]).run()
+    return (
+        app.file_uploader[0]
+        .set_value([(name, data, "application/octet-stream") for name, data in files])
+        .run()
+    )
 
 
 def open_page(app, name: str):
@@ -132,7 +147,17 @@ def press(app, key: str):
 
 def words(app) -> str:
     """Everything the page says, in one string."""
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info", "success", "metric")
+    kinds = (
+        "title",
+        "subheader",
+        "markdown",
+        "caption",
+        "error",
+        "warning",
+        "info",
+        "success",
+        "metric",
+    )
     said = [getattr(element, "value", "") for kind in kinds for element in getattr(app, kind)]
     said += [element.label for element in app.metric]
     return "\n".join(str(text) for text in said)

@@ -26,7 +26,9 @@ def test_without_a_query_the_promises_stand_already(enrolled):
     for promise in ("source-free", "few-shot", "unsupervised", "training-free"):
         assert promise in said and f"{promise}: broken" not in said
     assert (
-        "**3 clips**" in said and "**0 gradient steps**" in said and "**0 data files and 0 connections opened**" in said
+        "**3 clips**" in said
+        and "**0 gradient steps**" in said
+        and "**0 data files and 0 connections opened**" in said
     )
 
 

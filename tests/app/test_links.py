@@ -13,7 +13,15 @@ def opened(address: dict[str, str]) -> AppTest:
 
 
 def test_an_address_enrolls_a_bundled_voice(bundle, persons):
-    app = opened({"task": "keywords-en", "person": "synthetic-en/02", "clips": "2", "query": "1", "seed": "4"})
+    app = opened(
+        {
+            "task": "keywords-en",
+            "person": "synthetic-en/02",
+            "clips": "2",
+            "query": "1",
+            "seed": "4",
+        }
+    )
     assert not app.exception
     state = app.session_state["visit"]
     assert [entry.person for entry in state.entries] == ["synthetic-en/02"] * 2

@@ -15,13 +15,25 @@ ROWS = [
         "ci95": [value - 0.03, value + 0.03],
         "nll": 1 - value,
     }
-    for method, row, value in (("vop", "own", 0.84), ("global", "own", 0.8), ("vop", "wrong-person", 0.79))
+    for method, row, value in (
+        ("vop", "own", 0.84),
+        ("global", "own", 0.8),
+        ("vop", "wrong-person", 0.79),
+    )
     for shots in (1, 3, 5)
 ]
 
 
 def difference(name: str, mean: float, ci95) -> dict:
-    return {"a": "vop", "b": "x", "name": name, "set": "open", "shots": 5, "mean": mean, "ci95": ci95}
+    return {
+        "a": "vop",
+        "b": "x",
+        "name": name,
+        "set": "open",
+        "shots": 5,
+        "mean": mean,
+        "ci95": ci95,
+    }
 
 
 def traces(app, start: str) -> list[dict]:
@@ -57,7 +69,9 @@ def test_draw_again_gives_other_draws_and_zero_draws_none(enrolled):
     enrolled.segmented_control[0].set_value("One weight").run()
 
     def drawn():
-        return [trace["x"] for trace in traces(enrolled, "Densities") if trace.get("name") == "20 draws"]
+        return [
+            trace["x"] for trace in traces(enrolled, "Densities") if trace.get("name") == "20 draws"
+        ]
 
     first = drawn()
     press(enrolled, "redraw")
@@ -76,7 +90,9 @@ def test_a_clip_switched_off_leaves_the_posterior_and_what_it_was_before_stays_v
     names = [trace.get("name") for trace in traces(enrolled, "Densities")]
     assert "Clip 2" not in names and "combined, before the switch" in names
     assert enrolled.session_state["visit"].personal.model.shots == 2
-    assert "by the switch" in words(enrolled) or any("by the switch" in str(metric.delta) for metric in enrolled.metric)
+    assert "by the switch" in words(enrolled) or any(
+        "by the switch" in str(metric.delta) for metric in enrolled.metric
+    )
 
 
 def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
@@ -113,7 +129,9 @@ def test_a_collapse_to_a_point_is_called_so(enrolled, monkeypatch):
 
         monkeypatch.setattr(bundle.vop.hyper_personalizer, "clip_posteriors", narrow)
         monkeypatch.setattr(
-            bundle.vop.hyper_personalizer, "aggregate", lambda features, present=None: narrow(features)[:, 0]
+            bundle.vop.hyper_personalizer,
+            "aggregate",
+            lambda features, present=None: narrow(features)[:, 0],
         )
         return bundle
 
@@ -140,7 +158,9 @@ def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enroll
     said = words(enrolled)
     assert "+4.0 points" in said and "+1.0 to +7.0: earned" in said
     assert "\N{MINUS SIGN}1.0 to +11.0: not shown to be earned" in said
-    assert {"personal", "global", "wrong person"} <= {trace["name"] for trace in traces(enrolled, "The posterior's")}
+    assert {"personal", "global", "wrong person"} <= {
+        trace["name"] for trace in traces(enrolled, "The posterior's")
+    }
 
 
 def test_nll_can_be_judged_instead(enrolled, bundle):
@@ -174,5 +194,6 @@ def test_a_collapse_that_only_many_persons_show_is_called_so(enrolled, bundle):
     bundle["health"] = {"persons": 24, "shots": 5, "verdict": "prior", "sentence": sentence}
     streamlit.cache_resource.clear()
     open_page(enrolled, "posterior")
-    said = [warning.value for warning in enrolled.warning]  # the untrained model's own light may be one of them
+    # the untrained model's own light may be one of them
+    said = [warning.value for warning in enrolled.warning]
     assert any("Collapsed to the prior" in text and sentence in text for text in said)

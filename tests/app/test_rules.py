@@ -21,7 +21,8 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
     cached = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and any("cache_" in ast.unparse(each) for each in node.decorator_list)
+        if isinstance(node, ast.FunctionDef)
+        and any("cache_" in ast.unparse(each) for each in node.decorator_list)
     ]
     assert {node.name: [argument.arg for argument in node.args.args] for node in cached} == {
         "bundle": ["task"],

@@ -1,4 +1,6 @@
-"""Page: give clips. What is usable becomes a tile; what is not becomes one sentence and costs nothing."""
+"""Page: give clips. What is usable becomes a tile; what is not becomes one sentence and costs
+nothing.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ GOOD = {
     "voice.wav": lambda: soundfile_bytes(vowel(0.8)),
     "voice.flac": lambda: soundfile_bytes(vowel(0.8), kind="FLAC"),
     "voice.ogg": lambda: soundfile_bytes(vowel(0.8), kind="OGG", subtype="VORBIS"),
-    "voice.opus": lambda: soundfile_bytes(vowel(0.8, rate=48_000), 48_000, kind="OGG", subtype="OPUS"),
+    "voice.opus": lambda: soundfile_bytes(
+        vowel(0.8, rate=48_000), 48_000, kind="OGG", subtype="OPUS"
+    ),
     "voice.mp3": lambda: soundfile_bytes(vowel(0.8), kind="MP3", subtype="MPEG_LAYER_III"),
     "voice.m4a": lambda: av_bytes(vowel(0.8, rate=44_100), 44_100, kind="ipod", codec="aac"),
     "voice.webm": lambda: av_bytes(vowel(0.8, rate=48_000), 48_000, kind="webm", codec="libopus"),
@@ -18,7 +22,14 @@ GOOD = {
     "studio.wav": lambda: soundfile_bytes(vowel(0.8, rate=192_000), 192_000),
     "stereo.wav": lambda: soundfile_bytes(np.stack([vowel(0.8), vowel(0.8)], axis=1)),
 }
-CONVERTED = ("voice.m4a", "voice.webm", "voice.opus", "four-kilohertz.wav", "studio.wav", "stereo.wav")
+CONVERTED = (
+    "voice.m4a",
+    "voice.webm",
+    "voice.opus",
+    "four-kilohertz.wav",
+    "studio.wav",
+    "stereo.wav",
+)
 
 
 def _not_finite() -> bytes:
@@ -34,7 +45,9 @@ BAD = {
     "picture.png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(2_000),
     "letter.wav": lambda: b"Dear Sir or Madam, " * 200,
     "silence.wav": lambda: soundfile_bytes(np.zeros(16_000, np.float32)),
-    "clipped.wav": lambda: soundfile_bytes(np.sign(np.sin(np.arange(16_000) / 20)).astype(np.float32)),
+    "clipped.wav": lambda: soundfile_bytes(
+        np.sign(np.sin(np.arange(16_000) / 20)).astype(np.float32)
+    ),
     "nan.wav": _not_finite,
     "short.wav": lambda: soundfile_bytes(vowel(0.8)[6_000:6_800]),
     "long.wav": lambda: soundfile_bytes(np.tile(vowel(1.0), 61)),
@@ -55,7 +68,11 @@ def test_an_empty_visit_says_what_to_do_and_that_nothing_is_kept(app):
 def test_three_recordings_become_three_tiles_and_a_personal_model(enrolled):
     assert not enrolled.exception
     said = words(enrolled)
-    assert "Your personal model is ready" in said and "from 3 clips" in said and "0 gradient steps" in said
+    assert (
+        "Your personal model is ready" in said
+        and "from 3 clips" in said
+        and "0 gradient steps" in said
+    )
     assert "3 clips" in said and "1 posterior from 3 clips" in said
     assert len(enrolled.get("plotly_chart")) == 3 and len(enrolled.get("audio")) == 3
     assert all("mel spectrogram" in alternative for alternative in alternatives(enrolled))
@@ -93,7 +110,12 @@ def test_a_bad_upload_gives_one_sentence_and_keeps_everything(enrolled, name):
 
 
 def test_of_several_files_the_good_ones_are_kept(app):
-    upload(app, ("a.wav", GOOD["voice.wav"]()), ("b.wav", b""), ("c.wav", soundfile_bytes(vowel(0.9, pitch=110.0))))
+    upload(
+        app,
+        ("a.wav", GOOD["voice.wav"]()),
+        ("b.wav", b""),
+        ("c.wav", soundfile_bytes(vowel(0.9, pitch=110.0))),
+    )
     assert "from 2 clips" in words(app)
     assert len(app.error) == 1 and "b.wav" in app.error[0].value
 
@@ -214,7 +236,11 @@ def test_what_is_shared_between_visitors_holds_no_sound(enrolled):
     reachable, waiting = set(), list(shared)
     while waiting:
         thing = waiting.pop()
-        if id(thing) in reachable or isinstance(thing, type) or type(thing).__name__ in ("module", "function"):
+        if (
+            id(thing) in reachable
+            or isinstance(thing, type)
+            or type(thing).__name__ in ("module", "function")
+        ):
             continue
         reachable.add(id(thing))
         assert not isinstance(thing, Clip)
@@ -223,7 +249,9 @@ def test_what_is_shared_between_visitors_holds_no_sound(enrolled):
 
 
 def test_the_voice_is_played_from_the_page_itself_not_from_an_address(enrolled):
-    assert all(player.proto.url.startswith("data:audio/wav;base64,") for player in enrolled.get("audio"))
+    assert all(
+        player.proto.url.startswith("data:audio/wav;base64,") for player in enrolled.get("audio")
+    )
 
 
 def test_a_missing_model_is_one_sentence(persons, monkeypatch):

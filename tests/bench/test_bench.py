@@ -1,4 +1,6 @@
-"""The bench from plan to results: resumable, nothing overwritten, a new method is one file and one line."""
+"""The bench from plan to results: resumable, nothing overwritten, a new method is one file and one
+line.
+"""
 
 import itertools
 import json
@@ -73,7 +75,9 @@ class Broken(Twice):
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
-    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in the files."""
+    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in
+    the files.
+    """
     folder = tmp_path_factory.mktemp("listed") / "words"
     rows = ["path,person,label,take"]
     for person, word in itertools.product(range(18), range(20)):
@@ -134,8 +138,12 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
     baseline, toy, twice, broken = results = [read(job, each) for each in job.contenders]
     assert rows(toy) >= {"own", "mixed", "wrong-person", "noise"}
     assert rows(baseline) == {"own"}
-    assert accuracies(twice, "own") == accuracies(baseline, "own"), "the same clips, the same weights"
-    assert accuracies(toy, "start") == accuracies(baseline, "own"), "what it was made of is the row `global`"
+    assert accuracies(twice, "own") == accuracies(baseline, "own"), (
+        "the same clips, the same weights"
+    )
+    assert accuracies(toy, "start") == accuracies(baseline, "own"), (
+        "what it was made of is the row `global`"
+    )
     assert toy.figures["gradient_steps"] == 0 and toy.figures["bytes_per_person"] > 0
     assert toy.figures["answer_multiply_accumulates"] == toy.figures["encoder_multiply_accumulates"]
     assert broken.status == FAILED and not len(broken.scores)
@@ -145,9 +153,13 @@ def test_a_method_added_by_one_line_is_run_saved_and_not_run_again(tmp_path, toy
     tables = summary({"synthetic-en": results}, "smoke")
     page = bench_page({"smoke": tables})
     for name in names:
-        assert f'<th scope="row">{name}</th>' in page, "a method that was added is in the tables, also where it failed"
+        assert f'<th scope="row">{name}</th>' in page, (
+            "a method that was added is in the tables, also where it failed"
+        )
 
-    monkeypatch.setattr(bench_module, "crossval_data", lambda *args: pytest.fail("nothing was missing"))
+    monkeypatch.setattr(
+        bench_module, "crossval_data", lambda *args: pytest.fail("nothing was missing")
+    )
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.parquet")}
     run_job(job)
     assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.parquet")} == before
@@ -168,7 +180,9 @@ def test_the_smoke_suite_runs_every_method_and_every_control_in_five_minutes(tmp
     assert {name: result.reason for name, result in found.items() if result.status == FAILED} == {}
     for name, result in found.items():
         facts = registry.METHODS[name].facts
-        assert rows(result) >= ({"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}), name
+        assert rows(result) >= (
+            {"own", "mixed", "wrong-person", "noise"} if facts.personal else {"own"}
+        ), name
         assert ("draws" in rows(result), "prior" in rows(result)) == (facts.posterior, facts.prior)
         assert (result.figures["gradient_steps"] > 0) is facts.gradients
     assert suites.suite_results("smoke").keys() == {"synthetic-en"}
@@ -187,14 +201,23 @@ def test_a_result_is_named_by_everything_it_depends_on(tmp_path):
         replace(base, config=replace(config, checkpoint=replace(config.checkpoint, tau=1.0))),
         replace(base, config=replace(config, scoring=replace(config.scoring, repetitions=2))),
     ]
-    assert len({job.result_file(job.contenders[0]).name.rpartition("-")[2] for job in others} | {name.name}) == 8
+    assert (
+        len(
+            {job.result_file(job.contenders[0]).name.rpartition("-")[2] for job in others}
+            | {name.name}
+        )
+        == 8
+    )
 
 
 def test_scoring_otherwise_does_not_train_again(tmp_path):
     (job,) = jobs(tmp_path, "global")
     data = crossval_data(VOICES, job.persons)
     other = replace(job.config, scoring=replace(job.config.scoring, repetitions=2))
-    first, second = (Trainer(data, config, tmp_path).weights_file(job.contenders[0]) for config in (job.config, other))
+    first, second = (
+        Trainer(data, config, tmp_path).weights_file(job.contenders[0])
+        for config in (job.config, other)
+    )
     assert first == second
 
 
@@ -218,9 +241,21 @@ def made(variant="toy", *, fold=0, seed=0, accuracy=0.5, hash=None, **more):
         ("open", 5, f"voices/p{fold}", 0, "own", "accuracy", accuracy, [1.0, 0.0]),
         ("open", 5, f"voices/p{fold}", 0, "own", "nll", 0.3, None),
     ]
-    settings = {"suite": "toys", "method": "toy", "dataset": "voices", "folds": 4, "config": {"method": {"rate": 1.0}}}
+    settings = {
+        "suite": "toys",
+        "method": "toy",
+        "dataset": "voices",
+        "folds": 4,
+        "config": {"method": {"rate": 1.0}},
+    }
     scores = pd.DataFrame(lines, columns=list(COLUMNS))
-    about = {"variant": variant, "fold": fold, "seed": seed, "hash": hash or f"{variant}{fold}{seed}", "scores": scores}
+    about = {
+        "variant": variant,
+        "fold": fold,
+        "seed": seed,
+        "hash": hash or f"{variant}{fold}{seed}",
+        "scores": scores,
+    }
     return Result(**settings | about | more)
 
 
@@ -284,7 +319,9 @@ def test_what_did_not_converge_is_forgotten_where_that_is_asked_for(store):
     assert store.done() == {"toy00": DONE}
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-200], lambda b: b"PAR1" + b[50:], lambda b: b"{}"])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b"", lambda b: b[:-200], lambda b: b"PAR1" + b[50:], lambda b: b"{}"]
+)
 def test_a_damaged_file_is_named_and_left_alone(store, damage):
     keep(store, made())
     (path,) = store.folder.glob("*.parquet")
@@ -309,7 +346,9 @@ def test_too_few_persons_for_the_folds_is_one_sentence(tmp_path):
 
 
 def test_a_fold_of_fewer_persons_is_trained_and_tested_with_those_alone():
-    """The few-persons suite asks for it; whoever is neither trained nor tested on must not be heard at all."""
+    """The few-persons suite asks for it; whoever is neither trained nor tested on must not be heard
+    at all.
+    """
     contenders = [Contender(variant="global", method="global")]
     (whole, *_) = bench("smoke", VOICES, contenders, config=suites.smoke_config(), folds=4)
     fewer = replace(whole.persons, train=suites.spread(whole.persons.train, 3))
@@ -322,12 +361,20 @@ def test_a_fold_of_fewer_persons_is_trained_and_tested_with_those_alone():
 
 @pytest.fixture
 def large_set(tmp_path, monkeypatch):
-    """The bundled voices under the name of a large public set, as such sets are: two persons said only a few words."""
+    """The bundled voices under the name of a large public set, as such sets are: two persons said
+    only a few words.
+    """
     folder = tmp_path / "speech_commands_v2"
     shutil.copytree(VOICES, folder)
     table = (folder / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
-    many = [line for line in table if line.startswith(("01/", "02/")) and line.split(",")[3] not in "12345"]
-    (folder / "metadata.csv").write_text("".join(line for line in table if line not in many), "utf-8")
+    many = [
+        line
+        for line in table
+        if line.startswith(("01/", "02/")) and line.split(",")[3] not in "12345"
+    ]
+    (folder / "metadata.csv").write_text(
+        "".join(line for line in table if line not in many), "utf-8"
+    )
     monkeypatch.setenv("VOP_DATA", str(tmp_path))
     monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     return folder.name
@@ -335,7 +382,19 @@ def large_set(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_large_public_set_runs_by_the_same_command_without_those_who_said_too_little(large_set):
-    asked = ["bench", "--suite", "smoke", "--data", large_set, "--method", "global", "--method", "adabn", "--jobs", "1"]
+    asked = [
+        "bench",
+        "--suite",
+        "smoke",
+        "--data",
+        large_set,
+        "--method",
+        "global",
+        "--method",
+        "adabn",
+        "--jobs",
+        "1",
+    ]
     ran = CliRunner().invoke(app, asked)
     assert ran.exit_code == 0, ran.output
     assert "2 person(s) of speech_commands_v2 left out: fewer than 8 training clips" in ran.stderr
@@ -376,7 +435,9 @@ def test_unknown_suites_methods_and_numbers_are_refused():
 def tuning_result(method, settings, dataset, seed, accuracy):
     """One person, asked once."""
     key = ("open", 5, f"{dataset}/p", 0, "own")
-    scores = pd.DataFrame([(*key, "accuracy", accuracy, None), (*key, "nll", 0.0, None)], columns=list(COLUMNS))
+    scores = pd.DataFrame(
+        [(*key, "accuracy", accuracy, None), (*key, "nll", 0.0, None)], columns=list(COLUMNS)
+    )
     config = {"method": suites.as_plain(settings), "scoring": {"main_shots": 5}}
     return Result(
         suite="tuning",
@@ -414,7 +475,9 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
     assert contender.config == options[1].config
 
 
-def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(listed, monkeypatch):
+def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(
+    listed, monkeypatch
+):
     """With seed 0 the first setting is better, in the mean of three seeds the second."""
     jobs = suites.suite_jobs("tuning", datasets=[listed])
     asked = {(job.seed, each.method) for job in jobs for each in job.contenders}
@@ -441,7 +504,11 @@ def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
 def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed):
     """A suite of its own, in which nothing that the main one has done is done again."""
     ours, papers = (
-        [job.result_file(each) for job in suites.suite_jobs(suite, datasets=[listed]) for each in job.contenders]
+        [
+            job.result_file(each)
+            for job in suites.suite_jobs(suite, datasets=[listed])
+            for each in job.contenders
+        ]
         for suite in ("outliers", "paper")
     )
     assert ours == papers != []
@@ -457,7 +524,9 @@ def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(t
     with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
         suites.chosen_contenders("dspspeech20", tmp_path)
     chosen = {method: suites.tried_settings(method)[0] for method in registry.METHODS}
-    (tmp_path / suites.CHOICES).write_text(json.dumps({"chosen": {"others": chosen | {"adabn": {"source_clips": -3}}}}))
+    (tmp_path / suites.CHOICES).write_text(
+        json.dumps({"chosen": {"others": chosen | {"adabn": {"source_clips": -3}}}})
+    )
     with pytest.raises(EvaluationError, match="'adabn' are not chosen yet"):
         suites.chosen_contenders("dspspeech20", tmp_path)
 
@@ -480,7 +549,9 @@ def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_pat
     found = {each.variant: read(job, each) for each in job.contenders}
     assert {result.status for result in found.values()} == {FAILED}
     assert tries.count("global") == 2, "once as a row, once as what the others are made of"
-    assert found["adabn"].reason == f"The row 'global', which it is made of: {found['global'].reason}"
+    assert (
+        found["adabn"].reason == f"The row 'global', which it is made of: {found['global'].reason}"
+    )
     said = outcome([job], list(found.values()))
     assert [line for line in said if line.startswith("t3a")] and said[-1].endswith("--retry.")
 
@@ -506,9 +577,15 @@ def test_ablations_change_one_thing_each_and_bear_different_names():
     base = suites.as_plain(suites.ABLATIONS["vop"])
     for name, config in suites.ABLATIONS.items():
         changed = [key for key, value in suites.as_plain(config).items() if value != base[key]]
-        together = {"vop": 0, "diagonal": 3, "fast, units may die": 3}  # the last undoes one repair of three parts
-        assert len(changed) == together[name] if name in together else 1 <= len(changed) <= 2, (name, changed)
-    assert len({json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}) == len(suites.ABLATIONS)
+        # the last undoes one repair of three parts
+        together = {"vop": 0, "diagonal": 3, "fast, units may die": 3}
+        assert len(changed) == together[name] if name in together else 1 <= len(changed) <= 2, (
+            name,
+            changed,
+        )
+    assert len(
+        {json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}
+    ) == len(suites.ABLATIONS)
 
 
 def test_ablations_are_run_on_two_folds_unless_others_are_asked_for(listed):
@@ -532,7 +609,9 @@ def test_a_slow_method_has_the_encoder_of_all_others():
     extra = BenchConfig().further
     slow = paced_training(extra, registry.METHODS["arm-cml"].choices()[-1])
     assert slow.learning_rate < extra.learning_rate
-    assert slow.learning_rate * slow.encoder_rate == pytest.approx(extra.learning_rate * extra.encoder_rate)
+    assert slow.learning_rate * slow.encoder_rate == pytest.approx(
+        extra.learning_rate * extra.encoder_rate
+    )
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
 
 

@@ -68,7 +68,9 @@ def test_cross_validation_reports_every_row_and_trains_only_once(folder, cache, 
     assert cross_validate(folder) == found
 
 
-def test_an_interrupted_cross_validation_goes_on_and_ends_the_same(folder, cache, monkeypatch, tmp_path):
+def test_an_interrupted_cross_validation_goes_on_and_ends_the_same(
+    folder, cache, monkeypatch, tmp_path
+):
     straight = cross_validate(folder)
     monkeypatch.setenv("VOP_CACHE", str(tmp_path / "second"))
     count, true_train = [0], training_module.train
@@ -91,13 +93,17 @@ def test_an_interrupted_cross_validation_goes_on_and_ends_the_same(folder, cache
     assert count[0] == 7  # six trainings, one of them begun twice
 
 
-def test_global_and_recipe_start_from_one_shared_model_and_train_equally_long(folder, cache, monkeypatch):
+def test_global_and_recipe_start_from_one_shared_model_and_train_equally_long(
+    folder, cache, monkeypatch
+):
     trained, true_train = [], training_module.train
 
     def watched(module, sampler, config, **settings):
         start = module.encoder.stem[0].weight.detach().clone()
         result = true_train(module, sampler, config, **settings)
-        trained.append((type(module), config, start, module.encoder.stem[0].weight.detach().clone()))
+        trained.append(
+            (type(module), config, start, module.encoder.stem[0].weight.detach().clone())
+        )
         return result
 
     monkeypatch.setattr(training_module, "train", watched)
@@ -117,8 +123,12 @@ def test_more_folds_than_persons_and_unknown_folders_are_refused(folder, cache):
 
 
 def test_persons_too_small_to_train_on_are_left_out_and_counted(tmp_path, cache):
-    """Each of four has three clips and a step needs four; of the four of another folder one has too few."""
-    with pytest.raises(EvaluationError, match=r"0 of the 4 persons of 'small' have the 4 clips .* add clips"):
+    """Each of four has three clips and a step needs four; of the four of another folder one has too
+    few.
+    """
+    with pytest.raises(
+        EvaluationError, match=r"0 of the 4 persons of 'small' have the 4 clips .* add clips"
+    ):
         cross_validate(write_persons(tmp_path / "small", takes=1))
     mixed = write_persons(tmp_path / "mixed")
     table = (mixed / "metadata.csv").read_text("utf-8").splitlines(keepends=True)

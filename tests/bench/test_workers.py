@@ -69,11 +69,17 @@ def until(found, what: str):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux who is alive")
 def test_workers_end_when_the_run_that_started_them_is_killed(tmp_path):
-    """Killed outright, a run cannot say goodbye; its workers must not train on beside the run that replaces it."""
+    """Killed outright, a run cannot say goodbye; its workers must not train on beside the run that
+    replaces it.
+    """
     run = subprocess.Popen([sys.executable, "-m", "tests.bench.test_workers", str(tmp_path)])
     try:
         processes = until(
-            lambda: [int(f.read_text()) for f in found] if len(found := [*tmp_path.glob("*.process")]) == 2 else [],
+            lambda: (
+                [int(f.read_text()) for f in found]
+                if len(found := [*tmp_path.glob("*.process")]) == 2
+                else []
+            ),
             "both workers",
         )
         assert all(map(alive, processes)) and run.pid not in processes

@@ -31,7 +31,11 @@ SILENCE = 8  # seconds after a word; Chromium would start the file again
 def chromium() -> str:
     """Where Chromium is."""
     found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
+        (
+            path
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (path := shutil.which(name))
+        ),
         None,
     )
     if found is None:
@@ -40,7 +44,9 @@ def chromium() -> str:
 
 
 class Microphone:
-    """What Chromium's fake microphone hears: it reads the file anew, from its start, for every recording."""
+    """What Chromium's fake microphone hears: it reads the file anew, from its start, for every
+    recording.
+    """
 
     def __init__(self, path: Path) -> None:
         from vop_core.data.voices import bundled_persons
@@ -84,14 +90,31 @@ def serve(script: Path, folder: Path):
     ]
     address = f"http://localhost:{port}"
     yield from running(
-        command, address, "/_stcore/health", folder=folder, cwd=ROOT, environment={"OMP_NUM_THREADS": "1"}
+        command,
+        address,
+        "/_stcore/health",
+        folder=folder,
+        cwd=ROOT,
+        environment={"OMP_NUM_THREADS": "1"},
     )
 
 
-def running(command: list[str], address: str, health: str, *, folder: Path, cwd: Path, environment: dict[str, str]):
-    """Start a server and wait until ``health`` answers; yields its address and stops it afterwards."""
+def running(
+    command: list[str],
+    address: str,
+    health: str,
+    *,
+    folder: Path,
+    cwd: Path,
+    environment: dict[str, str],
+):
+    """Start a server and wait until ``health`` answers; yields its address and stops it
+    afterwards.
+    """
     with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, env=os.environ | environment)
+        server = subprocess.Popen(
+            command, cwd=cwd, stdout=log, stderr=log, env=os.environ | environment
+        )
         try:
             _wait_for(address + health, server)
             yield address
@@ -146,7 +169,8 @@ def browser(chromium, microphone):
 
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
-            executable_path=chromium, args=[*QUIET, f"--use-file-for-fake-audio-capture={microphone.path}"]
+            executable_path=chromium,
+            args=[*QUIET, f"--use-file-for-fake-audio-capture={microphone.path}"],
         )
         yield opened
         opened.close()

@@ -1,4 +1,6 @@
-"""The course in real JupyterLab: a slider moves and the figure changes, a button is pressed, a word is recorded."""
+"""The course in real JupyterLab: a slider moves and the figure changes, a button is pressed, a word
+is recorded.
+"""
 
 import re
 import shutil
@@ -20,7 +22,9 @@ DRAWN = """(cell) => {
     const lines = (layout.shapes ?? []).map((shape) => [shape.x0, shape.x1, shape.y0, shape.y1]);
     return JSON.stringify([lines, data.map((trace) => [trace.x, trace.y, trace.z, trace.error_x])]);
 }"""
-COMPLAINTS = "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
+COMPLAINTS = (
+    "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText[data-mime-type*=stderr]"
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +50,23 @@ def lab(tmp_path_factory):
         *run.OFFLINE_LAB,
         *(f"--{name}={value}" for name, value in settings.items()),
     ]
-    own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
-    environment = own | run.lab_settings(ROOT) | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
-    yield from running(command, f"http://localhost:{port}", "/api", folder=folder, cwd=folder, environment=environment)
+    own = {
+        name: str(folder / name)
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
+    }
+    environment = (
+        own
+        | run.lab_settings(ROOT)
+        | {"PYTHONPATH": str(ROOT), "VOP_COURSE_BUDGET": "short", "VOP_DATA": ""}
+    )
+    yield from running(
+        command,
+        f"http://localhost:{port}",
+        "/api",
+        folder=folder,
+        cwd=folder,
+        environment=environment,
+    )
 
 
 @pytest.fixture
@@ -69,7 +87,10 @@ def open_notebook(page, lab: str, name: str) -> None:
 def run_all(page) -> None:
     """Run every cell anew, and wait for the last one."""
     page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-    assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(String)") == "true"
+    assert (
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(String)")
+        == "true"
+    )
 
 
 def run_up_to(page, code: str):
@@ -83,7 +104,10 @@ def run_up_to(page, code: str):
     page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.evaluate(f"{notebook}.activeCellIndex = {index}")
     for command in ("run-all-above", "run-cell"):
-        assert page.evaluate(f"window.jupyterapp.commands.execute('notebook:{command}').then(String)") != "false"
+        assert (
+            page.evaluate(f"window.jupyterapp.commands.execute('notebook:{command}').then(String)")
+            != "false"
+        )
     page.evaluate(f"{notebook}.scrollToItem({index}, 'center')")
     return page.evaluate_handle(f"{notebook}.widgets[{index}].node").as_element()
 
@@ -118,8 +142,8 @@ def test_nobody_is_asked_for_news(lab, page):
 
 @pytest.mark.parametrize("name", ["03_the_elbo", "06_enrollment", "08_the_failure_museum"])
 def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
-    """The first control of a notebook's first interactive figure is moved, by keyboard or by choice: one that moves
-    curves, one that is a list, one that moves a line.
+    """The first control of a notebook's first interactive figure is moved, by keyboard or by
+    choice: one that moves curves, one that is a list, one that moves a line.
     """
     from playwright.sync_api import expect
 
@@ -153,11 +177,15 @@ def test_a_word_is_recorded_in_the_notebook_and_not_saved_with_it(lab, page, mic
         button.click()
         page.wait_for_timeout(WORD)
         page.get_by_role("button", name="Stop", exact=True).click()
-        page.locator(".jp-OutputArea [role=status]", has_text=re.compile(rf"^Clip {number + 1}:")).wait_for()
+        page.locator(
+            ".jp-OutputArea [role=status]", has_text=re.compile(rf"^Clip {number + 1}:")
+        ).wait_for()
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-below')")
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
-    saved = page.evaluate(f"fetch('{lab}/api/contents/10_your_own_voice.ipynb').then((found) => found.text())")
+    saved = page.evaluate(
+        f"fetch('{lab}/api/contents/10_your_own_voice.ipynb').then((found) => found.text())"
+    )
     assert "Clip 4" not in saved
     assert len(saved) < 5_000_000
     assert "webm" not in saved and "audio/" not in saved

@@ -1,5 +1,5 @@
-"""A visit in a real browser: three words, a posterior, a fourth word, both answers; and how long one
-waits.
+"""A visit in a real browser: three words, a posterior, a fourth word, both answers; and how long
+one waits.
 """
 
 import re
@@ -90,7 +90,8 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
     page.get_by_text("no personal model to compare with").wait_for()
     go_to(page, "Your voice")
     page.get_by_text("No clips yet").wait_for()
-    page.wait_for_function("document.querySelectorAll('audio').length === 0")  # the old page is cleared a moment later
+    # the old page is cleared a moment later
+    page.wait_for_function("document.querySelectorAll('audio').length === 0")
 
     hosts = {urlparse(url).hostname for url in page.requests if url.startswith(("http", "ws"))}
     assert hosts <= {"localhost", "127.0.0.1"}, "no telemetry, no fonts or scripts from elsewhere"
@@ -98,9 +99,11 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
 
 
 @pytest.mark.alone
-def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, microphone, app_address, echo_address):
-    """In pairs, one after the other, since the machine's speed drifts. Browser, servers and this test share it:
-    whatever else it does can only spoil a sitting, so one of five must do.
+def test_the_answers_come_at_most_half_as_late_again_as_an_echo(
+    browser, page, microphone, app_address, echo_address
+):
+    """In pairs, one after the other, since the machine's speed drifts. Browser, servers and this
+    test share it: whatever else it does can only spoil a sitting, so one of five must do.
     """
     enroll(page, microphone, app_address)
     go_to(page, "Compare")
@@ -110,16 +113,27 @@ def test_the_answers_come_at_most_half_as_late_again_as_an_echo(browser, page, m
     ratios = []
     for sitting in range(SITTINGS):
         echoed, answered = [], []
-        for number in range(1 + sitting * ROUNDS, 1 + (sitting + 1) * ROUNDS):  # in turn: noise falls on both
+        # in turn: noise falls on both
+        for number in range(1 + sitting * ROUNDS, 1 + (sitting + 1) * ROUNDS):
             echo.bring_to_front()
             echoed.append(record(echo, f".st-key-echo-{number}"))
             page.bring_to_front()
-            answered.append(record(page, f".st-key-answer-global-{number} h2", f".st-key-answer-personal-{number} h2"))
+            answered.append(
+                record(
+                    page,
+                    f".st-key-answer-global-{number} h2",
+                    f".st-key-answer-personal-{number} h2",
+                )
+            )
             page.get_by_text("draws of its weights").wait_for()
-        # the first of each warms up caches; the acceptance is about a visit, not about its first click
+        # the first of each warms up caches; the acceptance is about a visit, not about its first
+        # click
         pairs = zip(answered[1:], echoed[1:], strict=True)
         ratios.append(statistics.median(answer / echo for answer, echo in pairs))
-        print(f"echo {statistics.median(echoed[1:]):.0f} ms, answers as many times as late: {ratios[-1]:.2f}")
+        print(
+            f"echo {statistics.median(echoed[1:]):.0f} ms, answers as many times as late: "
+            f"{ratios[-1]:.2f}"
+        )
         if ratios[-1] <= MOST_SLOWER_THAN_ECHO:
             break
     assert min(ratios) <= MOST_SLOWER_THAN_ECHO, ratios

@@ -52,7 +52,9 @@ class Task:
     def batch(self) -> EpisodeBatch:
         plain = make_batch()
         shots, queries = plain.enrollment.shape[1], plain.query.shape[1]
-        return replace(plain, enrollment=self.inputs(3, shots, seed=3), query=self.inputs(3, queries, seed=4))
+        return replace(
+            plain, enrollment=self.inputs(3, shots, seed=3), query=self.inputs(3, queries, seed=4)
+        )
 
     def global_model(self) -> GlobalModel:
         """Normalised by what it reads: an untrained encoder would answer every clip alike."""
@@ -100,7 +102,10 @@ METHODS = {
     for index, (family, rule, layers) in VARIANTS
 }
 REGISTERED = list(itertools.product(TASKS, REGISTRY))
-METHODS |= {(task, name): (lambda task=task, name=name: TASKS[task].method(name)) for task, name in REGISTERED}
+METHODS |= {
+    (task, name): (lambda task=task, name=name: TASKS[task].method(name))
+    for task, name in REGISTERED
+}
 TRAINED = [(task, name) for task, name in REGISTERED if REGISTRY[name].facts.trained]
 
 
@@ -125,7 +130,9 @@ def test_it_gives_a_personal_model_that_knows_its_clips(asked):
     personal = enroll(method, task.enrollment)
     assert isinstance(personal, PersonalModel)
     assert personal.shots == 3
-    assert personal.heard(torch.cat((task.query, task.enrollment[1:2]))).tolist() == [False] * 5 + [True]
+    assert personal.heard(torch.cat((task.query, task.enrollment[1:2]))).tolist() == [False] * 5 + [
+        True
+    ]
 
 
 def test_enrolling_and_predicting_leave_the_method_untouched(asked):
@@ -152,7 +159,10 @@ def test_probabilities_are_probabilities(asked):
 
 def test_the_order_of_the_clips_is_irrelevant(asked):
     task, method = asked
-    forward, backward = enroll(method, task.enrollment), enroll(method, task.enrollment.flip(0), WORDS.flip(0))
+    forward, backward = (
+        enroll(method, task.enrollment),
+        enroll(method, task.enrollment.flip(0), WORDS.flip(0)),
+    )
     first, second = (answer(each, task.query).probabilities for each in (forward, backward))
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
 
@@ -180,7 +190,9 @@ def test_persons_answered_together_are_persons_answered_one_by_one(asked):
     known = {"labels": words} if method.facts.labels else {}
     together = method.predict_persons(enrollment, query, **known)
     for person in range(3):
-        alone = enroll(method, enrollment[person], words[person]).predict(query[person]).probabilities
+        alone = (
+            enroll(method, enrollment[person], words[person]).predict(query[person]).probabilities
+        )
         torch.testing.assert_close(together[person], alone, rtol=1e-4, atol=1e-5)
 
 
@@ -207,7 +219,9 @@ def test_a_person_is_frozen_into_a_plain_network_of_the_encoders_kind(asked):
     assert frozen.state_dict().keys() == method.encoder.state_dict().keys()
     with torch.no_grad():
         found = frozen(task.query).softmax(-1)
-    torch.testing.assert_close(found, personal.predict(task.query).probabilities, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        found, personal.predict(task.query).probabilities, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_a_posterior_is_shown_where_one_is_kept_and_refused_where_none_is(asked):
@@ -233,7 +247,9 @@ def test_somebody_of_whom_there_is_no_clip_has_the_prior_or_is_refused(asked):
             method.prior_model()
         return
     found = method.prior_model().predict(task.query).probabilities
-    torch.testing.assert_close(found, method.predict_persons(None, task.query[None])[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        found, method.predict_persons(None, task.query[None])[0], rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("task", "name"), REGISTERED)
@@ -282,7 +298,9 @@ def test_what_is_kept_of_persons_has_a_person_axis_and_only_personal_methods_rea
     with torch.no_grad():
         represented = method.represent(clips.flatten(0, 1)).unflatten(0, (2, 3))
         adaptation = method.adapt(represented, words)
-        answers = method.predict_proba(adaptation, represented[:1].expand(2, *represented.shape[1:]))
+        answers = method.predict_proba(
+            adaptation, represented[:1].expand(2, *represented.shape[1:])
+        )
     assert all(value.shape[0] == 2 for value in adaptation.values())
     assert bool(torch.equal(answers[0], answers[1])) is not method.facts.personal
 
@@ -290,10 +308,16 @@ def test_what_is_kept_of_persons_has_a_person_axis_and_only_personal_methods_rea
 @pytest.mark.parametrize(("task", "name"), TRAINED)
 def test_a_trained_method_has_a_loss_that_reaches_what_it_trains(task, name):
     method = TASKS[task].method(name).train()
-    loss, logs = method.loss(TASKS[task].batch(), progress=0.5, label_smoothing=0.0, generator=seeded())
+    loss, logs = method.loss(
+        TASKS[task].batch(), progress=0.5, label_smoothing=0.0, generator=seeded()
+    )
     loss.backward()
     assert loss.isfinite() and set(logs) >= {"loss"}
-    reached = [key for key, value in method.named_parameters() if value.grad is not None and value.grad.any()]
+    reached = [
+        key
+        for key, value in method.named_parameters()
+        if value.grad is not None and value.grad.any()
+    ]
     assert any(key.startswith("encoder.") for key in reached)
     own = [key for key, _ in method.named_parameters() if not key.startswith("encoder.")]
     assert not own or set(own) & set(reached)

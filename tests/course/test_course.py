@@ -23,9 +23,13 @@ from vop_core.plots import style
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-@pytest.mark.parametrize(("asked", "taken"), [(None, "long"), ("full", "long"), (" Short ", "brief"), ("", "long")])
+@pytest.mark.parametrize(
+    ("asked", "taken"), [(None, "long"), ("full", "long"), (" Short ", "brief"), ("", "long")]
+)
 def test_the_budget_is_full_unless_short_is_asked_for(monkeypatch, asked, taken):
-    monkeypatch.delenv(BUDGET, raising=False) if asked is None else monkeypatch.setenv(BUDGET, asked)
+    monkeypatch.delenv(BUDGET, raising=False) if asked is None else monkeypatch.setenv(
+        BUDGET, asked
+    )
     assert course.within_budget(full="long", short="brief") == taken
 
 
@@ -47,7 +51,9 @@ def test_a_prediction_is_kept_here_and_revealed(question, tmp_path):
     assert json.loads((tmp_path / "course" / "predictions.json").read_text()) == {"test": "this"}
     assert course.predict("test", "Which?", ("this", "that")).chosen == "this"
     assert "rightly" in question.reveal("this")
-    assert "rightly" not in question.reveal("that", "It was.") and "It was." in question.reveal("that", "It was.")
+    assert "rightly" not in question.reveal("that", "It was.") and "It was." in question.reveal(
+        "that", "It was."
+    )
 
 
 def test_a_prediction_refuses_what_is_no_option_and_forgets_one_that_is_gone(question):
@@ -124,8 +130,12 @@ def test_a_control_must_begin_among_its_values():
 
 
 def test_a_link_opens_a_page_in_a_state():
-    link = course.in_app("Posterior", LinkedState(task="keywords-en", person="synthetic-en/07", clips=2, seed=5))
-    assert "localhost:8501/posterior?task=keywords-en&person=synthetic-en%2F07&clips=2&seed=5" in link
+    link = course.in_app(
+        "Posterior", LinkedState(task="keywords-en", person="synthetic-en/07", clips=2, seed=5)
+    )
+    assert (
+        "localhost:8501/posterior?task=keywords-en&person=synthetic-en%2F07&clips=2&seed=5" in link
+    )
     assert "localhost:8501/)" in course.in_app("Your voice")
     with pytest.raises(VopError, match="no page"):
         course.in_app("Nowhere")
@@ -137,7 +147,10 @@ def test_the_source_shown_is_the_package_s_own(capsys):
     shown = []
     import IPython.display
 
-    original, IPython.display.display = IPython.display.display, lambda bundle, raw: shown.append(bundle)
+    original, IPython.display.display = (
+        IPython.display.display,
+        lambda bundle, raw: shown.append(bundle),
+    )
     try:
         course.source(DiagonalGaussian.kl)
         course.show(line(1.0))
@@ -154,7 +167,11 @@ def test_the_source_shown_is_the_package_s_own(capsys):
 def test_a_module_speaks_in_paragraphs_and_keeps_its_formulas(monkeypatch):
     shown = []
     monkeypatch.setattr("vop_core.course.reading.display_bundle", shown.append)
-    course.about(ModuleType("lesson", "First line\nand its end, ``code``.\n\n    a = b\n      + c\n\nDeparts: here."))
+    course.about(
+        ModuleType(
+            "lesson", "First line\nand its end, ``code``.\n\n    a = b\n      + c\n\nDeparts: here."
+        )
+    )
     (said,) = (bundle["text/markdown"] for bundle in shown)
     assert "> First line and its end, `code`.\n" in said
     assert "> ```text\n> a = b\n>   + c\n> ```\n" in said
@@ -190,14 +207,24 @@ WRONG_ANSWERS = {
     "frames-of-a-clip": lambda samples, hop: samples // hop,
     "mel-of-hertz": lambda hertz: 2595 * __import__("math").log10(1 + hertz / 700),  # another scale
     "reparameterised-draw": lambda mean, log_std, noise: mean + log_std * noise,
-    "kl-by-hand": lambda m, s, pm, ps: (s / ps).log() - 0.5 + (ps**2 + (m - pm) ** 2) / (2 * s**2),  # the other way
-    "loss-of-a-person": lambda misfits, kl, clips, beta: misfits.mean() + beta * kl / misfits.numel(),
+    # the other way
+    "kl-by-hand": lambda m, s, pm, ps: (s / ps).log() - 0.5 + (ps**2 + (m - pm) ** 2) / (2 * s**2),
+    "loss-of-a-person": lambda misfits, kl, clips, beta: (
+        misfits.mean() + beta * kl / misfits.numel()
+    ),
     "beta-of-the-slip": lambda queries, clips: queries / clips,
-    "precision-asked-for": lambda precision, features, noise: precision + (features**2).mean() / noise**2,
+    "precision-asked-for": lambda precision, features, noise: (
+        precision + (features**2).mean() / noise**2
+    ),
     "share-of-the-divergence": lambda kl, queries, clips, persons, beta: beta * kl / queries,
-    "fuse-two": lambda a, b, c, d, m, s: ((a / b**2 + c / d**2) / (1 / b**2 + 1 / d**2), (1 / b**2 + 1 / d**2) ** -0.5),
-    "ece-of-bins": lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),  # over- hides underconfidence
-    "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,  # keeps the promise, and is useless
+    "fuse-two": lambda a, b, c, d, m, s: (
+        (a / b**2 + c / d**2) / (1 / b**2 + 1 / d**2),
+        (1 / b**2 + 1 / d**2) ** -0.5,
+    ),
+    # over- hides underconfidence
+    "ece-of-bins": lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),
+    # keeps the promise, and is useless
+    "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,
     "personal-gain": lambda own, base, mixed: (own - base).mean(),
     "bytes-of-a-person": lambda code, clips: 8 * code,
 }
@@ -215,7 +242,9 @@ def test_a_constant_passes_no_exercise():
 
 
 def test_the_picture_of_an_exercise_shows_where_a_plausible_wrong_answer_fails():
-    """What a right answer draws is there before there is one; a wrong answer leaves it, a broken one draws nothing."""
+    """What a right answer draws is there before there is one; a wrong answer leaves it, a broken
+    one draws nothing.
+    """
     for key, answer in WRONG_ANSWERS.items():
         aim = course.check(key, ...).picture
         assert [trace.name for trace in aim.data] == ["a right answer"]

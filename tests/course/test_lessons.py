@@ -1,4 +1,6 @@
-"""What the notebooks compute with: the twin's network, the leak, the museum, the baselines, the material."""
+"""What the notebooks compute with: the twin's network, the leak, the museum, the baselines, the
+material.
+"""
 
 import math
 
@@ -14,11 +16,17 @@ from vop_core.variational.twin import LinearGaussianTwin, closest_below, with_fu
 
 def test_a_network_trained_on_the_twin_comes_near_the_best_that_sees_no_labels():
     model = LinearGaussianTwin.independent(weights=1)
-    network = twin_training.train_on_twin(model, clips=3, steps=200, generator=torch.Generator().manual_seed(0))
+    network = twin_training.train_on_twin(
+        model, clips=3, steps=200, generator=torch.Generator().manual_seed(0)
+    )
     persons = model.draw_persons(500, clips=3, generator=torch.Generator().manual_seed(1))
     before = model.weights_given_clips(persons.clips)
-    best = with_full_covariance(closest_below(model.asked_for_without_labels(before, before, persons.features)))
-    lost = twin_training.divergence_from_truth(twin_training.said_by(network, persons), model, persons)
+    best = with_full_covariance(
+        closest_below(model.asked_for_without_labels(before, before, persons.features))
+    )
+    lost = twin_training.divergence_from_truth(
+        twin_training.said_by(network, persons), model, persons
+    )
     least = twin_training.divergence_from_truth(best, model, persons)
     excess = lost - least
     assert excess.mean() > -4 * excess.std() / math.sqrt(len(excess))  # nobody beats the best
@@ -31,7 +39,9 @@ def few_persons() -> leak.EmbeddedPersons:
     generator = torch.Generator().manual_seed(0)
     places = torch.randn(20, 32, generator=generator)
     labels = torch.arange(12).remainder(6).expand(6, 12)
-    return leak.EmbeddedPersons(places[labels] + 0.3 * torch.randn(6, 12, 32, generator=generator), labels)
+    return leak.EmbeddedPersons(
+        places[labels] + 0.3 * torch.randn(6, 12, 32, generator=generator), labels
+    )
 
 
 def test_without_a_personal_part_nothing_leaks(few_persons):
@@ -65,7 +75,8 @@ def test_a_threshold_keeps_its_promise_with_the_lowest_cut_that_does():
 def test_the_best_of_one_epoch_is_the_truth_and_of_many_is_not():
     error = math.sqrt(0.8 * 0.2 / 100 / 4_000)
     assert abs(museum.expected_best_epoch(1, 100, 0.8) - 0.8) < 4 * error
-    # of 50 independent normals the largest is 2.25 standard deviations up; the binomial is close to it
+    # of 50 independent normals the largest is 2.25 standard deviations up; the binomial is close to
+    # it
     best = museum.expected_best_epoch(50, 100, 0.8)
     assert best == pytest.approx(0.8 + 2.25 * math.sqrt(0.8 * 0.2 / 100), abs=0.01)
 
@@ -97,7 +108,9 @@ def test_controls_never_enroll_a_person_s_own_clip():
     for whose in (WRONG, MIXED):
         for clips, labels in baselines.enrollments(people, whose):
             assert torch.equal(clips[..., 0, 0].long(), labels)  # clips and labels stay together
-            assert not any(torch.isin(mine, theirs).any() for mine, theirs in zip(own, labels, strict=True))
+            assert not any(
+                torch.isin(mine, theirs).any() for mine, theirs in zip(own, labels, strict=True)
+            )
     ((_, mixed),) = baselines.enrollments(people, MIXED)
     assert all(len(set((row // 5).tolist())) > 1 for row in mixed)
     for _, labels in baselines.enrollments(people, WRONG):
@@ -122,8 +135,11 @@ def test_the_bundled_crowd_is_heard_as_the_app_hears_it():
     bundle = material.models("keywords-en")
     assert people.names[4] == person.id
     heard = bundle.features([clip.load() for clip in person.query])
-    torch.testing.assert_close(people.query[4], heard, rtol=0, atol=2e-2)  # the cache keeps half precision
-    assert [people.labels[label] for label in people.query_labels[4].tolist()] == [clip.label for clip in person.query]
+    # the cache keeps half precision
+    torch.testing.assert_close(people.query[4], heard, rtol=0, atol=2e-2)
+    assert [people.labels[label] for label in people.query_labels[4].tolist()] == [
+        clip.label for clip in person.query
+    ]
     shots = people.enrollment.shape[1]
     heard = bundle.features([clip.load() for clip in person.enrollment[:shots]])
     torch.testing.assert_close(people.enrollment[4], heard, rtol=0, atol=2e-2)
@@ -152,7 +168,8 @@ def test_committed_answers_agree_with_the_committed_table():
     (row,) = (each for each in rows if each["variant"] == "global" and each["set"] == "open")
     assert len(answers) == row["accuracy"]["persons"]
     mean = np.mean([bits.mean() for bits in answers.values()])
-    assert mean == pytest.approx(row["accuracy"]["mean"], abs=0.02)  # one episode a person stands for several
+    # one episode a person stands for several
+    assert mean == pytest.approx(row["accuracy"]["mean"], abs=0.02)
 
 
 def test_results_that_do_not_exist_are_refused_in_a_sentence():

@@ -16,7 +16,8 @@ def test_an_address_says_what_it_was_made_of():
 
 
 @pytest.mark.parametrize(
-    "query", [{"clips": "0"}, {"clips": "many"}, {"seed": "-1"}, {"query": "1.5"}, {"seed": "9" * 12}]
+    "query",
+    [{"clips": "0"}, {"clips": "many"}, {"seed": "-1"}, {"query": "1.5"}, {"seed": "9" * 12}],
 )
 def test_an_address_with_a_number_that_is_none_is_refused(query):
     with pytest.raises(VopError, match="whole number"):

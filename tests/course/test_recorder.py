@@ -48,7 +48,11 @@ def test_files_are_refused_one_by_one(recorder, tmp_path, capsys):
 
 def test_a_recording_of_several_words_can_be_taken_apart(recorder):
     said = recorder.take(soundfile_bytes(spoken(150.0, 200.0, 250.0)), "three.wav")
-    assert "3 words: the model hears" in said and said.endswith("recorder.each_word(2) takes them all.")
+    assert "3 words: the model hears" in said and said.endswith(
+        "recorder.each_word(2) takes them all."
+    )
     assert len(recorder.each_word(2).splitlines()) == 3
-    assert [clip.name for clip in recorder.clips[1:]] == [f"three.wav, word {word}" for word in (1, 2, 3)]
+    assert [clip.name for clip in recorder.clips[1:]] == [
+        f"three.wav, word {word}" for word in (1, 2, 3)
+    ]
     assert recorder.each_word(9) == "There is no clip 9; there are 4."

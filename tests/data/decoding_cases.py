@@ -1,7 +1,8 @@
-"""Every container, header and tag that decoding was tried on: the bytes, and what must become of them.
+"""Every container, header and tag that decoding was tried on: the bytes, and what must become of
+them.
 
-Each sound is a second of 440 Hz at 16 kHz unless its case says otherwise, so that a wrong pitch, a chunk
-taken for sound and a piece left out all show.
+Each sound is a second of 440 Hz at 16 kHz unless its case says otherwise, so that a wrong pitch, a
+chunk taken for sound and a piece left out all show.
 """
 
 import io
@@ -15,7 +16,8 @@ import numpy as np
 from tests.data.audio_fixtures import RATE, av_bytes, soundfile_bytes
 
 PITCH = 440.0  # Hz
-FRAME_SECONDS = 0.13  # lossy codecs add or lose this much: an encoder's delay and a padded last frame
+# lossy codecs add or lose this much: an encoder's delay and a padded last frame
+FRAME_SECONDS = 0.13
 NO_LENGTH = "its header gives no true length; read to its end"
 
 
@@ -44,7 +46,9 @@ def made(kind: str, subtype: str, rate: int = RATE, channels: int = 1) -> bytes:
 
 def coded(kind: str, codec: str, rate: int = RATE, channels: int = 1) -> bytes:
     bit_rate = {"wmav2": 64_000, "libopencore_amrnb": 12_200}.get(codec)
-    return av_bytes(tone(rate=rate, channels=channels).T, rate, kind=kind, codec=codec, bit_rate=bit_rate)
+    return av_bytes(
+        tone(rate=rate, channels=channels).T, rate, kind=kind, codec=codec, bit_rate=bit_rate
+    )
 
 
 PCM = (tone()[:, 0] * 32_767).astype("<i2").tobytes()
@@ -218,7 +222,9 @@ def webm_without_length() -> bytes:
 # ---- tags
 
 
-def id3(version: int = 4, *, inside: bytes = b"", padding: int = 100, footer: bool = False) -> bytes:
+def id3(
+    version: int = 4, *, inside: bytes = b"", padding: int = 100, footer: bool = False
+) -> bytes:
     """An ID3v2 tag with a title, padding, and a footer where wanted."""
     body = (inside or b"TIT2\0\0\0\x05\0\0\x00word") + bytes(0 if footer else padding)
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
@@ -232,7 +238,13 @@ def id3_with_plain_size() -> bytes:
 
 
 ID3_1 = b"TAG" + b"word".ljust(125, b"\0")
-APE = b"APETAGEX" + struct.pack("<IIII8x", 2_000, 52, 1, 0) + struct.pack("<II", 4, 0) + b"Title\0word" + bytes(6)
+APE = (
+    b"APETAGEX"
+    + struct.pack("<IIII8x", 2_000, 52, 1, 0)
+    + struct.pack("<II", 4, 0)
+    + b"Title\0word"
+    + bytes(6)
+)
 LYRICS = b"LYRICSBEGIN" + b"IND0000211" + b"000021LYRICS200"
 
 
@@ -261,9 +273,21 @@ def _lengths() -> list[Case]:
         Case(group, "RIFF size that of the whole file", lambda: wav(riff_size=len(wav()))),
         Case(group, "RIFF size 0xffffffff, data size right", lambda: wav(riff_size=0xFFFFFFFF)),
         Case(group, "RIFF size too small, data size right", lambda: wav(riff_size=100)),
-        Case(group, "data size 0 and then sound (a recorder that crashed)", lambda: wav(size=0), says=NO_LENGTH),
-        Case(group, "both sizes 0 and then sound", lambda: wav(size=0, riff_size=0), says=NO_LENGTH),
-        Case(group, "both sizes 0, sound, LIST", lambda: wav(size=0, riff_size=0, after=LIST), says=NO_LENGTH),
+        Case(
+            group,
+            "data size 0 and then sound (a recorder that crashed)",
+            lambda: wav(size=0),
+            says=NO_LENGTH,
+        ),
+        Case(
+            group, "both sizes 0 and then sound", lambda: wav(size=0, riff_size=0), says=NO_LENGTH
+        ),
+        Case(
+            group,
+            "both sizes 0, sound, LIST",
+            lambda: wav(size=0, riff_size=0, after=LIST),
+            says=NO_LENGTH,
+        ),
         Case(group, "data size 0 and nothing", lambda: wav(sound=b""), 0, "holds no sound"),
         Case(
             group,
@@ -273,12 +297,22 @@ def _lengths() -> list[Case]:
             "holds no sound",
         ),
         Case(
-            group, "data size 0 and then bext and LIST", lambda: wav(sound=b"", after=BROADCAST + LIST), 0, "no sound"
+            group,
+            "data size 0 and then bext and LIST",
+            lambda: wav(sound=b"", after=BROADCAST + LIST),
+            0,
+            "no sound",
         ),
         Case(group, "0.6 of 1.0 s, sizes as promised", lambda: part(wav(), 0.6), 0.599, off, 0.002),
         Case(group, "one byte of 32,000 missing", lambda: wav()[:-1]),
         Case(group, "0.05 of 1.0 s there", lambda: part(wav(), 0.05), 0, "less than 0.1 s"),
-        Case(group, "breaks off behind its header", lambda: wav()[:44], 0, "breaks off before its sound begins"),
+        Case(
+            group,
+            "breaks off behind its header",
+            lambda: wav()[:44],
+            0,
+            "breaks off before its sound begins",
+        ),
         Case(group, "breaks off inside its header", lambda: wav()[:30], 0, "damaged or incomplete"),
         Case(
             group,
@@ -292,8 +326,18 @@ def _lengths() -> list[Case]:
             lambda: wav(size=180 * 2 * RATE, after=LIST),
             says="breaks off: 1.00 of 180.00 s are there",
         ),
-        Case(group, "size 0x7ffff000, LIST behind the sound", lambda: wav(size=0x7FFFF000, after=LIST), says=NO_LENGTH),
-        Case(group, "size 0xffffffff, id3 behind", lambda: wav(size=0xFFFFFFFF, after=ID3_CHUNK), says=NO_LENGTH),
+        Case(
+            group,
+            "size 0x7ffff000, LIST behind the sound",
+            lambda: wav(size=0x7FFFF000, after=LIST),
+            says=NO_LENGTH,
+        ),
+        Case(
+            group,
+            "size 0xffffffff, id3 behind",
+            lambda: wav(size=0xFFFFFFFF, after=ID3_CHUNK),
+            says=NO_LENGTH,
+        ),
         Case(
             group,
             "size 0xffffffff, bext, LIST and id3 behind",
@@ -307,9 +351,21 @@ def _kin() -> list[Case]:
     group = "Chunks and kin of wav"
     off = "breaks off: 0.60 of 1.00 s are there"
     return [
-        Case(group, "LIST, bext and id3 before the sound", lambda: wav(before=LIST + BROADCAST + ID3_CHUNK)),
-        Case(group, "LIST, bext and id3 behind the sound", lambda: wav(after=LIST + BROADCAST + ID3_CHUNK)),
-        Case(group, "JUNK of odd size before the sound", lambda: wav(before=chunk(b"JUNK", b"\x21" * 27))),
+        Case(
+            group,
+            "LIST, bext and id3 before the sound",
+            lambda: wav(before=LIST + BROADCAST + ID3_CHUNK),
+        ),
+        Case(
+            group,
+            "LIST, bext and id3 behind the sound",
+            lambda: wav(after=LIST + BROADCAST + ID3_CHUNK),
+        ),
+        Case(
+            group,
+            "JUNK of odd size before the sound",
+            lambda: wav(before=chunk(b"JUNK", b"\x21" * 27)),
+        ),
         Case(group, "data of odd size, LIST behind", lambda: wav(sound=PCM + b"\x11", after=LIST)),
         Case(group, "4,000 bytes of no chunk behind", lambda: wav() + b"\x33" * 4_000),
         Case(group, "two wav files one behind the other", lambda: wav() + wav()),
@@ -322,7 +378,9 @@ def _kin() -> list[Case]:
         Case(group, "RIFX, 0.6 of it", lambda: part(rifx(), 0.6), 0.6, off),
         Case(group, "Wave64", w64, name="clip.w64"),
         Case(group, "Wave64, 0.6 of it", lambda: part(w64(), 0.6), 0.599, off, name="clip.w64"),
-        Case(group, "Wave64 piped by FFmpeg", lambda: w64(2**63 - 1), says=NO_LENGTH, name="clip.w64"),
+        Case(
+            group, "Wave64 piped by FFmpeg", lambda: w64(2**63 - 1), says=NO_LENGTH, name="clip.w64"
+        ),
         Case(
             group,
             "Wave64 piped by sox",
@@ -382,11 +440,21 @@ def _codecs() -> list[Case]:
     ]
     return [
         *cases,
-        Case(group, "mp3 in wav, 0.6 of it", lambda: part(coded("wav", "libmp3lame"), 0.6), 0.6, "breaks off", 0.15),
+        Case(
+            group,
+            "mp3 in wav, 0.6 of it",
+            lambda: part(coded("wav", "libmp3lame"), 0.6),
+            0.6,
+            "breaks off",
+            0.15,
+        ),
         Case(
             group,
             "AAC with ADTS frames (0x1600)",
-            lambda: wav(sound=coded("adts", "aac"), form=struct.pack("<HHIIHH", 0x1600, 1, RATE, 8_000, 1, 16)),
+            lambda: wav(
+                sound=coded("adts", "aac"),
+                form=struct.pack("<HHIIHH", 0x1600, 1, RATE, 8_000, 1, 16),
+            ),
             1.0,
             "unpacked from AAC in wav",
             FRAME_SECONDS,
@@ -407,14 +475,20 @@ def _codecs() -> list[Case]:
         Case(
             group,
             "Vorbis",
-            lambda: wav(sound=bytes(range(256)) * 20, form=struct.pack("<HHIIHH", 0x566F, 1, RATE, 8_000, 1, 16)),
+            lambda: wav(
+                sound=bytes(range(256)) * 20,
+                form=struct.pack("<HHIIHH", 0x566F, 1, RATE, 8_000, 1, 16),
+            ),
             0,
             "is a wav file around Vorbis, which cannot be read",
         ),
         Case(
             group,
             "an unknown codec",
-            lambda: wav(sound=bytes(range(256)) * 20, form=struct.pack("<HHIIHH", 0x1234, 1, RATE, 8_000, 1, 16)),
+            lambda: wav(
+                sound=bytes(range(256)) * 20,
+                form=struct.pack("<HHIIHH", 0x1234, 1, RATE, 8_000, 1, 16),
+            ),
             0,
             "is a wav file around an unknown codec (0x1234), which cannot be read",
         ),
@@ -436,7 +510,12 @@ def _others() -> list[Case]:
             lambda: aiff(size=0x7F000008, form_size=0x7F000050, frames=0x3F800000),
             says=NO_LENGTH,
         ),
-        Case(group, "aiff piped by FFmpeg (all 0)", lambda: aiff(size=0, form_size=0, frames=0), says=NO_LENGTH),
+        Case(
+            group,
+            "aiff piped by FFmpeg (all 0)",
+            lambda: aiff(size=0, form_size=0, frames=0),
+            says=NO_LENGTH,
+        ),
         Case(
             group,
             "aiff of unknown length, ANNO behind",
@@ -472,14 +551,26 @@ def _others() -> list[Case]:
             lambda: flac(3 * RATE),
             says="breaks off: 1.00 of 3.00 s are there",
         ),
-        Case(group, "flac, 0.6 of it", lambda: part(flac(), 0.6), 0.512, "breaks off: 0.51 of 1.00 s are there"),
+        Case(
+            group,
+            "flac, 0.6 of it",
+            lambda: part(flac(), 0.6),
+            0.512,
+            "breaks off: 0.51 of 1.00 s are there",
+        ),
         Case(group, "flac, ID3v1 behind", lambda: flac() + ID3_1),
         *(
             Case(group, f"ogg, {codec.lower()}", lambda codec=codec: ogg(codec), within=0.02)
             for codec in ("VORBIS", "OPUS")
         ),
         Case(group, "ogg, opus, 0.6 of it", lambda: part(ogg("OPUS"), 0.6), 0.533, ended, 0.1),
-        Case(group, "ogg, vorbis, 0.6 of it", lambda: part(ogg("VORBIS"), 0.6), 0, "damaged or incomplete"),
+        Case(
+            group,
+            "ogg, vorbis, 0.6 of it",
+            lambda: part(ogg("VORBIS"), 0.6),
+            0,
+            "damaged or incomplete",
+        ),
         Case(
             group,
             "ogg, vorbis, whose end is not flagged",
@@ -520,8 +611,20 @@ def _frames() -> list[Case]:
         Case(group, "mp3", mp3, within=lossy),
         Case(group, "mp3 without a count of its frames", mp3_without_count, within=lossy),
         Case(group, "mp3, 0.6 of it", lambda: part(mp3(), 0.6), 0.57, "breaks off: 0.5", lossy),
-        Case(group, "mp3 without a count, 0.6 of it", lambda: part(mp3_without_count(), 0.6), 0.57, within=lossy),
-        Case(group, "mp3 captured from the middle of a stream", lambda: mp3()[700:], 0.95, within=lossy),
+        Case(
+            group,
+            "mp3 without a count, 0.6 of it",
+            lambda: part(mp3_without_count(), 0.6),
+            0.57,
+            within=lossy,
+        ),
+        Case(
+            group,
+            "mp3 captured from the middle of a stream",
+            lambda: mp3()[700:],
+            0.95,
+            within=lossy,
+        ),
         Case(group, "mp3 behind 1,000 zero bytes", lambda: bytes(1_000) + mp3(), within=lossy),
         Case(group, "mp3, ID3v1 behind", lambda: mp3() + ID3_1, within=lossy),
         Case(group, "mp3, APE and ID3v1 behind", lambda: mp3() + APE + ID3_1, within=lossy),
@@ -550,7 +653,13 @@ def _frames() -> list[Case]:
             "number of channels changes midway, brought to 2",
             2 * lossy,
         ),
-        Case(group, "mp3, ID3v1, ID3v2, mp3", lambda: mp3() + ID3_1 + id3() + mp3(), 2.1, within=2 * lossy),
+        Case(
+            group,
+            "mp3, ID3v1, ID3v2, mp3",
+            lambda: mp3() + ID3_1 + id3() + mp3(),
+            2.1,
+            within=2 * lossy,
+        ),
         Case(group, "aac (ADTS)", lambda: coded("adts", "aac"), within=lossy),
         Case(
             group,
@@ -578,7 +687,14 @@ def _boxes() -> list[Case]:
     return [
         Case(group, "m4a", lambda: coded("ipod", "aac", 44_100), within=lossy),
         Case(group, "m4a, index in front", m4a_for_streaming, within=lossy),
-        Case(group, "m4a, index in front, 0.6 of it", lambda: part(m4a_for_streaming(), 0.6), 0.5, "breaks off", 0.2),
+        Case(
+            group,
+            "m4a, index in front, 0.6 of it",
+            lambda: part(m4a_for_streaming(), 0.6),
+            0.5,
+            "breaks off",
+            0.2,
+        ),
         Case(
             group,
             "m4a, index behind, 0.6 of it",
@@ -600,8 +716,20 @@ def _boxes() -> list[Case]:
             lossy,
         ),
         Case(group, "matroska, mp3", lambda: coded("matroska", "libmp3lame"), within=lossy),
-        Case(group, "wma", lambda: coded("asf", "wmav2", 44_100), says="unpacked from wma", within=lossy),
-        Case(group, "amr", lambda: coded("amr", "libopencore_amrnb", 8_000), says="from amr", within=lossy),
+        Case(
+            group,
+            "wma",
+            lambda: coded("asf", "wmav2", 44_100),
+            says="unpacked from wma",
+            within=lossy,
+        ),
+        Case(
+            group,
+            "amr",
+            lambda: coded("amr", "libopencore_amrnb", 8_000),
+            says="from amr",
+            within=lossy,
+        ),
         Case(group, "3gp, amr", lambda: coded("3gp", "libopencore_amrnb", 8_000), within=lossy),
     ]
 
@@ -625,13 +753,31 @@ def _tags() -> list[Case]:
         *cases,
         Case(group, "ID3v2.2 before flac", lambda: id3(2, inside=b"TT2\0\0\x05\0word") + flac()),
         Case(group, "ID3v2.4 with a footer before flac", lambda: id3(footer=True) + flac()),
-        Case(group, "ID3v2.4 with a footer before mp3", lambda: id3(footer=True) + mp3(), within=lossy),
-        Case(group, "two ID3v2 tags before wav", lambda: id3(3) + id3(4) + wav()),
-        Case(group, "ID3v2 of 300 kB (a picture) before flac", lambda: id3(padding=300_000) + flac()),
-        Case(group, "ID3v2 whose size is not in seven bits, before flac", lambda: id3_with_plain_size() + flac()),
-        Case(group, "ID3v2 with padding it does not count, before flac", lambda: id3() + bytes(500) + flac()),
         Case(
-            group, "ID3v2 with padding it does not count, before mp3", lambda: id3() + bytes(500) + mp3(), within=lossy
+            group,
+            "ID3v2.4 with a footer before mp3",
+            lambda: id3(footer=True) + mp3(),
+            within=lossy,
+        ),
+        Case(group, "two ID3v2 tags before wav", lambda: id3(3) + id3(4) + wav()),
+        Case(
+            group, "ID3v2 of 300 kB (a picture) before flac", lambda: id3(padding=300_000) + flac()
+        ),
+        Case(
+            group,
+            "ID3v2 whose size is not in seven bits, before flac",
+            lambda: id3_with_plain_size() + flac(),
+        ),
+        Case(
+            group,
+            "ID3v2 with padding it does not count, before flac",
+            lambda: id3() + bytes(500) + flac(),
+        ),
+        Case(
+            group,
+            "ID3v2 with padding it does not count, before mp3",
+            lambda: id3() + bytes(500) + mp3(),
+            within=lossy,
         ),
         Case(group, "ID3v2 and nothing", lambda: id3(), 0, "damaged or incomplete"),
         Case(group, "a blank line before wav", lambda: b"\r\n" + wav()),

@@ -18,7 +18,20 @@ from vop_core.errors import AudioError
 PAGE = Path("docs/decoding.md")
 RATE, BYTES = 16_000, 2
 COMMANDS = {
-    "FFmpeg": ["ffmpeg", "-v", "error", "-i", "{}", "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-"],
+    "FFmpeg": [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        "{}",
+        "-f",
+        "s16le",
+        "-ar",
+        str(RATE),
+        "-ac",
+        "1",
+        "-",
+    ],
     "sox": ["sox", "{}", "-t", "raw", "-e", "signed", "-b", "16", "-r", str(RATE), "-c", "1", "-"],
 }
 EXTENSIONS = {"mp4": "m4a", "asf": "wma"}
@@ -54,7 +67,9 @@ REASONS = {
     "caf, ALAC": NO_CODEC,
     **dict.fromkeys(IN_WAV, NO_CODEC),
     "ogg, two vorbis streams chained": FIRST_ONLY,
-    "ogg, vorbis at 24 kHz, then at 48 kHz in stereo": "sox plays the second at the rate of the first",
+    "ogg, vorbis at 24 kHz, then at 48 kHz in stereo": (
+        "sox plays the second at the rate of the first"
+    ),
     "ID3v2.3 before wav": "sox does not skip the tag",
     "ID3v2.3 before aiff": "sox does not skip the tag",
     "ID3v2.4 with a footer before flac": "sox does not know the footer",
@@ -66,21 +81,25 @@ REASONS = {
 INTRODUCTION = """\
 # What becomes of a sound file
 
-Every container, header and tag that decoding was tried on. Each sound is a second of 440 Hz unless its row says
-otherwise. A length in seconds means that the file is read, a dash that it is refused. The rows are the cases of
-`tests/data/decoding_cases.py`, and the tests hold the second column to them, with the pitch at both ends; the columns
-of FFmpeg and sox were made with {versions} by `python -m tests.data.decoding_table`.
-"No reader" is a kind of file that this sox was built without.
+Every container, header and tag that decoding was tried on. Each sound is a second of 440 Hz unless
+its row says otherwise. A length in seconds means that the file is read, a dash that it is refused.
+The rows are the cases of `tests/data/decoding_cases.py`, and the tests hold the second column to
+them, with the pitch at both ends; the columns of FFmpeg and sox were made with {versions} by
+`python -m tests.data.decoding_table`. "No reader" is a kind of file that this sox was built
+without.
 
 The rules:
 
-- What counts is where the sound begins and where the file ends. A length in a header is a claim: where it is more
-  than is there, what is there is read, with a note. Chunks and tags behind the sound are never taken for sound.
-- Rate and channels are taken from every frame. A recording that changes them is brought to the highest.
-- The container is found behind tags and blanks, and by its own first bytes alone; the file's name is not asked.
-  Decoders are always told the format, so no playlist can make them open another file or address.
-- Refused, in one sentence, is what is no sound, what no decoder at hand can read, what is silent or shorter than
-  0.1 s, over 60 s or 20 MB.
+- What counts is where the sound begins and where the file ends. A length in a header is a claim:
+  where it is more than is there, what is there is read, with a note. Chunks and tags behind the
+  sound are never taken for sound.
+- Rate and channels are taken from every frame. A recording that changes them is brought to the
+  highest.
+- The container is found behind tags and blanks, and by its own first bytes alone; the file's name
+  is not asked. Decoders are always told the format, so no playlist can make them open another file
+  or address.
+- Refused, in one sentence, is what is no sound, what no decoder at hand can read, what is silent or
+  shorter than 0.1 s, over 60 s or 20 MB.
 """
 
 
@@ -138,9 +157,12 @@ def main() -> int:
                 lines += [f"\n## {group}\n", HEAD]
             cells = [shown(value) for value in (seconds, others["FFmpeg"], others.get("sox"))]
             because = REASONS.get(case.what, "")
-            lines.append(f"| {case.what} | {cells[0]} | {said} | {cells[1]} | {cells[2]} | {because} |")
+            lines.append(
+                f"| {case.what} | {cells[0]} | {said} | {cells[1]} | {cells[2]} | {because} |"
+            )
             alike = all(
-                bool(value) == bool(seconds) and abs(value - seconds) < SAME_SECONDS for value in others.values()
+                bool(value) == bool(seconds) and abs(value - seconds) < SAME_SECONDS
+                for value in others.values()
             )
             if alike == bool(because):
                 unexplained.append(lines[-1])

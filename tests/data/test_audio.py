@@ -40,7 +40,9 @@ LOSSLESS = [
 LOSSY = {
     "vorbis": lambda samples, rate: soundfile_bytes(samples, rate, kind="OGG", subtype="VORBIS"),
     "opus": lambda samples, rate: soundfile_bytes(samples, rate, kind="OGG", subtype="OPUS"),
-    "mp3": lambda samples, rate: soundfile_bytes(samples, rate, kind="MP3", subtype="MPEG_LAYER_III"),
+    "mp3": lambda samples, rate: soundfile_bytes(
+        samples, rate, kind="MP3", subtype="MPEG_LAYER_III"
+    ),
     "m4a": lambda samples, rate: av_bytes(samples, rate, kind="ipod", codec="aac"),
     "webm": lambda samples, rate: av_bytes(samples, rate, kind="webm", codec="libopus"),
 }
@@ -54,7 +56,9 @@ def correlation(heard: np.ndarray, meant: np.ndarray) -> float:
 
 
 def refusal(data: bytes, name: str = "word.wav") -> str:
-    """The sentence with which a file is refused; it must be one, with the name and an instruction in it."""
+    """The sentence with which a file is refused; it must be one, with the name and an instruction
+    in it.
+    """
     with pytest.raises(AudioError) as caught:
         decode(data, name=name)
     sentence = str(caught.value)
@@ -152,12 +156,16 @@ def test_what_is_left_of_a_lossless_file_that_breaks_off_is_read(kind, share):
     data = soundfile_bytes(VOICE, kind=kind)
     clip = decode(data[: int(share * len(data))])
     assert clip.seconds < share + 0.01
-    np.testing.assert_allclose(clip.waveform.numpy(), VOICE[: clip.waveform.numel()], rtol=0, atol=2**-15)
+    np.testing.assert_allclose(
+        clip.waveform.numpy(), VOICE[: clip.waveform.numel()], rtol=0, atol=2**-15
+    )
     assert clip.notes == (f"breaks off: {clip.seconds:.2f} of 1.00 s are there",)
 
 
 # an ogg page holds up to a second, and counts only when it is whole
-@pytest.mark.parametrize(("codec", "share"), [("opus", 0.9), ("mp3", 0.6), ("mp3", 0.9), ("webm", 0.6)])
+@pytest.mark.parametrize(
+    ("codec", "share"), [("opus", 0.9), ("mp3", 0.6), ("mp3", 0.9), ("webm", 0.6)]
+)
 def test_what_is_left_of_a_lossy_file_that_breaks_off_is_read(codec, share):
     data = LOSSY[codec](vowel(rate=48_000), 48_000)
     clip = decode(data[: int(share * len(data))])
@@ -209,7 +217,9 @@ def test_a_good_beginning_does_not_save_random_bytes(start):
 @pytest.mark.parametrize("level", [0.0, 1e-4])
 def test_silence_is_refused(level):
     noise = level * np.random.default_rng(0).standard_normal(RATE)
-    assert "is silent; check that the microphone is on" in refusal(soundfile_bytes(noise, subtype="PCM_24"))
+    assert "is silent; check that the microphone is on" in refusal(
+        soundfile_bytes(noise, subtype="PCM_24")
+    )
 
 
 def test_silence_with_an_offset_is_refused():
@@ -381,11 +391,16 @@ def test_features_are_the_log_mel_of_the_focused_second():
 
 def test_the_way_from_bytes_to_features_loads_no_compiler(repository):
     code = (
-        "import sys; from vop_core.data.audio import *; from vop_core.data.clip_quality import assess\n"
-        "clip = decode(sys.stdin.buffer.read()); clip_features(clip.waveform); assess(clip.waveform)\n"
-        "low_pass_4khz(clip.waveform); print([name for name in ('numba', 'librosa') if name in sys.modules])"
+        "import sys; from vop_core.data.audio import *; from vop_core.data.clip_quality import "
+        "assess\n"
+        "clip = decode(sys.stdin.buffer.read()); clip_features(clip.waveform); "
+        "assess(clip.waveform)\n"
+        "low_pass_4khz(clip.waveform); print([name for name in ('numba', 'librosa') if name in "
+        "sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", code], input=WAV, capture_output=True, cwd=repository, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], input=WAV, capture_output=True, cwd=repository, check=True
+    )
     assert run.stdout.strip() == b"[]"
 
 
@@ -400,6 +415,8 @@ def test_the_playable_clip_decodes_to_the_same_sound(generator):
     clip = Clip((torch.rand(8_000, generator=generator) - 0.5) * 0.2)
     address = playable(clip)
     assert address.startswith("data:audio/wav;base64,")
-    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(address.split(",")[1])), dtype="float32")
+    samples, rate = soundfile.read(
+        io.BytesIO(base64.b64decode(address.split(",")[1])), dtype="float32"
+    )
     assert rate == 16_000
     torch.testing.assert_close(torch.from_numpy(samples), clip.waveform, rtol=0, atol=2**-15)

@@ -15,11 +15,17 @@ from vop_core.data.clip_quality import assess, check_usable
 from vop_core.errors import AudioError
 
 
-def word(peak: float = 0.5, noise: float = 1e-4, *, seconds: float = 0.6, seed: int = 0) -> torch.Tensor:
-    """A vowel between two quiet stretches of 0.3 s, over white noise of a given root mean square."""
+def word(
+    peak: float = 0.5, noise: float = 1e-4, *, seconds: float = 0.6, seed: int = 0
+) -> torch.Tensor:
+    """A vowel between two quiet stretches of 0.3 s, over white noise of a given root mean
+    square.
+    """
     still = np.zeros(round(0.3 * RATE), np.float32)
     waveform = torch.from_numpy(np.concatenate([still, vowel(seconds, peak=peak), still]))
-    return waveform + noise * torch.randn(waveform.shape, generator=torch.Generator().manual_seed(seed))
+    return waveform + noise * torch.randn(
+        waveform.shape, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 def test_a_clear_word_is_good():
@@ -68,8 +74,8 @@ def test_the_worse_problem_goes_before_the_higher_rank():
 def test_signal_to_noise_is_measured_within_4_db(ratio_db):
     """Noise in the telephone band alone, so that the measure's band holds all of both sounds.
 
-    The voice's loud frames exceed its mean power by about 2 dB and the quiet tenth of the noise's frames lie
-    about 2 dB under theirs; at 10 dB the noise adds 0.4 dB to the loud frames.
+    The voice's loud frames exceed its mean power by about 2 dB and the quiet tenth of the noise's
+    frames lie about 2 dB under theirs; at 10 dB the noise adds 0.4 dB to the loud frames.
     """
     spectrum = torch.fft.rfft(torch.randn(RATE, generator=torch.Generator().manual_seed(3)))
     spectrum[:300] = spectrum[3_400:] = 0
@@ -77,7 +83,11 @@ def test_signal_to_noise_is_measured_within_4_db(ratio_db):
     voice = torch.zeros(RATE)
     tone = torch.sin(2 * torch.pi * 1_000 * torch.arange(8_000) / RATE)
     voice[4_000:12_000] = 0.3 * tone
-    noise *= voice[4_000:12_000].square().mean().sqrt() / noise.square().mean().sqrt() / 10 ** (ratio_db / 20)
+    noise *= (
+        voice[4_000:12_000].square().mean().sqrt()
+        / noise.square().mean().sqrt()
+        / 10 ** (ratio_db / 20)
+    )
     assert abs(assess(voice + noise).signal_to_noise_db - ratio_db) < 4
 
 
@@ -123,7 +133,10 @@ def test_an_ordinary_peak_at_full_scale_is_no_clipping():
 
 def test_more_noise_never_improves_the_verdict():
     order = ["good", "usable", "poor"]
-    verdicts = [order.index(assess(word(0.5, noise=noise)).verdict) for noise in (1e-4, 1e-3, 0.02, 0.06, 0.2, 0.5)]
+    verdicts = [
+        order.index(assess(word(0.5, noise=noise)).verdict)
+        for noise in (1e-4, 1e-3, 0.02, 0.06, 0.2, 0.5)
+    ]
     assert verdicts == sorted(verdicts) and verdicts[0] == 0 and verdicts[-1] == 2
 
 
@@ -135,7 +148,9 @@ def test_more_noise_never_improves_the_verdict():
     seed=st.integers(0, 1_000),
 )
 def test_whatever_is_usable_is_assessed(samples, level, sparse, seed):
-    waveform = (level * torch.randn(samples, generator=torch.Generator().manual_seed(seed))).clamp(-1, 1)
+    waveform = (level * torch.randn(samples, generator=torch.Generator().manual_seed(seed))).clamp(
+        -1, 1
+    )
     if sparse:
         waveform[: samples // 2] = 0
     try:
@@ -166,7 +181,12 @@ def test_the_unusable_is_refused_in_one_sentence(waveform, words):
 
 
 def test_what_is_merely_poor_is_not_refused():
-    for waveform in (word(), word(0.003, noise=1e-5), word(0.3, noise=0.3), (word() * 6).clamp(-1, 1)):
+    for waveform in (
+        word(),
+        word(0.003, noise=1e-5),
+        word(0.3, noise=0.3),
+        (word() * 6).clamp(-1, 1),
+    ):
         check_usable(waveform)
 
 

@@ -1,4 +1,6 @@
-"""Every container, header and tag of ``decoding_cases`` is read as it must be, or refused in its words."""
+"""Every container, header and tag of ``decoding_cases`` is read as it must be, or refused in its
+words.
+"""
 
 import functools
 import re
@@ -43,8 +45,12 @@ def test_what_is_there_is_read_and_the_rest_refused_in_one_sentence(case: Case):
 
 
 def test_the_page_has_one_row_for_every_case(repository):
-    rows = re.findall(r"^\| (.+?) \| (?:\d|–)", (repository / "docs/decoding.md").read_text("utf-8"), re.MULTILINE)
-    assert rows == [case.what for case in CASES], "python -m tests.data.decoding_table writes it anew"
+    rows = re.findall(
+        r"^\| (.+?) \| (?:\d|–)", (repository / "docs/decoding.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert rows == [case.what for case in CASES], (
+        "python -m tests.data.decoding_table writes it anew"
+    )
 
 
 SEEDS = {
@@ -87,7 +93,9 @@ def whole(name: str) -> bytes:
     edits=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=6),
     header_edits=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), max_size=3),
 )
-def test_damaged_files_of_every_kind_give_a_finite_clip_or_an_audio_error(name, kept, edits, header_edits):
+def test_damaged_files_of_every_kind_give_a_finite_clip_or_an_audio_error(
+    name, kept, edits, header_edits
+):
     data = bytearray(whole(name))
     for place, value in [(int(place * len(data)), value) for place, value in edits] + header_edits:
         data[place] = value

@@ -75,7 +75,9 @@ def test_the_same_recording_is_known_however_it_was_stored(copy):
 
 def test_other_words_and_other_noise_are_other_recordings():
     clips = [word(number) for number in range(4)]
-    assert all(twin_of(clip, [other for other in clips if other is not clip]) is None for clip in clips)
+    assert all(
+        twin_of(clip, [other for other in clips if other is not clip]) is None for clip in clips
+    )
     assert twin_of(noise(0), [noise(1)]) is None
     assert twin_of(word(0), []) is None
 
@@ -97,7 +99,9 @@ def test_correlation_is_one_for_a_delayed_copy_at_any_level_and_none_with_silenc
 
 @pytest.mark.data
 def test_takes_of_one_word_by_one_person_are_told_apart(real_data):
-    """The threshold's ground: of real takes of one word, none is as alike as a recording and its copy."""
+    """The threshold's ground: of real takes of one word, none is as alike as a recording and its
+    copy.
+    """
     from vop_core.data.audio import decode_file
     from vop_core.data.persons import load_dataset
     from vop_core.data.waveform import focus
@@ -105,7 +109,9 @@ def test_takes_of_one_word_by_one_person_are_told_apart(real_data):
     records = load_dataset(real_data / "arabic_speech_commands").records
     takes = [each for each in records if each.person.endswith("s24") and each.label == "six"]
     windows = torch.stack([focus(decode_file(each.path).waveform) for each in takes])
-    alike = [correlations(windows[index], windows[:index]).max() for index in range(1, len(windows))]
+    alike = [
+        correlations(windows[index], windows[:index]).max() for index in range(1, len(windows))
+    ]
     assert 0.85 < max(alike) < SAME_RECORDING
 
 
@@ -115,7 +121,10 @@ def test_takes_of_one_word_by_one_person_are_told_apart(real_data):
         ("a.wav", "'a.wav' is no clip; read a file with decode_file"),
         (Clip(torch.zeros(16_000), name="a"), "a is silent"),
         (Clip(torch.full((16_000,), torch.nan), name="a"), "no numbers"),
-        (Clip(torch.from_numpy(vowel(0.5, rate=8_000)), 8_000, "a"), "a has 8,000 samples a second"),
+        (
+            Clip(torch.from_numpy(vowel(0.5, rate=8_000)), 8_000, "a"),
+            "a has 8,000 samples a second",
+        ),
     ],
     ids=["a path", "silent", "not a number", "another rate"],
 )

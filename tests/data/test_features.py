@@ -1,4 +1,6 @@
-"""From a folder of clips to a table of log-mels: the same numbers by every way, and nothing kept unasked."""
+"""From a folder of clips to a table of log-mels: the same numbers by every way, and nothing kept
+unasked.
+"""
 
 import shutil
 from dataclasses import replace
@@ -32,10 +34,14 @@ def seeded(seed=0):
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Three persons with a pitch of their own, two words of different length, one of them longer than a second."""
+    """Three persons with a pitch of their own, two words of different length, one of them longer
+    than a second.
+    """
     lengths = {"yes": 0.6, "goodbye": 1.3}
     clips = [
-        LabelledClip(person, word, take, torch.from_numpy(vowel(seconds, pitch=90.0 + 40 * index + 5 * take)))
+        LabelledClip(
+            person, word, take, torch.from_numpy(vowel(seconds, pitch=90.0 + 40 * index + 5 * take))
+        )
         for index, person in enumerate(("anna", "ben", "cleo"))
         for word, seconds in lengths.items()
         for take in (1, 2)
@@ -60,7 +66,10 @@ def test_a_table_says_who_says_what(dataset, cache):
     table = load_features(dataset, cache=False)
     assert table.features.shape == (12, 40, 101)
     assert table.features.dtype == torch.float32
-    assert (table.persons, table.labels) == (("words/anna", "words/ben", "words/cleo"), ("goodbye", "yes"))
+    assert (table.persons, table.labels) == (
+        ("words/anna", "words/ben", "words/cleo"),
+        ("goodbye", "yes"),
+    )
     for row, record in enumerate(dataset.records):
         assert table.persons[table.person[row]] == record.person
         assert table.labels[table.label[row]] == record.label
@@ -96,7 +105,9 @@ def test_other_settings_and_other_clips_have_a_cache_of_their_own(dataset, cache
 
 
 def test_a_clip_recorded_anew_is_not_answered_from_the_cache(tmp_path, cache):
-    """Uncompressed files of one length have one size: only their contents or times tell them apart."""
+    """Uncompressed files of one length have one size: only their contents or times tell them
+    apart.
+    """
     folder = tmp_path / "wavs"
     folder.mkdir()
     (folder / "metadata.csv").write_text("path,person,label,take\na.wav,anna,yes,1\n", "utf-8")
@@ -139,7 +150,8 @@ def test_tables_are_cut_and_renumbered_without_mixing_anybody_up(dataset, cache)
 def test_joined_tables_keep_persons_apart_and_words_together(dataset, cache):
     table = load_features(dataset, variants=("room",), cache=False)
     other = replace(
-        load_features(dataset.restrict(labels=["yes"]), cache=False), persons=tuple(f"b/{index}" for index in range(3))
+        load_features(dataset.restrict(labels=["yes"]), cache=False),
+        persons=tuple(f"b/{index}" for index in range(3)),
     )
     joined = join_tables([table, other], ("yes", "no", "goodbye"))
     assert len(joined) == 18 and len(joined.persons) == 6
@@ -150,7 +162,7 @@ def test_joined_tables_keep_persons_apart_and_words_together(dataset, cache):
         assert joined.labels[joined.label[row]] == table.labels[table.label[row]]
 
 
-# --- variants ---------------------------------------------------------------------------------------------------
+# --- variants -------------------------------------------------------------------------------------
 
 
 def test_faster_speech_is_shorter_and_higher():
@@ -190,9 +202,15 @@ def test_a_persons_room_is_the_same_in_every_clip_and_on_every_day(dataset, cach
     shutil.copytree(dataset.root, tmp_path / "other" / "words")
     text = (dataset.root / "metadata.csv").read_text("utf-8").replace("anna,", "anton,")
     (tmp_path / "other" / "words" / "metadata.csv").write_text(text, "utf-8")
-    moved = load_features(load_dataset(tmp_path / "other" / "words"), variants=("room",), cache=False)
+    moved = load_features(
+        load_dataset(tmp_path / "other" / "words"), variants=("room",), cache=False
+    )
     anna, anton = table.persons.index("words/anna"), moved.persons.index("words/anton")
-    torch.testing.assert_close(table.features[table.person == anna], moved.features[moved.person == anton])
+    torch.testing.assert_close(
+        table.features[table.person == anna], moved.features[moved.person == anton]
+    )
     assert not torch.allclose(
-        table.variants["room"][table.person == anna], moved.variants["room"][moved.person == anton], atol=0.05
+        table.variants["room"][table.person == anna],
+        moved.variants["room"][moved.person == anton],
+        atol=0.05,
     )

@@ -74,7 +74,9 @@ def test_any_label_survives_the_table_and_makes_a_safe_path(tmp_path_factory, la
     write_dataset(folder, clips(words=(label,)))
     dataset = load_dataset(folder)
     assert dataset.labels == (unicodedata.normalize("NFC", label),)
-    assert all(record.path.is_file() and record.path.parents[1] == folder for record in dataset.records)
+    assert all(
+        record.path.is_file() and record.path.parents[1] == folder for record in dataset.records
+    )
     shutil.rmtree(folder.parent)
 
 
@@ -115,25 +117,43 @@ def test_no_clips_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda f: (f / "anna" / "yes_01.flac").unlink(), "'anna/yes_01.flac', which does not exist"),
-        (lambda f: (f / "anna" / "yes_01.flac").write_bytes(b"no sound"), "cannot be used: yes_01.flac is"),
-        (lambda f: (f / "anna" / "yes_01.flac").write_bytes(b""), "cannot be used: yes_01.flac is empty"),
+        (
+            lambda f: (f / "anna" / "yes_01.flac").unlink(),
+            "'anna/yes_01.flac', which does not exist",
+        ),
+        (
+            lambda f: (f / "anna" / "yes_01.flac").write_bytes(b"no sound"),
+            "cannot be used: yes_01.flac is",
+        ),
+        (
+            lambda f: (f / "anna" / "yes_01.flac").write_bytes(b""),
+            "cannot be used: yes_01.flac is empty",
+        ),
         (
             lambda f: soundfile.write(f / "anna" / "yes_01.flac", sound(9).numpy(), 8000),
             r"has 8000 Hz and 1 channel\(s\)",
         ),
         (
-            lambda f: soundfile.write(f / "anna" / "yes_01.flac", sound(9).reshape(-1, 2).numpy(), 16_000),
+            lambda f: soundfile.write(
+                f / "anna" / "yes_01.flac", sound(9).reshape(-1, 2).numpy(), 16_000
+            ),
             r"has 16000 Hz and 2 channel\(s\)",
         ),
-        (lambda f: soundfile.write(f / "anna" / "yes_01.flac", np.zeros(9999), 16_000), "yes_01.flac is silent"),
+        (
+            lambda f: soundfile.write(f / "anna" / "yes_01.flac", np.zeros(9999), 16_000),
+            "yes_01.flac is silent",
+        ),
         (lambda f: edit(f, "anna/yes_02.flac", "anna/yes_01.flac"), "a second time"),
         (lambda f: edit(f, "anna/yes_01.flac", "../yes_01.flac"), "points outside the data set"),
-        (lambda f: edit(f, "anna/yes_01.flac", "/elsewhere/yes_01.flac"), "points outside the data set"),
+        (
+            lambda f: edit(f, "anna/yes_01.flac", "/elsewhere/yes_01.flac"),
+            "points outside the data set",
+        ),
         (lambda f: edit(f, ",anna,yes,1", ",anna,,1"), "has no label"),
         (
             lambda f: shutil.copy(f / "anna" / "yes_01.flac", f / "ben" / "yes_01.flac"),
-            "'ben/yes_01.flac' of 'words/ben' is the same recording as 'anna/yes_01.flac' of 'words/anna'",
+            "'ben/yes_01.flac' of 'words/ben' is the same recording as 'anna/yes_01.flac' of "
+            "'words/anna'",
         ),
     ],
 )
@@ -185,7 +205,11 @@ def test_the_table_is_sorted_and_plain(folder):
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "persons", "words", "count"),
-    [("arabic_speech_commands", 24, 40, 3840), ("dspspeech20", 27, 20, 3179), ("fsdd", 5, 10, 1250)],
+    [
+        ("arabic_speech_commands", 24, 40, 3840),
+        ("dspspeech20", 27, 20, 3179),
+        ("fsdd", 5, 10, 1250),
+    ],
 )
 def test_the_real_folders_are_in_the_format(real_data, name, persons, words, count):
     if not (real_data / name).is_dir():
@@ -234,8 +258,14 @@ def test_packed_ink_unpacks_and_a_drawer_counts_within_an_alphabet(tmp_path):
         ({"label": [1], "person": [1]}, "no array 'images'"),
         ({"images": np.zeros((1, 2, 2)), "label": [1]}, "who made its images"),
         ({"images": np.zeros((1, 2, 2)), "person": [1]}, "what its images show"),
-        ({"images": np.zeros((2, 2, 2)), "person": [1], "label": [1, 2]}, "other numbers of persons"),
-        ({"images": np.zeros((1, 2, 2)), "person": np.array([{}]), "label": [1]}, "not a plain npz"),
+        (
+            {"images": np.zeros((2, 2, 2)), "person": [1], "label": [1, 2]},
+            "other numbers of persons",
+        ),
+        (
+            {"images": np.zeros((1, 2, 2)), "person": np.array([{}]), "label": [1]},
+            "not a plain npz",
+        ),
     ],
 )
 def test_bad_image_archives_are_refused(tmp_path, arrays, says):

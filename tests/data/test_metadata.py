@@ -107,7 +107,9 @@ def test_a_person_in_two_unicode_forms_is_one_person(folder):
     assert len(dataset.restrict(persons=[f"words/{forms[1]}"])) == 2
 
 
-@pytest.mark.parametrize(("first", "second"), [("s05", "S05"), ("anna b", "anna  b"), ("anna_b", "anna b")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("s05", "S05"), ("anna b", "anna  b"), ("anna_b", "anna b")]
+)
 def test_two_spellings_of_one_name_are_refused_with_both(folder, first, second):
     persons = [("a1.wav", first, "yes"), ("a2.wav", second, "no"), *ROWS[2:]]
     assert f"The persons 'words/{first}' and 'words/{second}' of" in refused(table(folder, persons))
@@ -118,7 +120,9 @@ def test_two_spellings_of_one_name_are_refused_with_both(folder, first, second):
 def test_persons_of_two_data_sets_are_counted_apart_and_compared_by_their_whole_name(folder):
     sets = ("x", "x", "y", "y")
     header = "path,person,label,dataset"
-    one_name = [(path, "s1", label, name) for (path, _, label), name in zip(ROWS, sets, strict=True)]
+    one_name = [
+        (path, "s1", label, name) for (path, _, label), name in zip(ROWS, sets, strict=True)
+    ]
     table(folder, one_name, header)
     assert check_dataset(folder).persons == len(load_dataset(folder).persons) == 2
     table(folder, [(*one_name[0][:3], "X"), *one_name[1:]], header)
@@ -126,7 +130,11 @@ def test_persons_of_two_data_sets_are_counted_apart_and_compared_by_their_whole_
 
 
 def test_two_spellings_are_not_written_either(tmp_path):
-    clips = [LabelledClip(name, "yes", take, torch.rand(4000)) for name in ("anna", "Anna") for take in (1, 2)]
+    clips = [
+        LabelledClip(name, "yes", take, torch.rand(4000))
+        for name in ("anna", "Anna")
+        for take in (1, 2)
+    ]
     with pytest.raises(DataError, match=r"The persons 'anna' and 'Anna' of .* differ only"):
         write_dataset(tmp_path / "w", clips)
     assert list(tmp_path.iterdir()) == []
@@ -210,7 +218,9 @@ takes = ["1", "01", "", "", "two", "9" * 20, '"1\n2"']
 rows = st.tuples(*map(st.sampled_from, (paths, persons, labels, takes)))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_whatever_loading_refuses_checking_names_and_whatever_is_in_order_loads(folder, rows):
     table(folder, rows, "path,person,label,take")

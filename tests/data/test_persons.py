@@ -21,7 +21,9 @@ from vop_core.errors import DataError, EvaluationError
 
 @pytest.fixture
 def folder(tmp_path):
-    """A table of three persons, two words and three takes; the clips themselves are not needed to load it."""
+    """A table of three persons, two words and three takes; the clips themselves are not needed to
+    load it.
+    """
     rows = [
         f"{person}/{word}_{take}.flac,{person},{word},{take},{'f' if person == 'anna' else 'm'}"
         for person in ("anna", "ben", "cai")
@@ -30,7 +32,9 @@ def folder(tmp_path):
     ]
     root = tmp_path / "words"
     root.mkdir()
-    (root / "metadata.csv").write_text("path,person,label,take,gender\n" + "\n".join(rows) + "\n", "utf-8")
+    (root / "metadata.csv").write_text(
+        "path,person,label,take,gender\n" + "\n".join(rows) + "\n", "utf-8"
+    )
     return root
 
 
@@ -69,8 +73,13 @@ def test_asking_for_an_unknown_person_or_label_is_refused(folder):
 
 
 def test_tables_from_elsewhere_are_read_tolerantly(tmp_path):
-    """Windows separators, a byte-order mark, spaces in labels, no takes, a person of another data set."""
-    text = "\ufeffpath,person,label,dataset\r\nzoom in\\a.flac,p1,zoom in,\r\nb.flac,p1,zoom in,other\r\n"
+    """Windows separators, a byte-order mark, spaces in labels, no takes, a person of another data
+    set.
+    """
+    text = (
+        "\ufeffpath,person,label,dataset\r\nzoom in\\a.flac,p1,zoom in,\r\nb.flac,p1,zoom "
+        "in,other\r\n"
+    )
     dataset = load_dataset(table(tmp_path / "w", text))
     first, second = dataset.records
     assert first.path == tmp_path / "w" / "zoom in" / "a.flac"
@@ -85,7 +94,10 @@ def test_tables_from_elsewhere_are_read_tolerantly(tmp_path):
         ("path,person\n", "no column 'label'"),
         ("path,person,label,take\n", "lists no clips"),
         ("path,person,label,take\na.flac,p,,1\n", "Line 2 .* has no label"),
-        ("path,person,label,take\na.flac,p,yes,first\n", "take 'first'; a take must be a whole number"),
+        (
+            "path,person,label,take\na.flac,p,yes,first\n",
+            "take 'first'; a take must be a whole number",
+        ),
         ("path,person,label,take\n../a.flac,p,yes,1\n", "points outside the data set"),
         ("path,person,label,take\nx/../../a.flac,p,yes,1\n", "points outside the data set"),
         ("path,person,label,take\n/etc/a.flac,p,yes,1\n", "points outside the data set"),
@@ -163,7 +175,9 @@ def test_closed_holds_the_last_takes_of_known_persons_and_open_the_unknown(folde
     assert split.closed.persons == split.train.persons == ("words/anna", "words/ben")
     assert {record.take for record in split.closed.records} == {9}
     assert {record.take for record in split.train.records} == {1, 4}
-    paths = [{record.path for record in part.records} for part in (split.train, split.closed, split.open)]
+    paths = [
+        {record.path for record in part.records} for part in (split.train, split.closed, split.open)
+    ]
     assert sum(map(len, paths)) == len(set().union(*paths)) == 18
 
 
@@ -172,11 +186,16 @@ def test_a_word_said_once_stays_in_training(tmp_path):
     dataset = load_dataset(table(tmp_path / "w", "path,person,label,take\n" + rows))
     split = closed_open_split(dataset, open_persons=["w/b"])
     assert [(record.label, record.take) for record in split.closed.records] == [("no", 2)]
-    assert {(record.label, record.take) for record in split.train.records} == {("yes", 1), ("no", 1)}
+    assert {(record.label, record.take) for record in split.train.records} == {
+        ("yes", 1),
+        ("no", 1),
+    }
 
 
 def test_who_can_be_trained_on_is_counted_without_what_the_closed_set_holds_out(folder):
-    """Six clips each, of which the last take of both words is held out: four are left, and never five."""
+    """Six clips each, of which the last take of both words is held out: four are left, and never
+    five.
+    """
     dataset = load_dataset(folder)
     assert trainable_persons(dataset, 4) == dataset.persons
     assert trainable_persons(dataset, 5) == ()
@@ -196,7 +215,9 @@ def test_data_sets_are_found_by_path_and_by_name(folder, monkeypatch):
 
 
 def test_a_data_set_has_the_name_it_is_stored_under_however_it_is_asked_for(folder, monkeypatch):
-    """Persons are known by it: as "WORDS/anna", a person who was trained on would pass for unknown."""
+    """Persons are known by it: as "WORDS/anna", a person who was trained on would pass for
+    unknown.
+    """
     monkeypatch.setenv("VOP_DATA", str(folder.parent))
     monkeypatch.chdir(folder)
     for asked in ("words", "Words", "WORDS/", folder.with_name("wOrds"), ".", "../Words"):
@@ -205,7 +226,9 @@ def test_a_data_set_has_the_name_it_is_stored_under_however_it_is_asked_for(fold
     assert load_dataset(find_dataset("ren\u00e9")).persons[0] == "Ren\u00e9/anna"
 
 
-def test_without_a_choice_data_lies_in_the_users_cache_and_nothing_in_the_checkout(monkeypatch, tmp_path):
+def test_without_a_choice_data_lies_in_the_users_cache_and_nothing_in_the_checkout(
+    monkeypatch, tmp_path
+):
     monkeypatch.delenv("VOP_DATA", raising=False)
     assert data_root() == cache_root() / "data"
     monkeypatch.delenv("VOP_CACHE")

@@ -1,4 +1,6 @@
-"""Public data sets: real layouts, real HTTP on 127.0.0.1, and every way in which a download can fail."""
+"""Public data sets: real layouts, real HTTP on 127.0.0.1, and every way in which a download can
+fail.
+"""
 
 import dataclasses
 import errno
@@ -29,7 +31,9 @@ def wav(seed: int, rate: int = 16_000, seconds: float = 0.5) -> bytes:
     """A voiced-looking clip: a tone of its own pitch in noise."""
     random = np.random.default_rng(seed)
     time = np.arange(int(rate * seconds)) / rate
-    samples = 0.3 * np.sin(2 * np.pi * (150 + 7 * seed) * time) + 0.01 * random.standard_normal(len(time))
+    samples = 0.3 * np.sin(2 * np.pi * (150 + 7 * seed) * time) + 0.01 * random.standard_normal(
+        len(time)
+    )
     stream = io.BytesIO()
     soundfile.write(stream, samples, rate, format="WAV", subtype="PCM_16")
     return stream.getvalue()
@@ -55,7 +59,10 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 def google_speech_commands() -> bytes:
     names = [
-        f"./{word}/{who}_nohash_{k}.wav" for word in ("yes", "no") for who in ("004ae714", "0a7c2a8d") for k in (0, 1)
+        f"./{word}/{who}_nohash_{k}.wav"
+        for word in ("yes", "no")
+        for who in ("004ae714", "0a7c2a8d")
+        for k in (0, 1)
     ]
     files = {name: wav(seed) for seed, name in enumerate(names)}
     files["./_background_noise_/white_noise.wav"] = wav(90)
@@ -84,9 +91,16 @@ def audio_mnist() -> bytes:
 
 def free_spoken_digits() -> bytes:
     root = "free-spoken-digit-dataset-1.0.9"
-    names = [f"{digit}_{who}_{take}.wav" for digit in (0, 7) for who in ("theo", "george") for take in (0, 12)]
+    names = [
+        f"{digit}_{who}_{take}.wav"
+        for digit in (0, 7)
+        for who in ("theo", "george")
+        for take in (0, 12)
+    ]
     files = {f"{root}/recordings/{name}": wav(seed, rate=8000) for seed, name in enumerate(names)}
-    return tarred({f"{root}/README.md": b"# FSDD", f"{root}/metadata.py": b"metadata = {}", **files})
+    return tarred(
+        {f"{root}/README.md": b"# FSDD", f"{root}/metadata.py": b"metadata = {}", **files}
+    )
 
 
 def arabic_speech_commands() -> bytes:
@@ -126,7 +140,9 @@ ARCHIVES = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``content`` everywhere but at /missing; may know ranges; may drop the line after some bytes."""
+    """Serves ``content`` everywhere but at /missing; may know ranges; may drop the line after some
+    bytes.
+    """
 
     daemon_threads = True
 
@@ -183,7 +199,9 @@ def serve():
 
     def start(content: bytes) -> Server:
         server = Server(content)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         servers.append(server)
         return server
 
@@ -205,7 +223,9 @@ def own_folders(tmp_path, monkeypatch):
 
 def publish(monkeypatch, name: str, content: bytes) -> None:
     """Let the source's published checksum be that of the tiny archive."""
-    tiny = dataclasses.replace(SOURCES[name], sha256=hashlib.sha256(content).hexdigest(), megabytes=1)
+    tiny = dataclasses.replace(
+        SOURCES[name], sha256=hashlib.sha256(content).hexdigest(), megabytes=1
+    )
     monkeypatch.setattr(registry, "SOURCES", {**SOURCES, name: tiny})
 
 
@@ -223,7 +243,11 @@ def test_each_source_is_fetched_verified_and_converted(name, serve, monkeypatch,
     content = ARCHIVES[name]()
     publish(monkeypatch, name, content)
     seen = []
-    done = get(name, url=serve(content).url, progress=lambda stage, at, total: seen.append((stage, at, total)))
+    done = get(
+        name,
+        url=serve(content).url,
+        progress=lambda stage, at, total: seen.append((stage, at, total)),
+    )
     assert done.folder == own_folders / "data" / name
     assert done.skipped == []
     report = check_dataset(done.folder)
@@ -271,7 +295,9 @@ def test_student_numbers_do_not_reach_the_disk(own_folders):
     archive = own_folders / "archive.zip"
     archive.write_bytes(dspspeech20())
     folder = prepare("dspspeech20", archive).folder
-    everything = [str(path) for path in folder.rglob("*")] + [(folder / "metadata.csv").read_text("utf-8")]
+    everything = [str(path) for path in folder.rglob("*")] + [
+        (folder / "metadata.csv").read_text("utf-8")
+    ]
     assert not re.search(r"1530711\d{4}", " ".join(everything))
 
 
@@ -334,7 +360,8 @@ def test_recordings_that_become_one_by_conversion_are_left_out_too(own_folders):
     folder = own_folders / "in" / "recordings"
     folder.mkdir(parents=True)
     samples = np.random.default_rng(0).integers(-(2**14), 2**14, 16_000, dtype=np.int32) << 16
-    for take, finer in enumerate((0, 1 << 8)):  # 24-bit files: a difference of less than one step of 16 bits
+    # 24-bit files: a difference of less than one step of 16 bits
+    for take, finer in enumerate((0, 1 << 8)):
         soundfile.write(folder / f"1_theo_{take}.wav", samples + finer, 16_000, subtype="PCM_24")
     soundfile.write(folder / "1_theo_9.wav", samples[::-1], 16_000, subtype="PCM_24")
     done = prepare("fsdd", own_folders / "in")
@@ -363,7 +390,9 @@ def test_a_dropped_connection_is_taken_up_where_it_broke(digits):
 
 def test_a_later_run_resumes_what_an_earlier_one_left(digits, own_folders):
     digits.drop_after = [2 * download._CHUNK] + [0] * 4
-    with pytest.raises(DataError, match=r"keeps breaking off after 0\.0 MB; run the same command again to resume"):
+    with pytest.raises(
+        DataError, match=r"keeps breaking off after 0\.0 MB; run the same command again to resume"
+    ):
         get("fsdd", url=digits.url)
     digits.requests.clear()
     assert get("fsdd", url=digits.url).clips == 8
@@ -421,7 +450,10 @@ def test_no_network_is_said_at_once():
     with socket.socket() as probe:  # a port where nobody listens
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    refuses(rf"127\.0\.0\.1:{port} cannot be reached; check the network", url=f"http://127.0.0.1:{port}/x.zip")
+    refuses(
+        rf"127\.0\.0\.1:{port} cannot be reached; check the network",
+        url=f"http://127.0.0.1:{port}/x.zip",
+    )
 
 
 def test_an_address_that_is_none_is_said():
@@ -477,7 +509,9 @@ def test_a_data_set_that_is_there_is_not_overwritten(digits):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(DataError, match="There is no data source 'mnist'; the known ones are speech_commands_v2"):
+    with pytest.raises(
+        DataError, match="There is no data source 'mnist'; the known ones are speech_commands_v2"
+    ):
         find_source("mnist")
 
 
@@ -494,7 +528,9 @@ def test_every_source_says_where_it_comes_from_and_under_which_terms():
 
 
 def test_the_readme_lists_every_source_with_its_terms(repository):
-    """A row for each source, with name, address, citation, licence and whether a checksum exists."""
+    """A row for each source, with name, address, citation, licence and whether a checksum
+    exists.
+    """
     text = (repository / "data" / "README.md").read_text("utf-8")
     for name, source in SOURCES.items():
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |"))

@@ -54,8 +54,11 @@ def test_filterbank_equals_librosas(config):
 def test_log_mel_equals_librosas(samples, seed, other):
     waveform = noise(samples, seed)
     config = CONFIGS[other]
-    # single precision: the power has a relative error of some 1e-6, and so, absolutely, has its logarithm
-    np.testing.assert_allclose(log_mel(waveform, config).numpy(), by_librosa(waveform, config), atol=1e-4)
+    # single precision: the power has a relative error of some 1e-6, and so, absolutely, has its
+    # logarithm
+    np.testing.assert_allclose(
+        log_mel(waveform, config).numpy(), by_librosa(waveform, config), atol=1e-4
+    )
 
 
 def test_log_mel_of_double_precision_stays_double():
@@ -89,7 +92,9 @@ def test_ten_times_the_amplitude_adds_log_100():
 
 
 def test_silence_is_the_logarithm_of_the_floor():
-    torch.testing.assert_close(log_mel(torch.zeros(800)), torch.full((40, 6), math.log(CONFIG.floor)))
+    torch.testing.assert_close(
+        log_mel(torch.zeros(800)), torch.full((40, 6), math.log(CONFIG.floor))
+    )
 
 
 def test_a_batch_is_its_clips():

@@ -1,4 +1,6 @@
-"""How synthetic persons are made: cohorts never meet, accents can say every word, a rebuild is the same."""
+"""How synthetic persons are made: cohorts never meet, accents can say every word, a rebuild is the
+same.
+"""
 
 import hashlib
 import itertools
@@ -37,7 +39,9 @@ def persons():
 def training(persons, tmp_path_factory):
     """A small training folder: two persons, two words, every unknown word once."""
     folder = tmp_path_factory.mktemp("made") / "training"
-    return generate_training_persons(folder, persons=2, words=["zero", "speech"], takes=2, invented=3, seed=5)
+    return generate_training_persons(
+        folder, persons=2, words=["zero", "speech"], takes=2, invented=3, seed=5
+    )
 
 
 def _hashes(folder):
@@ -50,7 +54,9 @@ def _hashes(folder):
 
 def test_word_lists_share_no_word_and_no_pronunciation():
     lists = (KEYWORD_WORDS, UNKNOWN_TRAINING_WORDS, UNKNOWN_TEST_WORDS)
-    assert [len(words) >= least for words, least in zip(lists, (18, 40, 20), strict=True)] == [True] * 3
+    assert [len(words) >= least for words, least in zip(lists, (18, 40, 20), strict=True)] == [
+        True
+    ] * 3
     for one, other in itertools.combinations(lists, 2):
         assert not set(one) & set(other)
         assert not set(one.values()) & set(other.values())
@@ -67,25 +73,38 @@ def test_cohorts_share_no_voice(persons):
 
 
 def test_no_bundled_person_resembles_a_training_or_test_person(persons):
-    """Whatever the seed: no espeak-ng voice in common, and some accents only the bundled persons have."""
+    """Whatever the seed: no espeak-ng voice in common, and some accents only the bundled persons
+    have.
+    """
     bundled = persons.draw_persons("bundled", 42, seed=build.BUNDLED_SEED)
     for cohort, seed in itertools.product(("training", "test"), (1, 2, build.BUNDLED_SEED)):
         others = persons.draw_persons(cohort, 100, seed=seed)
         assert not {person.variant for person in bundled} & {person.variant for person in others}
-        assert not {(p.room, p.microphone) for p in bundled} & {(p.room, p.microphone) for p in others}
+        assert not {(p.room, p.microphone) for p in bundled} & {
+            (p.room, p.microphone) for p in others
+        }
         assert not {person.accent for person in others} & set(persons.BUNDLED_ONLY_ACCENTS)
     assert {person.accent for person in bundled} >= set(persons.BUNDLED_ONLY_ACCENTS)
 
 
 def test_more_persons_do_not_change_the_first_ones(persons):
-    assert persons.draw_persons("training", 3, seed=1) == persons.draw_persons("training", 9, seed=1)[:3]
+    assert (
+        persons.draw_persons("training", 3, seed=1)
+        == persons.draw_persons("training", 9, seed=1)[:3]
+    )
 
 
 def test_every_accent_has_a_sound_for_every_phoneme(persons):
-    """Each word's mnemonics exist in the person's own table: espeak-ng would drop unknown ones silently."""
+    """Each word's mnemonics exist in the person's own table: espeak-ng would drop unknown ones
+    silently.
+    """
     by_accent = {person.accent: person for person in persons.draw_persons("bundled", 40, seed=3)}
     assert set(by_accent) == set(persons.ACCENTS)
-    words = [*KEYWORD_WORDS.values(), *UNKNOWN_TRAINING_WORDS.values(), *UNKNOWN_TEST_WORDS.values()]
+    words = [
+        *KEYWORD_WORDS.values(),
+        *UNKNOWN_TRAINING_WORDS.values(),
+        *UNKNOWN_TEST_WORDS.values(),
+    ]
     inventor = np.random.default_rng(0)
     words += [invent_word(inventor) for _ in range(300)]
     for person, word in itertools.product(by_accent.values(), words):
@@ -113,14 +132,22 @@ def test_training_folder_holds_what_was_asked_for(training):
     words = [record.attributes["word"] for record in dataset.records if record.label == "unknown"]
     listed = [word for word in words if word in UNKNOWN_TRAINING_WORDS]
     assert sorted(listed) == sorted([*UNKNOWN_TRAINING_WORDS] * 2)
-    assert len(words) - len(listed) == len(set(words) - set(listed)) == 2 * 3, "nobody makes up another's word"
+    assert len(words) - len(listed) == len(set(words) - set(listed)) == 2 * 3, (
+        "nobody makes up another's word"
+    )
 
 
 def test_an_invented_word_is_never_a_keyword_or_a_test_word():
-    """Whatever the stress: `unknown` must not be taught a keyword, nor one of the words that test it."""
+    """Whatever the stress: `unknown` must not be taught a keyword, nor one of the words that test
+    it.
+    """
     generator = np.random.default_rng(0)
     words = [invent_word(generator) for _ in range(20_000)]
-    known = {word.replace("'", "") for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS) for word in table.values()}
+    known = {
+        word.replace("'", "")
+        for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS)
+        for word in table.values()
+    }
     assert not known & {word.replace("'", "") for word in words}
     assert all(word.count("'") == 1 for word in words)
     assert len(set(words)) > 15_000
@@ -168,9 +195,14 @@ def test_a_word_without_phonemes_is_refused(tmp_path):
 
 
 def test_a_telephone_passes_nothing_above_four_kilohertz():
-    response = acoustics.channel_response(acoustics.draw_microphone("telephone", np.random.default_rng(0)))
+    response = acoustics.channel_response(
+        acoustics.draw_microphone("telephone", np.random.default_rng(0))
+    )
     frequency = np.linspace(0, 8000, len(response))
-    assert response[frequency > 4500].max() < 0.1 * response[(frequency > 500) & (frequency < 3000)].min()
+    assert (
+        response[frequency > 4500].max()
+        < 0.1 * response[(frequency > 500) & (frequency < 3000)].min()
+    )
 
 
 def test_a_farther_speaker_is_more_reverberant():
@@ -186,7 +218,9 @@ def test_a_farther_speaker_is_more_reverberant():
 
 
 def test_level_is_kept_and_the_noise_lies_as_far_below_as_asked():
-    """Levels of a one-second tone and of the background alone; 4 s.e. of the noise's power allowed."""
+    """Levels of a one-second tone and of the background alone; 4 s.e. of the noise's power
+    allowed.
+    """
     generator = np.random.default_rng(0)
     microphone = acoustics.Microphone("test", 20.0, 8000.0, 0.0, (), "hiss", 20.0, 0.0)
     tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
@@ -197,7 +231,8 @@ def test_level_is_kept_and_the_noise_lies_as_far_below_as_asked():
     def decibels(sound):
         return 10 * np.log10((sound**2).mean())
 
-    four_standard_errors = 4 * 10 / np.log(10) * (2 / 16_000) ** 0.5 * 3  # coloured noise: fewer free samples
+    # coloured noise: fewer free samples
+    four_standard_errors = 4 * 10 / np.log(10) * (2 / 16_000) ** 0.5 * 3
     assert abs(decibels(acoustics.record(tone, **where, **level)) + 26) < 0.1
     quiet = decibels(acoustics.record(np.zeros_like(tone), **where, **level))
     assert abs(quiet + 46) < four_standard_errors + 0.5  # the channel takes a little of the noise

@@ -1,4 +1,6 @@
-"""Virtual persons: one voice and one place for all clips of a person, and nothing at all when switched off."""
+"""Virtual persons: one voice and one place for all clips of a person, and nothing at all when
+switched off.
+"""
 
 from dataclasses import replace
 
@@ -24,7 +26,9 @@ def ramp(axis, persons=2, clips=3):
     """Log-mels that say where they are: value = mel, or frame."""
     shape = (persons, clips, MELS, FRAMES)
     return (
-        torch.arange(float(MELS))[:, None].expand(shape) if axis == "mel" else torch.arange(float(FRAMES)).expand(shape)
+        torch.arange(float(MELS))[:, None].expand(shape)
+        if axis == "mel"
+        else torch.arange(float(FRAMES)).expand(shape)
     ).clone()
 
 
@@ -32,7 +36,9 @@ def ramp(axis, persons=2, clips=3):
 @given(seed=st.integers(0, 1000))
 def test_switched_off_it_changes_nothing(seed):
     value = log_mels(seed=seed)
-    torch.testing.assert_close(augment(value, OFF, generator=seeded(seed)), value, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        augment(value, OFF, generator=seeded(seed)), value, rtol=1e-6, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,9 @@ def test_only_the_shift_in_time_differs_between_clips_of_a_person():
         shifts = [
             shift
             for shift in range(-3, 4)
-            if torch.allclose(clip[:, 3:-3], value[0, 0][:, 3 + shift : FRAMES - 3 + shift], atol=1e-5)
+            if torch.allclose(
+                clip[:, 3:-3], value[0, 0][:, 3 + shift : FRAMES - 3 + shift], atol=1e-5
+            )
         ]
         assert len(shifts) == 1
     assert not torch.allclose(changed, changed[:, :1], atol=1e-2)
@@ -98,7 +106,9 @@ def test_noise_only_ever_adds_power():
 
 def test_the_same_generator_makes_the_same_persons():
     value = log_mels()
-    first, again, other = (augment(value, VirtualPersonsConfig(), generator=seeded(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        augment(value, VirtualPersonsConfig(), generator=seeded(seed)) for seed in (1, 1, 2)
+    )
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert not torch.allclose(first, other, atol=1e-2)
 
@@ -118,11 +128,17 @@ def test_a_stretched_axis_is_read_where_it_should_be(factors, shift):
     shifts = torch.full((2, 3), float(shift))
     expected = (torch.arange(MELS) * mel[:, None]).clamp(0, MELS - 1)
     found = stretch(ramp("mel"), mel, frame, shifts)
-    torch.testing.assert_close(found, expected[:, None, :, None].expand_as(found), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        found, expected[:, None, :, None].expand_as(found), rtol=1e-5, atol=1e-4
+    )
     middle = (FRAMES - 1) / 2
-    expected = ((torch.arange(FRAMES) - middle) * frame[:, None] + middle + shift).clamp(0, FRAMES - 1)
+    expected = ((torch.arange(FRAMES) - middle) * frame[:, None] + middle + shift).clamp(
+        0, FRAMES - 1
+    )
     found = stretch(ramp("frame"), mel, frame, shifts)
-    torch.testing.assert_close(found, expected[:, None, None].expand_as(found), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        found, expected[:, None, None].expand_as(found), rtol=1e-5, atol=1e-4
+    )
 
 
 def test_curves_are_smooth_and_of_unit_variance():

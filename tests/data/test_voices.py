@@ -1,4 +1,6 @@
-"""The committed bundled voices: enough persons, the right clips, undamaged, small, and plainly synthetic."""
+"""The committed bundled voices: enough persons, the right clips, undamaged, small, and plainly
+synthetic.
+"""
 
 from collections import Counter
 
@@ -30,12 +32,17 @@ def test_everybody_has_five_enrollment_and_ten_query_clips_of_different_words(pe
 
 
 def test_enrollment_words_are_drawn_independently_of_the_query_words():
-    """Of 18 words 10 are queried: an independent draw falls among them in 10/18 of cases; 4 s.e. allowed."""
+    """Of 18 words 10 are queried: an independent draw falls among them in 10/18 of cases; 4 s.e.
+    allowed.
+    """
     persons = voices.bundled_persons("en")
-    hits = [clip.label in {query.label for query in p.query} for p in persons for clip in p.enrollment]
+    hits = [
+        clip.label in {query.label for query in p.query} for p in persons for clip in p.enrollment
+    ]
     standard_error = (10 / 18 * 8 / 18 / len(hits)) ** 0.5
     assert abs(sum(hits) / len(hits) - 10 / 18) < 4 * standard_error
-    assert any(len({clip.label for clip in person.enrollment}) < 5 for person in persons)  # with replacement
+    # with replacement
+    assert any(len({clip.label for clip in person.enrollment}) < 5 for person in persons)
 
 
 def test_labels_are_those_of_the_two_keyword_tasks():

@@ -12,7 +12,9 @@ HOP = 160  # focus works in steps of 10 ms
 
 
 def room(seconds: float, *, level: float = 0.0, seed: int = 0) -> torch.Tensor:
-    return level * torch.randn(round(16_000 * seconds), generator=torch.Generator().manual_seed(seed))
+    return level * torch.randn(
+        round(16_000 * seconds), generator=torch.Generator().manual_seed(seed)
+    )
 
 
 @settings(deadline=None, max_examples=30)
@@ -25,7 +27,9 @@ def test_focus_finds_the_word_and_puts_it_in_the_middle(first, level):
     ideal = min(max(first - 4_000, 0), 3 * 16_000)  # as central as the recording's ends allow
     expected = recording[ideal : ideal + 16_000]
     shifts = [shift for shift in range(-5 * HOP, 5 * HOP + 1) if 0 <= ideal + shift <= 3 * 16_000]
-    assert any(torch.equal(window, recording[ideal + shift :][:16_000]) for shift in shifts), "more than 50 ms off"
+    assert any(torch.equal(window, recording[ideal + shift :][:16_000]) for shift in shifts), (
+        "more than 50 ms off"
+    )
     assert window.square().sum() > 0.999 * expected.square().sum()
 
 
@@ -33,7 +37,10 @@ def test_focus_prefers_a_word_to_a_louder_bang():
     recording = room(4, level=1e-4)
     recording[8_000:16_000] += WORD
     recording[56_000:56_080] += 0.99  # 5 ms
-    assert torch.equal(focus(recording)[4_000 - 2 * HOP :][:HOP], focus(recording[:32_000])[4_000 - 2 * HOP :][:HOP])
+    assert torch.equal(
+        focus(recording)[4_000 - 2 * HOP :][:HOP],
+        focus(recording[:32_000])[4_000 - 2 * HOP :][:HOP],
+    )
     assert focus(recording).abs().max() < 0.5
 
 

@@ -184,7 +184,8 @@ def test_an_input_is_no_output_however_it_is_spelled(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"RIFF....WAVE", b"path,person\n", b"12", b"\xff\xfe{}", b'{"broken": ', b"[" * 99_999]
+    "content",
+    [b"RIFF....WAVE", b"path,person\n", b"12", b"\xff\xfe{}", b'{"broken": ', b"[" * 99_999],
 )
 def test_only_json_is_replaced_by_json(tmp_path, content):
     file = tmp_path / "file"
@@ -232,7 +233,8 @@ def test_a_folder_is_really_tried(tmp_path, former, monkeypatch):
 
 
 def test_a_file_that_its_owner_protects_is_not_replaced(former, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write everything
+    # root may write everything
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     refuses(former, "cannot be written")
     with pytest.raises(VopError, match="cannot be written"):
         write_text(former, "{}")
@@ -243,7 +245,10 @@ def test_a_file_that_its_owner_protects_is_not_replaced(former, monkeypatch):
 
 
 def test_a_name_that_is_no_text_shows_its_bytes_and_controls_show_as_escapes():
-    assert printable(os.fsdecode(b"caf\xe9.wav") if os.name != "nt" else "caf\udce9.wav") == "caf\\xe9.wav"
+    assert (
+        printable(os.fsdecode(b"caf\xe9.wav") if os.name != "nt" else "caf\udce9.wav")
+        == "caf\\xe9.wav"
+    )
     assert printable("x\x1b[31m\n\x9b\u2028.wav") == "x\\x1b[31m\\n\\x9b\\u2028.wav"
     assert printable("a\u202egnp.wav") == "a\\u202egnp.wav"
     assert printable("\ud800") == "\\ud800"

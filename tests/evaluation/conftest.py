@@ -1,7 +1,9 @@
-"""Persons and methods whose personal gain is known by construction; vop_core comes late, after its checks are on.
+"""Persons and methods whose personal gain is known by construction; vop_core comes late, after its
+checks are on.
 
-A clip's feature, constant over its frames, is (sound, accent, 1): ``sound`` = (label + the person's accent)
-modulo the number of labels, so whoever does not know the accent answers with the wrong label.
+A clip's feature, constant over its frames, is (sound, accent, 1): ``sound`` = (label + the person's
+accent) modulo the number of labels, so whoever does not know the accent answers with the wrong
+label.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +32,9 @@ class FakeVoices:
 
 
 def make_voices(accents, takes=3, dataset="fake", clips=None):
-    """Persons with these accents; each says every label ``takes`` times, or has ``clips[person]`` clips."""
+    """Persons with these accents; each says every label ``takes`` times, or has ``clips[person]``
+    clips.
+    """
     features, labels, index = [], [], []
     for person, accent in enumerate(accents):
         own = torch.arange(LABELS).repeat(takes)
@@ -95,7 +99,9 @@ class Global(Fixed):
 
 
 class Personalizing(Fixed):
-    """Reads the accent off the enrollment (the rounded mean over clips); without one it assumes none."""
+    """Reads the accent off the enrollment (the rounded mean over clips); without one it assumes
+    none.
+    """
 
     def accent_of(self, enrollment, persons, draws, generator):
         if enrollment is None:
@@ -123,14 +129,22 @@ class Drawn(Personalizing):
 
 @pytest.fixture
 def fakes():
-    """Everything above, under one name (test modules are imported one by one and cannot import this file)."""
+    """Everything above, under one name (test modules are imported one by one and cannot import this
+    file).
+    """
     from vop_core.types import Episode
 
     class Fakes:
         voices = staticmethod(make_voices)
         episodes = staticmethod(make_episodes)
         episode = Episode
-        fixed, personalizing, harming, drawn, unpersonalized = Fixed, Personalizing, Harming, Drawn, Global
+        fixed, personalizing, harming, drawn, unpersonalized = (
+            Fixed,
+            Personalizing,
+            Harming,
+            Drawn,
+            Global,
+        )
         facts = staticmethod(make_facts)
         replace = staticmethod(replace)
         labels, confidence = LABELS, CONFIDENCE

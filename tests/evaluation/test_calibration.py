@@ -7,7 +7,12 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
 
-from vop_core.evaluation.calibration import Reliability, bin_of, expected_calibration_error, reliability
+from vop_core.evaluation.calibration import (
+    Reliability,
+    bin_of,
+    expected_calibration_error,
+    reliability,
+)
 from vop_core.evaluation.classification import (
     brier_score,
     correctness,
@@ -49,7 +54,9 @@ def test_a_calibrated_classifier_has_the_error_of_sampling_alone():
 
 def test_the_error_equals_that_of_torchmetrics(answers):
     probabilities, labels = answers
-    theirs = multiclass_calibration_error(probabilities, labels, num_classes=5, n_bins=15, norm="l1")
+    theirs = multiclass_calibration_error(
+        probabilities, labels, num_classes=5, n_bins=15, norm="l1"
+    )
     ours = expected_calibration_error(probabilities.numpy(), labels.numpy())
     assert ours == pytest.approx(float(theirs), abs=1e-6)
 
@@ -64,7 +71,9 @@ def test_reliability_of_parts_adds_up_to_that_of_the_whole(answers):
     confidence = probabilities.max(-1).values.double().numpy()
     correct = correctness(probabilities, labels).double().numpy()
     whole = reliability(confidence, correct)
-    parts = reliability(confidence[:700], correct[:700]) + reliability(confidence[700:], correct[700:])
+    parts = reliability(confidence[:700], correct[:700]) + reliability(
+        confidence[700:], correct[700:]
+    )
     np.testing.assert_allclose(parts.correct_sum, whole.correct_sum)
     assert parts.expected_calibration_error == pytest.approx(whole.expected_calibration_error)
 
@@ -106,6 +115,7 @@ def test_brier_is_nought_for_certainty_two_for_certain_error_and_as_scikit_learn
     assert float(brier_score(certain, torch.tensor([0]))) == 0
     assert float(brier_score(certain, torch.tensor([1]))) == 2
     probabilities, labels = answers[0][:200].double(), answers[1][:200]
-    probabilities /= probabilities.sum(-1, keepdim=True)  # to double precision, as scikit-learn demands
+    # to double precision, as scikit-learn demands
+    probabilities /= probabilities.sum(-1, keepdim=True)
     theirs = brier_score_loss(labels.numpy(), probabilities.numpy(), scale_by_half=False)
     assert float(brier_score(probabilities, labels).mean()) == pytest.approx(theirs, rel=1e-5)

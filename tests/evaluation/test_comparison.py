@@ -1,4 +1,6 @@
-"""Comparing methods: pairing, the sign-flip test, Holm, controls, and outliers that would have recovered anyway."""
+"""Comparing methods: pairing, the sign-flip test, Holm, controls, and outliers that would have
+recovered anyway.
+"""
 
 from itertools import product
 
@@ -32,7 +34,9 @@ from vop_core.evaluation.comparison import (
 from vop_core.evaluation.score import COLUMNS
 
 
-def line(person="p", *, accuracy=0.5, row="own", set_name="open", shots=5, repetition=0, right=None):
+def line(
+    person="p", *, accuracy=0.5, row="own", set_name="open", shots=5, repetition=0, right=None
+):
     """A line of a table of scores; ``right`` says of each query whether it was answered rightly."""
     return (set_name, shots, person, repetition, row, "accuracy", accuracy, right)
 
@@ -105,7 +109,11 @@ def test_bins_are_pooled_over_persons_and_kept_apart_by_seed():
 def test_the_exact_p_value_is_scipys(seed):
     differences = np.random.default_rng(seed).normal(0.4, 1.0, 9)
     authority = stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=np.inf,
+        alternative="two-sided",
     )
     assert sign_flip_p_value(differences) == pytest.approx(authority.pvalue, abs=1e-12)
 
@@ -185,7 +193,9 @@ def test_harm_is_judged_on_the_first_episode_of_each_person():
 def test_harm_of_one_seed_is_weighed_against_the_other():
     good, bad = [1] * 4 + [0] * 4, [0] * 7 + [1]
     before = ScoreIndex.of([Run(seed, 0, frame(line("a", right=good))) for seed in (0, 1)])
-    after = ScoreIndex.of([Run(0, 0, frame(line("a", right=bad))), Run(1, 0, frame(line("a", right=[1] * 8)))])
+    after = ScoreIndex.of(
+        [Run(0, 0, frame(line("a", right=bad))), Run(1, 0, frame(line("a", right=[1] * 8)))]
+    )
     assert harmed(after, before, "open", 5) == ()
 
 
@@ -198,11 +208,16 @@ def test_harm_of_different_clips_is_refused_and_of_no_clips_unknown():
 
 def test_the_personal_gain_is_measured_against_the_best_control():
     own = values(a=0.9, b=0.8, c=0.7)
-    gain = personal_gain(own, {"global": values(a=0.7, b=0.7, c=0.7), "mixed": values(a=0.8, b=0.8, c=0.6)})
+    gain = personal_gain(
+        own, {"global": values(a=0.7, b=0.7, c=0.7), "mixed": values(a=0.8, b=0.8, c=0.6)}
+    )
     assert gain.best == "mixed"
     assert gain.accuracy.mean == pytest.approx(0.2 / 3)
     assert gain.episodes == pytest.approx({"a": 0.1, "b": 0.0, "c": 0.1})
-    assert gain.conservative[0] <= gain.accuracy.bounds[0] and gain.conservative[1] >= gain.accuracy.bounds[1]
+    assert (
+        gain.conservative[0] <= gain.accuracy.bounds[0]
+        and gain.conservative[1] >= gain.accuracy.bounds[1]
+    )
     assert gain.conservative[1] > 0.3  # global's upper bound
 
 
@@ -218,14 +233,21 @@ def test_the_controls_of_a_gain_are_global_mixed_and_the_prior_where_there_is_on
 
 def test_the_personal_gain_uses_only_episodes_that_every_control_has():
     own, fewer = values(a=0.9, b=0.1), values(a=0.8)
-    assert personal_gain(own, {"global": values(a=0.5, b=0.5), "mixed": fewer}).accuracy.mean == pytest.approx(0.1)
+    assert personal_gain(
+        own, {"global": values(a=0.5, b=0.5), "mixed": fewer}
+    ).accuracy.mean == pytest.approx(0.1)
     assert personal_gain(own, {"global": own, "mixed": {}}) is None
 
 
 def test_the_parts_of_a_gain_add_up_for_every_person():
     generator = np.random.default_rng(0)
     steps = [
-        {Episode(person, 0, seed, 0): generator.random() for person in "abc" for seed in (0, 1) if keep(person, seed)}
+        {
+            Episode(person, 0, seed, 0): generator.random()
+            for person in "abc"
+            for seed in (0, 1)
+            if keep(person, seed)
+        }
         for keep in (lambda p, s: True, lambda p, s: p != "c", lambda p, s: (p, s) != ("a", 1))
     ]
     *parts, whole = decomposition(steps)
@@ -274,5 +296,7 @@ def test_persons_without_both_halves_are_left_out():
 def test_few_persons_have_no_interval_and_six_have_an_exact_one():
     few = few_persons_interval({str(n): 0.1 * n for n in range(5)})
     assert few.bounds is None and few.mean == pytest.approx(0.2)
-    assert few_persons_interval({str(n): 0.1 * n for n in range(6)}).kind == "sign-flip over persons"
+    assert (
+        few_persons_interval({str(n): 0.1 * n for n in range(6)}).kind == "sign-flip over persons"
+    )
     assert few_persons_interval({}) is None

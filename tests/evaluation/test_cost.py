@@ -44,7 +44,9 @@ def test_a_shared_parameter_counts_once():
 
 
 def test_counting_a_call_agrees_with_torchs_counter_and_includes_gradients():
-    """A linear layer: 3 x 4 forward, and once more each for the gradients of its weight and its input."""
+    """A linear layer: 3 x 4 forward, and once more each for the gradients of its weight and its
+    input.
+    """
     layer, clips = torch.nn.Linear(4, 3), torch.randn(5, 4, requires_grad=True)
     with FlopCounterMode(display=False) as counter:
         layer(clips)

@@ -38,7 +38,9 @@ def four_standard_errors(probability, trials):
 @pytest.mark.parametrize("persons", [2, 5, 8, 11])
 def test_the_t_interval_covers_at_the_nominal_rate(persons):
     trials = 2_000
-    assert abs(covered(interval_over_persons, persons, trials) - 0.95) < four_standard_errors(0.95, trials)
+    assert abs(covered(interval_over_persons, persons, trials) - 0.95) < four_standard_errors(
+        0.95, trials
+    )
 
 
 @pytest.mark.parametrize("persons", [6, 9])
@@ -47,12 +49,16 @@ def test_the_sign_flip_interval_covers_at_its_exact_rate(persons):
     trials = 1_000
     exact = 1 - 2 * int(0.025 * 2**persons) / 2**persons
     assert exact >= 0.95
-    assert abs(covered(paired_interval, persons, trials) - exact) < four_standard_errors(exact, trials)
+    assert abs(covered(paired_interval, persons, trials) - exact) < four_standard_errors(
+        exact, trials
+    )
 
 
 @pytest.mark.parametrize("persons", [12, 24])
 def test_the_widened_bootstrap_covers_at_the_nominal_rate(persons, monkeypatch):
-    """BCa of a symmetric mean is second-order accurate: its own error is O(1/n) beside the sampling error."""
+    """BCa of a symmetric mean is second-order accurate: its own error is O(1/n) beside the sampling
+    error.
+    """
     monkeypatch.setattr(intervals, "_RESAMPLES", 999)
     trials = 300
     tolerance = four_standard_errors(0.95, trials)
@@ -60,7 +66,9 @@ def test_the_widened_bootstrap_covers_at_the_nominal_rate(persons, monkeypatch):
 
 
 def test_the_bootstrap_agrees_with_student_where_persons_are_normal():
-    """On exact normal quantiles both intervals estimate the same: within a tenth of the half width."""
+    """On exact normal quantiles both intervals estimate the same: within a tenth of the half
+    width.
+    """
     values = stats.norm.ppf((np.arange(40) + 0.5) / 40)
     low, high = interval_over_persons(values).bounds
     half = stats.t.ppf(0.975, 39) * values.std(ddof=1) / math.sqrt(40)
@@ -68,7 +76,9 @@ def test_the_bootstrap_agrees_with_student_where_persons_are_normal():
 
 
 def test_the_sign_flip_interval_inverts_the_exact_test():
-    """Brute force: just inside the bounds the two-sided permutation test keeps the centre, outside not."""
+    """Brute force: just inside the bounds the two-sided permutation test keeps the centre, outside
+    not.
+    """
     values = np.random.default_rng(3).normal(0.1, 0.2, 8)
     signs = np.array(list(itertools.product((1, -1), repeat=8)))
 
@@ -92,7 +102,9 @@ def test_six_persons_who_all_gain_are_enough_and_five_are_not():
 
 @pytest.mark.parametrize("persons", [4, 9, 24])
 def test_pairing_narrows_the_interval_where_persons_correlate(persons):
-    """Persons differ by 0.2, the method moves each by 0.02 +- 0.01: pairing removes the first spread."""
+    """Persons differ by 0.2, the method moves each by 0.02 +- 0.01: pairing removes the first
+    spread.
+    """
     rng = np.random.default_rng(0)
     base = rng.normal(0.8, 0.2, persons)
     personal = base + rng.normal(0.02, 0.01, persons)

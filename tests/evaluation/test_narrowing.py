@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from tests.app.conftest import make_bundle
-from vop_core.evaluation.narrowing import headline_differences, learning_curve, movement, width_ratio
+from vop_core.evaluation.narrowing import (
+    headline_differences,
+    learning_curve,
+    movement,
+    width_ratio,
+)
 
 
 def test_the_learning_curve_begins_at_the_prior_and_ends_with_all_clips(generator):
@@ -34,7 +39,11 @@ def test_headlines_are_those_of_the_open_set_at_five_clips_or_the_most_there_are
         return {"name": name, "set": set_name, "shots": shots}
 
     several = [difference(shots) for shots in (1, 5, 10)]
-    others = [difference(5, set_name="closed"), difference(5, name="vop minus adabn"), {"set": "open", "shots": 5}]
+    others = [
+        difference(5, set_name="closed"),
+        difference(5, name="vop minus adabn"),
+        {"set": "open", "shots": 5},
+    ]
     assert headline_differences([*several, *others]) == [difference(5)]
     assert headline_differences([difference(1), difference(3)]) == [difference(3)]
     assert headline_differences([]) == []

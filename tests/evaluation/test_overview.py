@@ -9,7 +9,12 @@ from rich.console import Console
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
-from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG, difference_named, overview
+from vop_core.evaluation.overview import (
+    PERSONAL_GAIN,
+    RIGHT_MINUS_WRONG,
+    difference_named,
+    overview,
+)
 from vop_core.evaluation.plan import EvaluationClips, plan
 from vop_core.evaluation.score import COLUMNS, Scoring, score_method
 from vop_core.evaluation.tables import markdown, rich_tables
@@ -22,7 +27,12 @@ def index_of(rows, *, seeds=(0,), shots=5, repetitions=1):
         for row, values in rows.items()
         for person, value in enumerate(values)
         for repetition in range(repetitions)
-        for metric, figure in (("accuracy", value), ("nll", 1 - value), ("brier", 0.5), ("ece", 0.1))
+        for metric, figure in (
+            ("accuracy", value),
+            ("nll", 1 - value),
+            ("brier", 0.5),
+            ("ece", 0.1),
+        )
     ]
     frame = pd.DataFrame(lines, columns=list(COLUMNS))
     return ScoreIndex.of([Run(seed, 0, frame) for seed in seeds])
@@ -39,7 +49,11 @@ def row_of(found, method="vop", row="own"):
 
 
 def difference(found, a, b):
-    return next(each for each in found["differences"] if (each["a"], each["b"]) == (a, b) and not each["name"])
+    return next(
+        each
+        for each in found["differences"]
+        if (each["a"], each["b"]) == (a, b) and not each["name"]
+    )
 
 
 def of_fakes(fakes, accents, method, shots=(3,), trained=()):
@@ -48,7 +62,10 @@ def of_fakes(fakes, accents, method, shots=(3,), trained=()):
     planned = plan(clips, fakes.episodes(voices, shots=shots), trained)
     scoring = Scoring.everywhere(shots, repetitions=1)
     methods = {"global": fakes.unpersonalized(), "vop": method}
-    scores = {name: ScoreIndex.of([Run(0, 0, score_method(m, clips, planned, scoring))]) for name, m in methods.items()}
+    scores = {
+        name: ScoreIndex.of([Run(0, 0, score_method(m, clips, planned, scoring))])
+        for name, m in methods.items()
+    }
     return overview("fake", {"steps": 1}, scores)
 
 
@@ -79,8 +96,15 @@ def test_a_person_who_is_harmed_is_named(fakes):
 
 
 def test_sets_are_told_apart_by_who_was_trained_on(fakes):
-    found = of_fakes(fakes, (1, 2, 3, 4), fakes.personalizing(), trained=("fake/p01", "fake/p03", "elsewhere/p00"))
-    persons = {each["set"]: set(each["per_person"]) for each in found["rows"] if each["row"] == "own"}
+    found = of_fakes(
+        fakes,
+        (1, 2, 3, 4),
+        fakes.personalizing(),
+        trained=("fake/p01", "fake/p03", "elsewhere/p00"),
+    )
+    persons = {
+        each["set"]: set(each["per_person"]) for each in found["rows"] if each["row"] == "own"
+    }
     assert persons == {"closed": {"fake/p01", "fake/p03"}, "open": {"fake/p00", "fake/p02"}}
 
 
@@ -125,14 +149,36 @@ def test_the_json_has_the_fields_that_were_promised(fakes):
     found = of_fakes(fakes, (1, 2, 3, 4, 5, 6), fakes.personalizing(), shots=(1, 3))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found) == ["task", "config", "rows", "differences"]
-    promised = ["method", "row", "set", "shots", "persons", "accuracy", "ci95", "interval", "worst_decile", "nll"]
+    promised = [
+        "method",
+        "row",
+        "set",
+        "shots",
+        "persons",
+        "accuracy",
+        "ci95",
+        "interval",
+        "worst_decile",
+        "nll",
+    ]
     assert all(list(row)[: len(promised)] == promised for row in found["rows"])
     rows = {(each["method"], each["row"]) for each in found["rows"]}
     assert rows == {("global", "own")} | {
         ("vop", row) for row in ("own", "draws", "prior", "mixed", "wrong-person", "noise")
     }
     for gap in found["differences"]:
-        assert gap.keys() >= {"name", "method", "a", "b", "set", "shots", "mean", "ci95", "nll_mean", "nll_ci95"}
+        assert gap.keys() >= {
+            "name",
+            "method",
+            "a",
+            "b",
+            "set",
+            "shots",
+            "mean",
+            "ci95",
+            "nll_mean",
+            "nll_ci95",
+        }
 
 
 def test_no_scores_make_no_overview():
@@ -149,7 +195,9 @@ def test_few_persons_are_all_shown_and_many_are_not():
 
 
 def test_the_markdown_table_says_percent_and_points():
-    found = overview("words", {}, {"global": index_of({"own": [0.7, 0.9]}), "vop": index_of({"own": [0.8, 1.0]})})
+    found = overview(
+        "words", {}, {"global": index_of({"own": [0.7, 0.9]}), "vop": index_of({"own": [0.8, 1.0]})}
+    )
     text = markdown(found, set_name="open", shots=5)
     assert "**words, open set, 2 persons, 5 clips**" in text
     assert "| vop | 90.0 [0.0, 100.0] | 80.0 |" in text
@@ -164,4 +212,9 @@ def test_the_terminal_shows_the_same_figures():
     with console.file:
         console.print(rich_tables(found))
         shown = console.export_text()
-    assert "90.0 [0.0, 100.0]" in shown and "+10.0" in shown and "set/p01" in shown and "vop, mixed" in shown
+    assert (
+        "90.0 [0.0, 100.0]" in shown
+        and "+10.0" in shown
+        and "set/p01" in shown
+        and "vop, mixed" in shown
+    )

@@ -20,7 +20,8 @@ def test_peers_are_of_the_same_data_set_and_set_where_there_are_any(fakes):
     names = (*voices.persons[:4], "other/p04", "other/p05")
     voices = fakes.replace(voices, persons=names)
     peers = {
-        episode.person: episode.peers for episode in planned(voices, fakes.episodes(voices), names[2:4] + names[5:])
+        episode.person: episode.peers
+        for episode in planned(voices, fakes.episodes(voices), names[2:4] + names[5:])
     }
     assert peers == {0: (1,), 1: (0,), 2: (3,), 3: (2,), 4: (5,), 5: (4,)}
 
@@ -30,7 +31,9 @@ def test_the_order_of_episodes_does_not_matter_and_repetitions_are_counted(fakes
     episodes = fakes.episodes(voices, shots=(1, 3), repetitions=2)
     found = planned(voices, episodes[::-1])
     keys = [(episode.name, episode.shots, episode.repetition) for episode in found]
-    assert keys == sorted(keys) == [(e.name, e.shots, e.repetition) for e in planned(voices, episodes)]
+    assert (
+        keys == sorted(keys) == [(e.name, e.shots, e.repetition) for e in planned(voices, episodes)]
+    )
     assert {repetition for *_, repetition in keys} == {0, 1}
 
 
@@ -52,7 +55,9 @@ def test_a_control_carries_the_same_words_and_counts_where_it_cannot(fakes):
 def test_mixed_takes_every_clip_from_another_person_while_there_are_enough(fakes):
     voices = fakes.voices(ACCENTS)
     index = WordIndex(voices.person_index, voices.labels)
-    control = mixed_enrollment((1, 2, 3, 4, 5), [0, 1, 2, 3, 3], index, generator=generator_for(0, "test"))
+    control = mixed_enrollment(
+        (1, 2, 3, 4, 5), [0, 1, 2, 3, 3], index, generator=generator_for(0, "test")
+    )
     assert sorted(voices.person_index[control.clips].tolist()) == [1, 2, 3, 4, 5]
     assert voices.labels[control.clips].tolist() == [0, 1, 2, 3, 3]
     more = mixed_enrollment((1, 2), [0, 1, 2, 3, 3], index, generator=generator_for(0, "test"))

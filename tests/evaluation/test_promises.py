@@ -57,7 +57,9 @@ def test_vop_itself_keeps_all_four():
 
     bundle = make_bundle("keywords-en")
     features = torch.randn(3, 40, 101, generator=torch.Generator().manual_seed(0))
-    model, promises = watch_enrollment(lambda: bundle.vop.enroll(features), clips=3, model=bundle.vop)
+    model, promises = watch_enrollment(
+        lambda: bundle.vop.enroll(features), clips=3, model=bundle.vop
+    )
     assert model.shots == 3 and all(promise.kept for promise in promises)
     assert promises[-1].measured == "0 gradient steps"
 
@@ -66,7 +68,12 @@ def test_opening_a_data_file_breaks_source_free_only(method, tmp_path):
     table = tmp_path / "train.npz"
     table.write_bytes(b"features")
     found = watch(method, lambda: table.read_bytes())
-    assert found == {"source-free": False, "few-shot": True, "unsupervised": True, "training-free": True}
+    assert found == {
+        "source-free": False,
+        "few-shot": True,
+        "unsupervised": True,
+        "training-free": True,
+    }
 
 
 def test_what_another_thread_opens_is_not_counted(method, tmp_path):
@@ -117,8 +124,15 @@ def test_a_changed_buffer_breaks_training_free(method):
 def test_an_opened_seal_breaks_unsupervised(method):
     seals = [SealedLabel("open"), SealedLabel("close")]
     found = watch(method, lambda: seals[1].open(), seals=seals)
-    assert found == {"source-free": True, "few-shot": True, "unsupervised": False, "training-free": True}
-    assert seals[1].openings == 1 and "open" not in repr(seals[0]).split("(")[1].replace("openings", "")
+    assert found == {
+        "source-free": True,
+        "few-shot": True,
+        "unsupervised": False,
+        "training-free": True,
+    }
+    assert seals[1].openings == 1 and "open" not in repr(seals[0]).split("(")[1].replace(
+        "openings", ""
+    )
 
 
 def test_eleven_clips_are_no_longer_few(method):

@@ -27,12 +27,20 @@ from vop_core.evaluation.score import (
 PERSONS, WORDS, TAKES = 5, 4, 3
 NAMES = tuple(f"toy/{index}" for index in range(PERSONS))
 SCORING = Scoring(
-    shots=(1, 2), main_shots=2, control_shots=(2,), repetitions=2, draws=3, draw_shots=(2,), wrong_persons=2
+    shots=(1, 2),
+    main_shots=2,
+    control_shots=(2,),
+    repetitions=2,
+    draws=3,
+    draw_shots=(2,),
+    wrong_persons=2,
 )
 
 
 class ShiftMethod:
-    """A clip is its word plus its person's shift; own clips tell the shift, and only then the words are right."""
+    """A clip is its word plus its person's shift; own clips tell the shift, and only then the words
+    are right.
+    """
 
     labels_seen = None
 
@@ -62,7 +70,9 @@ def scene(noise=True):
         episode
         for shots in SCORING.shots
         for _ in range(SCORING.repetitions_at(shots))
-        for episode in draw_episodes(person, label, persons=range(PERSONS), shots=shots, generator=generator)
+        for episode in draw_episodes(
+            person, label, persons=range(PERSONS), shots=shots, generator=generator
+        )
     ]
     return clips, plan(clips, episodes, trained_persons=(NAMES[4],))
 
@@ -115,7 +125,9 @@ def test_unknown_words_give_the_rejection_figures_of_one_row():
     unknown = torch.full((30,), -90000.0)  # far from every word: answered with chance confidence
     scores = run(unknown=unknown)
     told = scores[scores["metric"] == "auroc"]
-    assert set(zip(told["row"], told["shots"], told["repetition"], told["set"], strict=True)) == {(OWN, 2, 0, "open")}
+    assert set(zip(told["row"], told["shots"], told["repetition"], told["set"], strict=True)) == {
+        (OWN, 2, 0, "open")
+    }
     for metric, value in (("auroc", 1.0), ("fpr95", 0.0), ("detection", 1.0)):
         assert set(of(scores, OWN, metric=metric).values()) == {value}
 
@@ -180,7 +192,8 @@ def test_a_personal_gain_appears_with_the_right_person_and_vanishes_in_every_con
     assert found.keys() == {OWN, DRAWS, PRIOR, MIXED, WRONG_PERSON, NOISE}
     assert found[OWN] == found[DRAWS] == 1
     assert found[PRIOR] == found[WRONG_PERSON] == found[NOISE] == 0
-    # with 3 different others, the rounded mean of their accents is right for at most some persons by chance
+    # with 3 different others, the rounded mean of their accents is right for at most some persons
+    # by chance
     assert found[MIXED] < 0.5
 
 
@@ -193,7 +206,10 @@ def test_a_method_that_only_regularizes_is_as_good_with_every_control(fakes):
 def test_nll_and_calibration_are_those_of_the_known_probabilities(fakes):
     voices = fakes.voices(ACCENTS)
     wrong = (1 - fakes.confidence) / (fakes.labels - 1)
-    for method, probability in ((fakes.personalizing(), fakes.confidence), (fakes.unpersonalized(), wrong)):
+    for method, probability in (
+        (fakes.personalizing(), fakes.confidence),
+        (fakes.unpersonalized(), wrong),
+    ):
         scores = score(voices, fakes.episodes(voices), method)
         error = abs(fakes.confidence - (probability == fakes.confidence))
         for value in scores.person_values(OWN, "open", 3, "nll").values():
@@ -206,7 +222,9 @@ def test_wrong_person_is_the_average_over_all_others(fakes):
     """Two of five others share the accent of the first three persons, nobody that of the rest."""
     voices = fakes.voices((1, 1, 1, 2, 3, 4))
     scores = score(voices, fakes.episodes(voices), fakes.personalizing())
-    assert list(scores.person_values(WRONG_PERSON, "open", 3).values()) == pytest.approx([2 / 5] * 3 + [0] * 3)
+    assert list(scores.person_values(WRONG_PERSON, "open", 3).values()) == pytest.approx(
+        [2 / 5] * 3 + [0] * 3
+    )
 
 
 def test_other_data_sets_and_the_other_set_are_no_wrong_persons(fakes):
@@ -221,21 +239,27 @@ def test_other_data_sets_and_the_other_set_are_no_wrong_persons(fakes):
 
 
 def test_persons_of_different_size_answer_as_they_do_alone(fakes):
-    """Padding in a batch must not reach the scores: with others of the same size each person has the same entries."""
+    """Padding in a batch must not reach the scores: with others of the same size each person has
+    the same entries.
+    """
     voices = fakes.voices(ACCENTS, clips=[21, 9, 14, 5, 17, 11])
     episodes = fakes.episodes(voices)
     together = score(voices, episodes, fakes.harming())
     for episode in episodes:
         alone, name = score(voices, [episode], fakes.harming()), voices.persons[episode.person]
         for cell, values in alone.cells.items():
-            assert values == {Episode(name, 0, 0, 0): together.cells[cell][Episode(name, 0, 0, 0)]}, cell
+            assert values == {
+                Episode(name, 0, 0, 0): together.cells[cell][Episode(name, 0, 0, 0)]
+            }, cell
 
 
 def test_the_order_of_episodes_does_not_matter(fakes):
     voices = fakes.voices((0, 1, 1, 2, 3, 4), clips=[21, 9, 14, 9, 17, 11])
     episodes = fakes.episodes(voices, shots=(1, 3))
     scoring = Scoring.everywhere((1, 3), repetitions=1)
-    forward, backward = (score(voices, each, fakes.drawn(), scoring) for each in (episodes, episodes[::-1]))
+    forward, backward = (
+        score(voices, each, fakes.drawn(), scoring) for each in (episodes, episodes[::-1])
+    )
     assert forward.cells == backward.cells
 
 
@@ -245,7 +269,8 @@ def test_batches_stay_bounded_and_do_not_change_the_scores(fakes, chunk):
     episodes, scoring = fakes.episodes(voices), replace(ALL, draws=3)
     method = fakes.personalizing()
     small = score(voices, episodes, method, replace(scoring, chunk_clips=chunk))
-    assert method.largest <= max(chunk, 3)  # a single query with three draws cannot be split further
+    # a single query with three draws cannot be split further
+    assert method.largest <= max(chunk, 3)
     assert small.cells == score(voices, episodes, fakes.personalizing(), scoring).cells
 
 
@@ -257,7 +282,12 @@ def test_a_lonely_person_has_no_control_by_others(fakes):
 
 def test_progress_reaches_its_end(fakes):
     voices, seen = fakes.voices(ACCENTS), []
-    score(voices, fakes.episodes(voices), fakes.fixed(), progress=lambda done, total: seen.append((done, total)))
+    score(
+        voices,
+        fakes.episodes(voices),
+        fakes.fixed(),
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert seen[-1][0] == seen[-1][1] > 0
 
 

@@ -6,7 +6,12 @@ import torch
 from sklearn.metrics import roc_curve
 
 from vop_core.evaluation.classification import covered_by_label_set
-from vop_core.evaluation.selective import area_under_risk_coverage, detected, false_positive_rate, rejection_auroc
+from vop_core.evaluation.selective import (
+    area_under_risk_coverage,
+    detected,
+    false_positive_rate,
+    rejection_auroc,
+)
 
 
 def drawn(count, seed):
@@ -14,7 +19,9 @@ def drawn(count, seed):
 
 
 def test_aurc_of_a_perfect_order_has_its_closed_form():
-    """Of n clips the k wrong ones come last: the error at coverage i is (i - (n - k)) / i beyond n - k."""
+    """Of n clips the k wrong ones come last: the error at coverage i is (i - (n - k)) / i beyond n
+    - k.
+    """
     clips, wrong = 20, 6
     correct = np.r_[np.ones(clips - wrong), np.zeros(wrong)]
     expected = sum((i - (clips - wrong)) / i for i in range(clips - wrong + 1, clips + 1)) / clips
@@ -37,7 +44,11 @@ def test_aurc_does_not_depend_on_the_order_of_clips():
 def test_a_reversed_order_is_worse_than_a_right_one():
     correct = np.r_[np.ones(30), np.zeros(10)]
     confidence = np.linspace(1, 0, 40)
-    assert area_under_risk_coverage(confidence, correct) < 0.25 < area_under_risk_coverage(-confidence, correct)
+    assert (
+        area_under_risk_coverage(confidence, correct)
+        < 0.25
+        < area_under_risk_coverage(-confidence, correct)
+    )
 
 
 def test_auroc_is_the_chance_that_a_keyword_is_surer():
@@ -63,7 +74,9 @@ def test_detection_lets_at_most_the_stated_share_of_unknown_words_through(count)
 
 
 def test_label_sets_cover_as_often_as_calibrated_probabilities_promise():
-    """Labels drawn from the probabilities themselves: coverage is at least the level, by at most one label's worth."""
+    """Labels drawn from the probabilities themselves: coverage is at least the level, by at most
+    one label's worth.
+    """
     generator = torch.Generator().manual_seed(0)
     clips = 20_000
     probabilities = torch.rand(clips, 6, generator=generator).square()

@@ -1,4 +1,6 @@
-"""The prior that has already read the clips: limits, and what it becomes where nothing is personal."""
+"""The prior that has already read the clips: limits, and what it becomes where nothing is
+personal.
+"""
 
 import copy
 
@@ -16,7 +18,9 @@ SMALL = {"code": 4, "features": 8, "person_loss": 0.0}
 def make(**config) -> ConditionalVop:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return ready(ConditionalVop(make_encoder(dropout=0.0), ConditionalVopConfig(**SMALL | config)))
+        return ready(
+            ConditionalVop(make_encoder(dropout=0.0), ConditionalVopConfig(**SMALL | config))
+        )
 
 
 def shift_of(method, found, present):
@@ -41,7 +45,10 @@ def test_more_clips_that_say_the_same_are_believed_as_n_over_n_plus_tau():
         method.prior_shift.log_tau.copy_(torch.tensor(3.0).log())
     method.prior_shift.typical.copy_(statistics(method, 1)[0])
     one = statistics(method, 1, 1, seed=1)
-    shifts = [shift_of(method, one.expand(1, count, -1), torch.ones(1, count, dtype=torch.bool)) for count in (1, 3, 9)]
+    shifts = [
+        shift_of(method, one.expand(1, count, -1), torch.ones(1, count, dtype=torch.bool))
+        for count in (1, 3, 9)
+    ]
     for shift, share in zip(shifts, (1 / 4, 3 / 6, 9 / 12), strict=True):
         torch.testing.assert_close(shift / share, shifts[0] / 0.25, rtol=1e-5, atol=1e-6)
 
@@ -80,12 +87,16 @@ def test_a_closed_gate_is_plain_vop():
     method = make()
     with torch.no_grad():
         method.prior_shift.gate.fill_(-40.0)
-    plain = Vop(copy.deepcopy(method.encoder), VopConfig(**SMALL, personal_layers=("band_film",), beta=0.2))
+    plain = Vop(
+        copy.deepcopy(method.encoder), VopConfig(**SMALL, personal_layers=("band_film",), beta=0.2)
+    )
     own = {name: value for name, value in method.state_dict().items() if name in plain.state_dict()}
     plain.load_state_dict(own)
     plain.eval()
     clips, query = log_mels(2, 3, seed=2), log_mels(2, 4, seed=3)
-    torch.testing.assert_close(method.predict_persons(clips, query), plain.predict_persons(clips, query))
+    torch.testing.assert_close(
+        method.predict_persons(clips, query), plain.predict_persons(clips, query)
+    )
 
 
 def test_training_learns_what_is_typical():
@@ -120,7 +131,8 @@ def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_
     assert set(method.adapt(log_mels(2, 3))) == {"mean"}
     method.train()
     losses = [
-        method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded(seed))[0] for seed in (1, 2)
+        method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded(seed))[0]
+        for seed in (1, 2)
     ]
     torch.testing.assert_close(losses[0], losses[1])
     personal, query = method.eval().enroll(log_mels(3)), log_mels(4, seed=5)

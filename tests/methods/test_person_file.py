@@ -49,7 +49,10 @@ def test_a_saved_person_is_loaded_exactly(family, tmp_path):
     personal = vop.enroll(CLIPS)
     personal.save(tmp_path / "me.safetensors", task="toy")
     loaded = vop.load_person(tmp_path / "me.safetensors", task="toy")
-    for own, other in ((personal.posterior, loaded.posterior), (personal.clip_posteriors, loaded.clip_posteriors)):
+    for own, other in (
+        (personal.posterior, loaded.posterior),
+        (personal.clip_posteriors, loaded.clip_posteriors),
+    ):
         torch.testing.assert_close(own.mean, other.mean, rtol=0, atol=0)
         torch.testing.assert_close(own.log_std, other.log_std, rtol=0, atol=0)
     assert loaded.shots == 3
@@ -64,7 +67,9 @@ def test_nobody_can_be_saved_too(vop, tmp_path):
 
 
 def test_a_file_holds_a_posterior_and_no_voice(vop, file):
-    """Mean and log standard deviation, combined and of each clip, and its signature: too few numbers to hold a clip."""
+    """Mean and log standard deviation, combined and of each clip, and its signature: too few
+    numbers to hold a clip.
+    """
     tensors = load_file(file)
     assert set(tensors) == {*NAMES, "signatures"}
     width = vop.config.code
@@ -104,7 +109,9 @@ def test_a_file_of_another_version_is_refused(vop, file):
         refused(vop, file, f"version {version}")
 
 
-@pytest.mark.parametrize("shape", [None, "40", [40], [41, 9], [40, -1], [40, 1.5], [40, True], [40, 10**9]], ids=str)
+@pytest.mark.parametrize(
+    "shape", [None, "40", [40], [41, 9], [40, -1], [40, 1.5], [40, True], [40, 10**9]], ids=str
+)
 def test_a_shape_of_clips_that_cannot_be_is_refused(vop, file, shape):
     rewrite(file, about={"input": shape})
     refused(vop, file, "another shape")
@@ -156,7 +163,9 @@ def test_a_truncated_file_is_refused(vop, file, kept):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_random_bytes_are_refused(vop, file, seed):
-    numbers = torch.randint(0, 256, (4000,), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    numbers = torch.randint(
+        0, 256, (4000,), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
+    )
     file.write_bytes(b"\x01" + bytes(numbers.tolist()))
     refused(vop, file, "damaged or not a safetensors file")
 

@@ -1,4 +1,6 @@
-"""Methods made of the global model as it is: AdaBN, T3A, prototypes, fine-tuning, LoRA, Tent, last-layer Laplace."""
+"""Methods made of the global model as it is: AdaBN, T3A, prototypes, fine-tuning, LoRA, Tent,
+last-layer Laplace.
+"""
 
 import copy
 import math
@@ -44,15 +46,29 @@ def spoken(clips: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
 _NOISE = make_table(persons=3, takes=3, labels=LABELS)
 TABLE = replace(_NOISE, variants={"original": spoken(_NOISE.features, _NOISE.label)})
 ENROLLMENT = spoken(log_mels(PERSONS, SHOTS, seed=1), WORDS)
-QUERY = spoken(log_mels(PERSONS, 6, seed=2), torch.randint(LABELS, (PERSONS, 6), generator=seeded(8)))
+QUERY = spoken(
+    log_mels(PERSONS, 6, seed=2), torch.randint(LABELS, (PERSONS, 6), generator=seeded(8))
+)
 
-METHODS = (AdaBn, T3a, Prototypes, FineTuneHead, FineTuneFilm, FineTuneAll, Lora, Tent, LastLayerLaplace)
+METHODS = (
+    AdaBn,
+    T3a,
+    Prototypes,
+    FineTuneHead,
+    FineTuneFilm,
+    FineTuneAll,
+    Lora,
+    Tent,
+    LastLayerLaplace,
+)
 PERSONAL = tuple(kind for kind in METHODS if kind.facts.personal)
 FINE_TUNES = (FineTuneHead, FineTuneFilm, FineTuneAll)
 SETTINGS = [
     (kind, config)
     for kind in METHODS
-    for config in (kind.choices()[:: len(kind.choices()) - 1] if kind.facts.gradients else kind.choices())
+    for config in (
+        kind.choices()[:: len(kind.choices()) - 1] if kind.facts.gradients else kind.choices()
+    )
 ]
 FEW_STEPS = 2
 
@@ -87,7 +103,10 @@ def made(kind, config=None):
 
 def parts(method, enrollment=ENROLLMENT, query=QUERY, words=WORDS):
     """Represented clips and, where they are read, labels."""
-    clips = [method.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (enrollment, query)]
+    clips = [
+        method.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2])
+        for part in (enrollment, query)
+    ]
     return *clips, words if method.facts.labels else None
 
 
@@ -110,7 +129,9 @@ def close(first, second, **tolerance):
 
 
 @pytest.mark.parametrize(("kind", "config"), SETTINGS, ids=str)
-def test_every_choice_answers_with_probabilities_and_keeps_finite_numbers_of_each_person(kind, config):
+def test_every_choice_answers_with_probabilities_and_keeps_finite_numbers_of_each_person(
+    kind, config
+):
     method = made(kind, replace(config, steps=FEW_STEPS) if kind.facts.gradients else config)
     enrolled, asked, known = parts(method)
     with torch.no_grad():
@@ -164,7 +185,9 @@ def test_a_query_is_answered_whatever_stands_beside_it(kind):
 @pytest.mark.parametrize("kind", PERSONAL)
 def test_other_clips_make_another_model(kind):
     method = made(kind)
-    assert (answers(method) - answers(method, spoken(log_mels(PERSONS, SHOTS, seed=9), WORDS))).abs().max() > 1e-4
+    assert (
+        answers(method) - answers(method, spoken(log_mels(PERSONS, SHOTS, seed=9), WORDS))
+    ).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("kind", METHODS)
@@ -211,21 +234,30 @@ def test_without_source_clips_the_enrollment_is_answered_as_by_torch_in_training
 
 
 def test_source_clips_count_beside_the_own_ones():
-    """(N_0 source + n own) / (N_0 + n), looked at in the first layer, whose input is everybody's."""
+    """(N_0 source + n own) / (N_0 + n), looked at in the first layer, whose input is
+    everybody's.
+    """
     encoder, source_clips = global_model().encoder, 10.0
     maps = encoder.stem[0](ENROLLMENT.flatten(0, 1)[:, None]).unflatten(0, (PERSONS, SHOTS))
     own = maps.transpose(1, 2).flatten(2)
     found = own_statistics(encoder, ENROLLMENT, source_clips)
     for name, value in (("mean", own.mean(-1)), ("var", own.var(-1, correction=0))):
         source = encoder.stem[1].get_buffer(f"running_{name}")
-        close(found[f"stem.1.running_{name}"], (source_clips * source + SHOTS * value) / (source_clips + SHOTS))
+        close(
+            found[f"stem.1.running_{name}"],
+            (source_clips * source + SHOTS * value) / (source_clips + SHOTS),
+        )
 
 
 def test_adabn_carries_mixed_statistics_on_to_the_next_layers():
-    """Statistics of a layer are those of a network whose earlier layers already are the person's."""
+    """Statistics of a layer are those of a network whose earlier layers already are the
+    person's.
+    """
     found = own_statistics(global_model().encoder, ENROLLMENT[:1], 10.0)
     encoder = global_model().encoder
-    encoder.load_state_dict(encoder.state_dict() | {name: value[0] for name, value in found.items()})
+    encoder.load_state_dict(
+        encoder.state_dict() | {name: value[0] for name, value in found.items()}
+    )
     seen = []
     encoder.embedding.register_forward_hook(lambda module, inputs, output: seen.append(output))
     encoder(ENROLLMENT[0])
@@ -248,19 +280,28 @@ def test_t3a_is_the_mean_of_normalised_supports_class_by_class():
     for person in range(PERSONS):
         given = method.encoder.classifier(enrolled[person]).argmax(-1).tolist()
         for label in range(LABELS):
-            said = [clip for clip, word in zip(enrolled[person], given, strict=True) if word == label]
+            said = [
+                clip for clip, word in zip(enrolled[person], given, strict=True) if word == label
+            ]
             supports = [rows[label], *said]
             expected = torch.stack([support / support.norm() for support in supports]).mean(0)
             close(adapted[person, label], expected)
-    close(method.predict_proba({"centroids": adapted}, asked), torch.einsum("pqf,plf->pql", asked, adapted).softmax(-1))
+    close(
+        method.predict_proba({"centroids": adapted}, asked),
+        torch.einsum("pqf,plf->pql", asked, adapted).softmax(-1),
+    )
 
 
 def test_t3a_keeps_the_supports_of_lowest_entropy():
-    """One class has the row and two clips; the sharper clip stays alone, and beside the row when two are kept."""
+    """One class has the row and two clips; the sharper clip stays alone, and beside the row when
+    two are kept.
+    """
     method = made(T3a, T3aConfig(kept=1))
     entropy = torch.tensor([[0.6, 0.9, 0.5, 0.4]])  # two rows, two clips
     member = torch.tensor([[[True, False, True, True], [False, True, False, False]]])
-    assert method._kept(entropy, member).tolist() == [[[False, False, False, True], [False, True, False, False]]]
+    assert method._kept(entropy, member).tolist() == [
+        [[False, False, False, True], [False, True, False, False]]
+    ]
     two = made(T3a, T3aConfig(kept=2))._kept(entropy, member)
     assert two.tolist() == [[[False, False, True, True], [False, True, False, False]]]
     assert torch.equal(made(T3a, T3aConfig(kept=EVERY_SUPPORT))._kept(entropy, member), member)
@@ -297,15 +338,23 @@ def test_squared_distances_answer_as_a_linear_classifier():
 
 
 def test_a_global_prototype_counts_persons_not_clips():
-    """Somebody who said a word three times pulls no more than somebody who said it once; who never did, not at all."""
-    table = TABLE.select((TABLE.person == 0) | (TABLE.take == 1) & ((TABLE.person == 1) | (TABLE.label > 0)))
+    """Somebody who said a word three times pulls no more than somebody who said it once; who never
+    did, not at all.
+    """
+    table = TABLE.select(
+        (TABLE.person == 0) | (TABLE.take == 1) & ((TABLE.person == 1) | (TABLE.label > 0))
+    )
     method = Prototypes.from_global(global_model())
     method.prepare(table)
     embeddings = method.represent(table.features)
     for word in range(LABELS):
-        clips = [embeddings[(table.person == person) & (table.label == word)] for person in range(3)]
+        clips = [
+            embeddings[(table.person == person) & (table.label == word)] for person in range(3)
+        ]
         assert [len(own) for own in clips] == [3, 1, 1 if word else 0]
-        close(method.prototypes[word], torch.stack([own.mean(0) for own in clips if len(own)]).mean(0))
+        close(
+            method.prototypes[word], torch.stack([own.mean(0) for own in clips if len(own)]).mean(0)
+        )
 
 
 def test_a_word_that_nobody_says_in_training_is_refused():
@@ -314,7 +363,9 @@ def test_a_word_that_nobody_says_in_training_is_refused():
 
 
 def test_prototypes_move_from_the_global_ones_to_the_own_means():
-    firm, loose, half = (made(Prototypes, PrototypesConfig(prior_clips=prior)) for prior in (1e9, 1e-9, 2.0))
+    firm, loose, half = (
+        made(Prototypes, PrototypesConfig(prior_clips=prior)) for prior in (1e9, 1e-9, 2.0)
+    )
     enrolled, _, words = parts(firm)
     everybody = firm.prototypes.expand(PERSONS, -1, -1)
     close(firm.adapt(enrolled, words)["prototypes"], everybody)
@@ -322,7 +373,10 @@ def test_prototypes_move_from_the_global_ones_to_the_own_means():
     close(own[0, 1], enrolled[0, 1:3].mean(0))
     close(own[2, 3], enrolled[2].mean(0))
     close(own[0, 3:], everybody[0, 3:])
-    close(half.adapt(enrolled, words)["prototypes"][0, 1], (everybody[0, 1] + enrolled[0, 1:3].mean(0)) / 2)
+    close(
+        half.adapt(enrolled, words)["prototypes"][0, 1],
+        (everybody[0, 1] + enrolled[0, 1:3].mean(0)) / 2,
+    )
 
 
 def test_a_shared_shift_moves_the_words_that_were_not_enrolled_and_is_shrunk():
@@ -336,7 +390,10 @@ def test_a_shared_shift_moves_the_words_that_were_not_enrolled_and_is_shrunk():
 
 
 def test_the_scale_minimises_the_negative_log_likelihood():
-    logits, labels = torch.randn(200, 4, generator=seeded(1)), torch.randint(4, (200,), generator=seeded(2))
+    logits, labels = (
+        torch.randn(200, 4, generator=seeded(1)),
+        torch.randint(4, (200,), generator=seeded(2)),
+    )
     logits[torch.arange(200), labels] += 0.7
 
     def loss(log_scale: float) -> float:
@@ -351,7 +408,9 @@ def test_prototypes_and_draws_are_refused_before_the_training_clips_were_seen():
         answers(Prototypes.from_global(global_model()))
     laplace = LastLayerLaplace.from_global(global_model())
     with pytest.raises(EvaluationError, match="prepare"):
-        laplace.predict_proba_draws(laplace.prior(PERSONS), parts(laplace)[1], draws=2, generator=seeded())
+        laplace.predict_proba_draws(
+            laplace.prior(PERSONS), parts(laplace)[1], draws=2, generator=seeded()
+        )
 
 
 # Fine-tuning, LoRA, Tent
@@ -400,8 +459,13 @@ def test_the_anchor_is_weight_decay_of_the_deviation():
 @pytest.mark.parametrize("kind", FINE_TUNES)
 def test_a_single_word_teaches_the_softmax_over_enrolled_words_nothing(kind):
     only = torch.full((PERSONS, SHOTS), 3)
-    close(answers(made(kind, FineTuneConfig(softmax="enrolled", learning_rate=1.0)), words=only), global_answers())
-    assert (answers(made(kind, FineTuneConfig(softmax="all")), words=only) - global_answers()).abs().max() > 1e-4
+    close(
+        answers(made(kind, FineTuneConfig(softmax="enrolled", learning_rate=1.0)), words=only),
+        global_answers(),
+    )
+    assert (
+        answers(made(kind, FineTuneConfig(softmax="all")), words=only) - global_answers()
+    ).abs().max() > 1e-4
 
 
 def test_a_softmax_over_enrolled_words_leaves_the_other_rows_alone():
@@ -435,8 +499,12 @@ def test_low_rank_is_low_rank_and_starts_the_same_for_everybody():
     start = method.start(PERSONS)
     assert all(torch.equal(value[0], value[1]) for value in start.values())
     again, other = made(Lora, LoraConfig(rank=2)), made(Lora, LoraConfig(rank=2, seed=1))
-    assert torch.equal(again.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0])
-    assert not torch.equal(other.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0])
+    assert torch.equal(
+        again.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0]
+    )
+    assert not torch.equal(
+        other.start(1)["classifier.weight.down"][0], start["classifier.weight.down"][0]
+    )
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -461,12 +529,17 @@ def test_tent_without_steps_on_own_statistics_is_adabn():
 
 
 def flat_hessian(embeddings, labels, weights, precision):
-    """Of the negative log joint of softmax regression, weights (label, feature and one) flattened, by autograd."""
+    """Of the negative log joint of softmax regression, weights (label, feature and one) flattened,
+    by autograd.
+    """
     phi = torch.cat((embeddings, torch.ones(len(embeddings), 1)), dim=1).double()
 
     def negative_log_joint(flat):
         own = flat.view_as(weights)
-        return functional.cross_entropy(phi @ own.T, labels, reduction="sum") + precision / 2 * flat.square().sum()
+        return (
+            functional.cross_entropy(phi @ own.T, labels, reduction="sum")
+            + precision / 2 * flat.square().sum()
+        )
 
     return torch.autograd.functional.hessian(negative_log_joint, weights.double().flatten())
 
@@ -513,7 +586,9 @@ def test_the_evidence_is_that_of_the_gaussian_approximation_and_its_maximum_is_t
     curvature = softmax_curvature(embeddings, logits.softmax(-1))
     likelihood = -functional.cross_entropy(logits, labels, reduction="sum")
     grid = torch.tensor([0.01, 1.0, 100.0]).double()
-    found = log_evidence(torch.linalg.eigvalsh(curvature), weights.double().square().sum(), likelihood, grid)
+    found = log_evidence(
+        torch.linalg.eigvalsh(curvature), weights.double().square().sum(), likelihood, grid
+    )
     flat = weights.double().flatten()
     for delta, value in zip(grid, found, strict=True):
         prior = torch.distributions.Normal(0.0, delta**-0.5).log_prob(flat).sum()
@@ -532,22 +607,33 @@ def test_all_persons_answer_under_the_same_draws_and_a_firm_prior_is_the_global_
     close(drawn[:, 0], drawn[:, 2])
     assert (drawn[0] - drawn[1]).abs().max() > 1e-3
     firm = made(LastLayerLaplace, LaplaceConfig(prior_precision=1e12))
-    close(firm.predict_proba_draws(firm.prior(PERSONS), asked, draws=2, generator=seeded(1))[0], global_answers(same))
+    close(
+        firm.predict_proba_draws(firm.prior(PERSONS), asked, draws=2, generator=seeded(1))[0],
+        global_answers(same),
+    )
     close(answers(method), global_answers())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # theirs
 def test_the_posterior_is_that_of_laplace_torch():
-    """Full generalised Gauss-Newton, Linear(20, 5); the library is no dependency, see the method's docstring."""
+    """Full generalised Gauss-Newton, Linear(20, 5); the library is no dependency, see the method's
+    docstring.
+    """
     laplace = pytest.importorskip("laplace", exc_type=ImportError)
     embeddings, labels, weights = regression(clips=60, features=20, labels=5)
     layer = nn.Linear(20, 5)
     with torch.no_grad():
         layer.weight.copy_(weights[:, :-1])
         layer.bias.copy_(weights[:, -1])
-    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(embeddings, labels), batch_size=20)
+    data = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(embeddings, labels), batch_size=20
+    )
     theirs = laplace.Laplace(
-        layer, "classification", subset_of_weights="all", hessian_structure="full", prior_precision=0.5
+        layer,
+        "classification",
+        subset_of_weights="all",
+        hessian_structure="full",
+        prior_precision=0.5,
     )
     theirs.fit(data)
     curvature = softmax_curvature(embeddings, layer(embeddings).detach().softmax(-1))
@@ -555,9 +641,14 @@ def test_the_posterior_is_that_of_laplace_torch():
     index = torch.arange(5 * 21).view(5, 21)
     order = torch.cat((index[:, :-1].flatten(), index[:, -1]))  # they put all biases last
     close(ours[order][:, order].float(), theirs.posterior_covariance.detach(), rtol=1e-3, atol=1e-4)
-    likelihood = -functional.cross_entropy(layer(embeddings), labels, reduction="sum").double().detach()
+    likelihood = (
+        -functional.cross_entropy(layer(embeddings), labels, reduction="sum").double().detach()
+    )
     evidence = log_evidence(
-        torch.linalg.eigvalsh(curvature), weights.double().square().sum(), likelihood, torch.tensor([0.5]).double()
+        torch.linalg.eigvalsh(curvature),
+        weights.double().square().sum(),
+        likelihood,
+        torch.tensor([0.5]).double(),
     )
     close(evidence[0].float(), theirs.log_marginal_likelihood().detach())
 

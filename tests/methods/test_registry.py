@@ -5,7 +5,9 @@ import pytest
 from vop_core.methods.base import TrainedConfig
 from vop_core.methods.registry import METHODS
 
-TUNABLE = [name for name, method in METHODS.items() if issubclass(method.config_type, TrainedConfig)]
+TUNABLE = [
+    name for name, method in METHODS.items() if issubclass(method.config_type, TrainedConfig)
+]
 
 
 @pytest.mark.parametrize("name", TUNABLE)

@@ -1,4 +1,6 @@
-"""Dropout, SAMOVAR, VERSA, ARM and ANIL: the promise, their start at the global model, and closed forms."""
+"""Dropout, SAMOVAR, VERSA, ARM and ANIL: the promise, their start at the global model, and closed
+forms.
+"""
 
 import copy
 import json
@@ -9,7 +11,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.toys import LABELS, log_mels, make_batch, make_encoder, make_table, ready, seeded, train_config
+from tests.toys import (
+    LABELS,
+    log_mels,
+    make_batch,
+    make_encoder,
+    make_table,
+    ready,
+    seeded,
+    train_config,
+)
 from vop_core.errors import EvaluationError
 from vop_core.methods.anil import Anil, AnilConfig, cross_entropy_gradient
 from vop_core.methods.arm import Arm, ArmConfig
@@ -43,7 +54,9 @@ SAMOVARS = (SamovarOneLayer, SamovarTwoLayers, LabeledSamovarOneLayer, LabeledSa
 METHODS = (Dropout, McDropout, *SAMOVARS, Versa, Arm, Anil)
 ENROLLMENT, QUERY = log_mels(3, 4, seed=1), log_mels(3, 5, seed=2)
 WORDS = torch.tensor([[0, 1, 1, 2], [2, 2, 0, 1], [1, 1, 1, 1]])
-PRESENT = torch.tensor([[True, True, False, False], [True, True, True, True], [True, False, False, False]])
+PRESENT = torch.tensor(
+    [[True, True, False, False], [True, True, True, True], [True, False, False, False]]
+)
 
 
 def global_model(seed: int = 0) -> GlobalModel:
@@ -65,13 +78,17 @@ def shaken(kind, config=None):
     generator = seeded(5)
     with torch.no_grad():
         for name, value in method.named_parameters():
-            strength = 1.0 if name.startswith("inference") else 0.1  # what it generates is scaled down again
+            # what it generates is scaled down again
+            strength = 1.0 if name.startswith("inference") else 0.1
             value.add_(strength * torch.randn(value.shape, generator=generator))
     return method
 
 
 def labeled_batch(seed: int = 0):
-    return replace(make_batch(seed=seed), enrollment_labels=torch.randint(LABELS, (3, 4), generator=seeded(seed + 9)))
+    return replace(
+        make_batch(seed=seed),
+        enrollment_labels=torch.randint(LABELS, (3, 4), generator=seeded(seed + 9)),
+    )
 
 
 def represent(method, clips):
@@ -80,7 +97,9 @@ def represent(method, clips):
 
 def adapted(method, present=None, enrollment=ENROLLMENT, words=WORDS):
     with torch.no_grad():
-        return method.adapt(represent(method, enrollment), words if method.facts.labels else None, present)
+        return method.adapt(
+            represent(method, enrollment), words if method.facts.labels else None, present
+        )
 
 
 def answers(method, **changes):
@@ -113,7 +132,9 @@ def test_the_facts_are_true(kind):
 CHOICES = [(kind, config) for kind in METHODS for config in kind.choices()]
 
 
-@pytest.mark.parametrize(("kind", "config"), CHOICES, ids=lambda part: getattr(part, "__name__", str(part)))
+@pytest.mark.parametrize(
+    ("kind", "config"), CHOICES, ids=lambda part: getattr(part, "__name__", str(part))
+)
 def test_training_starts_at_the_global_models_answers(kind, config):
     if kind is Anil:  # which takes its steps from the start
         config = replace(config, inner_rate=1e-9)
@@ -138,7 +159,9 @@ def test_drawing_without_a_generator_is_refused():
     for kind in (McDropout, SamovarOneLayer, Versa):
         method = shaken(kind)
         with pytest.raises(ValueError, match="generator"):
-            method.predict_proba_draws(adapted(method), represent(method, QUERY), draws=2, generator=None)
+            method.predict_proba_draws(
+                adapted(method), represent(method, QUERY), draws=2, generator=None
+            )
 
 
 def test_persons_do_not_influence_each_other(kind):
@@ -157,12 +180,16 @@ def test_the_order_of_the_clips_is_irrelevant(kind):
 
 
 def test_clips_that_are_not_present_do_not_count(kind):
-    """Other clips and labels in their place change nothing, and a person is as if enrolled from the others alone."""
+    """Other clips and labels in their place change nothing, and a person is as if enrolled from the
+    others alone.
+    """
     method = shaken(kind)
     with_absent = answers(method, present=PRESENT)
     other = torch.where(PRESENT[..., None, None], ENROLLMENT, log_mels(3, 4, seed=8))
     words = torch.where(PRESENT, WORDS, (WORDS + 1) % LABELS)
-    torch.testing.assert_close(answers(method, present=PRESENT, enrollment=other, words=words), with_absent)
+    torch.testing.assert_close(
+        answers(method, present=PRESENT, enrollment=other, words=words), with_absent
+    )
     labels = WORDS[0, :2] if method.facts.labels else None
     alone = method.enroll(ENROLLMENT[0, :2], labels).predict(QUERY[0]).probabilities
     torch.testing.assert_close(with_absent[0], alone, rtol=1e-4, atol=1e-5)
@@ -285,7 +312,11 @@ def test_training_on_embeddings_moves_nothing_of_the_encoder_but_its_classifier(
         generator=seeded(),
     )
     train(method, episodes, replace(train_config(), steps=4))
-    moved = [name for name, value in method.encoder.state_dict().items() if not torch.equal(value, before[name])]
+    moved = [
+        name
+        for name, value in method.encoder.state_dict().items()
+        if not torch.equal(value, before[name])
+    ]
     assert {name.partition(".")[0] for name in moved} <= {"classifier"}
     assert moved or any(not name.startswith("encoder.") for name, _ in method.named_parameters())
 
@@ -307,7 +338,9 @@ def test_a_draw_of_monte_carlo_dropout_is_a_draw_of_the_classifiers_weights():
     """Columns of the weight matrix are dropped, the same for all persons and queries."""
     method = shaken(McDropout, DropoutConfig(probability=0.5))
     query = represent(method, QUERY)
-    found = method.predict_proba_draws(method.prior(len(query)), query, draws=4, generator=seeded(7))
+    found = method.predict_proba_draws(
+        method.prior(len(query)), query, draws=4, generator=seeded(7)
+    )
     masks = method.masks(4, query.shape[-1], generator=seeded(7))
     for mask, answer in zip(masks, found, strict=True):
         weight = method.encoder.classifier.weight * mask
@@ -319,7 +352,9 @@ def test_without_dropout_every_draw_is_the_answer():
     method = shaken(McDropout, DropoutConfig(probability=0.0))
     query = represent(method, QUERY)
     draws = method.predict_proba_draws(method.prior(len(query)), query, draws=2, generator=seeded())
-    torch.testing.assert_close(draws, method.predict_proba(method.prior(len(query)), query).expand(2, -1, -1, -1))
+    torch.testing.assert_close(
+        draws, method.predict_proba(method.prior(len(query)), query).expand(2, -1, -1, -1)
+    )
 
 
 # SAMOVAR and VERSA
@@ -350,17 +385,31 @@ def test_rows_from_scratch_do_not_add_the_global_rows():
 
 @pytest.mark.parametrize("kind", SAMOVARS, ids=lambda kind: kind.__name__)
 def test_the_bound_is_cross_entropy_under_the_posterior_plus_kl_per_query(kind):
-    """The posterior is enrolling with the queries among the clips; the KL is that of torch.distributions."""
+    """The posterior is enrolling with the queries among the clips; the KL is that of
+    torch.distributions.
+    """
     method, batch = shaken(kind, SamovarConfig(beta=0.7)), labeled_batch()
     enrollment, query = (represent(method, clips) for clips in (batch.enrollment, batch.query))
     labels = torch.cat((batch.enrollment_labels, batch.labels), 1) if kind.facts.labels else None
     every = torch.ones_like(batch.labels, dtype=torch.bool)
-    prior = method.adapt(enrollment, batch.enrollment_labels if kind.facts.labels else None, batch.present)
-    posterior = method.adapt(torch.cat((enrollment, query), 1), labels, torch.cat((batch.present, every), 1))
-    q, p = (torch.distributions.Normal(part["mean"], part["log_std"].exp()) for part in (posterior, prior))
+    prior = method.adapt(
+        enrollment, batch.enrollment_labels if kind.facts.labels else None, batch.present
+    )
+    posterior = method.adapt(
+        torch.cat((enrollment, query), 1), labels, torch.cat((batch.present, every), 1)
+    )
+    q, p = (
+        torch.distributions.Normal(part["mean"], part["log_std"].exp())
+        for part in (posterior, prior)
+    )
     kl = torch.distributions.kl_divergence(q, p).sum((1, 2))
     misfit = cross_entropy_of_draws(
-        DiagonalGaussian(**posterior), query, batch.labels, draws=4, label_smoothing=0.0, generator=seeded(3)
+        DiagonalGaussian(**posterior),
+        query,
+        batch.labels,
+        draws=4,
+        label_smoothing=0.0,
+        generator=seeded(3),
     )
     expected = misfit.mean() + 0.7 * kl.mean() / batch.query.shape[1]
     found, logs = method.loss(batch, progress=0.0, label_smoothing=0.0, generator=seeded(3))
@@ -373,7 +422,8 @@ def test_unlabeled_samovar_never_reads_a_label_to_infer():
     method, batch = shaken(SamovarTwoLayers), replace(make_batch(), enrollment_labels=None)
     other = replace(batch, labels=(batch.labels + 1) % LABELS)
     first, second = (
-        method.loss(given, progress=0.0, label_smoothing=0.0, generator=seeded())[1] for given in (batch, other)
+        method.loss(given, progress=0.0, label_smoothing=0.0, generator=seeded())[1]
+        for given in (batch, other)
     )
     assert first["kl"] == second["kl"] > 0
     assert first["cross_entropy"] != second["cross_entropy"]
@@ -400,7 +450,9 @@ def test_drawn_logits_have_the_variance_of_the_local_reparameterisation():
 def test_the_versa_loss_averages_likelihoods_inside_the_logarithm():
     method, batch = shaken(Versa, VersaConfig(training_draws=6)), labeled_batch()
     found, _ = method.loss(batch, progress=0.0, label_smoothing=0.0, generator=seeded(3))
-    adaptation = method.adapt(represent(method, batch.enrollment), batch.enrollment_labels, batch.present)
+    adaptation = method.adapt(
+        represent(method, batch.enrollment), batch.enrollment_labels, batch.present
+    )
     query = represent(method, batch.query)
     rows = DiagonalGaussian(**adaptation).expand(6, 3, LABELS).rsample(generator=seeded(3))
     logits = torch.einsum("dplf,pqf->dpql", rows[..., :-1], query) + rows[..., -1][:, :, None]
@@ -428,7 +480,9 @@ def test_the_context_is_the_mean_of_the_clips_maps():
     assert context.shape == (3, 4, *ENROLLMENT.shape[2:])
     for person in range(3):
         clips = ENROLLMENT[person][PRESENT[person]]
-        expected = torch.stack([method.context_network(clip[None, None])[0] for clip in clips]).mean(0)
+        expected = torch.stack(
+            [method.context_network(clip[None, None])[0] for clip in clips]
+        ).mean(0)
         torch.testing.assert_close(context[person], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -515,5 +569,7 @@ def test_settings_that_mean_nothing_are_refused(make):
 
 
 def test_the_four_samovar_rows_are_labels_times_layers():
-    assert {(kind.facts.labels, kind.layers) for kind in SAMOVARS} == {(a, b) for a in (False, True) for b in (1, 2)}
+    assert {(kind.facts.labels, kind.layers) for kind in SAMOVARS} == {
+        (a, b) for a in (False, True) for b in (1, 2)
+    }
     assert all(issubclass(kind, Samovar) for kind in SAMOVARS)

@@ -40,7 +40,11 @@ def refused_model(models, reason, task="keywords-ar"):
         load_bundle(task, folder=models)
     sentence = str(caught.value)
     assert re.search(reason, sentence), sentence
-    assert sentence.endswith((".", "vop train keywords-ar")) and sentence.count(". ") == 0 and "\n" not in sentence
+    assert (
+        sentence.endswith((".", "vop train keywords-ar"))
+        and sentence.count(". ") == 0
+        and "\n" not in sentence
+    )
 
 
 def test_models_that_do_not_belong_here_are_refused(models):
@@ -50,7 +54,9 @@ def test_models_that_do_not_belong_here_are_refused(models):
         load_bundle("faces")
 
 
-@pytest.mark.parametrize("damage", ["truncated", "pickled", "random", "shape", "missing", "labels", "card", "no card"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "pickled", "random", "shape", "missing", "labels", "card", "no card"]
+)
 def test_damaged_models_are_refused_in_one_sentence(models, damage):
     file = models / bundle_module.MODEL
     with safe_open(file, framework="pt") as stream:
@@ -63,7 +69,10 @@ def test_damaged_models_are_refused_in_one_sentence(models, damage):
         torch.save(tensors, file)
     elif damage == "random":
         file.write_bytes(
-            b"\x01" + bytes(torch.randint(256, (5000,), generator=torch.Generator().manual_seed(0)).tolist())
+            b"\x01"
+            + bytes(
+                torch.randint(256, (5000,), generator=torch.Generator().manual_seed(0)).tolist()
+            )
         )
     elif damage == "shape":
         save_file(tensors | {name: tensors[name][:, 1:].contiguous()}, file, head)
@@ -76,7 +85,10 @@ def test_damaged_models_are_refused_in_one_sentence(models, damage):
         (models / bundle_module.CARD).write_text("{", "utf-8")
     else:
         (models / bundle_module.CARD).unlink()
-    refused_model(models, {"pickled": "pickled", "labels": "names 1 words"}.get(damage, "damaged|does not fit"))
+    refused_model(
+        models,
+        {"pickled": "pickled", "labels": "names 1 words"}.get(damage, "damaged|does not fit"),
+    )
 
 
 def test_a_persons_file_finds_its_models_by_itself(models, tmp_path, monkeypatch):

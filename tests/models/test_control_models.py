@@ -19,7 +19,9 @@ def test_no_clip_of_ones_own_enters_a_control_and_each_enrolls_as_many(generator
     others = [[voice(generator, f"{person}-{take}") for take in range(2)] for person in range(4)]
     bundle, heard = make_bundle("keywords-en"), []
     hear = type(bundle).features
-    monkeypatch.setattr(type(bundle), "features", lambda self, clips: heard.append(list(clips)) or hear(self, clips))
+    monkeypatch.setattr(
+        type(bundle), "features", lambda self, clips: heard.append(list(clips)) or hear(self, clips)
+    )
     models = bundle.control_models(own, others, generator=generator_for(3))
     assert list(models) == ["vop-zero", "vop-wrong-person", "vop-mixed", "vop-noise"]
     wrong, mixed, noise = heard
@@ -35,10 +37,16 @@ def test_the_pages_noise_has_the_clips_level_and_not_the_wave(generator):
     noise = matched_noise(waveform, generator=generator_for(3))
     torch.testing.assert_close(noise.norm(), waveform.norm(), rtol=1e-3, atol=0)
     correlation = torch.corrcoef(torch.stack([waveform, noise]))[0, 1]
-    assert abs(float(correlation)) < 4 / math.sqrt(16_000), "independent within four standard errors"
+    assert abs(float(correlation)) < 4 / math.sqrt(16_000), (
+        "independent within four standard errors"
+    )
 
 
 def test_a_seed_without_names_is_the_seed_itself():
     named, plain = generator_for(7, "rows"), generator_for(7)
-    assert torch.equal(torch.rand(3, generator=plain), torch.rand(3, generator=torch.Generator().manual_seed(7)))
-    assert not torch.equal(torch.rand(3, generator=named), torch.rand(3, generator=generator_for(7)))
+    assert torch.equal(
+        torch.rand(3, generator=plain), torch.rand(3, generator=torch.Generator().manual_seed(7))
+    )
+    assert not torch.equal(
+        torch.rand(3, generator=named), torch.rand(3, generator=generator_for(7))
+    )

@@ -26,7 +26,9 @@ def features_cache(tmp_path, monkeypatch):
     return tmp_path / "features"
 
 
-def test_any_folder_is_evaluated_and_the_card_says_who_is_known(models, folder, cache, features_cache):
+def test_any_folder_is_evaluated_and_the_card_says_who_is_known(
+    models, folder, cache, features_cache
+):
     known = {path.name for path in features_cache.rglob("*")}
     found = evaluate_folder(load_bundle("keywords-ar", folder=models), folder, scoring=SCORING)
     for name, persons in (("closed", {"buzz/p0", "buzz/p1"}), ("open", {"buzz/p2", "buzz/p3"})):
@@ -35,7 +37,8 @@ def test_any_folder_is_evaluated_and_the_card_says_who_is_known(models, folder, 
         assert rows.keys() == {OWN, DRAWS, PRIOR, MIXED, WRONG_PERSON, NOISE}
         assert [row["row"] for row in here if row["method"] == "global"] == [OWN]
         assert set(rows[OWN]["per_person"]) == persons
-    assert {path.name for path in features_cache.rglob("*")} == known  # a visitor's folder is not kept
+    # a visitor's folder is not kept
+    assert {path.name for path in features_cache.rglob("*")} == known
     assert not cache.exists()
 
 
@@ -49,7 +52,9 @@ def test_another_spelling_is_that_word_and_the_report_says_so(models, folder, ca
     assert [row["accuracy"] for row in report["rows"]] == [row["accuracy"] for row in plain["rows"]]
 
 
-def test_a_recording_that_is_there_twice_is_neither_evaluated_nor_trained_on(models, cache, tmp_path):
+def test_a_recording_that_is_there_twice_is_neither_evaluated_nor_trained_on(
+    models, cache, tmp_path
+):
     mine = write_persons(tmp_path / "mine")
     shutil.copy(mine / "p0" / "go_00.flac", mine / "p1" / "no_01.flac")
     says = "'p1/no_01.flac' of 'mine/p1' is the same recording as 'p0/go_00.flac' of 'mine/p0'"
@@ -68,7 +73,9 @@ def test_a_recording_that_is_there_twice_is_neither_evaluated_nor_trained_on(mod
         ("table", DataError, "metadata.csv"),
     ],
 )
-def test_a_folder_that_cannot_be_evaluated_is_refused(models, cache, tmp_path, trouble, error, reason):
+def test_a_folder_that_cannot_be_evaluated_is_refused(
+    models, cache, tmp_path, trouble, error, reason
+):
     words = (*WORDS[:2], "maybe") if trouble == "word" else WORDS
     takes = 1 if trouble == "few" else 3
     mine = write_persons(tmp_path / "mine", takes=takes, words=words)
@@ -77,4 +84,6 @@ def test_a_folder_that_cannot_be_evaluated_is_refused(models, cache, tmp_path, t
     if trouble == "table":
         (mine / "metadata.csv").unlink()
     with pytest.raises(error, match=reason):
-        evaluate_folder(load_bundle("keywords-ar", folder=models), mine, scoring=Scoring.everywhere((4,)))
+        evaluate_folder(
+            load_bundle("keywords-ar", folder=models), mine, scoring=Scoring.everywhere((4,))
+        )

@@ -1,4 +1,6 @@
-"""Facts about the two models in the box, on clips and persons that anybody has: the bundled synthetic voices."""
+"""Facts about the two models in the box, on clips and persons that anybody has: the bundled
+synthetic voices.
+"""
 
 import pytest
 import torch
@@ -67,11 +69,17 @@ def test_enrolling_from_python_is_guarded_as_everywhere(english):
 
 
 def test_bundled_english_voices_are_heard_far_above_chance(english):
-    """42 persons x 10 clips, 20 classes: chance is 5 %. A model that hears nothing would fail by a mile."""
+    """42 persons x 10 clips, 20 classes: chance is 5 %. A model that hears nothing would fail by a
+    mile.
+    """
     persons = bundled_persons("en")
     clips = [(clip.load(), clip.label) for person in persons for clip in person.query]
-    answers = english.global_model.predict(english.features([clip for clip, _ in clips])).label_index.tolist()
-    right = [english.labels[answer] == label for answer, (_, label) in zip(answers, clips, strict=True)]
+    answers = english.global_model.predict(
+        english.features([clip for clip, _ in clips])
+    ).label_index.tolist()
+    right = [
+        english.labels[answer] == label for answer, (_, label) in zip(answers, clips, strict=True)
+    ]
     assert sum(right) / len(right) > 0.5
 
 
@@ -79,7 +87,9 @@ def test_bundled_english_voices_are_heard_far_above_chance(english):
 def bundled_table():
     dataset = bundled_dataset("en")
     table = relabel(load_features(dataset, variants=("telephone",), cache=False), KEYWORDS_EN)
-    return table, torch.tensor([record.attributes["role"] == "enrollment" for record in dataset.records])
+    return table, torch.tensor(
+        [record.attributes["role"] == "enrollment" for record in dataset.records]
+    )
 
 
 def commands_of(table):
@@ -93,8 +103,12 @@ def test_low_passing_command_clips_does_not_turn_them_into_digits(english, bundl
     assert digit_share_rise(english.global_model, commands) <= MOST_RISE
 
 
-def test_low_passing_does_not_turn_commands_into_digits_for_personal_models_either(english, bundled_table):
-    """Each bundled person's own model, enrolled wideband, asked about the same command clips in both bands."""
+def test_low_passing_does_not_turn_commands_into_digits_for_personal_models_either(
+    english, bundled_table
+):
+    """Each bundled person's own model, enrolled wideband, asked about the same command clips in
+    both bands.
+    """
     table, enrolls = bundled_table
     digits = torch.tensor([KEYWORDS_EN.index(word) for word in DIGITS])
     called, asked = {"original": 0, "telephone": 0}, 0
@@ -113,7 +127,9 @@ def test_low_passing_does_not_turn_commands_into_digits_for_personal_models_eith
 
 def test_low_passing_held_out_real_clips_does_not_turn_commands_into_digits(english):
     checks = english.card["checks"]
-    figures = checks["rise of commands called digits when low-passed at 4 kHz, held-out takes and persons"]
+    figures = checks[
+        "rise of commands called digits when low-passed at 4 kHz, held-out takes and persons"
+    ]
     assert set(figures) == {"global", "prior"}
     assert max(figures.values()) <= MOST_RISE
 
@@ -131,5 +147,6 @@ def test_english_words_never_trained_are_mostly_answered_unknown(english, tmp_pa
     folder = generate_unknown_test(tmp_path / "unknown", persons=6)
     table = relabel(load_features(load_dataset(folder), cache=False), KEYWORDS_EN)
     answers = english.global_model.predict(table.features).label_index
-    # Chance is one in twenty. The card states the share (about half): enough to hear, not enough to rely on.
+    # Chance is one in twenty. The card states the share (about half): enough to hear, not enough to
+    # rely on.
     assert float((answers == KEYWORDS_EN.index(UNKNOWN)).float().mean()) > 0.35

@@ -1,4 +1,6 @@
-"""BC-ResNet against the table of its paper, and its personal pass against single persons [BCRESNET]."""
+"""BC-ResNet against the table of its paper, and its personal pass against single persons
+[BCRESNET].
+"""
 
 import pytest
 import torch
@@ -7,11 +9,19 @@ from tests.toys import log_mels, make_encoder, ready, seeded
 from vop_core.evaluation.cost import parameter_count
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 
-SUBSETS = [("film",), ("band_film",), ("pointwise",), ("classifier",), ("film", "pointwise", "classifier")]
+SUBSETS = [
+    ("film",),
+    ("band_film",),
+    ("pointwise",),
+    ("classifier",),
+    ("film", "pointwise", "classifier"),
+]
 
 
 def parameters_by_hand(tau: float, labels: int) -> int:
-    """The paper's table, counted: convolutions without bias, two numbers a normalised channel, five bands."""
+    """The paper's table, counted: convolutions without bias, two numbers a normalised channel, five
+    bands.
+    """
 
     def block(before: int, after: int, transition: bool) -> int:
         change = before * after + 2 * after if transition else 0
@@ -53,7 +63,12 @@ def test_layers_have_the_shapes_of_the_papers_table():
     for name, module in watched.items():
         module.register_forward_hook(note(name))
     assert network(torch.zeros(1, 40, 31)).shape == (1, 12)
-    expected = {"stem": (16, 20, 31), "block 1": (8, 20, 31), "block 3": (12, 10, 31), "block 7": (16, 5, 31)}
+    expected = {
+        "stem": (16, 20, 31),
+        "block 1": (8, 20, 31),
+        "block 3": (12, 10, 31),
+        "block 7": (16, 5, 31),
+    }
     expected |= {"block 11": (20, 5, 31), "collapse": (20, 1, 31), "embedding": (32, 1, 31)}
     assert {name: shapes[name] for name in expected} == expected
 
@@ -70,7 +85,9 @@ def test_any_number_of_frames_gives_logits(frames):
     assert network(log_mels(2, frames=frames)).isfinite().all()
 
 
-@pytest.mark.parametrize(("changes", "reason"), [({"mels": 64}, "multiple of 40"), ({"labels": 1}, "at least 2")])
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"mels": 64}, "multiple of 40"), ({"labels": 1}, "at least 2")]
+)
 def test_shapes_that_cannot_be_are_refused(changes, reason):
     with pytest.raises(ValueError, match=reason):
         make_encoder(**changes)
@@ -89,9 +106,14 @@ def test_batched_persons_are_a_loop_over_persons_with_weights_written_in(layers)
     together = network(clips, layout.unflatten(weights))
     plain = BcResNet(network.config).eval()
     for person, own in enumerate(clips.split(2)):
-        written = {name: value[person] for name, value in network.personal_weights(layout.unflatten(weights)).items()}
+        written = {
+            name: value[person]
+            for name, value in network.personal_weights(layout.unflatten(weights)).items()
+        }
         plain.load_state_dict(network.state_dict() | written)
-        torch.testing.assert_close(together[2 * person : 2 * person + 2], plain(own), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            together[2 * person : 2 * person + 2], plain(own), rtol=1e-4, atol=1e-5
+        )
     assert not torch.allclose(together, network(clips), atol=1e-3)  # the deviations do something
 
 
@@ -101,7 +123,10 @@ def test_without_deviation_a_person_is_the_global_network(layers, training):
     network = ready(make_encoder(dropout=0.0)).train(training)
     layout, weights, clips = personal_pass(network, layers)
     torch.testing.assert_close(
-        network(clips, layout.unflatten(torch.zeros_like(weights))), network(clips), rtol=1e-4, atol=1e-5
+        network(clips, layout.unflatten(torch.zeros_like(weights))),
+        network(clips),
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -132,7 +157,9 @@ def test_statistics_leave_the_network_as_it_was(training):
 def test_statistics_are_mean_and_deviation_of_every_channel_and_band():
     network = ready(make_encoder())
     seen = []
-    network.blocks[0].frequency_norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    network.blocks[0].frequency_norm.register_forward_hook(
+        lambda module, inputs, output: seen.append(output)
+    )
     found = network.statistics(log_mels(2))
     channels = network.config.channels(8)
     bands = seen[0].reshape(2, channels * 5, -1)

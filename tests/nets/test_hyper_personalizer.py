@@ -26,7 +26,9 @@ def test_a_clip_that_is_not_present_changes_nothing(rule):
     for person in range(2):
         alone = network(clips[person][present[person]][None])
         torch.testing.assert_close(posterior.mean[person], alone.mean[0], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(posterior.log_std[person], alone.log_std[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            posterior.log_std[person], alone.log_std[0], rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("rule", AGGREGATIONS)
@@ -75,10 +77,14 @@ def test_both_kinds_of_evidence_give_features():
 def test_a_steady_head_reads_features_of_any_scale():
     features, counts = torch.rand(4, 8), torch.ones(4)
     steady, plain = module(steady=True), module()
-    near, far = (steady.posterior_of_features(each, counts) for each in (features, 50 * features + 7))
+    near, far = (
+        steady.posterior_of_features(each, counts) for each in (features, 50 * features + 7)
+    )
     torch.testing.assert_close(near.mean, far.mean, rtol=1e-3, atol=1e-4)
     moved = plain.posterior_of_features(50 * features + 7, counts)
-    assert not torch.allclose(plain.posterior_of_features(features, counts).mean, moved.mean, atol=0.1)
+    assert not torch.allclose(
+        plain.posterior_of_features(features, counts).mean, moved.mean, atol=0.1
+    )
 
 
 def test_a_steady_head_tells_persons_apart_where_the_other_is_dead():
@@ -118,7 +124,9 @@ def test_means_are_spread_over_persons_as_asked():
         network.head[2].weight *= 30  # so that the normalisation's own 1e-5 does not count
     means = network.train()(clips).mean
     torch.testing.assert_close(means.mean(0), network.prior_mean, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(means.std(0, correction=0), torch.full((5,), 0.7 * 0.7), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(
+        means.std(0, correction=0), torch.full((5,), 0.7 * 0.7), rtol=1e-2, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from vop_core.nets.personal_layers import (
     spread_over_clips,
 )
 
-SUBSETS = [("film",), ("band_film",), ("pointwise",), ("classifier",), ("film", "pointwise", "classifier")]
+SUBSETS = [
+    ("film",),
+    ("band_film",),
+    ("pointwise",),
+    ("classifier",),
+    ("film", "pointwise", "classifier"),
+]
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -25,7 +31,11 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 @given(persons=st.integers(1, 3), queries=st.integers(1, 3), seed=st.integers(0, 99))
 def test_a_personal_classifier_is_a_linear_layer_with_each_persons_weights(persons, queries, seed):
     layer = PersonalClassifier(4, 3)
-    value, weight, bias = noise(persons * queries, 4, seed=seed), noise(persons, 3, 4), noise(persons, 3)
+    value, weight, bias = (
+        noise(persons * queries, 4, seed=seed),
+        noise(persons, 3, 4),
+        noise(persons, 3),
+    )
     expected = [
         functional.linear(clips, layer.weight + weight[person], layer.bias + bias[person])
         for person, clips in enumerate(value.split(queries))
@@ -35,11 +45,14 @@ def test_a_personal_classifier_is_a_linear_layer_with_each_persons_weights(perso
 
 @settings(max_examples=15, deadline=None)
 @given(persons=st.integers(1, 3), queries=st.integers(1, 3), seed=st.integers(0, 99))
-def test_a_personal_pointwise_convolution_is_conv2d_with_each_persons_matrix(persons, queries, seed):
+def test_a_personal_pointwise_convolution_is_conv2d_with_each_persons_matrix(
+    persons, queries, seed
+):
     layer = PersonalPointwise(4, 6)
     value, deviation = noise(persons * queries, 4, 2, 5, seed=seed), noise(persons, 6, 4, 1, 1)
     expected = [
-        functional.conv2d(clips, layer.weight + deviation[person]) for person, clips in enumerate(value.split(queries))
+        functional.conv2d(clips, layer.weight + deviation[person])
+        for person, clips in enumerate(value.split(queries))
     ]
     torch.testing.assert_close(layer(value, deviation), torch.cat(expected))
 
@@ -49,11 +62,15 @@ def test_a_personal_norm_is_batch_norm_over_channel_and_band_with_each_persons_s
     layer = ready(PersonalSubSpectralNorm(3, bands=5)).train(training)
     value, scale, shift = noise(6, 3, 10, 4), noise(2, 15), noise(2, 15, seed=1)
     # channel c and band b of frequency f = 2 b, 2 b + 1 share one normalisation
-    banded = torch.stack([value[:, c, 2 * b : 2 * b + 2] for c in range(3) for b in range(5)], dim=1)
+    banded = torch.stack(
+        [value[:, c, 2 * b : 2 * b + 2] for c in range(3) for b in range(5)], dim=1
+    )
     state = layer.norm.running_mean.clone(), layer.norm.running_var.clone()
     expected = torch.cat(
         [
-            functional.batch_norm(banded, *(s.clone() for s in state), training=training)[3 * k : 3 * k + 3]
+            functional.batch_norm(banded, *(s.clone() for s in state), training=training)[
+                3 * k : 3 * k + 3
+            ]
             * (layer.norm.weight + scale[k])[:, None, None]
             + (layer.norm.bias + shift[k])[:, None, None]
             for k in range(2)
@@ -89,7 +106,9 @@ def encoder():
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
 def test_a_layout_gives_every_weight_one_place(encoder, layers):
     layout = encoder.personal_layout(layers)
-    places = torch.cat([torch.arange(layout.size)[layout.layer_slice(layer)] for layer in layout.layers])
+    places = torch.cat(
+        [torch.arange(layout.size)[layout.layer_slice(layer)] for layer in layout.layers]
+    )
     torch.testing.assert_close(places, torch.arange(layout.size))
     for layer in layout.layers:
         part = layout.layer_slice(layer)
@@ -116,7 +135,10 @@ def test_film_is_band_film_with_one_number_for_all_bands_of_a_channel(encoder):
     film, bands = encoder.personal_layout(("film",)), encoder.personal_layout(("band_film",))
     assert bands.size == 5 * film.size
     weights = noise(2, film.size)
-    moved, moved_bands = film.unflatten(weights), bands.unflatten(weights.repeat_interleave(5, dim=1))
+    moved, moved_bands = (
+        film.unflatten(weights),
+        bands.unflatten(weights.repeat_interleave(5, dim=1)),
+    )
     assert moved.keys() == moved_bands.keys()
     for name, value in moved.items():
         torch.testing.assert_close(value, moved_bands[name], rtol=0, atol=0)
@@ -140,4 +162,6 @@ def test_deviations_are_added_to_the_weights_that_deviate_and_to_no_others(encod
     moved = encoder.personal_weights(layout.unflatten(torch.ones(2, layout.size)))
     assert set(moved) == {"classifier.weight", "classifier.bias"}
     for name, value in moved.items():
-        torch.testing.assert_close(value, (encoder.get_parameter(name) + 1).expand(2, *value.shape[1:]))
+        torch.testing.assert_close(
+            value, (encoder.get_parameter(name) + 1).expand(2, *value.shape[1:])
+        )

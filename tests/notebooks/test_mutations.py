@@ -1,4 +1,5 @@
-"""Teaching cells that can fail: with a wrong sign, scale, rule or split in the package, the cell that teaches it stops.
+"""Teaching cells that can fail: with a wrong sign, scale, rule or split in the package, the cell
+that teaches it stops.
 
 Each mutation is one line of a copy of ``vop_core``; the notebook runs on the copy, as it is.
 """
@@ -75,7 +76,9 @@ def test_a_wrong_line_stops_the_notebook_at_the_cell_that_teaches_it(mutation, t
     for entry in ROOT.iterdir():
         if entry.name != "vop_core":
             (tmp_path / entry.name).symlink_to(entry)
-    shutil.copytree(ROOT / "vop_core", tmp_path / "vop_core", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "vop_core", tmp_path / "vop_core", ignore=shutil.ignore_patterns("__pycache__")
+    )
     line = tmp_path / "vop_core" / mutation.path
     text = line.read_text(encoding="utf-8")
     assert text.count(mutation.right) == 1

@@ -1,5 +1,5 @@
-"""Every notebook runs, solves its own exercises, defines nothing, claims something, and is stored as its source
-says.
+"""Every notebook runs, solves its own exercises, defines nothing, claims something, and is stored
+as its source says.
 """
 
 import ast
@@ -42,7 +42,9 @@ def test_there_are_notebooks():
 @pytest.mark.timeout(400)
 @every_notebook
 def test_a_notebook_runs_with_its_exercises_open_and_solved(path):
-    """One run under the short budget, quiet on stderr; an open exercise asks for an answer, its solution is right."""
+    """One run under the short budget, quiet on stderr; an open exercise asks for an answer, its
+    solution is right.
+    """
     notebook = everything(path)
     before = os.times()
     execute(notebook, environment={"VOP_COURSE_BUDGET": "short", "VOP_DATA": ""})
@@ -64,18 +66,30 @@ def test_a_notebook_runs_with_its_exercises_open_and_solved(path):
 def test_a_notebook_defines_nothing_but_answers(built):
     """What is worth a name lives in vop_core, where it is tested; ``ast`` also refuses %magics."""
     notebook = built.student
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not cell.metadata.get("tags")]
+    cells = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not cell.metadata.get("tags")
+    ]
     tree = ast.parse("\n".join(cell.source for cell in cells))
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    defined = [getattr(node, "name", "lambda") for node in ast.walk(tree) if isinstance(node, definitions)]
+    defined = [
+        getattr(node, "name", "lambda") for node in ast.walk(tree) if isinstance(node, definitions)
+    ]
     assert defined == [], f"move {defined} into vop_core and import it"
 
 
 def test_an_exercise_defines_its_answer_and_nothing_else(built):
-    """One function a cell, handed to the check; while the exercise is open its whole body is ``return ...``."""
+    """One function a cell, handed to the check; while the exercise is open its whole body is
+    ``return ...``.
+    """
     for notebook, tag in ((built.student, EXERCISE), (built.solved, SOLUTION)):
         for cell in (cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])):
-            (answer,) = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.FunctionDef)]
+            (answer,) = [
+                node
+                for node in ast.walk(ast.parse(cell.source))
+                if isinstance(node, ast.FunctionDef)
+            ]
             assert f", {answer.name})" in cell.source.splitlines()[-1]
             assert tag == SOLUTION or [ast.unparse(line) for line in answer.body] == ["return ..."]
 
@@ -89,7 +103,11 @@ def test_every_exercise_is_open_solved_and_in_the_book(built):
     assert opened
     assert opened == solved
     assert set(opened) <= set(EXERCISES)
-    assert all("..." in cell.source for cell in built.student.cells if EXERCISE in cell.metadata.get("tags", []))
+    assert all(
+        "..." in cell.source
+        for cell in built.student.cells
+        if EXERCISE in cell.metadata.get("tags", [])
+    )
 
 
 def test_a_notebook_ends_with_its_claim_asserted(built):
@@ -102,7 +120,13 @@ def test_a_notebook_has_all_that_each_must_have(built):
     prose, code = prose_of(built.student), "\n".join(code_of(built.student))
     for part in ("**Question.**", "**Time.**", "**You will be able to**", "**You need**"):
         assert part in prose[0]
-    for part in ("## Summary", "## Questions", "## Further reading", "## The claim, asserted", "### Exercise"):
+    for part in (
+        "## Summary",
+        "## Questions",
+        "## Further reading",
+        "## The claim, asserted",
+        "### Exercise",
+    ):
         assert any(part in cell for cell in prose), part
     for call in ("course.begin()", "course.explore(", "course.predict(", "course.source("):
         assert call in code, call
@@ -120,7 +144,9 @@ def test_links_between_notebooks_lead_somewhere(built):
 
 
 def test_the_stored_notebooks_are_those_of_the_source(built):
-    """Made anew with ``vop course build``: executed from top to bottom, nothing left of a kernel or a machine."""
+    """Made anew with ``vop course build``: executed from top to bottom, nothing left of a kernel or
+    a machine.
+    """
     path = FOLDER / f"{built.name}.ipynb"
     assert path.stat().st_size < LARGEST_BYTES
     stored = nbformat.read(path, as_version=4)
@@ -141,7 +167,9 @@ def test_the_stored_notebooks_are_those_of_the_source(built):
 
 
 def test_every_stored_notebook_has_a_source():
-    stored = {path.stem for path in FOLDER.glob("*.ipynb")} | {path.stem for path in FOLDER.glob("solutions/*.ipynb")}
+    stored = {path.stem for path in FOLDER.glob("*.ipynb")} | {
+        path.stem for path in FOLDER.glob("solutions/*.ipynb")
+    }
     assert stored == {path.stem for path in SOURCES}
     listed = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert all(f"({path.stem}.ipynb)" in listed for path in SOURCES)

@@ -1,4 +1,6 @@
-"""The bench's figures: every method is there, intervals are where they belong, words say what the marks say."""
+"""The bench's figures: every method is there, intervals are where they belong, words say what the
+marks say.
+"""
 
 import json
 
@@ -9,7 +11,12 @@ from vop_core.plots import bench, style
 
 
 def estimate(mean, half=0.02):
-    return {"mean": mean, "ci95": None if half is None else [mean - half, mean + half], "persons": 8, "interval": "x"}
+    return {
+        "mean": mean,
+        "ci95": None if half is None else [mean - half, mean + half],
+        "persons": 8,
+        "interval": "x",
+    }
 
 
 def row(variant, accuracy, gain=None, controls=None):
@@ -27,7 +34,12 @@ def method(variant, reads="unlabeled clips", passes=3.0):
 
 ROWS = [
     row("global", 0.8),
-    row("vop", 0.85, estimate(0.05), {"mixed": 0.84, "wrong-person": 0.79, "prior": 0.81, "noise": 0.5}),
+    row(
+        "vop",
+        0.85,
+        estimate(0.05),
+        {"mixed": 0.84, "wrong-person": 0.79, "prior": 0.81, "noise": 0.5},
+    ),
     row("fit", 0.9, estimate(0.1, None), {"mixed": 0.7, "wrong-person": 0.6}),
 ]
 READS = {"global": "nothing", "vop": "unlabeled clips", "fit": "labels and gradients"}
@@ -51,10 +63,13 @@ def marks(figure):
 
 def test_differences_stand_in_points_with_their_intervals():
     traces = marks(bench.forest_figure(ROWS, READS))
-    assert set(traces) == {"unlabeled clips", "labels and gradients"}  # global is not compared with itself
+    # global is not compared with itself
+    assert set(traces) == {"unlabeled clips", "labels and gradients"}
     vop = traces["unlabeled clips"]
     assert list(vop.x) == pytest.approx([5.0]) and list(vop.y) == ["vop"]
-    assert vop.error_x.array[0] == pytest.approx(2.0) and vop.error_x.arrayminus[0] == pytest.approx(2.0)
+    assert vop.error_x.array[0] == pytest.approx(2.0) and vop.error_x.arrayminus[
+        0
+    ] == pytest.approx(2.0)
 
 
 def test_a_difference_without_interval_is_a_bare_mark():
@@ -89,7 +104,10 @@ def test_intervals_stand_beside_each_other_by_less_than_a_clip():
 
 
 def test_methods_not_shown_wait_in_the_legend_and_are_not_read_out():
-    for figure in (bench.shots_figure(POINTS, shown=("vop",)), bench.certainty_figure(POINTS, shown=("vop",))):
+    for figure in (
+        bench.shots_figure(POINTS, shown=("vop",)),
+        bench.certainty_figure(POINTS, shown=("vop",)),
+    ):
         visible = {trace.name: trace.visible for trace in figure.data}
         assert visible["vop"] is True and visible["other"] == "legendonly"
         said = plots.text_alternative(figure)
@@ -105,7 +123,11 @@ def test_reliability_leaves_bins_of_a_few_clips_out_of_the_curve_and_says_the_ga
 
 
 def test_cost_leaves_out_who_enrolls_nobody_and_draws_their_level():
-    methods = [method("global", "nothing"), method("vop"), method("fit", "labels and gradients", 250.0)]
+    methods = [
+        method("global", "nothing"),
+        method("vop"),
+        method("fit", "labels and gradients", 250.0),
+    ]
     figure = bench.cost_figure(ROWS, methods)
     assert {name: trace.x[0] for name, trace in marks(figure).items()} == {"vop": 3.0, "fit": 250.0}
     assert figure.layout.xaxis.type == "log"
@@ -138,7 +160,9 @@ def test_nothing_to_draw_is_an_empty_figure():
 
 def test_no_two_kinds_of_reading_look_alike():
     looks = list(bench.READS.values())
-    assert len({look.symbol for look in looks}) == len({look.colour for look in looks}) == len(looks)
+    assert (
+        len({look.symbol for look in looks}) == len({look.colour for look in looks}) == len(looks)
+    )
     enrolled = list(bench.ENROLLED_BY.values())
     assert len({look.symbol for look in enrolled}) == len(enrolled)
 

@@ -14,14 +14,19 @@ def figures():
     return {
         "bound": bound_figure(POSITIONS, elbo, DIVERGENCE, -2.0, position_name="shift"),
         "gap": gap_figure(DIVERGENCE, DIVERGENCE),
-        "price": price_figure(POSITIONS.exp(), DIVERGENCE, POSITIONS + 2, {"the bound": 1.0, "tiny": 0.5}),
+        "price": price_figure(
+            POSITIONS.exp(), DIVERGENCE, POSITIONS + 2, {"the bound": 1.0, "tiny": 0.5}
+        ),
         "fusion": fusion_figure(POSITIONS, DIVERGENCE, {name: DIVERGENCE + 1 for name in RULES}),
     }
 
 
 def test_the_words_name_where_the_bound_is_nearest_and_how_near():
     words = {name: text_alternative(figure) for name, figure in figures().items()}
-    assert "-2.000 nats, for shift from -1 to 1. It comes closest at 0, 0.25 nats below" in words["bound"]
+    assert (
+        "-2.000 nats, for shift from -1 to 1. It comes closest at 0, 0.25 nats below"
+        in words["bound"]
+    )
     assert "41 different posteriors" in words["gap"]
     assert "nearest to the evidence at beta 1." in words["price"]
     assert "the bound at 1 and tiny at 0.5" in words["price"]
@@ -44,5 +49,7 @@ def test_what_is_drawn_is_what_was_given():
 
 def test_no_two_curves_or_points_of_a_panel_differ_by_colour_alone():
     for figure in figures().values():
-        looks = [(trace.yaxis, trace.mode, trace.line.dash, trace.marker.symbol) for trace in figure.data]
+        looks = [
+            (trace.yaxis, trace.mode, trace.line.dash, trace.marker.symbol) for trace in figure.data
+        ]
         assert len(set(looks)) == len(looks)

@@ -21,7 +21,9 @@ from vop_core.plots import style
 from vop_core.plots.comparison import labels_worth_showing
 from vop_core.types import Clip
 
-THEMES = tomllib.loads((Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
+THEMES = tomllib.loads(
+    (Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text()
+)["theme"]
 ROLES = [style.PRIOR, style.GLOBAL, style.PERSONAL, style.BEFORE, *style.CONTROLS.values()]
 
 
@@ -41,7 +43,11 @@ def contrast(one: str, other: str) -> float:
 def test_every_mark_stands_out_three_to_one(theme):
     ground = THEMES[theme]["backgroundColor"]
     colours = {role.colour for role in ROLES} | set(style.CLIP_COLOURS)
-    assert {colour: round(contrast(colour, ground), 2) for colour in colours if contrast(colour, ground) < 3} == {}
+    assert {
+        colour: round(contrast(colour, ground), 2)
+        for colour in colours
+        if contrast(colour, ground) < 3
+    } == {}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -55,7 +61,12 @@ def test_the_themes_text_stands_out(theme):
 def test_no_two_roles_of_a_figure_share_their_symbol():
     compared = [style.GLOBAL, style.PERSONAL, *style.CONTROLS.values()]
     assert len({role.symbol for role in compared}) == len(compared)
-    curves = [style.PRIOR, style.PERSONAL, style.BEFORE, *(style.clip_role(index) for index in range(10))]
+    curves = [
+        style.PRIOR,
+        style.PERSONAL,
+        style.BEFORE,
+        *(style.clip_role(index) for index in range(10)),
+    ]
     assert all((a.dash, a.symbol) != (b.dash, b.symbol) for a, b in combinations(curves, 2))
 
 
@@ -72,7 +83,9 @@ def view(count=6, draws=True, before=False) -> plots.LayerView:
     return plots.LayerView(
         prior=layer(1.0, 0.4, count),
         combined=layer(torch.linspace(0.9, 1.4, count), 0.2, count),
-        clips=[(f"Clip {index + 1}", index, layer(1.0 + 0.1 * index, 0.3, count)) for index in range(3)],
+        clips=[
+            (f"Clip {index + 1}", index, layer(1.0 + 0.1 * index, 0.3, count)) for index in range(3)
+        ],
         before=layer(1.2, 0.25, count) if before else None,
         draws=torch.full((5, count), 1.1) if draws else None,
     )
@@ -81,7 +94,10 @@ def view(count=6, draws=True, before=False) -> plots.LayerView:
 def answer(*values: float, spread: float | None = None) -> Answer:
     words = ("open", "close", "print", "one")
     ends = [(None, None) if spread is None else (v - spread, v + spread) for v in values]
-    labels = [LabelProbability(word, value, *end) for word, value, end in zip(words, values, ends, strict=True)]
+    labels = [
+        LabelProbability(word, value, *end)
+        for word, value, end in zip(words, values, ends, strict=True)
+    ]
     return Answer(tuple(labels), Uncertainty(0.8, 0.6, 0.2))
 
 
@@ -92,9 +108,19 @@ def test_the_true_word_is_shown_even_when_no_model_believes_in_it():
     assert labels_worth_showing(given, most=2, always="open") == [0, 1]
 
 
-CURVE = LearningCurve((0, 1, 2, 3), (1.0, 0.8, 0.7, 0.65), (0.5, 0.6, 0.7, 0.7), (1.2, 1.0, 0.9, 0.85))
+CURVE = LearningCurve(
+    (0, 1, 2, 3), (1.0, 0.8, 0.7, 0.65), (0.5, 0.6, 0.7, 0.7), (1.2, 1.0, 0.9, 0.85)
+)
 ROWS = [
-    {"method": method, "row": row, "set": set_name, "shots": shots, "accuracy": 0.8, "ci95": (0.75, 0.85), "nll": 0.6}
+    {
+        "method": method,
+        "row": row,
+        "set": set_name,
+        "shots": shots,
+        "accuracy": 0.8,
+        "ci95": (0.75, 0.85),
+        "nll": 0.6,
+    }
     for method, row in (("vop", "own"), ("global", "own"), ("vop", "wrong-person"))
     for set_name in ("open", "closed")
     for shots in (5, 1, 3)
@@ -108,7 +134,9 @@ FIGURES = {
     "probabilities": lambda: plots.probability_figure(
         answer(0.5, 0.3, 0.1, 0.1), answer(0.2, 0.6, 0.1, 0.1, spread=0.05)
     ),
-    "uncertainty": lambda: plots.uncertainty_figure(answer(0.5, 0.3, 0.1, 0.1), answer(0.2, 0.6, 0.1, 0.1)),
+    "uncertainty": lambda: plots.uncertainty_figure(
+        answer(0.5, 0.3, 0.1, 0.1), answer(0.2, 0.6, 0.1, 0.1)
+    ),
 }
 
 
@@ -123,7 +151,9 @@ def test_every_figure_carries_words_and_leaves_the_ground_to_the_page(name):
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 60.0])
 def test_a_clip_of_any_length_makes_a_small_picture(seconds, generator):
-    figure = plots.clip_figure(Clip(0.1 * torch.randn(round(16_000 * seconds), generator=generator)))
+    figure = plots.clip_figure(
+        Clip(0.1 * torch.randn(round(16_000 * seconds), generator=generator))
+    )
     assert len(figure.to_json()) < 150_000
 
 
@@ -161,13 +191,17 @@ def test_no_picture_before_the_warm_up_imports_a_compiler():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_colour_is_one_of_streamlits_placeholders(name):
-    """Streamlit replaces #000001 to #000099 by its theme's colours; plotly's Magma begins with #000004."""
+    """Streamlit replaces #000001 to #000099 by its theme's colours; plotly's Magma begins with
+    #000004.
+    """
     assert re.findall(r"#0000\d\d", FIGURES[name]().update_layout(template=None).to_json()) == []
 
 
 def test_no_cell_of_the_spectrogram_lies_outside_the_colour_scale():
     waveform = torch.cat([torch.zeros(8_000), torch.sin(torch.arange(8_000) / 3)])
-    (heatmap,) = [trace for trace in plots.clip_figure(Clip(waveform)).data if trace.type == "heatmap"]
+    (heatmap,) = [
+        trace for trace in plots.clip_figure(Clip(waveform)).data if trace.type == "heatmap"
+    ]
     assert heatmap.zmin <= np.min(heatmap.z) and np.max(heatmap.z) <= heatmap.zmax
 
 
@@ -175,7 +209,10 @@ def test_the_envelope_holds_every_peak():
     waveform = torch.zeros(16_000)
     waveform[1_234], waveform[9_876] = 0.9, -0.8
     smallest, largest = clip_plots.envelope(waveform)
-    assert (float(largest.max()), float(smallest.min())) == (pytest.approx(0.9), pytest.approx(-0.8))
+    assert (float(largest.max()), float(smallest.min())) == (
+        pytest.approx(0.9),
+        pytest.approx(-0.8),
+    )
 
 
 def test_the_window_the_model_hears_is_the_one_focus_cuts():
@@ -210,7 +247,9 @@ def test_a_large_layer_shows_its_most_moved_weights_and_says_so():
 
 
 def test_the_interval_of_a_weight_is_its_95_percent():
-    (combined,) = [trace for trace in plots.layer_figure(view()).data if trace.name == "combined, 95 %"]
+    (combined,) = [
+        trace for trace in plots.layer_figure(view()).data if trace.name == "combined, 95 %"
+    ]
     assert combined.error_y.array == pytest.approx([1.959964 * 0.2] * 6, rel=1e-5)
 
 
@@ -242,7 +281,9 @@ def test_the_join_between_the_models_is_as_long_as_the_change():
 def test_uncertainty_ends_at_knowing_nothing():
     figure = FIGURES["uncertainty"]()
     assert figure.layout.xaxis.range[1] == pytest.approx(math.log(4))
-    assert {trace.marker.pattern.shape for trace in figure.data} == {"", "/"}, "a pattern beside the colour"
+    assert {trace.marker.pattern.shape for trace in figure.data} == {"", "/"}, (
+        "a pattern beside the colour"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,13 @@ from vop_core.variational.inference_data import as_inference_data
 @pytest.fixture(scope="module")
 def data():
     """Two numbers far from the prior and narrow, one that no clip moved, three times as wide."""
-    posterior = DiagonalGaussian(torch.tensor([-2.0, 0.0, 3.0]), torch.tensor([0.5, 3.0, 0.1]).log())
+    posterior = DiagonalGaussian(
+        torch.tensor([-2.0, 0.0, 3.0]), torch.tensor([0.5, 3.0, 0.1]).log()
+    )
     prior = DiagonalGaussian(torch.zeros(3), torch.zeros(3))
-    return as_inference_data(posterior, prior, draws=400, generator=torch.Generator().manual_seed(0))
+    return as_inference_data(
+        posterior, prior, draws=400, generator=torch.Generator().manual_seed(0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,10 @@ def test_roles_are_told_apart_without_colour_and_named_once(figure):
     lines = [trace for trace in figure.data if trace.mode == "lines"]
     looks = {(trace.name, trace.line.dash) for trace in lines}
     assert looks == {(role.name, role.dash) for role in (style.PERSONAL, style.PRIOR)}
-    assert sorted(trace.name for trace in figure.data if trace.showlegend) == ["prior", "your model"]
+    assert sorted(trace.name for trace in figure.data if trace.showlegend) == [
+        "prior",
+        "your model",
+    ]
     assert figure.layout.width is None  # as wide as its page
 
 

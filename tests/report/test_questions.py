@@ -55,7 +55,9 @@ def test_what_other_persons_clips_harm_is_not_called_a_gain(content):
     for entry in tables["toy"]["decomposition"]:
         entry["accuracy"]["regularization"] = around(-0.03, -0.01)
     text = findings({"paper": {**content, "datasets": tables}}).split("## 2. ")[0]
-    assert "the reverse shown: harm done by such clips" in text and "shown: regularization" not in text
+    assert (
+        "the reverse shown: harm done by such clips" in text and "shown: regularization" not in text
+    )
     assert "no clip, but the prior" in text and "a mixture of other persons' clips" in text
 
 
@@ -102,7 +104,9 @@ def test_a_tally_says_on_which_data_sets():
 
 def test_the_short_answers_follow_the_figures(content):
     tables = copy.deepcopy(content)["datasets"]
-    (row,) = [row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")]
+    (row,) = [
+        row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")
+    ]
     row["personal_gain"]["accuracy"] = around(-0.03, -0.01) | {"p": 0.01, "p_holm": 0.9}
     for entry in tables["toy"]["decomposition"]:
         shift = 0.0 if entry["control"] == "mixed" else -0.02
@@ -110,13 +114,18 @@ def test_the_short_answers_follow_the_figures(content):
     said = questions.PersonalizationOrRegularization.in_short(tables)
     assert "own clips above a mixture of other persons': shown on toy" in said
     assert "own clips above the prior's: not shown on toy" in said
-    assert "the personal gain): the reverse shown on toy" in said, "asked of VoP alone: not corrected"
+    assert "the personal gain): the reverse shown on toy" in said, (
+        "asked of VoP alone: not corrected"
+    )
     assert f"**In short.** {said}" in findings({"paper": {**content, "datasets": tables}})
 
 
 @pytest.mark.parametrize(("wide", "narrow", "constant"), [(0.76, 0.75, True), (0.76, 0.38, False)])
 def test_only_a_width_that_stays_is_explained_by_the_bound(wide, narrow, constant):
-    posteriors = [{"variant": "vop", "shots": shots, "std_ratio": ratio} for shots, ratio in ((20, narrow), (1, wide))]
+    posteriors = [
+        {"variant": "vop", "shots": shots, "std_ratio": ratio}
+        for shots, ratio in ((20, narrow), (1, wide))
+    ]
     said = questions.Narrowing.in_short({"toy": {"posteriors": posteriors}})
     assert f"{narrow / wide:.2f} times as wide after 20 clips as after 1 on toy" in said
     assert ("notebook 05" in said) == constant
@@ -131,20 +140,39 @@ def test_only_a_width_that_stays_is_explained_by_the_bound(wide, narrow, constan
         ((-0.01, 0.09), (0.02, 0.05), False),
     ],
 )
-def test_the_target_is_reached_by_both_figures_with_their_intervals_or_not_at_all(content, gain, wrong, reached):
+def test_the_target_is_reached_by_both_figures_with_their_intervals_or_not_at_all(
+    content, gain, wrong, reached
+):
     tables = copy.deepcopy(content)["datasets"]
-    (row,) = [row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")]
-    row["personal_gain"]["accuracy"], row["right_minus_wrong"]["accuracy"] = around(*gain), around(*wrong)
-    assert questions.Target.in_short(tables).startswith("Both at least 3 points, intervals above 0: ")
+    (row,) = [
+        row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")
+    ]
+    row["personal_gain"]["accuracy"], row["right_minus_wrong"]["accuracy"] = (
+        around(*gain),
+        around(*wrong),
+    )
+    assert questions.Target.in_short(tables).startswith(
+        "Both at least 3 points, intervals above 0: "
+    )
     assert ("vop on toy" in questions.Target.in_short(tables)) is reached
     text = findings({"paper": {**content, "datasets": tables}})
-    assert f"right − wrong person {points(around(*wrong))}: {'reached' if reached else 'not reached'}." in text
+    assert (
+        f"right − wrong person {points(around(*wrong))}: {'reached' if reached else 'not reached'}."
+        in text
+    )
 
 
 def test_links_of_the_findings_lead_from_their_own_place(content):
     tables = copy.deepcopy(content)["datasets"]
     tables["toy"]["posteriors"] = [
-        {"variant": "vop", "shots": shots, "std_ratio": 0.5, "kl_nats": 1.0, "active_units": 3.0, "units": 4.0}
+        {
+            "variant": "vop",
+            "shots": shots,
+            "std_ratio": 0.5,
+            "kl_nats": 1.0,
+            "active_units": 3.0,
+            "units": 4.0,
+        }
         for shots in (1, 5)
     ]
     text = findings({"paper": {**content, "datasets": tables}})
@@ -157,7 +185,11 @@ def test_links_of_the_findings_lead_from_their_own_place(content):
 
 def test_few_persons_are_said_in_their_order_and_who_is_shown_is_counted():
     rows = [
-        {"variant": variant, "set": "open", "versus_global": {"accuracy": around(*bounds)} if bounds else None}
+        {
+            "variant": variant,
+            "set": "open",
+            "versus_global": {"accuracy": around(*bounds)} if bounds else None,
+        }
         for variant, bounds in (
             ("vop", (0.01, 0.03)),
             ("vop, 12 persons", (-0.02, 0.04)),
@@ -166,7 +198,8 @@ def test_few_persons_are_said_in_their_order_and_who_is_shown_is_counted():
         )
     ]
     assert questions.FewPersons.in_short({"toy": {"rows": rows}}) == (
-        "Points against global, trained on as many persons: vop -3.0 with 3, +1.0 with 12, +2.0 with all (1 of 3 "
+        "Points against global, trained on as many persons: vop -3.0 with 3, +1.0 with 12, +2.0 "
+        "with all (1 of 3 "
         "shown) on toy."
     )
 
@@ -177,8 +210,14 @@ def test_settings_are_named_where_they_are_shown_to_matter():
         {"variant": "replace", "accuracy": around(-0.1, -0.05)},
         {"variant": "other", "accuracy": around(-0.1, 0.05)},
     ]
-    said = questions.SettingsLeftOpen.in_short({"toy": {"changes": changes}, "empty": {"changes": []}})
-    assert said == "Shown over persons, after Holm's correction, on toy better: wide, worse: replace, of 3 tried."
+    said = questions.SettingsLeftOpen.in_short(
+        {"toy": {"changes": changes}, "empty": {"changes": []}}
+    )
+    assert said == (
+        "Shown over persons, after Holm's correction, on toy better: wide, worse: replace, of "
+        "3 "
+        "tried."
+    )
 
 
 def test_a_short_answer_without_figures_says_nothing():

@@ -1,4 +1,6 @@
-"""From results to tables: known differences come out, nothing is put together that does not belong together."""
+"""From results to tables: known differences come out, nothing is put together that does not belong
+together.
+"""
 
 import json
 import math
@@ -60,7 +62,8 @@ def score(person, row, accuracy, *, set_name="open", shots=5, repetition=0):
             values |= {"detection": accuracy - 0.1, "detection_odd": accuracy - 0.1}
         parts = {"accuracy": [float(query < round(20 * accuracy)) for query in range(20)]}
         if shots == 5:
-            parts["ece"] = [20.0, 14.0, 20 * accuracy]  # clips, confidence and right answers of one bin
+            # clips, confidence and right answers of one bin
+            parts["ece"] = [20.0, 14.0, 20 * accuracy]
     key = (set_name, shots, person, repetition, row)
     return [(*key, metric, value, parts.get(metric)) for metric, value in values.items()]
 
@@ -74,17 +77,36 @@ def more_scores(result, lines):
     return replace(result, scores=pd.concat([result.scores, frame(lines)]))
 
 
-def result(method, gains, *, fold=0, seed=0, dataset="toy", variant=None, persons=None, facts=None, **changes):
+def result(
+    method,
+    gains,
+    *,
+    fold=0,
+    seed=0,
+    dataset="toy",
+    variant=None,
+    persons=None,
+    facts=None,
+    **changes,
+):
     """A method that answers each person's clips with their skill plus ``gains[row]``."""
     opened = PERSONS[fold::FOLDS]
     lines = []
     for person in persons or PERSONS:
         set_name = "open" if person in opened else "closed"
         for row, gain in gains.items():
-            plans = [(5, 0), (5, 1)] + ([(1, 0)] if row in ("own", "draws") and set_name == "open" else [])
+            plans = [(5, 0), (5, 1)] + (
+                [(1, 0)] if row in ("own", "draws") and set_name == "open" else []
+            )
             for shots, repetition in plans:
-                value = SKILL[person] + gain + (0.02 * shots / 5 if row == "own" and method != "global" else 0)
-                lines += score(person, row, value, set_name=set_name, shots=shots, repetition=repetition)
+                value = (
+                    SKILL[person]
+                    + gain
+                    + (0.02 * shots / 5 if row == "own" and method != "global" else 0)
+                )
+                lines += score(
+                    person, row, value, set_name=set_name, shots=shots, repetition=repetition
+                )
     made = Result(
         suite="paper",
         method=method,
@@ -97,9 +119,15 @@ def result(method, gains, *, fold=0, seed=0, dataset="toy", variant=None, person
         recordings="same",
         train_persons=tuple(person for person in PERSONS if person not in opened),
         open_persons=opened,
-        facts=METHOD | {"summary": f"does {method}", "source": "TOY", "personal": method != "global"} | (facts or {}),
+        facts=METHOD
+        | {"summary": f"does {method}", "source": "TOY", "personal": method != "global"}
+        | (facts or {}),
         config={
-            "checkpoint": {"tau": 1.0, "seed": seed, "phases": [{"seed": seed}, {"seed": 1000 + seed}]},
+            "checkpoint": {
+                "tau": 1.0,
+                "seed": seed,
+                "phases": [{"seed": seed}, {"seed": 1000 + seed}],
+            },
             "further": {"seed": 2000 + seed},
             "scoring": {"main_shots": 5, "seed": 0},
             "method": {},
@@ -124,7 +152,8 @@ def both_folds(method, gains, **more):
 
 GLOBAL_GAINS = {"own": 0.0}
 VOP_GAINS = {"own": 0.04, "mixed": 0.03, "prior": 0.01, "wrong-person": -0.04, "draws": 0.05}
-ADABN_GAINS = {"own": 0.0, "mixed": 0.05, "wrong-person": 0.02}  # with its 0.02: as good as the wrong person
+# with its 0.02: as good as the wrong person
+ADABN_GAINS = {"own": 0.0, "mixed": 0.05, "wrong-person": 0.02}
 
 
 def everything(**more):
@@ -181,7 +210,9 @@ def test_p_values_are_adjusted_over_the_methods_of_the_table(table):
             answer = row_of(table, variant)[question]
             assert (answer["accuracy"]["p"], answer["tested"]) == (plain(2 / 2**8), 2)
             assert answer["accuracy"]["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
-    assert row_of(table, "vop")["right_minus_wrong"]["accuracy"]["p_holm"] == pytest.approx(4 / 2**8, abs=1e-6)
+    assert row_of(table, "vop")["right_minus_wrong"]["accuracy"]["p_holm"] == pytest.approx(
+        4 / 2**8, abs=1e-6
+    )
     assert row_of(table, "global")["versus_global"] is None
 
 
@@ -251,14 +282,21 @@ def test_a_posterior_that_is_wide_where_the_model_errs_has_rank_correlation_one(
     runs = []
     for fold in range(FOLDS):
         persons = {
-            name: {"std_ratio": 0.5 - 0.1 * wider * SKILL[name], "pareto_k": (0.2, 0.9, None)[index % 3]}
+            name: {
+                "std_ratio": 0.5 - 0.1 * wider * SKILL[name],
+                "pareto_k": (0.2, 0.9, None)[index % 3],
+            }
             for index, name in enumerate(PERSONS[fold::FOLDS])
         }
         runs.append(more_scores(result("vop", VOP_GAINS, fold=fold), widths_of(persons)))
     (entry,) = table_of(runs)["widths"]
     assert entry["correlation"]["mean"] == pytest.approx(expected)
     assert entry["correlation"]["persons"] == len(PERSONS)
-    assert entry["pareto_k"] == {"median": pytest.approx(0.2), "above": pytest.approx(1 / 3, abs=1e-6), "posteriors": 6}
+    assert entry["pareto_k"] == {
+        "median": pytest.approx(0.2),
+        "above": pytest.approx(1 / 3, abs=1e-6),
+        "posteriors": 6,
+    }
 
 
 def test_widths_that_are_all_alike_correlate_with_nothing():
@@ -268,7 +306,12 @@ def test_widths_that_are_all_alike_correlate_with_nothing():
     assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
 
 
-CHANNEL_GAINS = {"own": 0.04, "wrong-person": 0.01, "own, other channel": 0.02, "wrong-person, other channel": 0.015}
+CHANNEL_GAINS = {
+    "own": 0.04,
+    "wrong-person": 0.01,
+    "own, other channel": 0.02,
+    "wrong-person, other channel": 0.015,
+}
 
 
 def test_what_is_microphone_and_what_is_person_is_told_apart():
@@ -278,7 +321,9 @@ def test_what_is_microphone_and_what_is_person_is_told_apart():
     assert parts == pytest.approx(
         {"channel": 0.04, "person": 0.05, "person_elsewhere": 0.005, "person_against_channel": 0.01}
     )
-    text = findings({"paper": summary({"toy": everything()}, "paper"), "channel": channel_summary()})
+    text = findings(
+        {"paper": summary({"toy": everything()}, "paper"), "channel": channel_summary()}
+    )
     assert "Does a telephone channel, added to all queries, take the person away?" in text
     assert "own clips through it − own clips as recorded +4.0" in text
     assert "own, as recorded" in bench_page({"channel": channel_summary()})
@@ -297,24 +342,37 @@ def test_a_changed_setting_is_compared_with_the_recipe():
     assert change["beta 1"]["accuracy"]["mean"] == pytest.approx(0.03)
     assert change["beta 1"]["nll"]["mean"] == pytest.approx(-0.03)
     assert table_of(results)["changes"] == []
-    content = {"paper": summary({"toy": everything()}, "paper"), "ablations": summary({"toy": results}, "ablations")}
+    content = {
+        "paper": summary({"toy": everything()}, "paper"),
+        "ablations": summary({"toy": results}, "ablations"),
+    }
     assert "against the recipe, better: beta 1 +3.0" in findings(content)
-    assert "One setting changed, against the recipe vop" in bench_page({"ablations": content["ablations"]})
+    assert "One setting changed, against the recipe vop" in bench_page(
+        {"ablations": content["ablations"]}
+    )
 
 
 def test_what_a_method_reads_and_starts_from_is_said(table):
-    facts = {method["variant"]: (method["reads"], method["starts_from"]) for method in table["methods"]}
+    facts = {
+        method["variant"]: (method["reads"], method["starts_from"]) for method in table["methods"]
+    }
     assert facts["global"] == ("nothing", "trained on from the checkpoint")
     assert facts["adabn"] == ("unlabeled clips", "made of global as it is")
-    (tuned,) = table_of(both_folds("fit", {"own": 0.1}, facts={"labels": True, "gradients": True}))["methods"]
+    (tuned,) = table_of(both_folds("fit", {"own": 0.1}, facts={"labels": True, "gradients": True}))[
+        "methods"
+    ]
     assert tuned["reads"] == "labels and gradients"
-    (shared,) = table_of(both_folds("mask", {"own": 0.1}, facts={"trained_as": "dropout"}))["methods"]
+    (shared,) = table_of(both_folds("mask", {"own": 0.1}, facts={"trained_as": "dropout"}))[
+        "methods"
+    ]
     assert shared["starts_from"] == "trained on from the checkpoint, as dropout"
 
 
 def test_the_gain_is_regularization_and_personalization(table):
     mixed = next(
-        e for e in table["decomposition"] if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed")
+        e
+        for e in table["decomposition"]
+        if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed")
     )
     parts = {name: part["mean"] for name, part in mixed["accuracy"].items()}
     assert parts == pytest.approx({"regularization": 0.03, "personalization": 0.03, "whole": 0.06})
@@ -323,7 +381,9 @@ def test_the_gain_is_regularization_and_personalization(table):
 def test_further_training_is_a_part_of_its_own_where_the_checkpoint_was_scored():
     results = everything() + both_folds("checkpoint", {"own": -0.03}, facts={"personal": False})
     found = table_of(results)["decomposition"]
-    mixed = next(e for e in found if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed"))
+    mixed = next(
+        e for e in found if (e["variant"], e["set"], e["control"]) == ("vop", "open", "mixed")
+    )
     parts = {name: part["mean"] for name, part in mixed["accuracy"].items()}
     # the toy checkpoint has the 0.02 of every method that is not global
     assert parts["further training"] == pytest.approx(0.01)
@@ -373,7 +433,10 @@ def test_the_baseline_is_picked_on_the_other_data_sets():
     assert pick_baseline(grouped, "one", candidates) == "arm"
     assert pick_baseline(grouped, "two", candidates) == "t3a"
     made = summary(results, "paper")["datasets"]
-    assert {name: table["picked_baseline"] for name, table in made.items()} == {"one": "arm", "two": "t3a"}
+    assert {name: table["picked_baseline"] for name, table in made.items()} == {
+        "one": "arm",
+        "two": "t3a",
+    }
     against = [(c["a"], c["b"], c["set"]) for c in made["one"]["comparisons"]]
     assert against == [
         ("vop", "adabn", "open"),
@@ -426,20 +489,28 @@ def test_every_published_pair_gets_a_verdict(table, monkeypatch):
         "samovar-2fc did not converge: It diverged.",
     )
     assert all(entry["published"] > 0 for entry in board)
-    assert {e["verdict"] for e in table["scoreboard"] if "Dropout" in e["a"] + e["b"]} == {"not attempted"}
+    assert {e["verdict"] for e in table["scoreboard"] if "Dropout" in e["a"] + e["b"]} == {
+        "not attempted"
+    }
 
 
 def test_pairs_are_tested_together_and_those_with_what_did_not_train_are_counted_apart():
     results = everything() + both_folds("dropout", {"own": -0.1}, facts={"personal": False})
     two = table_of(results)  # eight persons, three methods: 4 ordered pairs of p = 2 / 2^8
-    entry = next(e for e in two["scoreboard"] if (e["set"], e["a"], e["b"]) == ("open", "VoP", "Baseline"))
-    ordered = sum(e["ours"] is not None and "within its own" not in e["reason"] for e in two["scoreboard"])
+    entry = next(
+        e for e in two["scoreboard"] if (e["set"], e["a"], e["b"]) == ("open", "VoP", "Baseline")
+    )
+    ordered = sum(
+        e["ours"] is not None and "within its own" not in e["reason"] for e in two["scoreboard"]
+    )
     assert entry["ours"]["p_holm"] == pytest.approx(ordered * 2 / 2**8, abs=1e-6)
-    more = results + both_folds("samovar-1fc", {"own": 0.1}) + both_folds("samovar-2fc", {"own": -0.3})
+    more = (
+        results + both_folds("samovar-1fc", {"own": 0.1}) + both_folds("samovar-2fc", {"own": -0.3})
+    )
     table = table_of(more)
-    assert {e["reason"] for e in table["scoreboard"] if e["ours"] and e["ours"].get("p_holm", 0) > 0.05} >= {
-        "our interval leaves 0 out, but not after Holm's correction over the pairs"
-    }
+    assert {
+        e["reason"] for e in table["scoreboard"] if e["ours"] and e["ours"].get("p_holm", 0) > 0.05
+    } >= {"our interval leaves 0 out, but not after Holm's correction over the pairs"}
     sound, apart = bench_text.scoreboard_counts(table).split("; pairs with samovar (2fc)")
     assert sum(map(int, re.findall(r"\d+ ", sound))) == 12
     assert sum(map(int, re.findall(r"(\d+) [a-z]", apart))) == 8
@@ -448,12 +519,18 @@ def test_pairs_are_tested_together_and_those_with_what_did_not_train_are_counted
 def test_an_interval_around_zero_decides_nothing():
     def moved(scores):
         by = np.where(scores["person"] > "toy/p3", 0.3, -0.3)
-        return scores.assign(value=scores["value"] + np.where(scores["metric"] == "accuracy", by, 0.0))
+        return scores.assign(
+            value=scores["value"] + np.where(scores["metric"] == "accuracy", by, 0.0)
+        )
 
     uneven = both_folds("dropout", {"own": -0.02}, facts={"personal": False})
     uneven = [replace(each, scores=moved(each.scores)) for each in uneven]
     board = table_of(everything() + uneven)["scoreboard"]
-    entry = next(e for e in board if (e["set"], e["a"], e["b"]) == ("open", "Baseline w/ Dropout", "Baseline"))
+    entry = next(
+        e
+        for e in board
+        if (e["set"], e["a"], e["b"]) == ("open", "Baseline w/ Dropout", "Baseline")
+    )
     assert (entry["verdict"], entry["reason"]) == ("undecided", "our interval includes 0")
 
 
@@ -461,17 +538,25 @@ def test_an_interval_around_zero_decides_nothing():
 
 
 def test_completeness_is_stated():
-    runs = group_runs([result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1), (1, 1))])
+    runs = group_runs(
+        [result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    )
     assert runs["vop"].completeness == "2 of 2 folds, seeds 0 1"
-    assert group_runs([result("vop", VOP_GAINS, fold=1)])["vop"].completeness == "1 of 2 folds, seed 0"
-    ragged = group_runs([result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (1, 1))])
+    assert (
+        group_runs([result("vop", VOP_GAINS, fold=1)])["vop"].completeness == "1 of 2 folds, seed 0"
+    )
+    ragged = group_runs(
+        [result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (1, 1))]
+    )
     assert ragged["vop"].completeness == "3 of 4 runs, 2 folds, seeds 0 1"
 
 
 def test_a_setting_that_differs_is_refused_by_its_name_and_a_seed_is_not():
     one = result("vop", VOP_GAINS)
     other = result("vop", VOP_GAINS, fold=1, config=one.config | {"method": {"beta": 1.0}})
-    with pytest.raises(EvaluationError, match=r"'vop' on toy come from different settings \(method\.beta\)"):
+    with pytest.raises(
+        EvaluationError, match=r"'vop' on toy come from different settings \(method\.beta\)"
+    ):
         group_runs([one, other])
     assert group_runs([one, result("vop", VOP_GAINS, seed=1)])["vop"].done
 
@@ -485,7 +570,9 @@ def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
 
 def test_the_seed_of_the_episodes_is_a_setting():
     one = result("vop", VOP_GAINS)
-    other = result("vop", VOP_GAINS, fold=1, config=one.config | {"scoring": {"main_shots": 5, "seed": 1}})
+    other = result(
+        "vop", VOP_GAINS, fold=1, config=one.config | {"scoring": {"main_shots": 5, "seed": 1}}
+    )
     with pytest.raises(EvaluationError, match=r"scoring\.seed"):
         group_runs([one, other])
 
@@ -496,7 +583,10 @@ def test_the_seed_of_the_episodes_is_a_setting():
         ({"recordings": "others"}, "different recordings"),
         ({"folds": 3}, "different numbers of folds"),
         ({"open_persons": PERSONS[:2]}, "other unknown persons"),
-        ({"config": {"scoring": {"main_shots": 5, "seed": 9}, "method": {}}}, "different scoring settings"),
+        (
+            {"config": {"scoring": {"main_shots": 5, "seed": 9}, "method": {}}},
+            "different scoring settings",
+        ),
     ],
 )
 def test_methods_that_cannot_stand_in_one_table_are_refused(change, complaint):
@@ -511,10 +601,14 @@ def test_a_run_that_is_there_twice_is_refused():
 
 def test_a_method_that_did_not_converge_has_its_line_in_every_table_of_methods():
     failed = result("vop", {}, status=FAILED, reason="Its training diverged.", facts={}, figures={})
-    content = summary({"toy": [*both_folds("global", GLOBAL_GAINS), replace(failed, facts={})]}, "paper")
+    content = summary(
+        {"toy": [*both_folds("global", GLOBAL_GAINS), replace(failed, facts={})]}, "paper"
+    )
     table = content["datasets"]["toy"]
     assert bench_text.headline_table(table).lines[-1][0] == "vop"
-    assert bench_text.headline_table(table).lines[-1][-1] == "did not converge: Its training diverged."
+    assert (
+        bench_text.headline_table(table).lines[-1][-1] == "did not converge: Its training diverged."
+    )
     costs = {line[0]: line[-1] for line in bench_text.cost_table(table).lines}
     assert costs["vop"] == "none of 2 folds; did not converge in fold 0, seed 0"
     assert "did not converge" in bench_page({"paper": content})
@@ -523,21 +617,36 @@ def test_a_method_that_did_not_converge_has_its_line_in_every_table_of_methods()
 def test_a_fold_that_failed_is_said_beside_those_that_did_not():
     failed = result("vop", {}, fold=1, status=FAILED, reason="Too few.")
     table = table_of(
-        [*both_folds("global", GLOBAL_GAINS), result("vop", VOP_GAINS), replace(failed, facts={}, figures={})]
+        [
+            *both_folds("global", GLOBAL_GAINS),
+            result("vop", VOP_GAINS),
+            replace(failed, facts={}, figures={}),
+        ]
     )
     assert row_of(table, "vop")["accuracy"]["persons"] == 4
-    assert "1 of 2 folds, seed 0; did not converge in fold 1, seed 0: vop" in bench_text.headline_table(table).note
+    assert (
+        "1 of 2 folds, seed 0; did not converge in fold 1, seed 0: vop"
+        in bench_text.headline_table(table).note
+    )
 
 
 def test_a_variant_is_compared_with_the_global_model_of_its_own_setting():
     variants = ("global", "global, 3 persons", "vop", "vop, 3 persons", "layers film, classifier")
-    assert [baseline_of(variant, variants) for variant in variants[2:]] == ["global", "global, 3 persons", "global"]
+    assert [baseline_of(variant, variants) for variant in variants[2:]] == [
+        "global",
+        "global, 3 persons",
+        "global",
+    ]
 
 
 def test_what_brings_its_own_start_along_is_compared_with_that():
-    """The same checkpoint trained again is 0.05 better: a gain of 0.02 over it is no gain of 0.07 over the old one."""
+    """The same checkpoint trained again is 0.05 better: a gain of 0.02 over it is no gain of 0.07
+    over the old one.
+    """
     moved = [more_scores(each, starts(each)) for each in both_folds("t3a", {"own": 0.05})]
-    table = table_of(both_folds("global", {"own": 0.0}) + moved + both_folds("adabn", {"own": 0.05}))
+    table = table_of(
+        both_folds("global", {"own": 0.0}) + moved + both_folds("adabn", {"own": 0.05})
+    )
     assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.02)
     assert row_of(table, "adabn")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.07)
     assert row_of(table, "t3a")["accuracy"] == row_of(table, "adabn")["accuracy"]
@@ -549,8 +658,12 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
 def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table():
     moved = [more_scores(each, starts(each)) for each in both_folds("samovar-1fc", {"own": 0.05})]
     table = table_of(both_folds("global", {"own": 0.0}) + moved)
-    (entry,) = [each for each in table["scoreboard"] if each["ours"] is not None and each["set"] == "open"]
-    assert entry["ours"]["mean"] == pytest.approx(row_of(table, "samovar-1fc")["versus_global"]["accuracy"]["mean"])
+    (entry,) = [
+        each for each in table["scoreboard"] if each["ours"] is not None and each["set"] == "open"
+    ]
+    assert entry["ours"]["mean"] == pytest.approx(
+        row_of(table, "samovar-1fc")["versus_global"]["accuracy"]["mean"]
+    )
     assert entry["ours"]["mean"] == pytest.approx(0.02)
 
 
@@ -558,7 +671,9 @@ def test_a_start_that_some_folds_lack_is_the_global_row_there():
     first, second = both_folds("t3a", {"own": 0.05})
     first = more_scores(first, starts(first))
     table = table_of([*both_folds("global", {"own": 0.0}), first, second])
-    assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx((0.02 + 0.07) / 2)
+    assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(
+        (0.02 + 0.07) / 2
+    )
 
 
 def starts(result):
@@ -566,7 +681,14 @@ def starts(result):
     scores = result.scores
     for each in scores[(scores["row"] == "own") & (scores["metric"] == "accuracy")].itertuples():
         skill = SKILL[each.person] + 0.05
-        yield from score(each.person, "start", skill, set_name=each.set, shots=each.shots, repetition=each.repetition)
+        yield from score(
+            each.person,
+            "start",
+            skill,
+            set_name=each.set,
+            shots=each.shots,
+            repetition=each.repetition,
+        )
 
 
 # Outputs
@@ -605,7 +727,10 @@ def test_every_number_of_the_readme_comes_from_the_summary(content):
     changed = json.loads(as_text(content))
     row_of(changed["datasets"]["toy"], "vop")["versus_global"]["accuracy"]["mean"] = 0.123
     assert "+12.3" in readme_section({"paper": changed}) and "+12.3" not in section
-    assert "| vop | unlabeled clips | +6.0 [+6.0, +6.0] |" in section and "| global | nothing | 72.5 [" in section
+    assert (
+        "| vop | unlabeled clips | +6.0 [+6.0, +6.0] |" in section
+        and "| global | nothing | 72.5 [" in section
+    )
     assert len([line for line in section.splitlines() if line.startswith("| ")]) <= 2 + 10
     assert "No result" in readme_section({"ablations": content})
 
@@ -621,13 +746,17 @@ def test_the_page_holds_every_method_and_needs_nothing_from_elsewhere(content):
     assert "prefers-color-scheme: dark" in said
     names = re.findall(r'class="figure" id="([^"]+)"', said)
     assert len(names) == len(set(names)) and names == re.findall(r'data-for="(figure[^"]+)"', said)
-    for drawn in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', said, flags=re.DOTALL):
+    for drawn in re.findall(
+        r'<script type="application/json"[^>]*>(.*?)</script>', said, flags=re.DOTALL
+    ):
         assert json.loads(drawn)["data"]
 
 
 def test_no_name_can_break_out_of_the_page():
     evil = "</script><b>x"
-    page = bench_page({"paper": summary({"toy": everything() + both_folds(evil, VOP_GAINS)}, "paper")})
+    page = bench_page(
+        {"paper": summary({"toy": everything() + both_folds(evil, VOP_GAINS)}, "paper")}
+    )
     assert evil not in page
     assert "&lt;/script&gt;&lt;b&gt;x" in page
 
@@ -666,7 +795,9 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
 def test_tables_are_not_taken_away_because_their_results_are_not_found(root):
     write_files(report_files({"paper": {"toy": everything()}}, root))
     before = (root / "README.md").read_text()
-    with pytest.raises(EvaluationError, match=r"'bench-paper\.json' is there, but the suite has no results"):
+    with pytest.raises(
+        EvaluationError, match=r"'bench-paper\.json' is there, but the suite has no results"
+    ):
         report_files({"paper": {}, "ablations": {"toy": everything()}}, root)
     assert (root / "README.md").read_text() == before
 
@@ -676,18 +807,23 @@ def test_another_machines_last_digit_is_no_disagreement(root):
     write_files(report_files(results, root))
     path = summary_file(root, "paper")
     stored = load_summary(path)
-    row_of(stored["datasets"]["toy"], "vop")["accuracy"]["mean"] += 1e-6  # as the machine that wrote everything had it
+    # as the machine that wrote everything had it
+    row_of(stored["datasets"]["toy"], "vop")["accuracy"]["mean"] += 1e-6
     path.write_text(as_text(stored))
     assert outdated(report_files(results, root, keep=True), root) == []
 
 
 def test_a_summary_without_result_files_is_outdated(root):
-    write_files(report_files({"paper": {"toy": everything()}, "ablations": {"toy": everything()}}, root))
+    write_files(
+        report_files({"paper": {"toy": everything()}, "ablations": {"toy": everything()}}, root)
+    )
     files = report_files({"paper": {"toy": everything()}}, root, keep=True)
     assert summary_file(root, "ablations") in outdated(files, root)
 
 
-@pytest.mark.parametrize(("text", "complaint"), [("{", "no summary"), ('{"format": 99}', "another version")])
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("{", "no summary"), ('{"format": 99}', "another version")]
+)
 def test_a_summary_that_is_none_is_refused(tmp_path, text, complaint):
     path = tmp_path / "bench-x.json"
     path.write_text(text)
@@ -743,7 +879,10 @@ def test_the_command_writes_a_line_for_each_output_and_checks_them(run, root):
 def test_no_results_are_one_sentence_and_nothing_is_written(run, root):
     before = sorted(root.rglob("*"))
     said = run({})
-    assert said.exit_code == 0 and said.stdout == "There is no result of the bench yet; make some with: vop bench\n"
+    assert (
+        said.exit_code == 0
+        and said.stdout == "There is no result of the bench yet; make some with: vop bench\n"
+    )
     assert sorted(root.rglob("*")) == before
 
 
@@ -769,7 +908,8 @@ def test_a_readme_without_its_marks_is_one_sentence(run, root):
 PLAIN = set(
     re.findall(
         "[a-z]+",
-        "method set comparison difference because setting settings its there are what does over each other than the in "
+        "method set comparison difference because setting settings its there are what does over "
+        "each other than the in "
         "differs from shared ones training persons fold files same",
     )
 )
@@ -783,12 +923,23 @@ def unexplained(names, legend):
 
 def test_the_legend_has_every_word_that_stands_over_a_column_and_explains_every_ablation():
     content = summary({"toy": everything()}, "paper")
-    summaries = {"paper": content, "channel": channel_summary(), "ablations": {**content, "suite": "ablations"}}
+    summaries = {
+        "paper": content,
+        "channel": channel_summary(),
+        "ablations": {**content, "suite": "ablations"},
+    }
     page = bench_page(summaries)
-    legend, ablations = page.split('id="legend"')[1].split('id="settings"')[0].split("Settings of the ablations")
+    legend, ablations = (
+        page.split('id="legend"')[1].split('id="settings"')[0].split("Settings of the ablations")
+    )
     headers = set(re.findall(r'<th scope="col">(.*?)</th>', page))
     assert len(headers) > 30
     assert unexplained(headers, legend) == set()
     assert unexplained(headers, legend[:600]) > {"aurc", "brier", "harmed"}
-    names = {*suites.ABLATIONS, *suites.SAMOVAR_ABLATIONS, suites.NO_VIRTUAL_PERSONS, questions.POINT}
+    names = {
+        *suites.ABLATIONS,
+        *suites.SAMOVAR_ABLATIONS,
+        suites.NO_VIRTUAL_PERSONS,
+        questions.POINT,
+    }
     assert unexplained(names, ablations) == set()

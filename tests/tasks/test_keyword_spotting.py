@@ -1,4 +1,6 @@
-"""A task's words are known in any spelling; what no model knows is never passed off as ``unknown``."""
+"""A task's words are known in any spelling; what no model knows is never passed off as
+``unknown``.
+"""
 
 import pytest
 import torch
@@ -30,7 +32,9 @@ def test_a_word_that_no_model_knows_is_refused_with_the_known_ones():
     known = "its words are speech, speaker"
     with pytest.raises(DataError, match=rf"'opne' is not a word of this task; {known}.*'unknown'"):
         task_words(["open", "opne"], KEYWORDS_EN)
-    with pytest.raises(DataError, match=r"'house', like 1 other label\(s\), is not .*zoom out: .* or remove them"):
+    with pytest.raises(
+        DataError, match=r"'house', like 1 other label\(s\), is not .*zoom out: .* or remove them"
+    ):
         task_words(["house", "shuzi"], ARABIC)
     with pytest.raises(DataError, match="'unknown' is not a word"):
         task_words(["unknown"], ARABIC)

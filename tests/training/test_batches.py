@@ -16,10 +16,14 @@ from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 
 
 def numbered(persons=4, takes=3, variants=("original",)):
-    """A table whose clips say which they are: log-mels hold 1000 times the variant's number plus the row."""
+    """A table whose clips say which they are: log-mels hold 1000 times the variant's number plus
+    the row.
+    """
     table = make_table(persons, takes, variants=variants)
     row = torch.arange(len(table), dtype=torch.float32)[:, None, None].expand_as(table.features)
-    return replace(table, variants={name: row + 1000.0 * index for index, name in enumerate(variants)})
+    return replace(
+        table, variants={name: row + 1000.0 * index for index, name in enumerate(variants)}
+    )
 
 
 def rows_of(features):
@@ -42,7 +46,9 @@ def test_enrollment_and_query_never_share_a_clip_and_belong_to_one_person(seed):
     assert len(set(persons)) == config.persons_per_step
     torch.testing.assert_close(batch.labels, table.label[asked])
     assert batch.training_clips.tolist() == [9.0] * 3
-    assert int(batch.present.sum(1).min()) >= 1 and int(batch.present.sum(1).max()) <= config.max_shots
+    assert (
+        int(batch.present.sum(1).min()) >= 1 and int(batch.present.sum(1).max()) <= config.max_shots
+    )
 
 
 def test_a_step_holds_no_more_persons_than_there_are():
@@ -66,7 +72,9 @@ def test_the_number_of_clips_is_uniform_from_one_to_the_most():
 
 
 def test_enrollment_and_query_words_are_exchangeable_and_rare_words_are_not_drowned():
-    """One word with 20 clips, two with 6: the first clip of a step carries each word a third of the time."""
+    """One word with 20 clips, two with 6: the first clip of a step carries each word a third of the
+    time.
+    """
     table = numbered(1, 20)
     kept = (table.label == 0) | (table.take <= 6)
     sampler = EpisodeSampler(table.select(kept), train_config(max_shots=1, queries_per_person=1))
@@ -76,8 +84,8 @@ def test_enrollment_and_query_words_are_exchangeable_and_rare_words_are_not_drow
         first += torch.bincount(table.label[rows_of(batch.enrollment)[:, 0]], minlength=3)
         second += torch.bincount(batch.labels[:, 0], minlength=3)
     four_standard_errors = 4 * math.sqrt(1 / 3 * 2 / 3 / count)
-    # exchangeable: both have the same law; a third each but for the second clip being drawn without replacement,
-    # which moves the frequent word up by less than 1 / 18
+    # exchangeable: both have the same law; a third each but for the second clip being drawn without
+    # replacement, which moves the frequent word up by less than 1 / 18
     assert (first - second).abs().max() / count < math.sqrt(2) * four_standard_errors
     assert (first / count - 1 / 3).abs().max() < four_standard_errors + 1 / 36
 
@@ -85,12 +93,17 @@ def test_enrollment_and_query_words_are_exchangeable_and_rare_words_are_not_drow
 def test_a_person_with_too_few_clips_is_named_and_refused():
     table = make_table(3, 3)
     small = table.select(~((table.person == 1) & (table.take > 1)))
-    with pytest.raises(DataError, match=r"^toy/p01 has 3 training clips but a step needs 6; leave this person out\.$"):
+    with pytest.raises(
+        DataError,
+        match=r"^toy/p01 has 3 training clips but a step needs 6; leave this person out\.$",
+    ):
         EpisodeSampler(small, train_config())
 
 
 def test_the_same_generator_draws_the_same_step():
-    sampler = EpisodeSampler(make_table(), train_config(), VirtualPersons(replace(OFF, gain=1.0, warp=0.1)))
+    sampler = EpisodeSampler(
+        make_table(), train_config(), VirtualPersons(replace(OFF, gain=1.0, warp=0.1))
+    )
     first, again = (sampler.draw(generator=seeded(3)) for _ in range(2))
     for name, value in vars(first).items():
         torch.testing.assert_close(value, vars(again)[name], rtol=0, atol=0)
@@ -98,9 +111,13 @@ def test_the_same_generator_draws_the_same_step():
 
 def test_persons_of_weight_nothing_are_never_drawn():
     table = numbered(4)
-    sampler = EpisodeSampler(table, train_config(persons_per_step=2), None, torch.tensor([0.0, 1.0, 0.0, 1.0]))
+    sampler = EpisodeSampler(
+        table, train_config(persons_per_step=2), None, torch.tensor([0.0, 1.0, 0.0, 1.0])
+    )
     generator = seeded()
-    drawn = torch.cat([rows_of(sampler.draw(generator=generator).query).flatten() for _ in range(20)])
+    drawn = torch.cat(
+        [rows_of(sampler.draw(generator=generator).query).flatten() for _ in range(20)]
+    )
     assert set(table.person[drawn].tolist()) == {1, 3}
 
 
@@ -118,7 +135,8 @@ def test_a_virtual_person_hears_all_its_clips_through_the_same_variant():
         assert (variant == variant[:, :1]).all()
         seen += variant[:, 0].tolist()
     shares = torch.bincount(torch.tensor(seen).long(), minlength=5) / len(seen)
-    expected = torch.tensor([0.35, 0.175, 0.175, 0.3, 0.0])  # telephone first, then half of the rest
+    # telephone first, then half of the rest
+    expected = torch.tensor([0.35, 0.175, 0.175, 0.3, 0.0])
     assert ((shares - expected).abs() <= 4 * (expected * (1 - expected) / len(seen)).sqrt()).all()
 
 

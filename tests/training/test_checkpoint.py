@@ -62,7 +62,12 @@ def test_tensors_that_lie_otherwise_in_memory_are_written_the_same(file):
 
 def test_other_kinds_versions_and_programs_are_refused(file):
     refused(file, "holds a model, but a person", kind="person")
-    head = {"format": "vop-studio", "version": str(VERSIONS["model"]), "kind": "model", "about": "{}"}
+    head = {
+        "format": "vop-studio",
+        "version": str(VERSIONS["model"]),
+        "kind": "model",
+        "about": "{}",
+    }
     for change, reason in (
         ({"version": "1"}, "version 1"),
         ({"format": "other"}, "not written by VoP Studio"),
@@ -92,7 +97,9 @@ def test_a_pickle_is_refused_unread(file, new):
 
 
 def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
-    """A safetensors file begins with its header's length, which may look like a pickle's or a zip's first bytes."""
+    """A safetensors file begins with its header's length, which may look like a pickle's or a zip's
+    first bytes.
+    """
     heads = set()
     for length in range(0, 264, 8):
         file = tmp_path / f"{length}.safetensors"

@@ -32,7 +32,11 @@ def fit(module, config=CONFIG, *, checkpoint=None, stop_at=None, report=None):
     # as the runs do: half of the convolutions' speed lies in the order of their numbers in memory
     module.encoder.to(memory_format=torch.channels_last)
     return train(
-        module.train(), EpisodeSampler(make_table(), config, VIRTUAL), config, checkpoint=checkpoint, report=note
+        module.train(),
+        EpisodeSampler(make_table(), config, VIRTUAL),
+        config,
+        checkpoint=checkpoint,
+        report=note,
     )
 
 
@@ -54,7 +58,8 @@ def test_an_interrupted_training_ends_in_the_very_same_weights(kind, tmp_path):
     straight = fit(fresh(kind))
     state, steps = tmp_path / "run.state", []
     with pytest.raises(Interrupted):
-        fit(fresh(kind), checkpoint=state, stop_at=3)  # one step after the checkpoint, which is lost
+        # one step after the checkpoint, which is lost
+        fit(fresh(kind), checkpoint=state, stop_at=3)
     resumed = fit(fresh(kind), checkpoint=state, report=lambda step, logs: steps.append(step))
     assert steps == [3, 4]
     assert same(straight, resumed)
@@ -88,7 +93,9 @@ def interrupted(tmp_path):
     return state
 
 
-@pytest.mark.parametrize("change", [{"steps": 6}, {"seed": 1}, {"learning_rate": 1e-3}, {"persons_per_step": 2}])
+@pytest.mark.parametrize(
+    "change", [{"steps": 6}, {"seed": 1}, {"learning_rate": 1e-3}, {"persons_per_step": 2}]
+)
 def test_a_training_with_other_settings_does_not_go_on_from_it(change, tmp_path):
     with pytest.raises(CheckpointError, match="other settings"):
         fit(fresh(), replace(CONFIG, **change), checkpoint=interrupted(tmp_path))
@@ -125,7 +132,9 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing():
     assert float(rates[600]) == pytest.approx(0.25, rel=0.02)
 
 
-@pytest.mark.parametrize("change", [{"steps": 0}, {"max_shots": 0}, {"queries_per_person": 0}, {"warmup": 1.0}])
+@pytest.mark.parametrize(
+    "change", [{"steps": 0}, {"max_shots": 0}, {"queries_per_person": 0}, {"warmup": 1.0}]
+)
 def test_settings_that_cannot_be_are_refused(change):
     with pytest.raises(ValueError, match="must"):
         train_config(**change)

@@ -1,4 +1,6 @@
-"""Property tests without a stopwatch (two busy cores) and with the same examples on every machine."""
+"""Property tests without a stopwatch (two busy cores) and with the same examples on every
+machine.
+"""
 
 from hypothesis import settings
 

@@ -84,12 +84,19 @@ def test_bayes_fusion_keeps_a_single_clip_that_is_wider_than_the_prior(seed, wid
 @given(seed=SEEDS, shots=SHOTS)
 def test_equal_experts_keep_the_mean_unless_the_prior_pulls(rule, seed, shots):
     expert = draw_experts(1, seed=seed)
-    combined = rule(DiagonalGaussian(expert.mean.expand(shots, -1), expert.log_std.expand(shots, -1)))
+    combined = rule(
+        DiagonalGaussian(expert.mean.expand(shots, -1), expert.log_std.expand(shots, -1))
+    )
     precision, prior = expert.variance[0].reciprocal(), PRIOR.variance.reciprocal()
     gain = {average_parameters: 1.0, pool_as_a_gaussian: 1.0, product_of_experts: float(shots)}
-    expected = prior + shots * (precision - prior) if rule is fuse_with_the_prior else precision * gain[rule]
+    expected = (
+        prior + shots * (precision - prior)
+        if rule is fuse_with_the_prior
+        else precision * gain[rule]
+    )
     mean = expert.mean[0]
-    if rule is fuse_with_the_prior:  # n - 1 superfluous priors are taken out, and their pull with them
+    # n - 1 superfluous priors are taken out, and their pull with them
+    if rule is fuse_with_the_prior:
         mean = (shots * precision * mean - (shots - 1) * prior * PRIOR.mean) / expected
     torch.testing.assert_close(combined.variance.reciprocal(), expected)
     torch.testing.assert_close(combined.mean, mean)
@@ -135,7 +142,9 @@ def test_persons_are_combined_independently_of_each_other(rule):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_without_a_clip_bayes_fusion_gives_exactly_the_prior(dtype):
     prior = PRIOR.to(dtype)
-    masked = bayes_fusion(draw_experts(3, 2, seed=0).to(dtype), prior, torch.zeros(3, 2, dtype=torch.bool))
+    masked = bayes_fusion(
+        draw_experts(3, 2, seed=0).to(dtype), prior, torch.zeros(3, 2, dtype=torch.bool)
+    )
     absent = bayes_fusion(draw_experts(3, 0, seed=0).to(dtype), prior)
     for posterior in (masked, absent):
         assert posterior.batch_shape == (3,)
@@ -157,12 +166,18 @@ def test_clips_that_know_nothing_leave_the_prior(seed, shots):
 
 @given(seed=SEEDS, shots=SHOTS)
 def test_bayes_fusion_is_the_product_over_the_repeated_prior(seed, shots):
-    """prod_i q_i / p^(n-1), up to a constant: log densities differ by the same number at any point."""
+    """prod_i q_i / p^(n-1), up to a constant: log densities differ by the same number at any
+    point.
+    """
     experts = draw_experts(shots, seed=seed)
     points = draw_experts(7, seed=seed + 1).mean
-    product = sum(experts[i].log_prob(points) for i in range(shots)) - (shots - 1) * PRIOR.log_prob(points)
+    product = sum(experts[i].log_prob(points) for i in range(shots)) - (shots - 1) * PRIOR.log_prob(
+        points
+    )
     difference = product - fuse_with_the_prior(experts).log_prob(points)
-    torch.testing.assert_close(difference, difference[0].expand_as(difference), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(
+        difference, difference[0].expand_as(difference), rtol=1e-7, atol=1e-7
+    )
 
 
 @given(seed=SEEDS, shots=SHOTS)
@@ -173,9 +188,12 @@ def test_bayes_fusion_and_only_it_recovers_the_exact_posterior_of_the_twin(seed,
     exact = twin.weights_given_clips(clips)
     each = [twin.weights_given_clips(clip[None]) for clip in clips]
     experts = DiagonalGaussian(
-        torch.stack([one.mean for one in each]), torch.stack([0.5 * one.variance.log() for one in each])
+        torch.stack([one.mean for one in each]),
+        torch.stack([0.5 * one.variance.log() for one in each]),
     )
-    prior = DiagonalGaussian(torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    prior = DiagonalGaussian(
+        torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    )
     fused = bayes_fusion(experts, prior)
     torch.testing.assert_close(fused.mean, exact.mean)
     torch.testing.assert_close(fused.variance, exact.variance)
@@ -199,7 +217,8 @@ def test_bayes_fusion_refuses_experts_that_leave_no_precision():
 
 @every_rule
 def test_a_mask_of_another_shape_is_refused(rule):
-    with pytest.raises((ValueError, TypeError), match="mask"):  # jaxtyping's is a TypeError, where it watches
+    # jaxtyping's is a TypeError, where it watches
+    with pytest.raises((ValueError, TypeError), match="mask"):
         rule(draw_experts(2, 3, seed=0), torch.ones(3, dtype=torch.bool))
 
 
@@ -213,7 +232,9 @@ def test_a_gaussian_without_a_shot_axis_is_refused(rule):
 def test_experts_surer_than_single_precision_can_hold_stay_finite(rule):
     """exp(-2 ln sigma) overflows float32 below ln sigma = -44."""
     sure = DiagonalGaussian(torch.ones(4, WEIGHTS), torch.full((4, WEIGHTS), -60.0))
-    combined = bayes_fusion(sure, PRIOR.to(torch.float32)) if rule is fuse_with_the_prior else rule(sure)
+    combined = (
+        bayes_fusion(sure, PRIOR.to(torch.float32)) if rule is fuse_with_the_prior else rule(sure)
+    )
     assert combined.log_std.isfinite().all()
     torch.testing.assert_close(combined.mean, torch.ones(WEIGHTS))
 

@@ -9,11 +9,17 @@ from vop_core.variational.diagnostics import PRIOR_KL, posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 
 WEIGHTS = 16
-PRIOR = DiagonalGaussian(*torch.tensor([[0.3], [math.log(0.5)]], dtype=torch.float64).expand(2, WEIGHTS))
+PRIOR = DiagonalGaussian(
+    *torch.tensor([[0.3], [math.log(0.5)]], dtype=torch.float64).expand(2, WEIGHTS)
+)
 
 
-def persons(count: int, *, std_ratio: float, between: float, shared_shift: float = 0.0) -> DiagonalGaussian:
-    """Posteriors of the given width, means ``between`` prior sd apart around a shift that all share."""
+def persons(
+    count: int, *, std_ratio: float, between: float, shared_shift: float = 0.0
+) -> DiagonalGaussian:
+    """Posteriors of the given width, means ``between`` prior sd apart around a shift that all
+    share.
+    """
     generator = torch.Generator().manual_seed(3)
     offsets = torch.randn(count, WEIGHTS, generator=generator, dtype=torch.float64)
     mean = PRIOR.mean + PRIOR.std * (shared_shift + between * offsets)
@@ -78,7 +84,10 @@ def test_a_unit_is_active_when_its_mean_varies_by_more_than_a_hundredth_of_the_p
     offset = torch.zeros(WEIGHTS, dtype=torch.float64)
     offset[:3], offset[3:5] = 1.01 * limit, 0.99 * limit
     mean = PRIOR.mean + torch.stack([offset, -offset])
-    assert posterior_health(DiagonalGaussian(mean, PRIOR.log_std.expand(2, -1)), PRIOR).active_units == 3
+    assert (
+        posterior_health(DiagonalGaussian(mean, PRIOR.log_std.expand(2, -1)), PRIOR).active_units
+        == 3
+    )
 
 
 def test_one_person_is_judged_without_being_compared():

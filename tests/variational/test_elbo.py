@@ -23,7 +23,9 @@ def test_elbo_touches_the_evidence_at_the_exact_posterior():
     """Conjugate case: w ~ N(0, 1), y | w ~ N(w, s^2) has ln p(y) in closed form."""
     label, noise = torch.tensor(1.3, dtype=torch.float64), 0.5
     evidence = Normal(0.0, (1 + noise**2) ** 0.5).log_prob(label)
-    prior = DiagonalGaussian(torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
+    prior = DiagonalGaussian(
+        torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    )
     precision = torch.tensor(1 + noise**-2, dtype=torch.float64)
     exact_mean, exact_std = label * noise**-2 / precision, precision**-0.5
 
@@ -44,17 +46,23 @@ def test_the_loss_is_mean_cross_entropy_plus_beta_over_training_clips_times_the_
     cross_entropy = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.5, 2.0]])
     divergence, clips = torch.tensor([10.0, 6.0]), torch.tensor([100, 30])
     expected = ((2.0 + beta * 10 / 100) + (1.0 + beta * 6 / 30)) / 2
-    torch.testing.assert_close(negative_elbo(cross_entropy, divergence, clips, beta=beta), torch.tensor(expected))
+    torch.testing.assert_close(
+        negative_elbo(cross_entropy, divergence, clips, beta=beta), torch.tensor(expected)
+    )
 
 
 def test_beta_is_one_unless_said_otherwise():
     cross_entropy, divergence = random_losses(3, 4)
     clips = torch.tensor([7, 8, 9])
-    assert negative_elbo(cross_entropy, divergence, clips) == negative_elbo(cross_entropy, divergence, clips, beta=1.0)
+    assert negative_elbo(cross_entropy, divergence, clips) == negative_elbo(
+        cross_entropy, divergence, clips, beta=1.0
+    )
 
 
 @given(seed=SEEDS, repeats=st.integers(1, 5))
-def test_the_weight_of_the_divergence_does_not_depend_on_how_many_queries_the_episode_has(seed, repeats):
+def test_the_weight_of_the_divergence_does_not_depend_on_how_many_queries_the_episode_has(
+    seed, repeats
+):
     cross_entropy, divergence = random_losses(3, 4, seed)
     clips = torch.tensor([20, 120, 7])
     once = negative_elbo(cross_entropy, divergence, clips)
@@ -64,7 +72,9 @@ def test_the_weight_of_the_divergence_does_not_depend_on_how_many_queries_the_ep
 
 @given(seed=SEEDS, persons=st.integers(1, 6))
 def test_the_price_of_a_person_is_the_persons_own_and_not_that_of_the_batch(seed, persons):
-    """d loss / d KL_k = 1 / (persons N_k): the mean over persons, each divided by its own clips only."""
+    """d loss / d KL_k = 1 / (persons N_k): the mean over persons, each divided by its own clips
+    only.
+    """
     cross_entropy, divergence = random_losses(persons, 5, seed)
     clips = torch.arange(3, 3 + persons)
     divergence.requires_grad_()
@@ -76,7 +86,9 @@ def test_the_price_of_a_person_is_the_persons_own_and_not_that_of_the_batch(seed
 def test_the_loss_of_several_persons_is_the_mean_of_each_alone(seed):
     cross_entropy, divergence = random_losses(4, 3, seed)
     clips = torch.tensor([5, 50, 500, 1])
-    alone = [negative_elbo(cross_entropy[[k]], divergence[[k]], clips[[k]], beta=0.3) for k in range(4)]
+    alone = [
+        negative_elbo(cross_entropy[[k]], divergence[[k]], clips[[k]], beta=0.3) for k in range(4)
+    ]
     together = negative_elbo(cross_entropy, divergence, clips, beta=0.3)
     torch.testing.assert_close(together, torch.stack(alone).mean())
 
@@ -95,13 +107,18 @@ def test_masked_queries_count_for_nothing_whatever_their_numbers_are(seed):
 
 @given(seed=SEEDS, clips=st.integers(1, 12))
 def test_over_all_of_a_persons_clips_the_loss_is_the_bound_per_clip(seed, clips):
-    """N_k loss = -ELBO, which at the exact posterior is -ln p(y | x): one divergence for all clips."""
+    """N_k loss = -ELBO, which at the exact posterior is -ln p(y | x): one divergence for all
+    clips.
+    """
     generator = torch.Generator().manual_seed(seed)
     twin = LinearGaussianTwin.random(generator=generator)
     person = twin.draw_person(clips=clips, generator=generator)
     prior = twin.weights_given_clips(person.clips)
     posterior = twin.weights_given_labels(person.clips, person.labels)
-    each = [-twin.expected_log_likelihood(posterior, person.clips[[i]], person.labels[[i]]) for i in range(clips)]
+    each = [
+        -twin.expected_log_likelihood(posterior, person.clips[[i]], person.labels[[i]])
+        for i in range(clips)
+    ]
     divergence = torch.distributions.kl_divergence(posterior, prior).reshape(1)
     loss = negative_elbo(torch.stack(each)[None], divergence, torch.tensor([clips]))
     evidence = twin.log_evidence(person.clips, person.labels)
@@ -114,6 +131,8 @@ def test_what_cannot_be_a_loss_is_refused():
     with pytest.raises(ValueError, match="at least one training clip"):
         negative_elbo(cross_entropy, divergence, torch.tensor([5, 0]))
     with pytest.raises(ValueError, match="at least one query"):
-        negative_elbo(cross_entropy, divergence, clips, query_mask=torch.tensor([[True] * 3, [False] * 3]))
+        negative_elbo(
+            cross_entropy, divergence, clips, query_mask=torch.tensor([[True] * 3, [False] * 3])
+        )
     with pytest.raises(ValueError, match="negative"):
         negative_elbo(cross_entropy, divergence, clips, beta=-1.0)

@@ -39,7 +39,9 @@ def test_the_divergence_is_exactly_zero_at_the_prior_and_its_gradient_too(seed):
 @given(seed=SEEDS)
 def test_the_divergence_equals_that_of_torch_distributions(seed):
     posterior, prior = random_gaussian(3, 5, 7, seed=seed), random_gaussian(7, seed=seed + 1)
-    torch.testing.assert_close(posterior.kl(prior), kl_divergence(authority(posterior), authority(prior)))
+    torch.testing.assert_close(
+        posterior.kl(prior), kl_divergence(authority(posterior), authority(prior))
+    )
 
 
 @given(seed=SEEDS)
@@ -52,7 +54,9 @@ def test_the_divergence_of_each_weight_is_not_negative_and_adds_up(seed):
 
 @given(exponent=st.floats(-12, -3))
 def test_near_the_prior_the_divergence_keeps_its_second_order_in_single_precision(exponent):
-    """KL = d^2 for ln sigma off by d: sigma^2 - 1 - ln sigma^2 computed plainly would lose it below 1e-4."""
+    """KL = d^2 for ln sigma off by d: sigma^2 - 1 - ln sigma^2 computed plainly would lose it below
+    1e-4.
+    """
     off = torch.tensor([10.0**exponent])
     kl = DiagonalGaussian(torch.zeros(1), off).kl(DiagonalGaussian(torch.zeros(1), torch.zeros(1)))
     # what remains of 1/2 (e^2d - 1) - d is at best one rounding of d

@@ -11,12 +11,18 @@ from vop_core.variational.importance import GOOD_K, log_importance_weights, pare
 PRIOR = DiagonalGaussian(torch.zeros(1), torch.zeros(1))
 
 
-def weights_of(posterior_std: float, observation: float = 0.0, noise: float = 1.0, draws: int = 4000):
+def weights_of(
+    posterior_std: float, observation: float = 0.0, noise: float = 1.0, draws: int = 4000
+):
     """One normal observation of z: the exact posterior is N(y / (1 + s^2), s^2 / (1 + s^2))."""
     exact_variance = noise**2 / (1 + noise**2)
-    posterior = DiagonalGaussian(torch.tensor([observation / (1 + noise**2)]), torch.tensor([posterior_std]).log())
+    posterior = DiagonalGaussian(
+        torch.tensor([observation / (1 + noise**2)]), torch.tensor([posterior_std]).log()
+    )
     vectors = posterior.sample(draws, generator=torch.Generator().manual_seed(0))
-    likelihood = torch.distributions.Normal(vectors[:, 0], noise).log_prob(torch.tensor(observation))
+    likelihood = torch.distributions.Normal(vectors[:, 0], noise).log_prob(
+        torch.tensor(observation)
+    )
     return log_importance_weights(posterior, PRIOR, vectors, likelihood), exact_variance
 
 
@@ -28,7 +34,9 @@ def test_the_exact_posterior_has_equal_weights():
 
 
 def test_the_weights_mean_is_the_evidence():
-    """E_q[r] = p(y), whatever q is; here p(y) = N(y; 0, 1 + s^2). Tolerance: four standard errors of the mean."""
+    """E_q[r] = p(y), whatever q is; here p(y) = N(y; 0, 1 + s^2). Tolerance: four standard errors
+    of the mean.
+    """
     weights, _ = weights_of(1.2, observation=0.8, draws=40_000)
     ratio = weights.double().exp()
     evidence = torch.distributions.Normal(0.0, math.sqrt(2.0)).log_prob(torch.tensor(0.8)).exp()
@@ -37,6 +45,8 @@ def test_the_weights_mean_is_the_evidence():
 
 @pytest.mark.parametrize(("std", "good"), [(0.5, True), (0.15, False)])
 def test_a_posterior_far_too_narrow_is_found_out(std, good):
-    """For q of variance v and exact variance V, r has tail index k = 1 - v / V where v < V: .5 and .96 here."""
+    """For q of variance v and exact variance V, r has tail index k = 1 - v / V where v < V: .5 and
+    .96 here.
+    """
     weights, _ = weights_of(std)
     assert (pareto_k(weights) < GOOD_K) is good

@@ -15,9 +15,13 @@ from vop_core.variational.predictive import predict_from_draws, predict_from_mea
 SEEDS = st.integers(0, 2**31)
 
 
-def random_draws(draws: int, queries: int = 3, labels: int = 5, seed: int = 0, sharpness: float = 2.0):
+def random_draws(
+    draws: int, queries: int = 3, labels: int = 5, seed: int = 0, sharpness: float = 2.0
+):
     generator = torch.Generator().manual_seed(seed)
-    logits = sharpness * torch.randn(draws, queries, labels, generator=generator, dtype=torch.float64)
+    logits = sharpness * torch.randn(
+        draws, queries, labels, generator=generator, dtype=torch.float64
+    )
     return logits.softmax(-1)
 
 
@@ -46,7 +50,10 @@ def test_entropies_equal_those_of_scipy(seed, draws):
 @given(seed=SEEDS, draws=st.integers(1, 40))
 def test_probabilities_sum_to_one_and_the_order_of_draws_is_irrelevant(seed, draws):
     probabilities = random_draws(draws, seed=seed)
-    prediction, turned = predict_from_draws(probabilities), predict_from_draws(probabilities.flip(0))
+    prediction, turned = (
+        predict_from_draws(probabilities),
+        predict_from_draws(probabilities.flip(0)),
+    )
     torch.testing.assert_close(prediction.probabilities.sum(-1), torch.ones(3, dtype=torch.float64))
     for part in ("probabilities", "lower", "upper", "total", "epistemic", "standard_error"):
         torch.testing.assert_close(getattr(prediction, part), getattr(turned, part))
@@ -72,7 +79,9 @@ def test_draws_that_agree_are_all_aleatoric():
 
 
 def test_rounding_does_not_make_knowledge_negative():
-    """Equal draws in single precision: the plain difference of entropies falls below 0 for some queries."""
+    """Equal draws in single precision: the plain difference of entropies falls below 0 for some
+    queries.
+    """
     agreed = random_draws(1, queries=500, seed=1).float().expand(7, -1, -1)
     plain = torch.special.entr(agreed.mean(0)).sum(-1) - torch.special.entr(agreed).sum(-1).mean(0)
     assert (plain < 0).any()
@@ -84,7 +93,9 @@ def test_as_the_width_goes_to_zero_the_answer_is_that_of_the_mean_weights(genera
     features = torch.randn(3, 6, generator=generator, dtype=torch.float64)
     certain = predict_from_mean((features @ mean.mT).softmax(-1))
     for log_std, tolerance in ((-8.0, 1e-2), (-20.0, 1e-7)):
-        weights = DiagonalGaussian(mean, torch.full_like(mean, log_std)).sample(50, generator=generator)
+        weights = DiagonalGaussian(mean, torch.full_like(mean, log_std)).sample(
+            50, generator=generator
+        )
         prediction = predict_from_draws((features @ weights.mT).softmax(-1))
         for part in ("probabilities", "lower", "upper", "total", "aleatoric", "epistemic"):
             close_to = getattr(certain, part)
@@ -103,8 +114,11 @@ def test_the_standard_error_is_the_spread_of_repeated_answers():
     """400 answers from 25 draws each scatter as the standard error says; its square is unbiased."""
     many = random_draws(10_000, queries=1, seed=5).reshape(400, 25, 1, 5)
     answers = torch.stack([predict_from_draws(draws).probabilities for draws in many])
-    claimed = torch.stack([predict_from_draws(draws).standard_error for draws in many]).square().mean(0)
-    # relative error of the variance of 400 nearly Gaussian means: sqrt(2 / 399); the claim's own is far less
+    claimed = (
+        torch.stack([predict_from_draws(draws).standard_error for draws in many]).square().mean(0)
+    )
+    # relative error of the variance of 400 nearly Gaussian means: sqrt(2 / 399); the claim's own is
+    # far less
     torch.testing.assert_close(answers.var(0), claimed, rtol=4 * math.sqrt(2 / 399) + 0.03, atol=0)
 
 

@@ -41,7 +41,9 @@ def model_and_guide(problem):
     posterior, prior, features, labels = problem
 
     def model():
-        weights = pyro.sample("weights", pyro_distributions.Normal(prior.mean, prior.std).to_event(1))
+        weights = pyro.sample(
+            "weights", pyro_distributions.Normal(prior.mean, prior.std).to_event(1)
+        )
         with pyro.plate("queries", QUERIES):
             logits = log_probabilities(weights, features)
             pyro.sample("labels", pyro_distributions.Categorical(logits=logits), obs=labels)
@@ -85,7 +87,9 @@ def test_the_training_loss_of_one_person_is_pyros_per_clip(problem):
     """With every clip of the person as query and beta = 1, N_k loss = Pyro's negative ELBO."""
     posterior, prior, _, _ = problem
     expected, drawn = pyro_loss(TraceMeanField_ELBO(), problem)
-    loss = negative_elbo(cross_entropy(drawn, problem)[None], posterior.kl(prior)[None], torch.tensor([QUERIES]))
+    loss = negative_elbo(
+        cross_entropy(drawn, problem)[None], posterior.kl(prior)[None], torch.tensor([QUERIES])
+    )
     torch.testing.assert_close(QUERIES * loss, expected, rtol=1e-12, atol=0)
 
 

@@ -20,7 +20,11 @@ def ranks(width: float, shift: float = 0.0) -> torch.Tensor:
 
 def test_the_rank_is_the_number_of_draws_below():
     draws = torch.tensor([[[1.0]], [[2.0]], [[3.0]]])
-    assert [int(ranks_of_truth(draws, torch.tensor([[value]]))) for value in (0.5, 2.5, 9.0)] == [0, 2, 3]
+    assert [int(ranks_of_truth(draws, torch.tensor([[value]]))) for value in (0.5, 2.5, 9.0)] == [
+        0,
+        2,
+        3,
+    ]
 
 
 def test_ranks_under_the_true_posterior_are_uniform():
@@ -35,7 +39,9 @@ def test_ranks_under_the_true_posterior_are_uniform():
 def test_too_narrow_makes_horns_and_too_wide_a_hill(width, ends_above_middle):
     found = uniformity(ranks(width), DRAWS)
     assert found.p_value < 1e-9
-    assert ((found.counts[0] + found.counts[-1]) / 2 > found.counts[10]) is np.bool_(ends_above_middle)
+    assert ((found.counts[0] + found.counts[-1]) / 2 > found.counts[10]) is np.bool_(
+        ends_above_middle
+    )
 
 
 def test_the_p_value_is_pearsons():

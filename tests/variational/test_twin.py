@@ -1,4 +1,6 @@
-"""The twin's closed forms, reached by other routes: one large joint Gaussian, numbers drawn, an optimiser."""
+"""The twin's closed forms, reached by other routes: one large joint Gaussian, numbers drawn, an
+optimiser.
+"""
 
 import math
 
@@ -52,7 +54,9 @@ def joint_covariance(twin, features, clips: int, with_labels: bool) -> torch.Ten
 def test_what_the_clips_say_equals_conditioning_the_joint_gaussian(seed, clips):
     twin, person = twin_and_person(seed, clips)
     covariance = joint_covariance(twin, person.features, clips, with_labels=False)
-    mean, spread = condition(torch.zeros(len(covariance)).double(), covariance, 3, person.clips.flatten())
+    mean, spread = condition(
+        torch.zeros(len(covariance)).double(), covariance, 3, person.clips.flatten()
+    )
     exact = twin.weights_given_clips(person.clips)
     torch.testing.assert_close(exact.mean, mean, rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(exact.covariance_matrix, spread, rtol=1e-6, atol=1e-8)
@@ -79,7 +83,9 @@ def test_the_evidence_is_bayes_rule_solved_for_it_at_any_weights(seed, clips):
         + twin.log_likelihood(anywhere, person.clips, person.labels)
         - twin.weights_given_labels(person.clips, person.labels).log_prob(anywhere)
     )
-    torch.testing.assert_close(twin.log_evidence(person.clips, person.labels), evidence, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(
+        twin.log_evidence(person.clips, person.labels), evidence, rtol=1e-6, atol=1e-8
+    )
 
 
 def test_the_evidence_is_the_likelihood_averaged_over_weights():
@@ -99,7 +105,9 @@ def test_the_expected_log_likelihood_is_the_average_over_draws():
     posterior = DiagonalGaussian(person.weights, torch.full((3,), -0.5, dtype=torch.float64))
     draws = posterior.sample(100_000, generator=torch.Generator().manual_seed(3))
     values = twin.log_likelihood(draws, person.clips, person.labels)
-    exact = twin.expected_log_likelihood(with_full_covariance(posterior), person.clips, person.labels)
+    exact = twin.expected_log_likelihood(
+        with_full_covariance(posterior), person.clips, person.labels
+    )
     assert abs(values.mean() - exact) < 4 * values.std() / math.sqrt(len(values))
 
 
@@ -119,7 +127,9 @@ def test_the_gap_between_evidence_and_bound_is_the_divergence_from_the_posterior
 
 
 def test_with_a_prior_that_does_not_read_the_clips_the_bound_is_on_another_evidence():
-    """The departure from the slides, in numbers: N(0, BB') instead of p(w|x) bounds its own ln p(y)."""
+    """The departure from the slides, in numbers: N(0, BB') instead of p(w|x) bounds its own ln
+    p(y).
+    """
     twin, person = twin_and_person(4)
     fixed = twin.weight_prior()
     features, noise = person.features, twin.label_noise**2
@@ -158,7 +168,9 @@ def test_clips_narrow_what_is_known_and_labels_narrow_it_further():
 
 
 def test_drawn_persons_follow_the_model():
-    twin = LinearGaussianTwin.random(weights=2, observations=3, generator=torch.Generator().manual_seed(0))
+    twin = LinearGaussianTwin.random(
+        weights=2, observations=3, generator=torch.Generator().manual_seed(0)
+    )
     person = twin.draw_person(clips=20_000, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(person.weights, twin.weight_map @ person.code)
     clip_errors = person.clips - twin.clip_map @ person.code
@@ -184,7 +196,9 @@ def test_with_independent_weights_what_the_clips_say_is_diagonal(clips):
 
 
 def test_a_batch_of_persons_is_each_of_them_alone():
-    twin = LinearGaussianTwin.random(weights=3, observations=4, generator=torch.Generator().manual_seed(1))
+    twin = LinearGaussianTwin.random(
+        weights=3, observations=4, generator=torch.Generator().manual_seed(1)
+    )
     crowd = twin.draw_persons(5, clips=4, generator=torch.Generator().manual_seed(2))
     before = twin.weights_given_clips(crowd.clips)
     posterior = twin.weights_given_labels(crowd.clips, crowd.labels)
@@ -201,8 +215,12 @@ def test_a_batch_of_persons_is_each_of_them_alone():
 
 
 @given(SEEDS, CLIPS, st.sampled_from([0.1, 1.0, 7.0]))
-def test_what_the_bound_asks_for_without_labels_is_where_the_expected_bound_is_flat(seed, clips, beta):
-    """The bound is linear in y and y y', so that labels at their mean, with their spread as a constant, do."""
+def test_what_the_bound_asks_for_without_labels_is_where_the_expected_bound_is_flat(
+    seed, clips, beta
+):
+    """The bound is linear in y and y y', so that labels at their mean, with their spread as a
+    constant, do.
+    """
     twin, person = twin_and_person(seed, clips)
     known, prior = twin.weights_given_clips(person.clips), twin.weight_prior()
     asked = twin.asked_for_without_labels(known, prior, person.features, beta=beta)
@@ -227,12 +245,17 @@ def test_how_sure_the_bound_asks_to_be_does_not_depend_on_what_enrollment_tells(
 
 
 def test_with_labels_seen_the_gaps_are_those_of_the_definition():
-    """Family: the closest diagonal's divergence. Conditioning: the mean over labels, by Monte Carlo."""
+    """Family: the closest diagonal's divergence. Conditioning: the mean over labels, by Monte
+    Carlo.
+    """
     twin, person = twin_and_person(4, 3)
     clips = person.clips.expand(40_000, -1, -1)
     before = twin.weights_given_clips(person.clips)
     generator = torch.Generator().manual_seed(5)
-    drawn = before.mean + torch.randn(40_000, 3, generator=generator, dtype=torch.float64) @ before.scale_tril.mT
+    drawn = (
+        before.mean
+        + torch.randn(40_000, 3, generator=generator, dtype=torch.float64) @ before.scale_tril.mT
+    )
     noise = torch.randn(40_000, 3, generator=generator, dtype=torch.float64)
     labels = drawn @ person.features.mT + twin.label_noise * noise
     posterior = twin.weights_given_labels(clips, labels)
@@ -247,7 +270,9 @@ def test_with_labels_seen_the_gaps_are_those_of_the_definition():
 
 
 def test_the_true_posterior_covers_what_it_claims_and_a_narrower_one_less():
-    twin = LinearGaussianTwin.random(weights=3, observations=4, generator=torch.Generator().manual_seed(6))
+    twin = LinearGaussianTwin.random(
+        weights=3, observations=4, generator=torch.Generator().manual_seed(6)
+    )
     crowd = twin.draw_persons(4_000, clips=2, generator=torch.Generator().manual_seed(7))
     exact = twin.weights_given_clips(crowd.clips)
     levels = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)

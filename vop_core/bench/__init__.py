@@ -1,1 +1,3 @@
-"""The bench: every method on the same folds, from the same checkpoint, asked about the same queries."""
+"""The bench: every method on the same folds, from the same checkpoint, asked about the same
+queries.
+"""

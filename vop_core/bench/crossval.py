@@ -1,4 +1,6 @@
-"""Cross-validation over persons: every person is once unknown; recipes share each fold's first phase."""
+"""Cross-validation over persons: every person is once unknown; recipes share each fold's first
+phase.
+"""
 
 from collections.abc import Sequence
 
@@ -25,11 +27,12 @@ def crossval(
     processes: int | None = None,
     on_progress: OnProgress = None,
 ) -> Overview:
-    """Retrain and test on every fold: the global model and each recipe. Interrupted runs go on where they stopped.
+    """Retrain and test on every fold: the global model and each recipe. Interrupted runs go on
+    where they stopped.
 
-    Persons with too few clips to train on are left out, and counted in the config. Raises DataError without the data
-    set, EvaluationError for more folds than persons or a training that diverged, VopError where the cache cannot be
-    written.
+    Persons with too few clips to train on are left out, and counted in the config. Raises DataError
+    without the data set, EvaluationError for more folds than persons or a training that diverged,
+    VopError where the cache cannot be written.
     """
     config = config or two_phases()
     folder = find_dataset(dataset)
@@ -47,8 +50,17 @@ def crossval(
     results = [load_results(job.result_file(each))[0] for job in jobs for each in job.contenders]
     for result in results:
         if result.status != DONE:
-            raise EvaluationError(f"'{result.variant}', fold {result.fold}, seed {result.seed}: {result.reason}")
-    about = {"dataset": folder.name, "folds": folds, "fold_seed": FOLD_SEED, "seeds": list(seeds)} | described(config)
+            raise EvaluationError(
+                f"'{result.variant}', fold {result.fold}, seed {result.seed}: {result.reason}"
+            )
+    about = {
+        "dataset": folder.name,
+        "folds": folds,
+        "fold_seed": FOLD_SEED,
+        "seeds": list(seeds),
+    } | described(config)
     if jobs[0].left_out:
         about["left_out"] = jobs[0].left_out  # persons with too few clips to train on
-    return overview(folder.name, about, {name: runs.scores for name, runs in group_runs(results).items()})
+    return overview(
+        folder.name, about, {name: runs.scores for name, runs in group_runs(results).items()}
+    )

@@ -1,4 +1,6 @@
-"""What is found out about a finished method on a fold: its scores, what it costs, what its posterior is like."""
+"""What is found out about a finished method on a fold: its scores, what it costs, what its
+posterior is like.
+"""
 
 import math
 import statistics
@@ -27,7 +29,9 @@ from vop_core.variational.importance import log_importance_weights, pareto_k
 
 @dataclass(frozen=True)
 class Scene:
-    """Clips of open and closed persons in one table, the episodes on them, and words never taught."""
+    """Clips of open and closed persons in one table, the episodes on them, and words never
+    taught.
+    """
 
     table: FeatureTable
     planned: tuple[PlannedEpisode, ...]
@@ -36,11 +40,14 @@ class Scene:
 
     @classmethod
     def of_task(cls, data: TaskData, scoring: Scoring) -> "Scene":
-        """Both sets of a task; who has too few clips for a number of shots is not asked with so many.
+        """Both sets of a task; who has too few clips for a number of shots is not asked with so
+        many.
 
         Raises EvaluationError where no unknown person has clips enough.
         """
-        table = join_tables([part for part in (data.open, data.closed) if len(part)], data.train.labels)
+        table = join_tables(
+            [part for part in (data.open, data.closed) if len(part)], data.train.labels
+        )
         counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
         trained = set(data.train.persons)
 
@@ -52,27 +59,44 @@ class Scene:
                 and (name not in trained or (scoring.closed and shots in scoring.control_shots))
             ]
 
-        if not any(table.persons[person] not in trained for shots in scoring.shots for person in asked(shots)):
-            raise EvaluationError("No unknown person has clips enough to enroll and to be asked; give more clips.")
+        if not any(
+            table.persons[person] not in trained
+            for shots in scoring.shots
+            for person in asked(shots)
+        ):
+            raise EvaluationError(
+                "No unknown person has clips enough to enroll and to be asked; give more clips."
+            )
         unknown = unknown_clips(data.name, scoring.unknown_clips) if scoring.unknown_clips else None
         return cls(table, _drawn(table, data.train.persons, scoring, asked), unknown, data.metrics)
 
     @classmethod
-    def of_table(cls, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring) -> "Scene":
-        """Everybody of a table, with every number of shots. Raises EvaluationError when a person has too few clips."""
+    def of_table(
+        cls, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring
+    ) -> "Scene":
+        """Everybody of a table, with every number of shots. Raises EvaluationError when a person
+        has too few clips.
+        """
         if not len(table):
-            raise EvaluationError("There is no clip to evaluate; give a data set with persons and clips in it.")
+            raise EvaluationError(
+                "There is no clip to evaluate; give a data set with persons and clips in it."
+            )
         everybody = list(range(len(table.persons)))
         return cls(table, _drawn(table, trained_persons, scoring, lambda shots: everybody))
 
     def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
-        """The clips as the method represents them, as recorded or through another channel (then without noise)."""
+        """The clips as the method represents them, as recorded or through another channel (then
+        without noise).
+        """
         with torch.no_grad():
             return evaluation_clips(self.table, method.represent, channel)
 
 
 def _drawn(
-    table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring, asked: Callable[[int], list[int]]
+    table: FeatureTable,
+    trained_persons: Sequence[str],
+    scoring: Scoring,
+    asked: Callable[[int], list[int]],
 ) -> tuple[PlannedEpisode, ...]:
     generator = torch.Generator().manual_seed(scoring.seed)
     episodes = [
@@ -80,7 +104,12 @@ def _drawn(
         for shots in scoring.shots
         for _ in range(scoring.repetitions_at(shots))
         for episode in draw_episodes(
-            table.person, table.label, persons=asked(shots), shots=shots, generator=generator, names=table.persons
+            table.person,
+            table.label,
+            persons=asked(shots),
+            shots=shots,
+            generator=generator,
+            names=table.persons,
         )
     ]
     return plan(evaluation_clips(table), episodes, trained_persons)
@@ -104,7 +133,9 @@ def evaluation_clips(
 
 
 def unknown_clips(dataset: str, count: int) -> torch.Tensor:
-    """Log-mels of words that the data set's models were never taught: spread evenly over another data set."""
+    """Log-mels of words that the data set's models were never taught: spread evenly over another
+    data set.
+    """
     table = load_features(usable_dataset(unknown_words(dataset)))
     return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
 
@@ -116,7 +147,9 @@ def scene_scores(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Every row of a method on the scene's episodes. Raises EvaluationError where answers are no probabilities."""
+    """Every row of a method on the scene's episodes. Raises EvaluationError where answers are no
+    probabilities.
+    """
     with torch.no_grad():
         elsewhere = method.represent(scene.table.features) if scoring.channel else None
         unknown = None if scene.unknown is None else method.represent(scene.unknown)
@@ -133,7 +166,9 @@ def scene_scores(
 
 
 def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
-    """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward pass."""
+    """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward
+    pass.
+    """
     clips, labels = scene.table.features[:shots], scene.table.label[:shots]
     query = clips[:1]
     known = {"labels": labels} if method.facts.labels else {}
@@ -144,7 +179,11 @@ def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) ->
     folded = method.folded(adaptation) if method.facts.foldable else None
 
     def answer() -> torch.Tensor:
-        return folded(query) if folded else method.predict_proba(adaptation, method.represent(query)[None])
+        return (
+            folded(query)
+            if folded
+            else method.predict_proba(adaptation, method.represent(query)[None])
+        )
 
     # What all is measured against: the encoder as it is without anybody.
     plain = method.encoder.with_context(0).eval()
@@ -156,7 +195,9 @@ def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) ->
         "enroll_multiply_accumulates": _counted(lambda: method.enroll(clips, **known)),
         "encoder_multiply_accumulates": _counted(lambda: plain(query)),
         "bytes_per_person": adaptation_bytes(adaptation) if method.facts.personal else 0,
-        "enrollment_passes": round(_median_seconds(lambda: method.enroll(clips, **known)) / one_pass, 2),
+        "enrollment_passes": round(
+            _median_seconds(lambda: method.enroll(clips, **known)) / one_pass, 2
+        ),
         "gradient_steps": method.gradient_steps,
     }
 
@@ -180,17 +221,20 @@ def _median_seconds(call: Any, times: int = 5) -> float:
 def posterior_figures(
     method: PersonalizationMethod, scene: Scene, scoring: Scoring
 ) -> tuple[dict[str, Any] | None, pd.DataFrame]:
-    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of clips.
+    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of
+    clips.
 
-    And a table of scores of the own row at the main shots: each person's width, and the tail against the posterior
-    that has seen the labels (Pareto k, where it has a shape).
+    And a table of scores of the own row at the main shots: each person's width, and the tail
+    against the posterior that has seen the labels (Pareto k, where it has a shape).
     """
     found, lines = {}, []
     if not method.facts.posterior:
         return None, pd.DataFrame(lines, columns=list(COLUMNS))
     prior = gaussian_of(method.prior(1))[0].detach()
     for shots in scoring.shots:
-        episodes = [e for e in scene.planned if (e.shots, e.repetition, e.set_name) == (shots, 0, OPEN)]
+        episodes = [
+            e for e in scene.planned if (e.shots, e.repetition, e.set_name) == (shots, 0, OPEN)
+        ]
         if len(episodes) < 2:
             continue
         enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
@@ -219,9 +263,16 @@ def posterior_figures(
 
 
 @torch.no_grad()
-def tail_of(method: PersonalizationMethod, table: FeatureTable, episode: PlannedEpisode, draws: int = 200) -> float:
-    """Pareto k of one person's posterior against the one that has seen the enrollment clips' labels."""
-    clips, labels = method.represent(table.features[episode.enrollment]), table.label[episode.enrollment]
+def tail_of(
+    method: PersonalizationMethod, table: FeatureTable, episode: PlannedEpisode, draws: int = 200
+) -> float:
+    """Pareto k of one person's posterior against the one that has seen the enrollment clips'
+    labels.
+    """
+    clips, labels = (
+        method.represent(table.features[episode.enrollment]),
+        table.label[episode.enrollment],
+    )
     adaptation = method.adapt(clips[None])
     drawn = method.draw(adaptation, draws, generator=torch.Generator().manual_seed(0))
     drawn = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person

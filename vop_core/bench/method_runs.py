@@ -1,6 +1,8 @@
-"""The results of one data set, put together method by method: which folds and seeds are there, and do they agree.
+"""The results of one data set, put together method by method: which folds and seeds are there, and
+do they agree.
 
-Runs are put together only when nothing but seed and fold differs; everything else is refused in one sentence.
+Runs are put together only when nothing but seed and fold differs; everything else is refused in one
+sentence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,9 +51,14 @@ class MethodRuns:
 
     @property
     def completeness(self) -> str:
-        """``4 of 4 folds, seeds 0 1``; where seeds differ in their folds, how many runs there are."""
+        """``4 of 4 folds, seeds 0 1``; where seeds differ in their folds, how many runs there
+        are.
+        """
         total = self.first.folds
-        folds = {seed: {r.fold for r in self.done if r.seed == seed} for seed in sorted({r.seed for r in self.done})}
+        folds = {
+            seed: {r.fold for r in self.done if r.seed == seed}
+            for seed in sorted({r.seed for r in self.done})
+        }
         if not folds:
             return f"none of {total} folds"
         seeds = f"{'seed' if len(folds) == 1 else 'seeds'} {' '.join(map(str, folds))}"
@@ -61,7 +68,8 @@ class MethodRuns:
 
 
 def group_runs(results: Iterable[Result]) -> dict[str, MethodRuns]:
-    """Variant -> its runs, for the results of one data set, in the order of their names; ``global`` first.
+    """Variant -> its runs, for the results of one data set, in the order of their names; ``global``
+    first.
 
     Raises
     ------
@@ -80,8 +88,8 @@ def group_runs(results: Iterable[Result]) -> dict[str, MethodRuns]:
 def on_own_start(baseline: MethodRuns, runs: MethodRuns) -> MethodRuns:
     """``baseline``, answering with the weights that a method was made of wherever its results tell.
 
-    The same fold and seed trained again on another processor is another network: what is made of ``global`` brings
-    along what that very model answered, and is compared with it.
+    The same fold and seed trained again on another processor is another network: what is made of
+    ``global`` brings along what that very model answered, and is compared with it.
     """
     cells, changed = dict(baseline.scores.cells), False
     for cell, values in runs.scores.cells.items():
@@ -102,18 +110,25 @@ def _method_runs(results: Sequence[Result]) -> MethodRuns:
     first = next((result for result in results if result.status == DONE), results[0])
     places = [(result.seed, result.fold) for result in results]
     for result in results:
-        different = [name.removeprefix("config.") for name in differing_settings(first.settings, result.settings)]
+        different = [
+            name.removeprefix("config.")
+            for name in differing_settings(first.settings, result.settings)
+        ]
         if different:
             raise EvaluationError(
                 f"The results of '{first.variant}' on {first.dataset} come from different settings "
-                f"({', '.join(different[:NAMED_KEYS])}); keep those of one setting, or give the other another name."
+                f"({', '.join(different[:NAMED_KEYS])}); keep those of one setting, or give the "
+                f"other another name."
             )
         if places.count((result.seed, result.fold)) > 1:
             raise EvaluationError(
-                f"'{first.variant}' on {first.dataset} has two results for fold {result.fold} with seed {result.seed}; "
+                f"'{first.variant}' on {first.dataset} has two results for fold {result.fold} with "
+                f"seed {result.seed}; "
                 "keep one of them."
             )
-    done = (Run(result.seed, result.fold, result.scores) for result in results if result.status == DONE)
+    done = (
+        Run(result.seed, result.fold, result.scores) for result in results if result.status == DONE
+    )
     return MethodRuns(tuple(results), ScoreIndex.of(done))
 
 
@@ -132,7 +147,8 @@ def _check_alike(firsts: Sequence[Result]) -> None:
         ):
             if one != other:
                 raise EvaluationError(
-                    f"'{base.variant}' and '{result.variant}' on {base.dataset} have different {words}; "
+                    f"'{base.variant}' and '{result.variant}' on {base.dataset} have different "
+                    f"{words}; "
                     "their figures cannot stand in one table."
                 )
 
@@ -143,6 +159,7 @@ def _check_persons(done: Sequence[Result]) -> None:
     for result in done:
         if of_fold.setdefault(result.fold, result.open_persons) != result.open_persons:
             raise EvaluationError(
-                f"Fold {result.fold} of {result.dataset} has other unknown persons in '{result.variant}' than in "
+                f"Fold {result.fold} of {result.dataset} has other unknown persons in "
+                f"'{result.variant}' than in "
                 "another result; keep the results of one split."
             )

@@ -1,4 +1,6 @@
-"""Named recipes: everything that defines a run, frozen, so that a run is known by the hash of its config."""
+"""Named recipes: everything that defines a run, frozen, so that a run is known by the hash of its
+config.
+"""
 
 import hashlib
 import json
@@ -14,12 +16,16 @@ from vop_core.training.config import TrainConfig
 
 GLOBAL, VOP = "global", "vop"
 SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
-BRANCH = TrainConfig(steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000)
+BRANCH = TrainConfig(
+    steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
-    """Encoder, augmentation and the phases that train the one model from which every method starts."""
+    """Encoder, augmentation and the phases that train the one model from which every method
+    starts.
+    """
 
     tau: float = 1.0
     stem_stride: int = 2
@@ -29,13 +35,17 @@ class CheckpointConfig:
 
     def with_seed(self, seed: int) -> "CheckpointConfig":
         """The same from another seed, in all phases."""
-        phases = tuple(replace(phase, seed=1000 * place + seed) for place, phase in enumerate(self.phases))
+        phases = tuple(
+            replace(phase, seed=1000 * place + seed) for place, phase in enumerate(self.phases)
+        )
         return replace(self, seed=seed, phases=phases)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
-    """What all methods of a comparison share: where they start, how they go on from there, what they are asked."""
+    """What all methods of a comparison share: where they start, how they go on from there, what
+    they are asked.
+    """
 
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     further: TrainConfig = field(
@@ -61,8 +71,12 @@ class BenchConfig:
         return replace(self, checkpoint=self.checkpoint.with_seed(seed), further=further)
 
 
-def two_phases(shared: TrainConfig = SHARED, branch: TrainConfig = BRANCH, **scoring: Any) -> BenchConfig:
-    """How shipped models are trained: one shared phase, then the global model and VoP equally many steps each."""
+def two_phases(
+    shared: TrainConfig = SHARED, branch: TrainConfig = BRANCH, **scoring: Any
+) -> BenchConfig:
+    """How shipped models are trained: one shared phase, then the global model and VoP equally many
+    steps each.
+    """
     return BenchConfig(
         checkpoint=CheckpointConfig(phases=(shared,)),
         further=branch,
@@ -108,7 +122,9 @@ RECIPES: dict[str, VopConfig] = {
     "log-mel": replace(_PERSONAL, evidence="input"),
     "bayes-fusion": replace(_PERSONAL, aggregation="bayes_fusion"),
     # lessons: each fails in its own way, and is kept because of it
-    "slides-literal": replace(_PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)),
+    "slides-literal": replace(
+        _PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)
+    ),
     "point-mass": replace(_PERSONAL, family="diagonal", prior_scale=1.0, beta=1e-4),
     "diagonal": replace(_PERSONAL, family="diagonal", prior_scale=0.1),
 }

@@ -1,12 +1,13 @@
 """Results of the bench: a tidy table of scores, one Parquet file a suite.
 
 A line holds one value: ``method, variant, dataset, fold, seed``, then the columns of
-:func:`vop_core.evaluation.score.score_method`. What else is known of a run (its settings, who was trained and tested
-on, what it costs, whether it converged) is JSON in the file's metadata.
+:func:`vop_core.evaluation.score.score_method`. What else is known of a run (its settings, who was
+trained and tested on, what it costs, whether it converged) is JSON in the file's metadata.
 
-A run that has ended lies in the user's cache, a file of the same kind by itself: written once, whole, under a name that
-ends in the hash of everything its figures depend on. So runs may go on side by side and be interrupted; ``vop report``
-gathers them into the suite's file, ``data/results/SUITE.parquet``, which is committed.
+A run that has ended lies in the user's cache, a file of the same kind by itself: written once,
+whole, under a name that ends in the hash of everything its figures depend on. So runs may go on
+side by side and be interrupted; ``vop report`` gathers them into the suite's file,
+``data/results/SUITE.parquet``, which is committed.
 """
 
 import json
@@ -72,7 +73,8 @@ class Result:
     open_persons: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)  # checkpoint, further, scoring, method
-    figures: Mapping[str, Any] = field(default_factory=dict)  # parameters, multiply-accumulates, bytes, time ratio
+    # parameters, multiply-accumulates, bytes, time ratio
+    figures: Mapping[str, Any] = field(default_factory=dict)
     posterior: Mapping[str, Any] | None = None  # by number of clips
     scores: pd.DataFrame = field(default_factory=no_scores)
 
@@ -90,7 +92,10 @@ class Result:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that must agree between the runs of one variant."""
-        config = {part: _without_seeds(value) if part in SEEDED else value for part, value in self.config.items()}
+        config = {
+            part: _without_seeds(value) if part in SEEDED else value
+            for part, value in self.config.items()
+        }
         facts = {"facts": self.facts} if self.status == DONE else {}  # a failed run has none
         return {"method": self.method, "folds": self.folds, "config": config} | facts
 
@@ -101,7 +106,7 @@ def _without_seeds(value: Any) -> Any:
     return [_without_seeds(inner) for inner in value] if isinstance(value, list) else value
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def save_results(path: Path, results: Iterable[Result]) -> None:
@@ -133,7 +138,10 @@ def load_results(path: Path) -> tuple[Result, ...]:
     try:
         scores = pq.read_table(path, schema=SCHEMA).to_pandas()
         found = dict(iter(scores.groupby(list(KEY), observed=True, sort=False)[list(COLUMNS)]))
-        return tuple(Result(**run, scores=found.get(tuple(run[name] for name in KEY), no_scores())) for run in runs)
+        return tuple(
+            Result(**run, scores=found.get(tuple(run[name] for name in KEY), no_scores()))
+            for run in runs
+        )
     except (OSError, pa.ArrowException, TypeError, KeyError, ValueError):
         raise EvaluationError(f"'{path.name}' is damaged; move it away and run it again.") from None
 
@@ -145,14 +153,18 @@ def _runs(path: Path) -> list[dict[str, Any]]:
         if about.get(b"format") != FORMAT.encode():
             raise ValueError
         runs = json.loads(about[b"runs"])
-        return [run | {name: tuple(run[name]) for name in ("train_persons", "open_persons")} for run in runs]
+        return [
+            run | {name: tuple(run[name]) for name in ("train_persons", "open_persons")}
+            for run in runs
+        ]
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         raise EvaluationError(
-            f"'{path.name}' holds no results that this program reads; move it away and run the bench again."
+            f"'{path.name}' holds no results that this program reads; move it away and run the "
+            f"bench again."
         ) from None
 
 
-# --- a suite's results -----------------------------------------------------------------------------------------------
+# --- a suite's results ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -180,7 +192,9 @@ class Store:
         return merged([result for path in self._files() for result in load_results(path)])
 
     def gather(self) -> int:
-        """Move new runs into the file; gives how many there were. Raises EvaluationError and VopError."""
+        """Move new runs into the file; gives how many there were. Raises EvaluationError and
+        VopError.
+        """
         if not self.folder.exists():
             return 0
         with FileLock(self.folder / "gather.lock"):
@@ -192,7 +206,9 @@ class Store:
         return len(new)
 
     def forget_failed(self) -> None:
-        """Leave out what did not converge, so that it is tried again. Raises EvaluationError and VopError."""
+        """Leave out what did not converge, so that it is tried again. Raises EvaluationError and
+        VopError.
+        """
         for path in self._files():
             runs = load_results(path)
             sound = [run for run in runs if run.status == DONE]
@@ -206,22 +222,30 @@ class Store:
 
     def _shards(self) -> list[Path]:
         """From the oldest to the newest."""
-        return sorted(self.folder.glob("*.parquet"), key=lambda path: (path.stat().st_mtime, path.name))
+        return sorted(
+            self.folder.glob("*.parquet"), key=lambda path: (path.stat().st_mtime, path.name)
+        )
 
 
 def merged(results: Sequence[Result]) -> tuple[Result, ...]:
-    """Of each variant on a data set, the runs that have the settings of its last one; of equal places the last."""
+    """Of each variant on a data set, the runs that have the settings of its last one; of equal
+    places the last.
+    """
     last = {(result.dataset, result.variant): result for result in results if result.status == DONE}
     kept = {}
     for result in results:
         newest = last.get((result.dataset, result.variant), result)
-        if not differing_settings(newest.settings, result.settings) and newest.recordings == result.recordings:
+        if (
+            not differing_settings(newest.settings, result.settings)
+            and newest.recordings == result.recordings
+        ):
             kept[result.key] = result
     return tuple(kept[key] for key in sorted(kept))
 
 
 def differing_settings(one: Any, other: Any, path: str = "") -> list[str]:
-    """Dotted names of what differs between two nested settings; what only one of them has at the top is no difference.
+    """Dotted names of what differs between two nested settings; what only one of them has at the
+    top is no difference.
 
     A run that failed has fewer parts than one that did not.
     """
@@ -231,5 +255,7 @@ def differing_settings(one: Any, other: Any, path: str = "") -> list[str]:
     return [
         difference
         for name in sorted(names)
-        for difference in differing_settings(one.get(name), other.get(name), f"{path}.{name}" if path else name)
+        for difference in differing_settings(
+            one.get(name), other.get(name), f"{path}.{name}" if path else name
+        )
     ]

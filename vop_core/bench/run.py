@@ -1,7 +1,9 @@
-"""``vop bench``: every method on every fold, from the same checkpoint, on the same queries; resumable.
+"""``vop bench``: every method on every fold, from the same checkpoint, on the same queries;
+resumable.
 
-What is made of the row ``global`` brings the answers of that very model along, as the row ``start``, since a later
-sitting may have had to train it again. All methods answer the same episodes.
+What is made of the row ``global`` brings the answers of that very model along, as the row
+``start``, since a later sitting may have had to train it again. All methods answer the same
+episodes.
 """
 
 import os
@@ -15,7 +17,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from vop_core.bench.measure import Scene, cost_figures, posterior_figures, scene_scores, unknown_clips
+from vop_core.bench.measure import (
+    Scene,
+    cost_figures,
+    posterior_figures,
+    scene_scores,
+    unknown_clips,
+)
 from vop_core.bench.recipes import GLOBAL, BenchConfig, Contender, as_plain, config_hash
 from vop_core.bench.results import FAILED, Result, Store, save_results
 from vop_core.bench.training import Trainer, training_of
@@ -26,7 +34,12 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
-from vop_core.tasks.keyword_spotting import comparison_folds, crossval_data, unknown_words, usable_dataset
+from vop_core.tasks.keyword_spotting import (
+    comparison_folds,
+    crossval_data,
+    unknown_words,
+    usable_dataset,
+)
 from vop_core.writing import make_folder
 
 
@@ -99,7 +112,9 @@ class BenchJob:
     def missing(self) -> tuple[Contender, ...]:
         """Contenders without a result."""
         return tuple(
-            each for each in self.contenders if self.hash(each) not in self.done and not self.result_file(each).exists()
+            each
+            for each in self.contenders
+            if self.hash(each) not in self.done and not self.result_file(each).exists()
         )
 
 
@@ -108,7 +123,7 @@ def described(config: BenchConfig) -> dict[str, Any]:
     return {name: as_plain(getattr(config, name)) for name in ("checkpoint", "further", "scoring")}
 
 
-# --- running ---------------------------------------------------------------------------------------------------------
+# --- running --------------------------------------------------------------------------------------
 
 
 def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
@@ -128,7 +143,12 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
         except EvaluationError as error:
             result = job.empty_result(contender, status=FAILED, reason=str(error))
         save_results(job.result_file(contender), [result])
-        log.note(phase=f"{contender.variant}: {result.status}", step=1, steps=1, seconds=time.monotonic() - started)
+        log.note(
+            phase=f"{contender.variant}: {result.status}",
+            step=1,
+            steps=1,
+            seconds=time.monotonic() - started,
+        )
 
 
 class Sitting:
@@ -142,19 +162,26 @@ class Sitting:
 
     @cached_property
     def start_scores(self) -> pd.DataFrame:
-        """The row ``global`` on the weights at hand, which a file of another sitting need not have had."""
+        """The row ``global`` on the weights at hand, which a file of another sitting need not have
+        had.
+        """
         baseline = METHODS[GLOBAL].from_global(self.trainer.baseline)
         scores = scene_scores(baseline, self.scene, self.job.config.scoring)
         return scores[scores["row"] == OWN].assign(row=START)
 
     def measured(self, contender: Contender, method: PersonalizationMethod) -> Result:
-        """Score a contender, and count what it costs. Raises EvaluationError where answers are no probabilities."""
+        """Score a contender, and count what it costs. Raises EvaluationError where answers are no
+        probabilities.
+        """
         scoring, started = self.job.config.scoring, time.monotonic()
         tables = [scene_scores(method, self.scene, scoring)]
-        figures = cost_figures(method, self.scene) | {"scoring_seconds": round(time.monotonic() - started, 1)}
+        figures = cost_figures(method, self.scene) | {
+            "scoring_seconds": round(time.monotonic() - started, 1)
+        }
         posterior, of_persons = posterior_figures(method, self.scene, scoring)
         facts = method.facts
-        if not facts.trained or facts.encoder_fixed:  # made of the row global, and not of the fold's checkpoint
+        # made of the row global, and not of the fold's checkpoint
+        if not facts.trained or facts.encoder_fixed:
             tables.append(self.start_scores)
         return self.job.empty_result(
             contender,
@@ -168,7 +195,7 @@ class Sitting:
         )
 
 
-# --- the whole -------------------------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------------
 
 
 def bench(
@@ -185,8 +212,8 @@ def bench(
 ) -> list[BenchJob]:
     """The jobs of a comparison on one data set, done or not.
 
-    Persons with too few clips to train on are left out, and counted. Raises DataError without the data set,
-    EvaluationError for more folds than persons or a damaged result.
+    Persons with too few clips to train on are left out, and counted. Raises DataError without the
+    data set, EvaluationError for more folds than persons or a damaged result.
     """
     config, store = config or BenchConfig(), store or Store.of(suite)
     done = frozenset(store.done())
@@ -215,7 +242,9 @@ def bench(
     ]
 
 
-def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None) -> None:
+def run_bench(
+    jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None
+) -> None:
     """Run what is missing, side by side; an interrupted bench goes on where it stopped.
 
     Raises, before anything is trained, VopError where nothing can be written.
@@ -231,4 +260,6 @@ def run_bench(jobs: Sequence[BenchJob], *, processes: int | None = None, on_prog
         crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
         if job.config.scoring.unknown_clips:
             unknown_clips(name, 1)
-    run_all(run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress)
+    run_all(
+        run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress
+    )

@@ -1,17 +1,19 @@
-"""The questions of the bench, each a suite: which methods, with which settings, on which data, folds and seeds.
+"""The questions of the bench, each a suite: which methods, with which settings, on which data,
+folds and seeds.
 
 ``tuning``       every method with each of its settings, on fold 0 of both speech sets
-``paper``        every method with its chosen settings: closed and open set, 1 to 20 clips, all folds and seeds
-``outliers``     the runs of ``paper``, read for the badly served: chosen on one half of the clips, scored on the other
-``ablations``    VoP, one setting changed at a time: what the paper leaves open; two folds, twelve persons
+``paper``        every method as tuned: closed and open set, 1 to 20 clips, all folds and seeds
+``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
+``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
-``channel``      queries through a telephone band; own or another person's clips enroll, through it too or as recorded
+``channel``      queries by telephone; own or another's clips enroll, by telephone or as recorded
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
-Settings are chosen on *other people*: what a method uses on one data set was best on the others' unknown persons
-(fold 0, own clips at the main shots; three seeds of what needs no training, one of what does), who are neither trained
-nor tested on there. The baseline that VoP is compared with is picked the same way. VoP's own recipe, and how its
-networks are trained, were found on fold 0 of both speech sets, whose persons are tested in these tables: DECISIONS.md.
+Settings are chosen on *other people*: what a method uses on one data set was best on the others'
+unknown persons (fold 0, own clips at the main shots; three seeds of what needs no training, one of
+what does), who are neither trained nor tested on there. The baseline that VoP is compared with is
+picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of
+both speech sets, whose persons are tested in these tables: DECISIONS.md.
 """
 
 import json
@@ -20,10 +22,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vop_core.bench.recipes import GLOBAL, RECIPES, BenchConfig, CheckpointConfig, Contender, as_plain
+from vop_core.bench.recipes import (
+    GLOBAL,
+    RECIPES,
+    BenchConfig,
+    CheckpointConfig,
+    Contender,
+    as_plain,
+)
 from vop_core.bench.results import DONE, Result, Store
 from vop_core.bench.run import BenchJob, bench
-from vop_core.data.locations import cache_root, find_dataset, has_dataset, repository_root, voices_root
+from vop_core.data.locations import (
+    cache_root,
+    find_dataset,
+    has_dataset,
+    repository_root,
+    voices_root,
+)
 from vop_core.data.persons import Fold
 from vop_core.data.virtual_persons import OFF, VirtualPersonsConfig
 from vop_core.errors import EvaluationError
@@ -37,13 +52,16 @@ from vop_core.writing import make_folder, write_text
 
 SPEECH = ("arabic_speech_commands", "dspspeech20")
 FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
-ABLATION_FOLDS = (0, 1)  # unless others are asked for: 39 rows of 12 persons, from where an interval is a bootstrap
+# unless others are asked for: 39 rows of 12 persons, from where an interval is a bootstrap
+ABLATION_FOLDS = (0, 1)
 PAPER_SEEDS = (0, 1, 2)
 FEW_PERSONS = (3, 6, 12)
 FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
 SUITES = ("smoke", "tuning", "paper", "outliers", "ablations", "few-persons", "channel")
 CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
-CHANNEL_SCORING = Scoring(shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone")
+CHANNEL_SCORING = Scoring(
+    shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone"
+)
 CHOICES = "choices.json"
 ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 # only what a choice is made on
@@ -85,13 +103,15 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "means not spread": replace(_BASE, mean_spread=0.0),
     "fast, units may die": RECIPES["personal"],
 }
-# Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price and at a hundredth.
+# Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price
+# and at a hundredth.
 SAMOVAR_ABLATIONS: Mapping[str, tuple[str, SamovarConfig]] = {
     f"{method} from scratch{words}": (method, SamovarConfig(additive=False, beta=beta))
     for method in ("labeled-samovar-1fc", "labeled-samovar-2fc", "samovar-1fc", "samovar-2fc")
     for words, beta in (("", 1.0), (" beta 0.01", 0.01))
 }
-NO_VIRTUAL_PERSONS = "no virtual persons"  # its own checkpoint and its own ``global``, on the clips as they are
+# its own checkpoint and its own ``global``, on the clips as they are
+NO_VIRTUAL_PERSONS = "no virtual persons"
 
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
@@ -101,7 +121,9 @@ def contender_choices(method: str) -> tuple[Contender, ...]:
 
 
 def tuning_seeds(method: str) -> tuple[int, ...]:
-    """With which seeds a method's settings are compared: all where nothing is trained for it, else the first."""
+    """With which seeds a method's settings are compared: all where nothing is trained for it, else
+    the first.
+    """
     return PAPER_SEEDS[:1] if METHODS[method].facts.trained else PAPER_SEEDS
 
 
@@ -113,14 +135,17 @@ def default_contenders() -> tuple[Contender, ...]:
 def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contender, ...]:
     """Every method with the settings chosen on the other data sets' persons.
 
-    Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any more.
+    Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any
+    more.
     """
     own = _chosen(dataset, folder)
     found = []
     for method in METHODS:
         place = None if method not in own else _place_of(method, own[method])
         if place is None:
-            raise EvaluationError(f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning")
+            raise EvaluationError(
+                f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning"
+            )
         found.append(contender_choices(method)[place])
     return tuple(found)
 
@@ -133,7 +158,9 @@ def _chosen(dataset: str, folder: Path | None) -> dict[str, Any]:
         chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
         return dict(chosen.get(dataset, chosen["others"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise EvaluationError(f"'{file.name}' is damaged; bring it back, or run: vop bench --suite tuning") from None
+        raise EvaluationError(
+            f"'{file.name}' is damaged; bring it back, or run: vop bench --suite tuning"
+        ) from None
 
 
 def tried_settings(method: str) -> list[dict[str, Any]]:
@@ -145,27 +172,38 @@ def tried_settings(method: str) -> list[dict[str, Any]]:
 
 def _place_of(method: str, settings: Mapping[str, Any]) -> int | None:
     """Which of a method's choices has these settings."""
-    places = (place for place, tried in enumerate(tried_settings(method)) if tried.items() <= settings.items())
+    places = (
+        place
+        for place, tried in enumerate(tried_settings(method))
+        if tried.items() <= settings.items()
+    )
     return next(places, None)
 
 
-Measured = dict[str, dict[int, tuple[float, float]]]  # method -> place of the choice -> accuracy and NLL
+# method -> place of the choice -> accuracy and NLL
+Measured = dict[str, dict[int, tuple[float, float]]]
 
 
 def choose(results: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
-    """The choice for each data set from the others' tuning results, with the figures it was made on.
+    """The choice for each data set from the others' tuning results, with the figures it was made
+    on.
 
-    ``results`` maps a data set to its tuning results. Accuracy decides, then NLL, both means over seeds; ties go to the
-    earlier setting.
+    ``results`` maps a data set to its tuning results. Accuracy decides, then NLL, both means over
+    seeds; ties go to the earlier setting.
     """
     measured = {dataset: _measured(found) for dataset, found in results.items()}
     chosen: dict[str, dict[str, Any]] = {}
     for target in (*results, "others"):
         sources = [measured[name] for name in results if name != target] or list(measured.values())
-        chosen[target] = {method: tried_settings(method)[_best(method, sources)] for method in METHODS}
+        chosen[target] = {
+            method: tried_settings(method)[_best(method, sources)] for method in METHODS
+        }
     described = {
         dataset: {
-            method: [tried_settings(method)[place] | {"accuracy": a, "nll": n} for place, (a, n) in places.items()]
+            method: [
+                tried_settings(method)[place] | {"accuracy": a, "nll": n}
+                for place, (a, n) in places.items()
+            ]
             for method, places in methods.items()
         }
         for dataset, methods in measured.items()
@@ -180,7 +218,9 @@ def _measured(results: Sequence[Result]) -> Measured:
             seeds.setdefault((result.method, place), []).append(_main_figures(result))
     found: Measured = {}
     for (method, place), figures in sorted(seeds.items()):
-        accuracy, nll = (round(sum(values) / len(values), 5) for values in zip(*figures, strict=True))
+        accuracy, nll = (
+            round(sum(values) / len(values), 5) for values in zip(*figures, strict=True)
+        )
         found.setdefault(method, {})[place] = accuracy, nll
     return found
 
@@ -208,7 +248,7 @@ def _main_figures(result: Result) -> tuple[float, float]:
     return round(float(means["accuracy"]), 5), round(float(means["nll"]), 5)
 
 
-# --- jobs ------------------------------------------------------------------------------------------------------------
+# --- jobs -----------------------------------------------------------------------------------------
 
 
 def suite_jobs(
@@ -221,13 +261,15 @@ def suite_jobs(
 ) -> list[BenchJob]:
     """All jobs of a suite, done or not, those of seed 0 first.
 
-    Raises EvaluationError for an unknown suite or method, DataError when none of its data sets is there.
+    Raises EvaluationError for an unknown suite or method, DataError when none of its data sets is
+    there.
     """
     makers = {
         "smoke": _smoke,
         "tuning": _tuning,
         "paper": _paper,
-        "outliers": _paper,  # a question to the same result files: nothing is trained or scored twice
+        # a question to the same result files: nothing is trained or scored twice
+        "outliers": _paper,
         "ablations": _ablations,
         "few-persons": _few_persons,
         "channel": _channel,
@@ -236,13 +278,18 @@ def suite_jobs(
         raise EvaluationError(f"There is no suite '{suite}'; choose one of {', '.join(SUITES)}.")
     for method in methods or ():
         if method not in METHODS:
-            raise EvaluationError(f"There is no method '{method}'; choose from {', '.join(METHODS)}.")
+            raise EvaluationError(
+                f"There is no method '{method}'; choose from {', '.join(METHODS)}."
+            )
     jobs = makers[suite](datasets, seeds)
     if suite == "ablations" and folds is None:
         folds = ABLATION_FOLDS
     if methods:
         jobs = [
-            replace(job, contenders=tuple(each for each in job.contenders if each.method in methods)) for job in jobs
+            replace(
+                job, contenders=tuple(each for each in job.contenders if each.method in methods)
+            )
+            for job in jobs
         ]
     if folds is not None:
         jobs = [job for job in jobs if job.fold in folds]
@@ -265,9 +312,22 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
     jobs = []
     for name in _present(datasets, SPEECH):
         for seed in seeds or PAPER_SEEDS:
-            asked = [each for method in METHODS if seed in tuning_seeds(method) for each in contender_choices(method)]
+            asked = [
+                each
+                for method in METHODS
+                if seed in tuning_seeds(method)
+                for each in contender_choices(method)
+            ]
             if asked:
-                jobs += bench("tuning", name, asked, config=config, folds=_folds(name), only_folds=(0,), seeds=(seed,))
+                jobs += bench(
+                    "tuning",
+                    name,
+                    asked,
+                    config=config,
+                    folds=_folds(name),
+                    only_folds=(0,),
+                    seeds=(seed,),
+                )
     return jobs
 
 
@@ -276,20 +336,30 @@ def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
         job
         for name in _present(datasets, tuple(FOLDS))
         for job in bench(
-            "paper", name, chosen_contenders(Path(name).name), folds=_folds(name), seeds=seeds or PAPER_SEEDS
+            "paper",
+            name,
+            chosen_contenders(Path(name).name),
+            folds=_folds(name),
+            seeds=seeds or PAPER_SEEDS,
         )
     ]
 
 
 def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     contenders = [Contender(variant=GLOBAL, method=GLOBAL)]
-    contenders += [Contender(variant=name, method="vop", config=config) for name, config in ABLATIONS.items()]
     contenders += [
-        Contender(variant=name, method=method, config=METHODS[method].choices()[0])
-        for name, method in (("sigma 0, beta 0", "film-hypernetwork"), ("prior conditional", "conditional-vop"))
+        Contender(variant=name, method="vop", config=config) for name, config in ABLATIONS.items()
     ]
     contenders += [
-        Contender(variant=name, method=method, config=config) for name, (method, config) in SAMOVAR_ABLATIONS.items()
+        Contender(variant=name, method=method, config=METHODS[method].choices()[0])
+        for name, method in (
+            ("sigma 0, beta 0", "film-hypernetwork"),
+            ("prior conditional", "conditional-vop"),
+        )
+    ]
+    contenders += [
+        Contender(variant=name, method=method, config=config)
+        for name, (method, config) in SAMOVAR_ABLATIONS.items()
     ]
     plain = [
         Contender(variant=f"{name}, {NO_VIRTUAL_PERSONS}", method=name, config=config)
@@ -298,7 +368,9 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
     jobs = []
     for name in _present(datasets, SPEECH):
         for config, asked in ((_ablation_config(), contenders), (_ablation_config(OFF), plain)):
-            jobs += bench("ablations", name, asked, config=config, folds=_folds(name), seeds=seeds or (0,))
+            jobs += bench(
+                "ablations", name, asked, config=config, folds=_folds(name), seeds=seeds or (0,)
+            )
     return jobs
 
 
@@ -310,12 +382,18 @@ def _ablation_config(virtual: VirtualPersonsConfig | None = None) -> BenchConfig
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
     for name in _present(datasets, SPEECH[:1]):
-        chosen = [each for each in chosen_contenders(Path(name).name) if each.method in FEW_PERSONS_METHODS]
+        chosen = [
+            each
+            for each in chosen_contenders(Path(name).name)
+            if each.method in FEW_PERSONS_METHODS
+        ]
         for job in bench("few-persons", name, chosen, folds=_folds(name), seeds=seeds or (0,)):
             jobs.append(job)
             for count in FEW_PERSONS:
                 kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
-                named = tuple(replace(each, variant=f"{each.variant}, {count} persons") for each in chosen)
+                named = tuple(
+                    replace(each, variant=f"{each.variant}, {count} persons") for each in chosen
+                )
                 jobs.append(replace(job, persons=kept, contenders=named))
     return jobs
 
@@ -323,16 +401,24 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 def _channel(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
     for name in _present(datasets, SPEECH):
-        chosen = [each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS]
+        chosen = [
+            each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS
+        ]
         config = BenchConfig(scoring=CHANNEL_SCORING)
-        jobs += bench("channel", name, chosen, config=config, folds=_folds(name), seeds=seeds or (0,))
+        jobs += bench(
+            "channel", name, chosen, config=config, folds=_folds(name), seeds=seeds or (0,)
+        )
     return jobs
 
 
 def spread(persons: Sequence[str], count: int) -> tuple[str, ...]:
-    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a larger one."""
+    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a
+    larger one.
+    """
     if count > len(persons):
-        raise EvaluationError(f"{count} training persons are wanted, but a fold has {len(persons)}.")
+        raise EvaluationError(
+            f"{count} training persons are wanted, but a fold has {len(persons)}."
+        )
     return tuple(persons[index * len(persons) // count] for index in range(count))
 
 
@@ -342,11 +428,15 @@ def _folds(name: str) -> int:
 
 def smoke_config() -> BenchConfig:
     """Every phase for a few steps: what comes out is no evidence of anything."""
-    small = TrainConfig(steps=12, persons_per_step=4, queries_per_person=4, max_shots=4, learning_rate=4e-3)
+    small = TrainConfig(
+        steps=12, persons_per_step=4, queries_per_person=4, max_shots=4, learning_rate=4e-3
+    )
     return BenchConfig(
         checkpoint=CheckpointConfig(tau=0.5, phases=(small, replace(small, steps=4, seed=1000))),
         further=replace(small, steps=3, seed=2000),
-        scoring=Scoring(shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20),
+        scoring=Scoring(
+            shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20
+        ),
     )
 
 
@@ -370,14 +460,20 @@ def _smoke(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
 
 
 def store_of(suite: str) -> Store:
-    """Where a suite's results lie. ``outliers`` asks those of ``paper``; what ``smoke`` finds is never gathered."""
+    """Where a suite's results lie. ``outliers`` asks those of ``paper``; what ``smoke`` finds is
+    never gathered.
+    """
     if suite == "smoke":
-        return Store(cache_root() / "bench-smoke" / "smoke.parquet", cache_root() / "bench-smoke" / "results")
+        return Store(
+            cache_root() / "bench-smoke" / "smoke.parquet", cache_root() / "bench-smoke" / "results"
+        )
     return Store.of("paper" if suite == "outliers" else suite)
 
 
 def suite_results(suite: str) -> dict[str, tuple[Result, ...]]:
-    """What a suite has found so far, data set by data set. Raises EvaluationError where a file is damaged."""
+    """What a suite has found so far, data set by data set. Raises EvaluationError where a file is
+    damaged.
+    """
     return by_dataset(store_of(suite).results())
 
 
@@ -387,22 +483,34 @@ def by_dataset(results: Sequence[Result]) -> dict[str, tuple[Result, ...]]:
     return {name: tuple(result for result in results if result.dataset == name) for name in names}
 
 
-def write_choices(folder: Path | None = None, results: Mapping[str, Sequence[Result]] | None = None) -> Path:
+def write_choices(
+    folder: Path | None = None, results: Mapping[str, Sequence[Result]] | None = None
+) -> Path:
     """Choose from the tuning results and write the choice beside them.
 
     Raises EvaluationError where a setting of any method has no result yet.
     """
     results = suite_results("tuning") if results is None else results
     for dataset in SPEECH:
-        there = {(result.method, _tuned_place(result), result.seed) for result in results.get(dataset, ())}
+        there = {
+            (result.method, _tuned_place(result), result.seed)
+            for result in results.get(dataset, ())
+        }
         for method in METHODS:
-            wanted = {(method, p, seed) for p in range(len(contender_choices(method))) for seed in tuning_seeds(method)}
+            wanted = {
+                (method, p, seed)
+                for p in range(len(contender_choices(method)))
+                for seed in tuning_seeds(method)
+            }
             if wanted - there:
                 raise EvaluationError(
-                    f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning --method {method}"
+                    f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning "
+                    f"--method {method}"
                 )
     file = (folder or repository_root() / "data" / "results") / CHOICES
     make_folder(file.parent)
-    text = json.dumps(choose({dataset: results[dataset] for dataset in SPEECH}), indent=1, ensure_ascii=False)
+    text = json.dumps(
+        choose({dataset: results[dataset] for dataset in SPEECH}), indent=1, ensure_ascii=False
+    )
     write_text(file, text + "\n")
     return file

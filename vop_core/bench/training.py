@@ -1,9 +1,11 @@
-"""Train what a comparison compares, all from one checkpoint: resumable, each finished model in a file of its own.
+"""Train what a comparison compares, all from one checkpoint: resumable, each finished model in a
+file of its own.
 
-For a data set's training persons, one global model is trained (``CheckpointConfig``). From it start, with equally many
-further steps, the row ``global`` and every method that is trained; methods that are not trained are made of that very
-``global`` model, and those that move only the classifier are trained on it. Further steps are drawn by one rule from
-one seed; methods that draw numbers of their own while they train see other episodes from the second step on.
+For a data set's training persons, one global model is trained (``CheckpointConfig``). From it
+start, with equally many further steps, the row ``global`` and every method that is trained; methods
+that are not trained are made of that very ``global`` model, and those that move only the classifier
+are trained on it. Further steps are drawn by one rule from one seed; methods that draw numbers of
+their own while they train see other episodes from the second step on.
 """
 
 import time
@@ -39,7 +41,8 @@ class Trainer:
     config: BenchConfig
     folder: Path  # of finished weights
     report: Report = None
-    seconds: dict[str, float] = field(default_factory=dict)  # that each file's training took, whenever that was
+    # that each file's training took, whenever that was
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def checkpoint(self) -> GlobalModel:
@@ -48,7 +51,9 @@ class Trainer:
 
     @cached_property
     def _trained_baseline(self) -> GlobalModel | EvaluationError:
-        """Trained once, also where that fails: most methods are made of it, and each would try again."""
+        """Trained once, also where that fails: most methods are made of it, and each would try
+        again.
+        """
         try:
             return self._train(Contender(variant=GLOBAL, method=GLOBAL), self._fit)
         except EvaluationError as error:
@@ -56,9 +61,13 @@ class Trainer:
 
     @property
     def baseline(self) -> GlobalModel:
-        """The row ``global``: the checkpoint after the further steps. Raises EvaluationError where that diverged."""
+        """The row ``global``: the checkpoint after the further steps. Raises EvaluationError where
+        that diverged.
+        """
         if isinstance(self._trained_baseline, EvaluationError):
-            raise EvaluationError(f"The row '{GLOBAL}', which it is made of: {self._trained_baseline}")
+            raise EvaluationError(
+                f"The row '{GLOBAL}', which it is made of: {self._trained_baseline}"
+            )
         return self._trained_baseline
 
     @cached_property
@@ -82,11 +91,13 @@ class Trainer:
         if not facts.trained:
             method = contender.type.from_global(self.baseline, contender.settings)
         else:
-            method = self._train(contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit)
+            method = self._train(
+                contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit
+            )
         method.prepare(self.data.train)
         return method
 
-    # --- one training --------------------------------------------------------------------------------------------
+    # --- one training -----------------------------------------------------------------------------
 
     def _checkpoint(self, phases: int) -> GlobalModel:
         """The model after so many phases, read where that was done before."""
@@ -120,7 +131,9 @@ class Trainer:
         def fit_and_check(module: PersonalizationMethod, state: Path) -> None:
             fit(module, contender, state)
             if not all(bool(value.isfinite().all()) for value in module.state_dict().values()):
-                raise EvaluationError("Its training diverged: some weights are no numbers any more.")
+                raise EvaluationError(
+                    "Its training diverged: some weights are no numbers any more."
+                )
 
         return self._finished(self.weights_file(contender), make, fit_and_check)
 
@@ -130,10 +143,13 @@ class Trainer:
         name = config_hash(*training_of(contender, self.config), *self._of_data)
         return self.folder / f"{method}-{name}.safetensors"
 
-    def _finished(self, file: Path, make: Callable[[], Any], fit: Callable[[Any, Path], None]) -> Any:
+    def _finished(
+        self, file: Path, make: Callable[[], Any], fit: Callable[[Any, Path], None]
+    ) -> Any:
         """The finished model of ``file`` if there is one, else made, fitted and written there."""
         module = make()
-        # Twice as fast for depthwise convolutions; and a model that is read rounds as the one that was trained.
+        # Twice as fast for depthwise convolutions; and a model that is read rounds as the one that
+        # was trained.
         module.encoder.to(memory_format=torch.channels_last)
         if file.exists():
             tensors, about = load_tensors(file, kind="trained run")
@@ -143,22 +159,35 @@ class Trainer:
         started = time.monotonic()
         fit(module, file.with_suffix(".state"))
         self.seconds[file.name] = time.monotonic() - started
-        save_tensors(file, module.state_dict(), kind="trained run", about={"seconds": self.seconds[file.name]})
+        save_tensors(
+            file,
+            module.state_dict(),
+            kind="trained run",
+            about={"seconds": self.seconds[file.name]},
+        )
         return module.eval()
 
     def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
         paced = paced_training(self.config.further, contender.settings)
         self._steps(module, paced, state, contender.variant)
 
-    def _fit_on_embeddings(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
+    def _fit_on_embeddings(
+        self, module: PersonalizationMethod, contender: Contender, state: Path
+    ) -> None:
         """Seconds: nothing is left to resume."""
-        train(module, self.episodes.from_start(), paced_training(self.config.further, contender.settings))
+        train(
+            module,
+            self.episodes.from_start(),
+            paced_training(self.config.further, contender.settings),
+        )
 
     def _steps(self, module: torch.nn.Module, config: TrainConfig, state: Path, phase: str) -> None:
         def report(step: int, logs: Logs) -> None:
             self.report(phase, step, config.steps, logs)
 
-        train(module, self._sampler(config), config, checkpoint=state, report=self.report and report)
+        train(
+            module, self._sampler(config), config, checkpoint=state, report=self.report and report
+        )
         state.unlink(missing_ok=True)
 
     def _sampler(self, config: TrainConfig) -> EpisodeSampler:
@@ -177,11 +206,17 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
     """A task's global model before any training."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        settings = BcResNetConfig(labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride)
+        settings = BcResNetConfig(
+            labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride
+        )
         return GlobalModel(BcResNet(settings))
 
 
 def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:
     """The further steps at a method's own rate; the encoder's stays what it is for everybody."""
     rate = getattr(settings, "rate", 1.0)
-    return replace(further, learning_rate=rate * further.learning_rate, encoder_rate=further.encoder_rate / rate)
+    return replace(
+        further,
+        learning_rate=rate * further.learning_rate,
+        encoder_rate=further.encoder_rate / rate,
+    )

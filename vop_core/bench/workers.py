@@ -30,7 +30,9 @@ class Job(Protocol):
 class JobLog:
     """Appends one JSON object a line; training figures are smoothed over about fifty steps."""
 
-    def __init__(self, path: Path, title: Mapping[str, Any], on_progress: OnProgress = None) -> None:
+    def __init__(
+        self, path: Path, title: Mapping[str, Any], on_progress: OnProgress = None
+    ) -> None:
         self.path, self.title, self.on_progress = path, dict(title), on_progress
         self.smooth: dict[str, float] = {}
 
@@ -54,9 +56,14 @@ class JobLog:
 
 
 def run_all(
-    run: Callable[[Any, OnProgress], None], work: Sequence[Job], processes: int, on_progress: OnProgress = None
+    run: Callable[[Any, OnProgress], None],
+    work: Sequence[Job],
+    processes: int,
+    on_progress: OnProgress = None,
 ) -> None:
-    """``run(job, on_progress)`` for every job; where one fails the others go on, and then its error is raised."""
+    """``run(job, on_progress)`` for every job; where one fails the others go on, and then its error
+    is raised.
+    """
     if processes == 1:
         failures = [error for job in work if (error := _failure(run, job, on_progress)) is not None]
         if failures:
@@ -69,7 +76,8 @@ def run_all(
             time.sleep(1)
             for future, job in running.items():
                 entry = _last_entry(job.log)
-                if future.done() and future.exception():  # the others go on: what they finish is kept
+                # the others go on: what they finish is kept
+                if future.done() and future.exception():
                     entry["phase"] = f"failed: {future.exception()}"
                 if on_progress is not None and entry:
                     on_progress(dict(job.title) | {"step": 0, "steps": 1} | entry)
@@ -77,7 +85,9 @@ def run_all(
             future.result()
 
 
-def _failure(run: Callable[[Any, OnProgress], None], job: Job, on_progress: OnProgress) -> Exception | None:
+def _failure(
+    run: Callable[[Any, OnProgress], None], job: Job, on_progress: OnProgress
+) -> Exception | None:
     """Run one job; its error is kept, so that the others are not lost with it."""
     try:
         run(job, on_progress)
@@ -89,7 +99,9 @@ def _failure(run: Callable[[Any, OnProgress], None], job: Job, on_progress: OnPr
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would train on unseen, beside the run that was started in its place."""
+    """A worker whose parent was killed would train on unseen, beside the run that was started in
+    its place.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -1,4 +1,5 @@
-"""The command line, ``vop``: every command reads its arguments, makes one call and shows the result.
+"""The command line, ``vop``: every command reads its arguments, makes one call and shows the
+result.
 
 Only this package's own modules are imported before a command runs, so that ``vop --help`` is quick.
 """
@@ -11,7 +12,9 @@ from vop_core.cli.root import app
 
 
 def main() -> None:
-    """Entry point of the console script: whatever the console can show, and ended politely, nothing half-made stays."""
+    """Entry point of the console script: whatever the console can show, and ended politely, nothing
+    half-made stays.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

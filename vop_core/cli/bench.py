@@ -12,25 +12,37 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, outliers, ablations, few-persons or channel: which question is asked."
+            help="smoke, tuning, paper, outliers, ablations, few-persons or channel: which "
+            "question is asked."
         ),
     ] = "paper",
     data: Annotated[
-        list[str] | None, typer.Option("--data", help="A data set, by name or folder; may be repeated.")
+        list[str] | None,
+        typer.Option("--data", help="A data set, by name or folder; may be repeated."),
     ] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Only this method; may be repeated.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, like 0 or 0,1,2; the suite's own unless given.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Only this method; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, like 0 or 0,1,2; the suite's own unless given.")
+    ] = None,
     folds: Annotated[str | None, typer.Option(help="Only these folds, like 0,2.")] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Folds side by side; the number of cores unless given.")
+        int | None,
+        typer.Option(min=1, help="Folds side by side; the number of cores unless given."),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what is done and what is missing.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Try again what did not converge.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what is done and what is missing.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try again what did not converge.")
+    ] = False,
 ) -> None:
-    """Train and test every method on the same clips; what is finished is kept, interrupted it goes on.
+    """Train and test every method on the same clips; what is finished is kept, interrupted it goes
+    on.
 
-    New results lie in the cache, a file for each method, data set, fold and seed; `vop report` gathers them into
-    data/results, one table of scores a suite, and makes tables and pages of them.
+    New results lie in the cache, a file for each method, data set, fold and seed; `vop report`
+    gathers them into data/results, one table of scores a suite, and makes tables and pages of them.
     """
     from vop_core.bench.run import run_bench
     from vop_core.bench.suites import store_of, suite_jobs, write_choices
@@ -48,7 +60,10 @@ def bench(
     missing = sum(len(job.missing) for job in work)
     remark(f"{suite}: {wanted - missing} of {wanted} results are there.")
     for name, job in {job.name: job for job in work if job.left_out}.items():
-        remark(f"{job.left_out} person(s) of {name} left out: fewer than {job.config.clips_per_person} training clips.")
+        remark(
+            f"{job.left_out} person(s) of {name} left out: fewer than "
+            f"{job.config.clips_per_person} training clips."
+        )
     if plan:
         for job in work:
             left = ", ".join(each.variant for each in job.missing) or "nothing"
@@ -77,7 +92,8 @@ def outcome(work: list[Any], results: Sequence[Any]) -> list[str]:
     failed = [result for result in found if result.status != DONE]
     lines = [f"{len(found) - len(failed)} of {len(asked)} results are done."]
     lines += [
-        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: {each.reason}"
+        f"{each.variant} on {each.dataset}, fold {each.fold}, seed {each.seed}, did not converge: "
+        f"{each.reason}"
         for each in failed
     ]
     return [*lines, "To try again: the same command with --retry."] if failed else lines

@@ -13,11 +13,12 @@ course = typer.Typer(help="The course's notebooks.", no_args_is_help=True)
 @course.command("build")
 def build_notebooks(
     name: Annotated[
-        list[str] | None, typer.Argument(help="Beginning of a notebook's name, such as 03; else all.")
+        list[str] | None,
+        typer.Argument(help="Beginning of a notebook's name, such as 03; else all."),
     ] = None,
 ) -> None:
-    """Execute the notebooks' sources and store them with their pictures (needs the 'notebooks' extra and a
-    Chromium).
+    """Execute the notebooks' sources and store them with their pictures (needs the 'notebooks'
+    extra and a Chromium).
     """
     from vop_core.course.build import build, sources
 
@@ -28,4 +29,6 @@ def build_notebooks(
         begun = time.monotonic()
         student, _ = build(path)
         seconds = time.monotonic() - begun
-        typer.echo(f"{student.name} is made in {seconds:.0f} s, {student.stat().st_size // 1000} kB.")
+        typer.echo(
+            f"{student.name} is made in {seconds:.0f} s, {student.stat().st_size // 1000} kB."
+        )

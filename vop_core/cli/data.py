@@ -5,10 +5,20 @@ from typing import Annotated
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, say, show, write_json
+from vop_core.cli.output import (
+    JsonTarget,
+    check_writable,
+    progress_bars,
+    remark,
+    say,
+    show,
+    write_json,
+)
 from vop_core.errors import DataError
 
-app = typer.Typer(help="List, fetch, convert and check data sets with persons in them.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, fetch, convert and check data sets with persons in them.", no_args_is_help=True
+)
 
 SHOWN = 20  # problems or skipped clips listed one by one
 
@@ -47,7 +57,9 @@ def list_sources(json_target: JsonTarget = None) -> None:
         write_json(entries, json_target)
         return
     columns = ("persons", "words", "clips", "MB", "licence", "checksum", "here")
-    table = Table(Column("name", no_wrap=True), *columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        Column("name", no_wrap=True), *columns, box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for name, source in SOURCES.items():
         table.add_row(
             name,
@@ -67,7 +79,9 @@ def list_sources(json_target: JsonTarget = None) -> None:
 def get(
     name: Name,
     to: To = None,
-    url: Annotated[str | None, typer.Option(help="A mirror to download from; the checksum stays.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A mirror to download from; the checksum stays.")
+    ] = None,
 ) -> None:
     """Download, verify and convert a data set; an interrupted download resumes."""
     from vop_core.data.sources import registry
@@ -80,7 +94,9 @@ def get(
 @app.command()
 def prepare(
     name: Name,
-    source: Annotated[Path, typer.Argument(help="The data set as it was published: a folder, zip or tar.")],
+    source: Annotated[
+        Path, typer.Argument(help="The data set as it was published: a folder, zip or tar.")
+    ],
     to: To = None,
 ) -> None:
     """Convert a data set that is already on this machine."""
@@ -126,7 +142,9 @@ def check(
     if len(report.problems) > 1:
         remark(f"{len(report.problems)} problems:")
         _list(report.problems)
-        raise DataError(f"'{report.name}' has {len(report.problems)} problems; mend them and check again.")
+        raise DataError(
+            f"'{report.name}' has {len(report.problems)} problems; mend them and check again."
+        )
     report.raise_if_broken()
     if json_target is None:
         say(

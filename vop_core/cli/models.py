@@ -23,13 +23,19 @@ Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
 
 def train(
     task: Task,
-    recipe: Annotated[str | None, typer.Option(help="A named recipe; the project's choice unless given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, episodes and augmentation.")] = 0,
+    recipe: Annotated[
+        str | None, typer.Option(help="A named recipe; the project's choice unless given.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of weights, episodes and augmentation.")
+    ] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume/--fresh", help="Go on where a training stopped, or start over.")
+        bool,
+        typer.Option("--resume/--fresh", help="Go on where a training stopped, or start over."),
     ] = True,
     to: Annotated[
-        Path | None, typer.Option("--to", help="Folder for model and card, instead of data/models/TASK.")
+        Path | None,
+        typer.Option("--to", help="Folder for model and card, instead of data/models/TASK."),
     ] = None,
 ) -> None:
     """Train a task's global and personal models, test them and write their card."""
@@ -50,7 +56,9 @@ def train(
             recipe=recipe,
             seed=seed,
             folder=to,
-            report=lambda phase, step, steps, logs: bars.update(f"{task} {phase}", step, steps, _logs(logs)),
+            report=lambda phase, step, steps, logs: bars.update(
+                f"{task} {phase}", step, steps, _logs(logs)
+            ),
         )
     if "results" in bundle.card:
         show(rich_tables(bundle.card["results"]))
@@ -76,7 +84,9 @@ def _check_recipes(names: list[str], known: dict[str, Any]) -> None:
 
 def evaluate(
     task: Task,
-    data: Annotated[str, typer.Option("--data", help="Folder of a data set, or its name under VOP_DATA.")],
+    data: Annotated[
+        str, typer.Option("--data", help="Folder of a data set, or its name under VOP_DATA.")
+    ],
     shots: Annotated[str, typer.Option(help="Numbers of enrollment clips to try.")] = "1,3,5,10",
     repetitions: Annotated[
         int | None, typer.Option(min=1, help="Episodes for each person and number of shots.")
@@ -86,9 +96,9 @@ def evaluate(
 ) -> None:
     """Test a trained model and all its controls on the persons of a data set.
 
-    The JSON holds "rows" (of each method and of whose clips enrolled: accuracy with its 95 % interval over persons,
-    NLL in nats, calibration error, every person's accuracy) and "differences" (paired, a - b; two have names:
-    "personal gain" and "right minus wrong").
+    The JSON holds "rows" (of each method and of whose clips enrolled: accuracy with its 95 %
+    interval over persons, NLL in nats, calibration error, every person's accuracy) and
+    "differences" (paired, a - b; two have names: "personal gain" and "right minus wrong").
     """
     from vop_core.data.locations import find_dataset, models_root
     from vop_core.evaluation.score import Scoring
@@ -99,13 +109,17 @@ def evaluate(
     folder = find_dataset(data)
     check_writable(json_target, inputs=[folder, models_root()])
     bundle = load_bundle(task)
-    scoring = Scoring.everywhere(counts, seed=seed, **({"repetitions": repetitions} if repetitions else {}))
+    scoring = Scoring.everywhere(
+        counts, seed=seed, **({"repetitions": repetitions} if repetitions else {})
+    )
     with progress_bars() as bars:
         found = evaluate_folder(
             bundle,
             folder,
             scoring=scoring,
-            progress=lambda method, done, total: bars.update(f"evaluate {task} {method}", done, total),
+            progress=lambda method, done, total: bars.update(
+                f"evaluate {task} {method}", done, total
+            ),
         )
     for note in found["config"]["notes"]:
         remark(note)
@@ -116,18 +130,22 @@ def evaluate(
 
 
 def crossval(
-    dataset: Annotated[str, typer.Argument(help="Folder of a data set, or its name under VOP_DATA.")],
+    dataset: Annotated[
+        str, typer.Argument(help="Folder of a data set, or its name under VOP_DATA.")
+    ],
     folds: Annotated[int, typer.Option(min=2, help="Folds over persons.")] = 4,
     recipe: Annotated[
         list[str] | None, typer.Option(help="A named recipe; may be repeated; 'all' for every one.")
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds to train with, like 0 or 0,1,2.")] = "0",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; the number of cores unless given.")
+        int | None,
+        typer.Option(min=1, help="Trainings side by side; the number of cores unless given."),
     ] = None,
     json_target: JsonTarget = None,
 ) -> None:
-    """Retrain on every fold over persons, test on those left out; interrupted, it goes on where it stopped.
+    """Retrain on every fold over persons, test on those left out; interrupted, it goes on where it
+    stopped.
 
     The JSON is that of `vop evaluate`; each recipe is a method of its own.
     """
@@ -147,7 +165,9 @@ def crossval(
                 name = f"fold {entry['fold']} seed {entry['seed']}"
                 bars.update(name, entry["step"], entry["steps"], entry.get("phase", ""))
 
-        found = run_crossval(dataset, folds=folds, recipes=names, seeds=drawn, processes=jobs, on_progress=follow)
+        found = run_crossval(
+            dataset, folds=folds, recipes=names, seeds=drawn, processes=jobs, on_progress=follow
+        )
     if count := found["config"].get("left_out"):
         remark(f"{count} person(s) of {dataset} left out: too few training clips.")
     if json_target != "-":

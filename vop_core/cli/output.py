@@ -1,4 +1,6 @@
-"""How commands speak: results on stdout, progress and remarks on stderr, JSON where it is asked for."""
+"""How commands speak: results on stdout, progress and remarks on stderr, JSON where it is asked
+for.
+"""
 
 import codecs
 import json
@@ -17,7 +19,8 @@ from vop_core.writing import JSON, check_output, write_text
 STDOUT = "-"
 
 JsonTarget = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE, or to stdout with '-'.")
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write JSON to FILE, or to stdout with '-'."),
 ]
 
 
@@ -54,14 +57,16 @@ def _printable(content: Any) -> Any:
         return printable(content)
     if isinstance(content, Mapping):
         return {_printable(name): _printable(value) for name, value in content.items()}
-    return [_printable(value) for value in content] if isinstance(content, list | tuple) else content
+    return (
+        [_printable(value) for value in content] if isinstance(content, list | tuple) else content
+    )
 
 
 def check_writable(target: str | None, inputs: Iterable[str | Path] = ()) -> None:
     """Refuse a JSON file that must not or cannot be written before the work starts, not after it.
 
-    Raises VopError as :func:`vop_core.writing.check_output`: the file is among ``inputs``, holds something else
-    than JSON, or cannot be written.
+    Raises VopError as :func:`vop_core.writing.check_output`: the file is among ``inputs``, holds
+    something else than JSON, or cannot be written.
     """
     if target not in (None, STDOUT):
         check_output(target, inputs=inputs, replaces=JSON)
@@ -115,9 +120,13 @@ def show(content: Any) -> None:
 
 
 def whole_numbers(text: str, option: str, *, least: int = 0) -> tuple[int, ...]:
-    """'0,1,2' as numbers, ascending and each once. Raises EvaluationError for anything else, or below ``least``."""
+    """'0,1,2' as numbers, ascending and each once. Raises EvaluationError for anything else, or
+    below ``least``.
+    """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) >= least for part in parts):
         example = ",".join(str(least + step) for step in (0, 1, 2))
-        raise EvaluationError(f"{option} takes whole numbers from {least} on, like {example}, and not '{text}'.")
+        raise EvaluationError(
+            f"{option} takes whole numbers from {least} on, like {example}, and not '{text}'."
+        )
     return tuple(sorted({int(part) for part in parts}))

@@ -6,21 +6,35 @@ from typing import Annotated, Any
 
 import typer
 
-from vop_core.cli.output import JsonTarget, check_writable, progress_bars, remark, say, show, write_json
+from vop_core.cli.output import (
+    JsonTarget,
+    check_writable,
+    progress_bars,
+    remark,
+    say,
+    show,
+    write_json,
+)
 from vop_core.text import printable
 from vop_core.writing import check_output
 
 MOST_SHOWN = 3  # most probable words in the table
 
 EachWord = Annotated[
-    bool, typer.Option("--each-word", help="Take every word of a longer recording as a clip of its own.")
+    bool,
+    typer.Option("--each-word", help="Take every word of a longer recording as a clip of its own."),
 ]
 
 
 def enroll(
-    clips: Annotated[list[Path], typer.Argument(help="Clips of one person; which words they say does not matter.")],
+    clips: Annotated[
+        list[Path],
+        typer.Argument(help="Clips of one person; which words they say does not matter."),
+    ],
     task: Annotated[str, typer.Option(help="keywords-en or keywords-ar.")],
-    out: Annotated[Path, typer.Option(help="The person's file to write (safetensors; no audio in it).")],
+    out: Annotated[
+        Path, typer.Option(help="The person's file to write (safetensors; no audio in it).")
+    ],
     each_word: EachWord = False,
 ) -> None:
     """Make a personal model from a few clips: forward passes only, no training, no labels."""
@@ -36,12 +50,14 @@ def enroll(
     bundle = load_bundle(task)
     heard = [clip for _, clip in _read(clips, each_word=each_word)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoorClipWarning)  # said by _read, beside what is usable only
+        # said by _read, beside what is usable only
+        warnings.simplefilter("ignore", PoorClipWarning)
         person = bundle.enroll(heard)
     person.save(out, task=task)
     kl = float(person.posterior.kl(person.prior))
     said = [
-        f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the posterior is "
+        f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the "
+        f"posterior is "
         f"{kl:.2f} nats from the prior.",
         person.health.sentence,
         poor_share([assess(clip.waveform) for clip in heard]),
@@ -89,22 +105,33 @@ def predict(
             "global": _answer(bundle.labels, common, position),
             "personal": _answer(bundle.labels, personal, position, spread=draws > 0),
         }
-        for position, ((path, clip), known) in enumerate(zip(heard, model.heard(features).tolist(), strict=True))
+        for position, ((path, clip), known) in enumerate(
+            zip(heard, model.heard(features).tolist(), strict=True)
+        )
     ]
     for answer in answers:
         if answer["enrolled"]:
-            remark(f"{answer['name']}: one of the clips that enrolled; its answer shows nothing new.")
+            remark(
+                f"{answer['name']}: one of the clips that enrolled; its answer shows nothing new."
+            )
     for answer in answers:
         answer["changed"] = answer["global"]["label"] != answer["personal"]["label"]
     if json_target:
-        about = {"task": bundle.task, "shots": model.shots, "draws": draws, "model": bundle.fingerprint}
+        about = {
+            "task": bundle.task,
+            "shots": model.shots,
+            "draws": draws,
+            "model": bundle.fingerprint,
+        }
         write_json({**about, "clips": answers}, json_target)
     if json_target != "-":
         show(_table(answers))
 
 
 def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
-    """Every clip beside the file it is from; what was converted, left unheard or is not good is said."""
+    """Every clip beside the file it is from; what was converted, left unheard or is not good is
+    said.
+    """
     from vop_core.data.audio import decode_file, words
     from vop_core.data.enrollment import remarks
 
@@ -134,8 +161,12 @@ def _quality(clip: Any) -> dict[str, Any]:
     return {name: value if value != float("inf") else None for name, value in quality.items()}
 
 
-def _answer(labels: tuple[str, ...], prediction: Any, position: int, *, spread: bool = False) -> dict[str, Any]:
-    """One clip's answer as plain values; with ``spread``, 95 % credible intervals and entropies in nats."""
+def _answer(
+    labels: tuple[str, ...], prediction: Any, position: int, *, spread: bool = False
+) -> dict[str, Any]:
+    """One clip's answer as plain values; with ``spread``, 95 % credible intervals and entropies in
+    nats.
+    """
     probabilities = prediction.probabilities[position].tolist()
     best = int(prediction.label_index[position])
     answer: dict[str, Any] = {
@@ -144,10 +175,13 @@ def _answer(labels: tuple[str, ...], prediction: Any, position: int, *, spread: 
         "probabilities": dict(zip(labels, probabilities, strict=True)),
     }
     if spread:
-        bounds = zip(prediction.lower[position].tolist(), prediction.upper[position].tolist(), strict=True)
+        bounds = zip(
+            prediction.lower[position].tolist(), prediction.upper[position].tolist(), strict=True
+        )
         answer["interval95"] = dict(zip(labels, map(list, bounds), strict=True))
         answer["entropy_nats"] = {
-            kind: float(getattr(prediction, kind)[position]) for kind in ("total", "aleatoric", "epistemic")
+            kind: float(getattr(prediction, kind)[position])
+            for kind in ("total", "aleatoric", "epistemic")
         }
     return answer
 

@@ -13,16 +13,23 @@ from vop_core.cli.output import say
 from vop_core.errors import VopError
 
 PASS_ON = {"ignore_unknown_options": True}  # they are the started program's
-Rest = Annotated[list[str] | None, typer.Argument(metavar="[...]", help="Passed on to the program that is started.")]
+Rest = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[...]", help="Passed on to the program that is started."),
+]
 
 voices = typer.Typer(help="The bundled synthetic voices.", no_args_is_help=True)
 
 
 @voices.command()
 def build(
-    to: Annotated[Path | None, typer.Option("--to", help="Folder to write, instead of data/voices.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder to write, instead of data/voices.")
+    ] = None,
 ) -> None:
-    """Make the bundled synthetic voices anew (needs the 'synth' extra); an earlier build is replaced."""
+    """Make the bundled synthetic voices anew (needs the 'synth' extra); an earlier build is
+    replaced.
+    """
     from vop_core.data.locations import voices_root
     from vop_core.data.sources.synthetic import build_bundled_voices
 
@@ -40,7 +47,8 @@ def check_voices() -> None:
     damaged = [path for language in FOLDERS for path in damaged_clips(language)]
     if damaged:
         raise DataError(
-            f"{len(damaged)} bundled clip(s) are missing or altered, the first is '{damaged[0].name}'; "
+            f"{len(damaged)} bundled clip(s) are missing or altered, the first is "
+            f"'{damaged[0].name}'; "
             f"fetch the repository anew or run 'vop voices build'."
         )
     typer.echo("Every bundled clip is as it was made.")
@@ -71,14 +79,18 @@ def _repository(needed: str) -> Path:
 
     root = repository_root()
     if not (root / needed).exists():
-        raise VopError(f"'{needed}' is not beside the package; run this from a clone of the repository.")
+        raise VopError(
+            f"'{needed}' is not beside the package; run this from a clone of the repository."
+        )
     return root
 
 
 def _need(module: str, purpose: str, *, extra: str = "") -> None:
     if importlib.util.find_spec(module) is None:
         wanted = f'".[{extra}]"' if extra else '"."'
-        raise VopError(f"{module}, which {purpose} need(s), is not installed; run: pip install -e {wanted}")
+        raise VopError(
+            f"{module}, which {purpose} need(s), is not installed; run: pip install -e {wanted}"
+        )
 
 
 def _check_port(port: int) -> None:
@@ -88,10 +100,13 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
-            raise VopError(f"Port {port} is reserved on this system; choose one above 1023 with --port.") from None
+            raise VopError(
+                f"Port {port} is reserved on this system; choose one above 1023 with --port."
+            ) from None
         except OSError:
             raise VopError(
-                f"Port {port} is taken; close the program that has it, or choose another with --port."
+                f"Port {port} is taken; close the program that has it, or choose another with "
+                f"--port."
             ) from None
 
 

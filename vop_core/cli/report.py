@@ -10,9 +10,13 @@ _NO_RESULTS = "There is no result of the bench yet; make some with: vop bench"
 
 
 def report(
-    check: Annotated[bool, typer.Option("--check", help="Only say whether everything is up to date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether everything is up to date.")
+    ] = False,
 ) -> None:
-    """Gather the bench's new results into data/results, and make summaries, findings, page and the README's table."""
+    """Gather the bench's new results into data/results, and make summaries, findings, page and the
+    README's table.
+    """
     from vop_core.bench.suites import SUITES, store_of, suite_results
     from vop_core.data.locations import repository_root
     from vop_core.report.outputs import outdated, report_files, reported_suites, write_files
@@ -28,11 +32,15 @@ def report(
         if stale := outdated(files, root):
             names = ", ".join(str(path.relative_to(root)) for path in stale)
             raise EvaluationError(f"These differ from the results: {names}; run: vop report")
-        typer.echo("Summaries, findings and README agree with the results." if files else _NO_RESULTS)
+        typer.echo(
+            "Summaries, findings and README agree with the results." if files else _NO_RESULTS
+        )
         return
     if not files:
         typer.echo(_NO_RESULTS)
         return
     written = write_files(files)
     for path in files:
-        typer.echo(f"{path.relative_to(root)} {'is written' if path in written else 'was up to date'}.")
+        typer.echo(
+            f"{path.relative_to(root)} {'is written' if path in written else 'was up to date'}."
+        )

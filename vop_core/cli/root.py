@@ -18,7 +18,9 @@ BROKEN = 1  # exit code: the program is at fault
 
 
 class RefusingGroup(TyperGroup):
-    """Runs a command; a VopError becomes its own sentence, anything unexpected a sentence with a way on."""
+    """Runs a command; a VopError becomes its own sentence, anything unexpected a sentence with a
+    way on.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -31,7 +33,10 @@ class RefusingGroup(TyperGroup):
         except Exception as error:
             if isinstance(error, VopError):
                 sentence, code = str(error), REFUSED
-            elif type(error).__module__.split(".")[0] in ("typer", "click") or os.environ.get("VOP_DEBUG") == "1":
+            elif (
+                type(error).__module__.split(".")[0] in ("typer", "click")
+                or os.environ.get("VOP_DEBUG") == "1"
+            ):
                 raise
             elif refusal := _refusal_of_the_system(error):
                 sentence, code = refusal, REFUSED
@@ -42,10 +47,16 @@ class RefusingGroup(TyperGroup):
 
 
 def _refusal_of_the_system(error: Exception) -> str:
-    """What a person can mend, in a sentence: a full disk, a file that may not be read, a name; else nothing."""
-    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
+    """What a person can mend, in a sentence: a full disk, a file that may not be read, a name; else
+    nothing.
+    """
+    if (
+        isinstance(error, UnicodeEncodeError)
+        and error.encoding == sys.getfilesystemencoding() != "utf-8"
+    ):
         return (
-            f"'{printable(error.object)}' cannot be opened, for this console's language has only the letters of "
+            f"'{printable(error.object)}' cannot be opened, for this console's language has only "
+            f"the letters of "
             f"{error.encoding}; run the same command with PYTHONUTF8=1."
         )
     if not isinstance(error, OSError) or error.errno is None:
@@ -54,8 +65,13 @@ def _refusal_of_the_system(error: Exception) -> str:
         return "The disk is full; free some space, or set VOP_CACHE to a folder on another disk."
     if error.filename is None:
         return f"The system refuses ({error.strerror}); mend that, then run the same command again."
-    name = printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename)
-    return f"'{name}' cannot be read or written ({error.strerror}); check that path, then run the same command again."
+    name = printable(
+        os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    )
+    return (
+        f"'{name}' cannot be read or written ({error.strerror}); check that path, then run the "
+        f"same command again."
+    )
 
 
 def _failure(error: Exception) -> str:
@@ -69,7 +85,8 @@ def _failure(error: Exception) -> str:
 app = typer.Typer(
     name="vop",
     cls=RefusingGroup,
-    help="VoP Studio: from a few clips of a voice to a posterior over network weights, and a personal model.",
+    help="VoP Studio: from a few clips of a voice to a posterior over network weights, and a "
+    "personal model.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -87,7 +104,9 @@ def _show_version(wanted: bool) -> bool:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -1,4 +1,5 @@
-"""What the notebooks need beside the package they teach: time budget, predictions, exercises, sliders, links.
+"""What the notebooks need beside the package they teach: time budget, predictions, exercises,
+sliders, links.
 
 Nothing here computes what is taught; that is imported from its own room, and shown with ``source``.
 """

@@ -1,4 +1,6 @@
-"""VoP and its baselines on the same persons, clips and questions; only whose clips enroll is changed."""
+"""VoP and its baselines on the same persons, clips and questions; only whose clips enroll is
+changed.
+"""
 
 from functools import lru_cache
 
@@ -20,7 +22,9 @@ STRANGERS = 4  # wrong persons that each person is enrolled with, one after the 
 
 @lru_cache(maxsize=2)
 def methods(task: str = "keywords-en") -> dict[str, PersonalizationMethod]:
-    """Methods on the task's shipped global model, and its shipped VoP; all of them enroll in the same way."""
+    """Methods on the task's shipped global model, and its shipped VoP; all of them enroll in the
+    same way.
+    """
     bundle = models(task)
     base = bundle.global_model
     return {
@@ -44,7 +48,8 @@ READS = {
 def enrollments(
     crowd: Crowd, whose: str
 ) -> list[tuple[Float[Tensor, "person shot mel frame"], Int[Tensor, "person shot"]]]:
-    """What enrolls each person, with its labels: one enrollment, or several wrong ones, of which the mean counts.
+    """What enrolls each person, with its labels: one enrollment, or several wrong ones, of which
+    the mean counts.
 
     Raises ValueError for what is not among ``WHOSE``.
     """
@@ -53,11 +58,16 @@ def enrollments(
     others = len(crowd.names) - 1  # shifts from 1 to this never bring a person's own clips back
     if whose == WRONG:
         shifts = _spread(STRANGERS, others)
-        return [(crowd.enrollment.roll(shift, 0), crowd.enrollment_labels.roll(shift, 0)) for shift in shifts]
+        return [
+            (crowd.enrollment.roll(shift, 0), crowd.enrollment_labels.roll(shift, 0))
+            for shift in shifts
+        ]
     if whose == MIXED:
         shifts = _spread(crowd.enrollment.shape[1], others)
         clips = [crowd.enrollment.roll(shift, 0)[:, shot] for shot, shift in enumerate(shifts)]
-        labels = [crowd.enrollment_labels.roll(shift, 0)[:, shot] for shot, shift in enumerate(shifts)]
+        labels = [
+            crowd.enrollment_labels.roll(shift, 0)[:, shot] for shot, shift in enumerate(shifts)
+        ]
         return [(torch.stack(clips, dim=1), torch.stack(labels, dim=1))]
     raise ValueError(f"whose clips enroll is one of {', '.join(WHOSE)}; got {whose!r}")
 
@@ -68,7 +78,9 @@ def _spread(count: int, largest: int) -> list[int]:
 
 
 def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float[Tensor, " person"]:
-    """Each person's share of right answers under a method. The bundled persons unless a crowd is given."""
+    """Each person's share of right answers under a method. The bundled persons unless a crowd is
+    given.
+    """
     if crowd is None:
         return _synthetic_accuracies(name, whose)
     method = methods()[name]
@@ -79,7 +91,9 @@ def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float
         heard = method.represent(enrollment.flatten(0, 1)).unflatten(0, labels.shape)
         adaptation = method.adapt(heard, labels)
         with torch.no_grad():
-            found.append(correctness(method.predict_proba(adaptation, query), crowd.query_labels).mean(1))
+            found.append(
+                correctness(method.predict_proba(adaptation, query), crowd.query_labels).mean(1)
+            )
     return torch.stack(found).mean(0)
 
 

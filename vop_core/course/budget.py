@@ -1,7 +1,7 @@
 """How long a notebook may compute: the one place that reads ``VOP_COURSE_BUDGET``.
 
-``full`` (the default) is what a reader runs. ``short`` shortens trainings and takes fewer persons or draws, on the same
-pipeline; the tests use it.
+``full`` (the default) is what a reader runs. ``short`` shortens trainings and takes fewer persons
+or draws, on the same pipeline; the tests use it.
 """
 
 import os
@@ -22,5 +22,8 @@ def within_budget(full: Value, short: Value) -> Value:
     """
     asked = os.environ.get(BUDGET, "").strip().lower() or "full"
     if asked not in BUDGETS:
-        raise VopError(f"{BUDGET} is '{asked}', but there are only the budgets {' and '.join(BUDGETS)}; unset it.")
+        raise VopError(
+            f"{BUDGET} is '{asked}', but there are only the budgets {' and '.join(BUDGETS)}; unset "
+            f"it."
+        )
     return short if asked == "short" else full

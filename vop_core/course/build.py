@@ -1,12 +1,14 @@
 """The notebooks, made from their one source each.
 
-``notebooks/source/NN_name.md`` is what people write and review: Markdown, with code in fenced blocks. From it come
+``notebooks/source/NN_name.md`` is what people write and review: Markdown, with code in fenced
+blocks. From it come
 
-    notebooks/NN_name.ipynb             what a student opens: executed, every figure a static picture
+    notebooks/NN_name.ipynb             what a student opens: executed, each figure a picture
     notebooks/solutions/NN_name.ipynb   the same with the exercises solved, not executed
 
-A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook), ``solution`` (only there).
-Before the first code comes ``GUARD``, for whoever opened the notebook with a kernel of another environment.
+A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook),
+``solution`` (only there). Before the first code comes ``GUARD``, for whoever opened the notebook
+with a kernel of another environment.
 """
 
 import base64
@@ -36,11 +38,14 @@ try:
     from vop_core import course
 except ImportError as missing:
     raise SystemExit(
-        f"This kernel cannot run the course ({missing}): start JupyterLab with 'python run.py lab', "
+        f"This kernel cannot run the course ({missing}): start JupyterLab with 'python run.py "
+        f"lab', "
         "or choose the kernel of the folder .venv beside run.py."
     ) from None"""
 # how a notebook reads committed results: a data set and, where it is not the paper's, a suite
-RESULTS_CALL = r"material\.(?:(?:right_answers|scores)\(\"(\w+)\"|evidence\(\"(\w+)\"(?:, \"([\w-]+)\")?\))"
+RESULTS_CALL = (
+    r"material\.(?:(?:right_answers|scores)\(\"(\w+)\"|evidence\(\"(\w+)\"(?:, \"([\w-]+)\")?\))"
+)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 Notebook = Any  # nbformat's NotebookNode
@@ -75,7 +80,9 @@ def read(path: Path) -> Built:
 
 
 def everything(path: Path) -> Notebook:
-    """A source with both the open exercises and their solutions, for the tests: one run checks both."""
+    """A source with both the open exercises and their solutions, for the tests: one run checks
+    both.
+    """
     return _chosen(path, lambda tags: True)
 
 
@@ -84,17 +91,26 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
         import jupytext
         import nbformat
     except ImportError:
-        raise VopError('Making notebooks needs jupytext; run: pip install -e ".[notebooks]"') from None
+        raise VopError(
+            'Making notebooks needs jupytext; run: pip install -e ".[notebooks]"'
+        ) from None
     text = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md")
     cells = []
     for cell in text.cells:
         tags = cell.metadata.get("tags", [])
         if keep(tags):
             metadata = {"tags": tags} if tags else {}
-            make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+            make = (
+                nbformat.v4.new_code_cell
+                if cell.cell_type == "code"
+                else nbformat.v4.new_markdown_cell
+            )
             cells.append(make(cell.source, id=f"cell-{len(cells)}", metadata=metadata))
     first = next(index for index, cell in enumerate(cells) if cell.cell_type == "code")
-    cells.insert(first, nbformat.v4.new_code_cell(GUARD, id="guard", metadata={"jupyter": {"source_hidden": True}}))
+    cells.insert(
+        first,
+        nbformat.v4.new_code_cell(GUARD, id="guard", metadata={"jupyter": {"source_hidden": True}}),
+    )
     metadata = {"kernelspec": KERNEL, "vop_studio": {"results": results_read(path)}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.validate(notebook)
@@ -102,28 +118,39 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
 
 
 def results_read(path: Path) -> dict[str, str]:
-    """Which committed results a source reads, each with a hash of its tables: what a stored notebook says holds as
-    long as these do.
+    """Which committed results a source reads, each with a hash of its tables: what a stored
+    notebook says holds as long as these do.
     """
     calls = re.findall(RESULTS_CALL, path.read_text(encoding="utf-8"))
     wanted = sorted({(scores or evidence, suite or "paper") for scores, evidence, suite in calls})
-    tables = {f"{suite} {name}": json.dumps(material.evidence(name, suite), sort_keys=True) for name, suite in wanted}
+    tables = {
+        f"{suite} {name}": json.dumps(material.evidence(name, suite), sort_keys=True)
+        for name, suite in wanted
+    }
     return {name: hashlib.sha256(table.encode()).hexdigest()[:16] for name, table in tables.items()}
 
 
-def execute(notebook: Notebook, *, environment: Mapping[str, str] | None = None, timeout: int = LONGEST_CELL) -> None:
+def execute(
+    notebook: Notebook, *, environment: Mapping[str, str] | None = None, timeout: int = LONGEST_CELL
+) -> None:
     """Run every cell in place, in a kernel of this environment, in the notebooks' folder."""
     from nbclient import NotebookClient
 
-    python_path = os.pathsep.join(filter(None, [str(repository_root()), os.environ.get("PYTHONPATH")]))
-    client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(notebooks_folder())}})
+    python_path = os.pathsep.join(
+        filter(None, [str(repository_root()), os.environ.get("PYTHONPATH")])
+    )
+    client = NotebookClient(
+        notebook, timeout=timeout, resources={"metadata": {"path": str(notebooks_folder())}}
+    )
     with tempfile.TemporaryDirectory() as profile:  # nobody's own IPython settings
         own = {"PYTHONPATH": python_path, "IPYTHONDIR": profile, "MPLBACKEND": "agg"}
         client.execute(env=os.environ | own | dict(environment or {}))
 
 
 def make_static(notebook: Notebook) -> None:
-    """Leave in the outputs what a page without a kernel can show: figures become pictures, widgets their stand-ins."""
+    """Leave in the outputs what a page without a kernel can show: figures become pictures, widgets
+    their stand-ins.
+    """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -141,7 +168,10 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
     joined: list[Any] = []
     for output in outputs:
         before = joined[-1] if joined else {}
-        if output["output_type"] == before.get("output_type") == "stream" and output["name"] == before["name"]:
+        if (
+            output["output_type"] == before.get("output_type") == "stream"
+            and output["name"] == before["name"]
+        ):
             before["text"] += output["text"]
         else:
             joined.append(output)
@@ -167,10 +197,13 @@ def _picture(figure: Mapping[str, Any]) -> dict[str, Any]:
     from PIL import Image
 
     drawn = go.Figure({"data": figure["data"], "layout": figure["layout"]}, skip_invalid=True)
-    drawn.update_layout(paper_bgcolor="white", plot_bgcolor="white")  # text is dark: the page behind may be as well
+    # text is dark: the page behind may be as well
+    drawn.update_layout(paper_bgcolor="white", plot_bgcolor="white")
     picture = plotly.io.to_image(drawn, format="png", width=860, height=drawn.layout.height or 400)
     small = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(
+        small, "PNG", optimize=True
+    )
     return {"image/png": base64.b64encode(small.getvalue()).decode()}
 
 
@@ -185,7 +218,8 @@ def write(notebook: Notebook, path: Path) -> None:
 def build(path: Path) -> tuple[Path, Path]:
     """Make a source's student notebook, executed, and its solved one. Returns where they lie."""
     built = read(path)
-    environment = {"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""}  # everybody's pictures: no data that not all have
+    # everybody's pictures: no data that not all have
+    environment = {"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""}
     execute(built.student, environment=environment)
     make_static(built.student)
     student, solved = (

@@ -1,12 +1,12 @@
-"""Self against cross conditioning, small enough to train in seconds: the package's hyper-personalizer moves a
-classifier.
+"""Self against cross conditioning, small enough to train in seconds: the package's
+hyper-personalizer moves a classifier.
 
-The encoder is the shipped global one and stays as it is; clips are its embeddings. The personal part is the
-classifier's deviation, generated from a short code, and trained with the package's own bound. Only the conditioning
-differs:
+The encoder is the shipped global one and stays as it is; clips are its embeddings. The personal
+part is the classifier's deviation, generated from a short code, and trained with the package's own
+bound. Only the conditioning differs:
 
-    self    the clip that makes the weights is the clip that is classified, and pays a KL of its own [VOP slides,
-    Method] cross   another clip of the same person makes the weights, one KL a person
+    self    the clip that makes the weights is the one classified, with a KL of its own [VOP slides]
+    cross   another clip of the same person makes the weights, one KL a person
 """
 
 from dataclasses import dataclass
@@ -63,22 +63,30 @@ class ClassifierVop(nn.Module):
 
     @torch.no_grad()
     def predict_proba(
-        self, enrollment: Float[Tensor, "person shot feature"], query: Float[Tensor, "person query feature"]
+        self,
+        enrollment: Float[Tensor, "person shot feature"],
+        query: Float[Tensor, "person query feature"],
     ) -> Float[Tensor, "person query label"]:
         """Probabilities with the weights at the posterior mean."""
         return self.logits(self.posterior(enrollment).mean, query).softmax(-1)
 
 
 @torch.no_grad()
-def embedded_persons(copies: int, *, generator: torch.Generator) -> tuple[EmbeddedPersons, EmbeddedPersons]:
-    """Bundled voices for training, each as several virtual persons; and others, as recorded, to be asked."""
+def embedded_persons(
+    copies: int, *, generator: torch.Generator
+) -> tuple[EmbeddedPersons, EmbeddedPersons]:
+    """Bundled voices for training, each as several virtual persons; and others, as recorded, to be
+    asked.
+    """
     crowd = synthetic_crowd()
     encoder = models().global_model.encoder
     clips = torch.cat([crowd.enrollment, crowd.query], dim=1)
     labels = torch.cat([crowd.enrollment_labels, crowd.query_labels], dim=1)
     held_out = len(crowd.names) // 3
     config = VirtualPersonsConfig()
-    made = torch.cat([augment(clips[held_out:], config, generator=generator) for _ in range(copies)])
+    made = torch.cat(
+        [augment(clips[held_out:], config, generator=generator) for _ in range(copies)]
+    )
     return (
         EmbeddedPersons(_embedded(encoder, made), labels[held_out:].repeat(copies, 1)),
         EmbeddedPersons(_embedded(encoder, clips[:held_out]), labels[:held_out]),
@@ -92,9 +100,16 @@ def _embedded(
 
 
 def train_classifier_vop(
-    persons: EmbeddedPersons, conditioning: str, *, steps: int, beta: float = 0.2, generator: torch.Generator
+    persons: EmbeddedPersons,
+    conditioning: str,
+    *,
+    steps: int,
+    beta: float = 0.2,
+    generator: torch.Generator,
 ) -> ClassifierVop:
-    """Train with ``self`` or ``cross`` conditioning; the same steps, persons and price of the divergence."""
+    """Train with ``self`` or ``cross`` conditioning; the same steps, persons and price of the
+    divergence.
+    """
     if conditioning not in ("self", "cross"):
         raise ValueError(f"conditioning is self or cross, got {conditioning!r}")
     with torch.random.fork_rng():
@@ -104,7 +119,9 @@ def train_classifier_vop(
     count, clips = persons.labels.shape
     for _ in range(steps):
         rows = torch.randint(count, (PERSONS_PER_STEP,), generator=generator)
-        order = torch.rand(PERSONS_PER_STEP, clips, generator=generator).argsort(1)[:, : QUERIES + 1]
+        order = torch.rand(PERSONS_PER_STEP, clips, generator=generator).argsort(1)[
+            :, : QUERIES + 1
+        ]
         heard = persons.clips[rows[:, None], order]
         labels = persons.labels[rows[:, None], order[:, 1:]]
         if conditioning == "cross":
@@ -116,7 +133,9 @@ def train_classifier_vop(
         posterior = vop.posterior(enrollment)
         logits = vop.logits(posterior.rsample(generator=generator), query)
         misfit = functional.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
-        loss = negative_elbo(misfit, posterior.kl(vop.hyper_personalizer.prior()), training_clips, beta=beta)
+        loss = negative_elbo(
+            misfit, posterior.kl(vop.hyper_personalizer.prior()), training_clips, beta=beta
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -125,21 +144,28 @@ def train_classifier_vop(
 
 @dataclass(frozen=True)
 class LeakFigures:
-    """What a model gives its own clip, and what it gives another clip of the same person; fractions."""
+    """What a model gives its own clip, and what it gives another clip of the same person;
+    fractions.
+    """
 
     same_clip: float  # right answers where the clip itself made the weights: what training saw
     other_clip: float  # right answers where another clip of the person did: what enrollment does
     global_model: float
-    enrolled_word: float  # of the wrong answers under another clip, how many name the word that was enrolled
-    enrolled_word_global: float  # the same of the global model, which has heard no enrollment: chance
+    # of the wrong answers under another clip, how many name the word that was enrolled
+    enrolled_word: float
+    # the same of the global model, which has heard no enrollment: chance
+    enrolled_word_global: float
 
 
 @torch.no_grad()
 def leak_figures(vop: ClassifierVop, persons: EmbeddedPersons) -> LeakFigures:
-    """Every clip of every person asked under itself and under every other clip of the same person."""
+    """Every clip of every person asked under itself and under every other clip of the same
+    person.
+    """
     count, clips, features = persons.clips.shape
     alone = persons.clips.reshape(count * clips, 1, features)
-    everything = persons.clips.repeat_interleave(clips, dim=0)  # (person * enrolled, query, feature)
+    # (person * enrolled, query, feature)
+    everything = persons.clips.repeat_interleave(clips, dim=0)
     answers = vop.predict_proba(alone, everything).argmax(-1).view(count, clips, clips)
     without = vop.classifier(persons.clips).argmax(-1)[:, None].expand(count, clips, clips)
     truth = persons.labels[:, None].expand(count, clips, clips)

@@ -1,4 +1,6 @@
-"""From a notebook into the app, and back: an address names a task, a bundled voice and a number of clips."""
+"""From a notebook into the app, and back: an address names a task, a bundled voice and a number of
+clips.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +9,14 @@ from urllib.parse import urlencode
 from vop_core.errors import VopError
 
 LOCAL_APP = "http://localhost:8501"
-APP_PAGES = {"Your voice": "", "Posterior": "posterior", "Compare": "compare"}  # title -> path in the address
+# title -> path in the address
+APP_PAGES = {"Your voice": "", "Posterior": "posterior", "Compare": "compare"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedState:
-    """What an address opens in the app: a task, and a bundled voice with some of its clips. Never a sound of
-    anybody.
+    """What an address opens in the app: a task, and a bundled voice with some of its clips. Never a
+    sound of anybody.
     """
 
     task: str | None = None
@@ -26,12 +29,19 @@ class LinkedState:
         """The part of an address after the question mark, by name; what is not set is left out."""
         if self.person is None:
             return {"task": self.task} if self.task else {}
-        named = {"task": self.task, "person": self.person, "clips": self.clips, "query": self.query, "seed": self.seed}
+        named = {
+            "task": self.task,
+            "person": self.person,
+            "clips": self.clips,
+            "query": self.query,
+            "seed": self.seed,
+        }
         return {name: str(value) for name, value in named.items() if value is not None}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "LinkedState":
-        """Read an address; what it does not name has its default, and what is not ours is left alone.
+        """Read an address; what it does not name has its default, and what is not ours is left
+        alone.
 
         Raises VopError where a number is none.
         """
@@ -47,7 +57,10 @@ class LinkedState:
 def _whole(query: Mapping[str, str], name: str, otherwise: int, least: int = 0) -> int:
     text = query.get(name, str(otherwise))
     if not (text.isascii() and text.isdigit() and least <= int(text) < 2**31):
-        raise VopError(f"The address asks for {name} '{text[:20]}', but that must be a whole number from {least}.")
+        raise VopError(
+            f"The address asks for {name} '{text[:20]}', but that must be a whole number from "
+            f"{least}."
+        )
     return int(text)
 
 

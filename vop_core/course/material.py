@@ -1,5 +1,5 @@
-"""What the notebooks look at: the shipped models, the bundled voices, real people where there are any, committed
-results.
+"""What the notebooks look at: the shipped models, the bundled voices, real people where there are
+any, committed results.
 """
 
 import os
@@ -62,44 +62,66 @@ class Crowd:
         labels = torch.cat([self.enrollment_labels, self.query_labels], dim=1)
         persons, clips = labels.shape
         index = torch.arange(persons)[:, None].expand(persons, clips)
-        return EvaluationClips(features.flatten(0, 1), labels.flatten(), index.flatten(), self.names)
+        return EvaluationClips(
+            features.flatten(0, 1), labels.flatten(), index.flatten(), self.names
+        )
 
 
 @lru_cache(maxsize=2)
 def models(task: str = "keywords-en") -> Bundle:
-    """The shipped models of a task. Raises CheckpointError, in a sentence, where they are missing."""
+    """The shipped models of a task. Raises CheckpointError, in a sentence, where they are
+    missing.
+    """
     return load_bundle(task)
 
 
 @lru_cache(maxsize=2)
 def voices(task: str = "keywords-en") -> tuple[BundledPerson, ...]:
-    """The bundled synthetic persons who speak a task's words. Raises DataError where they are missing."""
+    """The bundled synthetic persons who speak a task's words. Raises DataError where they are
+    missing.
+    """
     return bundled_persons(LANGUAGES[task])
 
 
 @lru_cache(maxsize=2)
 def synthetic_crowd(task: str = "keywords-en") -> Crowd:
-    """The bundled persons: the clips that enroll and the clips that are asked about, as they were recorded."""
+    """The bundled persons: the clips that enroll and the clips that are asked about, as they were
+    recorded.
+    """
     bundle, dataset = models(task), bundled_dataset(LANGUAGES[task])
     table = load_features(dataset)  # kept in the cache: every notebook hears the same clips
     unknown = bundle.labels.index("unknown") if "unknown" in bundle.labels else -1
-    numbers = torch.tensor([bundle.labels.index(x) if x in bundle.labels else unknown for x in table.labels])
+    numbers = torch.tensor(
+        [bundle.labels.index(x) if x in bundle.labels else unknown for x in table.labels]
+    )
     label = numbers[table.label]
     asks = torch.tensor([record.attributes["role"] == "query" for record in dataset.records])
 
     def rows(role: Tensor, most: int | None) -> Int[Tensor, "person clip"]:
-        of_each = [((table.person == person) & role).nonzero().squeeze(1) for person in range(len(table.persons))]
+        of_each = [
+            ((table.person == person) & role).nonzero().squeeze(1)
+            for person in range(len(table.persons))
+        ]
         count = min(len(each) for each in of_each)
         return torch.stack([each[: min(count, most or count)] for each in of_each])
 
     enrolled, asked = rows(~asks, SHOTS), rows(asks & (label >= 0), None)
     features = table.features
-    return Crowd(table.persons, bundle.labels, features[enrolled], label[enrolled], features[asked], label[asked])
+    return Crowd(
+        table.persons,
+        bundle.labels,
+        features[enrolled],
+        label[enrolled],
+        features[asked],
+        label[asked],
+    )
 
 
 @lru_cache(maxsize=2)
 def real_crowd(task: str = "keywords-en") -> Crowd | None:
-    """Real persons whom the task's models never heard, where ``VOP_DATA`` names a folder that has them; else None."""
+    """Real persons whom the task's models never heard, where ``VOP_DATA`` names a folder that has
+    them; else None.
+    """
     if not os.environ.get("VOP_DATA", "").strip():
         return None
     bundle = models(task)
@@ -116,17 +138,26 @@ def real_crowd(task: str = "keywords-en") -> Crowd | None:
 def _real_person(
     bundle: Bundle, person: str, generator: torch.Generator
 ) -> list[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
-    """One person's episode, in a list; an empty one where the data set is not here or the person has too few clips."""
+    """One person's episode, in a list; an empty one where the data set is not here or the person
+    has too few clips.
+    """
     try:
         dataset = load_dataset(find_dataset(person.split("/")[0]))
     except DataError:
         return []
-    records = [each for each in dataset.records if each.person == person and each.label in bundle.labels]
+    records = [
+        each for each in dataset.records if each.person == person and each.label in bundle.labels
+    ]
     if len(records) < SHOTS + REAL_QUERIES:
         return []
     label = torch.tensor([bundle.labels.index(each.label) for each in records])
     (episode,) = draw_episodes(
-        torch.zeros_like(label), label, persons=[0], shots=SHOTS, generator=generator, queries=REAL_QUERIES
+        torch.zeros_like(label),
+        label,
+        persons=[0],
+        shots=SHOTS,
+        generator=generator,
+        queries=REAL_QUERIES,
     )
 
     def heard(rows: Tensor) -> Tensor:
@@ -143,7 +174,10 @@ def evidence(dataset: str, suite: str = "paper") -> Mapping[str, Any]:
     """
     found = load_summary(summary_file(repository_root(), suite))["datasets"]
     if dataset not in found:
-        raise DataError(f"The suite '{suite}' has no results on {dataset} yet; it has {', '.join(found) or 'none'}.")
+        raise DataError(
+            f"The suite '{suite}' has no results on {dataset} yet; it has "
+            f"{', '.join(found) or 'none'}."
+        )
     return found[dataset]
 
 
@@ -159,22 +193,34 @@ def scores(dataset: str, method: str) -> ScoreIndex:
     """
     results = [each for each in _main_results().get(dataset, ()) if each.variant == method]
     if not results:
-        raise DataError(f"There is no result of '{method}' on {dataset}; run: vop bench --data {dataset}")
+        raise DataError(
+            f"There is no result of '{method}' on {dataset}; run: vop bench --data {dataset}"
+        )
     return ScoreIndex.of(Run(each.seed, each.fold, each.scores) for each in results)
 
 
-def right_answers(dataset: str, method: str, *, shots: int = SHOTS) -> dict[str, Int[np.ndarray, " clip"]]:
-    """Real persons whom a method never heard, and which of their clips it answered rightly, in one episode each.
+def right_answers(
+    dataset: str, method: str, *, shots: int = SHOTS
+) -> dict[str, Int[np.ndarray, " clip"]]:
+    """Real persons whom a method never heard, and which of their clips it answered rightly, in one
+    episode each.
 
     Raises DataError where there is no committed result.
     """
     kept = scores(dataset, method).parts(OWN, OPEN, shots)
-    firsts = {episode.person: right for episode, right in sorted(kept.items(), key=lambda item: item[0], reverse=True)}
+    firsts = {
+        episode.person: right
+        for episode, right in sorted(kept.items(), key=lambda item: item[0], reverse=True)
+    }
     return {person: firsts[person].astype(int) for person in sorted(firsts)}
 
 
-def linked(person: str, *, query: int | None = None, clips: int = SHOTS, seed: int = 0) -> LinkedState:
+def linked(
+    person: str, *, query: int | None = None, clips: int = SHOTS, seed: int = 0
+) -> LinkedState:
     """The state of the app that shows a bundled person as a notebook does."""
-    language = next(language for language, folder in FOLDERS.items() if person.startswith(f"{folder}/"))
+    language = next(
+        language for language, folder in FOLDERS.items() if person.startswith(f"{folder}/")
+    )
     task = next(task for task, spoken in LANGUAGES.items() if spoken == language)
     return LinkedState(task=task, person=person, clips=clips, query=query, seed=seed)

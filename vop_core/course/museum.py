@@ -1,4 +1,6 @@
-"""The failure museum's exhibits that need more than a line: each can be had broken, and repaired."""
+"""The failure museum's exhibits that need more than a line: each can be had broken, and
+repaired.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,12 +52,14 @@ class PairScores:
 
 @torch.no_grad()
 def pair_scores(variant: str = "original") -> PairScores:
-    """All pairs of enrollment clips of the bundled voices, heard as recorded or through a channel of
-    ``load_features``.
+    """All pairs of enrollment clips of the bundled voices, heard as recorded or through a channel
+    of ``load_features``.
     """
     dataset = bundled_dataset(LANGUAGES[TASK])
     table = load_features(dataset, variants=(variant,))
-    enrolls = torch.tensor([record.attributes["role"] == "enrollment" for record in dataset.records])
+    enrolls = torch.tensor(
+        [record.attributes["role"] == "enrollment" for record in dataset.records]
+    )
     heard, person = table.variants[variant][enrolls], table.person[enrolls]
     features = functional.normalize(models(TASK).vop.clip_features(heard[:, None])[:, 0], dim=-1)
     alike = (features @ features.mT).numpy()
@@ -66,15 +70,23 @@ def pair_scores(variant: str = "original") -> PairScores:
 
 
 def nearest_neighbour_accuracy(
-    features: Float[Tensor, "clip feature"], labels: Int[Tensor, " clip"], tested: Bool[Tensor, " clip"]
+    features: Float[Tensor, "clip feature"],
+    labels: Int[Tensor, " clip"],
+    tested: Bool[Tensor, " clip"],
 ) -> float:
-    """Right answers on the tested clips of a classifier that repeats what the nearest other clip said."""
-    nearest = KNeighborsClassifier(n_neighbors=1).fit(features[~tested].numpy(), labels[~tested].numpy())
+    """Right answers on the tested clips of a classifier that repeats what the nearest other clip
+    said.
+    """
+    nearest = KNeighborsClassifier(n_neighbors=1).fit(
+        features[~tested].numpy(), labels[~tested].numpy()
+    )
     return float(nearest.score(features[tested].numpy(), labels[tested].numpy()))
 
 
 def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Tensor, " draw"]:
-    """Accuracy over all bundled persons when every answer comes from one draw of the weights, for several draws."""
+    """Accuracy over all bundled persons when every answer comes from one draw of the weights, for
+    several draws.
+    """
     crowd, vop = synthetic_crowd(TASK), models(TASK).vop
     with torch.no_grad():
         adaptation = vop.adapt(crowd.enrollment)
@@ -83,11 +95,11 @@ def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Ten
 
 
 def expected_best_epoch(epochs: int, clips: int, share: float, *, repeats: int = 4_000) -> float:
-    """What the best of several test accuracies shows on average when the model's true share of right answers never
-    changes.
+    """What the best of several test accuracies shows on average when the model's true share of
+    right answers never changes.
 
-    Each epoch's accuracy is binomial, and the epochs are independent: the largest luck there is. Epochs whose answers
-    resemble each other give less.
+    Each epoch's accuracy is binomial, and the epochs are independent: the largest luck there is.
+    Epochs whose answers resemble each other give less.
     """
     seen = stats.binom.rvs(clips, share, size=(repeats, epochs), random_state=0) / clips
     return float(seen.max(1).mean())
@@ -96,11 +108,11 @@ def expected_best_epoch(epochs: int, clips: int, share: float, *, repeats: int =
 def gain_of_doing_nothing(
     answers: Mapping[str, Int[np.ndarray, " clip"]], *, same_clips: bool, repeats: int = 200
 ) -> float:
-    """What outliers gain, in accuracy, when the same model is asked again; mean over random halves of everybody's
-    clips.
+    """What outliers gain, in accuracy, when the same model is asked again; mean over random halves
+    of everybody's clips.
 
-    Outliers are chosen on one half. "Before" is that half (``same_clips``), or the other one; "after" is always the
-    other.
+    Outliers are chosen on one half. "Before" is that half (``same_clips``), or the other one;
+    "after" is always the other.
     """
     dice = np.random.default_rng(0)
     gains = []

@@ -21,7 +21,9 @@ def answers_file() -> Path:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its options; displays itself as buttons, or as text where there are no widgets."""
+    """A question with its options; displays itself as buttons, or as text where there are no
+    widgets.
+    """
 
     key: str
     question: str
@@ -40,7 +42,9 @@ class Question:
         """
         chosen = self._option(option)
         cache_folder("course")
-        write_text(answers_file(), json.dumps(_read() | {self.key: chosen}, indent=1, ensure_ascii=False))
+        write_text(
+            answers_file(), json.dumps(_read() | {self.key: chosen}, indent=1, ensure_ascii=False)
+        )
         return f"You predict: {chosen}. Run on."
 
     def reveal(self, truth: str, because: str = "") -> str:
@@ -62,7 +66,9 @@ class Question:
         raise VopError(f"{option!r} is no option of this question; choose one of {self._listed()}.")
 
     def _listed(self) -> str:
-        return ", ".join(f"{number} ({option})" for number, option in enumerate(self.options, start=1))
+        return ", ".join(
+            f"{number} ({option})" for number, option in enumerate(self.options, start=1)
+        )
 
     @property
     def _words(self) -> str:
@@ -78,7 +84,9 @@ class Question:
             import ipywidgets
         except ImportError:
             return bundle
-        buttons = ipywidgets.RadioButtons(options=self.options, value=self.chosen, layout={"width": "max-content"})
+        buttons = ipywidgets.RadioButtons(
+            options=self.options, value=self.chosen, layout={"width": "max-content"}
+        )
         said = ipywidgets.HTML()
 
         def keep(change: Any) -> None:
@@ -86,9 +94,13 @@ class Question:
                 said.value = self.choose(change["new"])
 
         buttons.observe(keep, names="value")
-        box = ipywidgets.VBox([ipywidgets.HTML(f"<b>Predict first:</b> {self.question}"), buttons, said])
+        box = ipywidgets.VBox(
+            [ipywidgets.HTML(f"<b>Predict first:</b> {self.question}"), buttons, said]
+        )
         view = box._repr_mimebundle_()
-        return bundle | {kind: value for kind, value in view.items() if kind.endswith("widget-view+json")}
+        return bundle | {
+            kind: value for kind, value in view.items() if kind.endswith("widget-view+json")
+        }
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> Question:

@@ -28,7 +28,10 @@ def begin() -> None:
     if shell is not None:
         shell.set_custom_exc((VopError,), _one_sentence)
     if within_budget(full=False, short=True):
-        print(f"{BUDGET} is short: trainings are cut down, and figures differ from those of the full budget.")
+        print(
+            f"{BUDGET} is short: trainings are cut down, and figures differ from those of the full "
+            f"budget."
+        )
 
 
 def _shell() -> Any | None:
@@ -37,7 +40,9 @@ def _shell() -> Any | None:
     return ipython.get_ipython() if ipython else None
 
 
-def _one_sentence(shell: Any, kind: type[BaseException], error: BaseException, *_: Any, **__: Any) -> None:
+def _one_sentence(
+    shell: Any, kind: type[BaseException], error: BaseException, *_: Any, **__: Any
+) -> None:
     print(error)
 
 
@@ -45,12 +50,18 @@ def source(thing: Callable | type) -> None:
     """Show the package's own source of a function or class: never a copy of it."""
     text = inspect.getsource(thing)
     path = Path(inspect.getsourcefile(inspect.unwrap(thing)) or "")
-    where = path.relative_to(repository_root()).as_posix() if path.is_relative_to(repository_root()) else path.name
+    where = (
+        path.relative_to(repository_root()).as_posix()
+        if path.is_relative_to(repository_root())
+        else path.name
+    )
     _show_markdown(f"`{where}`\n```python\n{textwrap.dedent(text).rstrip()}\n```")
 
 
 def about(module: ModuleType) -> None:
-    """Show what a module says of itself: its prose as prose, its indented formulas and tables as they stand."""
+    """Show what a module says of itself: its prose as prose, its indented formulas and tables as
+    they stand.
+    """
     _show_markdown(f"`{module.__name__}`\n\n{_as_markdown(inspect.getdoc(module) or '')}")
 
 

@@ -1,7 +1,9 @@
-"""A microphone in the notebook: clips go from the browser to this kernel's memory, and nowhere else.
+"""A microphone in the notebook: clips go from the browser to this kernel's memory, and nowhere
+else.
 
-The sound travels as a message, not as the widget's state, so that saving the notebook does not save it. A browser
-gives a microphone only to pages on this machine or over https, and only when its user allows it.
+The sound travels as a message, not as the widget's state, so that saving the notebook does not save
+it. A browser gives a microphone only to pages on this machine or over https, and only when its user
+allows it.
 """
 
 import importlib.util
@@ -43,7 +45,8 @@ export default {
         stream = await navigator.mediaDevices.getUserMedia(
           { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
       } catch (error) {
-        said.textContent = "The browser gave no microphone (" + error.name + "). " + model.get("way_on");
+        said.textContent =
+            "The browser gave no microphone (" + error.name + "). " + model.get("way_on");
         return;
       }
       const parts = [];
@@ -69,7 +72,9 @@ export default {
 
 @dataclass
 class Recorder:
-    """Clips of the person at this machine, in memory. Displays itself as a button where there are widgets."""
+    """Clips of the person at this machine, in memory. Displays itself as a button where there are
+    widgets.
+    """
 
     clips: list[Clip] = field(default_factory=list)
 
@@ -115,12 +120,16 @@ class Recorder:
         return (list(self.clips), True) if enough else (list(otherwise), False)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": f"A microphone appears here in a running notebook. {WAY_ON}"}
+        bundle: dict[str, Any] = {
+            "text/plain": f"A microphone appears here in a running notebook. {WAY_ON}"
+        }
         if importlib.util.find_spec("anywidget") is None:
             return bundle
         view = _widget(self)._repr_mimebundle_()
         view = view[0] if isinstance(view, tuple) else view
-        return bundle | {kind: value for kind, value in view.items() if kind.endswith("widget-view+json")}
+        return bundle | {
+            kind: value for kind, value in view.items() if kind.endswith("widget-view+json")
+        }
 
 
 def _said(number: int, clip: Clip) -> str:

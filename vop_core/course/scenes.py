@@ -1,4 +1,5 @@
-"""What the notebooks' sliders move: each scene computes one state with the package and has it drawn.
+"""What the notebooks' sliders move: each scene computes one state with the package and has it
+drawn.
 
 Scenes are seeded: the same slider positions, the same figure.
 """
@@ -43,7 +44,9 @@ SEED = 2022
 
 @dataclass(frozen=True)
 class TwinLesson:
-    """The twin and the person that the notebooks look at: one clip with its label is heard first."""
+    """The twin and the person that the notebooks look at: one clip with its label is heard
+    first.
+    """
 
     model: LinearGaussianTwin
     person: TwinPerson
@@ -73,23 +76,27 @@ def twin_lesson() -> TwinLesson:
 
 
 def twin_bound(shift: float, width: float) -> go.Figure:
-    """The best diagonal q, its mean moved by ``shift`` and its widths multiplied by ``width``: what is missing, and
-    why.
+    """The best diagonal q, its mean moved by ``shift`` and its widths multiplied by ``width``: what
+    is missing, and why.
     """
     lesson = twin_lesson()
     clips, labels = lesson.person.clips[:1], lesson.person.labels[:1]
     best = closest_below(lesson.posterior)
-    q = with_full_covariance(DiagonalGaussian(best.mean + shift, best.log_std + torch.tensor(width).log()))
+    q = with_full_covariance(
+        DiagonalGaussian(best.mean + shift, best.log_std + torch.tensor(width).log())
+    )
     bound = lesson.model.elbo(q, lesson.before, clips, labels)
     return ellipse_figure(lesson.posterior, q, bound, float(kl_divergence(q, lesson.posterior)))
 
 
-# --- 00: one model, many persons ------------------------------------------------------------------------------------
+# --- 00: one model, many persons ------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
 def global_answers() -> Tensor:
-    """The global model's probabilities for every bundled person's queries, (person, query, label)."""
+    """The global model's probabilities for every bundled person's queries, (person, query,
+    label).
+    """
     crowd = material.synthetic_crowd()
     model = material.models().global_model.enroll(crowd.enrollment[0])
     answers = model.predict(crowd.query.flatten(0, 1)).probabilities
@@ -97,11 +104,18 @@ def global_answers() -> Tensor:
 
 
 def one_person(person: str) -> go.Figure:
-    """What the global and the personal model give the word that a bundled person said, clip by clip."""
+    """What the global and the personal model give the word that a bundled person said, clip by
+    clip.
+    """
     crowd = material.synthetic_crowd()
     index = crowd.names.index(person)
     truth = crowd.query_labels[index]
-    personal = material.models().vop.enroll(crowd.enrollment[index]).predict(crowd.query[index]).probabilities
+    personal = (
+        material.models()
+        .vop.enroll(crowd.enrollment[index])
+        .predict(crowd.query[index])
+        .probabilities
+    )
     given = {"global": global_answers()[index], "personal": personal}
     return truth_figure(
         [crowd.labels[label] for label in truth.tolist()],
@@ -110,7 +124,7 @@ def one_person(person: str) -> go.Figure:
     )
 
 
-# --- 01: hearing ----------------------------------------------------------------------------------------------------
+# --- 01: hearing ----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
@@ -120,15 +134,22 @@ def spoken_word() -> Tensor:
 
 
 def one_frame(frame: int) -> go.Figure:
-    """A frame of a word: where its window lies, its spectrum, and the spectrum gathered in mel bands."""
+    """A frame of a word: where its window lies, its spectrum, and the spectrum gathered in mel
+    bands.
+    """
     config, waveform = LogMelConfig(), spoken_word()
     centre = frame * config.hop
     padded = torch.nn.functional.pad(waveform, (config.fft, config.fft))
-    piece = padded[config.fft + centre - config.window // 2 : config.fft + centre + config.window // 2]
+    piece = padded[
+        config.fft + centre - config.window // 2 : config.fft + centre + config.window // 2
+    ]
     power = torch.fft.rfft(piece * torch.hann_window(config.window), config.fft).abs().square()
     hertz = torch.linspace(0, config.sample_rate / 2, config.fft // 2 + 1)
     bands = mel_filterbank(config).float()
-    seconds = (centre - config.window / 2) / config.sample_rate, (centre + config.window / 2) / config.sample_rate
+    seconds = (
+        (centre - config.window / 2) / config.sample_rate,
+        (centre + config.window / 2) / config.sample_rate,
+    )
     return frame_figure(
         waveform,
         seconds,
@@ -145,14 +166,19 @@ def _decibels(power: Tensor) -> Tensor:
 
 
 def virtual_person(vocal_tract: float, speaking_rate: float) -> go.Figure:
-    """A word as it was said, and as a virtual person with another vocal tract and rate would have said it."""
+    """A word as it was said, and as a virtual person with another vocal tract and rate would have
+    said it.
+    """
     heard = log_mel(spoken_word())
     still = torch.zeros(1, 1)
-    said = stretch(heard[None, None], torch.tensor([vocal_tract]), torch.tensor([speaking_rate]), still)[0, 0]
+    said = stretch(
+        heard[None, None], torch.tensor([vocal_tract]), torch.tensor([speaking_rate]), still
+    )[0, 0]
     return mel_figure(
         {"as recorded": heard, "a virtual person": said},
         alt=(
-            f"Log-mels of one word, as recorded and for a virtual person: the mel axis is read {vocal_tract:g} times, "
+            f"Log-mels of one word, as recorded and for a virtual person: the mel axis is read "
+            f"{vocal_tract:g} times, "
             f"the frame "
             f"axis {speaking_rate:g} times as fast, so {_where(vocal_tract)}."
         ),
@@ -165,21 +191,25 @@ def _where(vocal_tract: float) -> str:
     return f"the bands of the voice lie {'lower' if vocal_tract > 1 else 'higher'}"
 
 
-# --- 02: one weight -------------------------------------------------------------------------------------------------
+# --- 02: one weight -------------------------------------------------------------------------------
 
 
 def divergence(mean: float, width: float) -> go.Figure:
-    """A posterior with this mean and width beside the prior N(0, 1) of one weight, and their divergence as an area."""
+    """A posterior with this mean and width beside the prior N(0, 1) of one weight, and their
+    divergence as an area.
+    """
     weight = torch.linspace(-6, 6, 481, dtype=torch.float64)
     prior = Normal(torch.tensor(0.0, dtype=torch.float64), 1.0)
     posterior = Normal(torch.tensor(mean, dtype=torch.float64), width)
     log_q, log_p = posterior.log_prob(weight), prior.log_prob(weight)
     own = DiagonalGaussian(torch.tensor([mean]), torch.tensor([width]).log())
     kl = own.kl(DiagonalGaussian(torch.zeros(1), torch.zeros(1)))
-    return divergence_figure(weight, log_p.exp(), log_q.exp(), log_q.exp() * (log_q - log_p), float(kl))
+    return divergence_figure(
+        weight, log_p.exp(), log_q.exp(), log_q.exp() * (log_q - log_p), float(kl)
+    )
 
 
-# --- 04: what is lost -----------------------------------------------------------------------------------------------
+# --- 04: what is lost -----------------------------------------------------------------------------
 
 LESSON_CLIPS = 4
 
@@ -187,15 +217,19 @@ LESSON_CLIPS = 4
 @lru_cache(maxsize=1)
 def correlated_twin() -> LinearGaussianTwin:
     """A twin whose weights hang together, so that independence costs something."""
-    return LinearGaussianTwin.random(weights=2, observations=3, generator=torch.Generator().manual_seed(3))
+    return LinearGaussianTwin.random(
+        weights=2, observations=3, generator=torch.Generator().manual_seed(3)
+    )
 
 
 def what_is_lost(label_noise: float, clip_noise: float) -> go.Figure:
-    """Family and conditioning gap of a twin with these noises, averaged over persons; no network, so no
-    amortisation.
+    """Family and conditioning gap of a twin with these noises, averaged over persons; no network,
+    so no amortisation.
     """
     model = replace(correlated_twin(), label_noise=label_noise, clip_noise=clip_noise)
-    persons = model.draw_persons(500, clips=LESSON_CLIPS, generator=torch.Generator().manual_seed(SEED))
+    persons = model.draw_persons(
+        500, clips=LESSON_CLIPS, generator=torch.Generator().manual_seed(SEED)
+    )
     before = model.weights_given_clips(persons.clips)
     posterior = model.weights_given_labels(persons.clips, persons.labels)
     information = 0.5 * (posterior.precision_matrix.logdet() - before.precision_matrix.logdet())
@@ -206,17 +240,19 @@ def what_is_lost(label_noise: float, clip_noise: float) -> go.Figure:
     return gaps_figure(parts, information=float(information.mean()))
 
 
-# --- 05: what the bound asks for ------------------------------------------------------------------------------------
+# --- 05: what the bound asks for ------------------------------------------------------------------
 
 
 def width_asked_for(enrollment_clips: int, training_clips: int) -> go.Figure:
-    """One weight of a person: what some clips tell of it, and what the loss asks q to be, without labels at
-    enrollment.
+    """One weight of a person: what some clips tell of it, and what the loss asks q to be, without
+    labels at enrollment.
     """
     model = LinearGaussianTwin.independent(weights=1)
     person = model.draw_person(clips=200, generator=torch.Generator().manual_seed(SEED))
     known = model.weights_given_clips(person.clips[:enrollment_clips])
-    asked = model.asked_for_without_labels(known, model.weight_prior(), person.features[-training_clips:])
+    asked = model.asked_for_without_labels(
+        known, model.weight_prior(), person.features[-training_clips:]
+    )
     shown = {
         "prior p(w)": model.weight_prior(),
         f"what {enrollment_clips} clip(s) tell, p(w | x)": known,
@@ -225,25 +261,28 @@ def width_asked_for(enrollment_clips: int, training_clips: int) -> go.Figure:
     alt = (
         f"With {enrollment_clips} clip(s) enrolled, the weight is known to a standard deviation of "
         f"{float(known.stddev[0]):.2f}. A "
-        f"training that scores {training_clips} labelled clips a person asks for {float(asked.stddev[0]):.2f}."
+        f"training that scores {training_clips} labelled clips a person asks for "
+        f"{float(asked.stddev[0]):.2f}."
     )
     pairs = {name: (float(each.mean[0]), float(each.stddev[0])) for name, each in shown.items()}
     return densities_figure(pairs, truth=float(person.weights[0]), alt=alt)
 
 
-# --- 06: several clips, one posterior -------------------------------------------------------------------------------
+# --- 06: several clips, one posterior -------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
 def overheard() -> tuple[LinearGaussianTwin, TwinPerson]:
-    """A twin with one weight, and two persons with clips of their own: the one who enrolls, and another."""
+    """A twin with one weight, and two persons with clips of their own: the one who enrolls, and
+    another.
+    """
     model = LinearGaussianTwin.independent(weights=1)
     return model, model.draw_persons(2, clips=10, generator=torch.Generator().manual_seed(11))
 
 
 def fused(rule: str, clips: int, others_among_them: int) -> go.Figure:
-    """Some clips of a person, of which some are really another person's, made one posterior by a rule; beside the
-    truth.
+    """Some clips of a person, of which some are really another person's, made one posterior by a
+    rule; beside the truth.
     """
     model, persons = overheard()
     stranger = min(others_among_them, clips)
@@ -258,8 +297,10 @@ def fused(rule: str, clips: int, others_among_them: int) -> go.Figure:
     }
     away = abs(float(made.mean[0]) - float(persons.weights[0, 0])) / float(made.std[0])
     alt = (
-        f"{clips} clips, {stranger} of them another person's, made one posterior by {rule}: standard deviation "
-        f"{float(made.std[0]):.2f}, exact {float(exact.stddev[0]):.2f}. The person's weight lies {away:.1f} of its "
+        f"{clips} clips, {stranger} of them another person's, made one posterior by {rule}: "
+        f"standard deviation "
+        f"{float(made.std[0]):.2f}, exact {float(exact.stddev[0]):.2f}. The person's weight lies "
+        f"{away:.1f} of its "
         f"standard "
         "deviations from its mean."
     )
@@ -267,7 +308,9 @@ def fused(rule: str, clips: int, others_among_them: int) -> go.Figure:
 
 
 def experts_of(model: LinearGaussianTwin, clips: Tensor) -> DiagonalGaussian:
-    """Each clip's own exact posterior, p(w | x_i), batch axes (*person, shot); for twins whose p(w | x) is diagonal."""
+    """Each clip's own exact posterior, p(w | x_i), batch axes (*person, shot); for twins whose p(w
+    | x) is diagonal.
+    """
     each = model.weights_given_clips(clips.unsqueeze(-2))
     return DiagonalGaussian(each.mean, each.stddev.log())
 
@@ -275,21 +318,29 @@ def experts_of(model: LinearGaussianTwin, clips: Tensor) -> DiagonalGaussian:
 def combine(rule: str, experts: DiagonalGaussian) -> DiagonalGaussian:
     """Experts over N(0, I) weights combined by a rule of ``vop_core.variational.aggregate``."""
     weights = experts.mean.shape[-1]
-    standard = DiagonalGaussian(torch.zeros(weights, dtype=torch.float64), torch.zeros(weights, dtype=torch.float64))
+    standard = DiagonalGaussian(
+        torch.zeros(weights, dtype=torch.float64), torch.zeros(weights, dtype=torch.float64)
+    )
     if rule == "bayes_fusion":
         return bayes_fusion(experts, standard.expand(*experts.batch_shape[:-1]))
-    return {"average_parameters": average_parameters, "product_of_experts": product_of_experts}[rule](experts)
+    return {"average_parameters": average_parameters, "product_of_experts": product_of_experts}[
+        rule
+    ](experts)
 
 
 def enrolled_with(clips: int, whose: str) -> tuple[float, float]:
-    """The shipped model on the bundled persons: mean width of the posterior / prior, and share of right answers.
+    """The shipped model on the bundled persons: mean width of the posterior / prior, and share of
+    right answers.
 
-    ``whose``: "own clips", or "other persons' clips", one from each of the next persons in the list.
+    ``whose``: "own clips", or "other persons' clips", one from each of the next persons in the
+    list.
     """
     crowd, vop = material.synthetic_crowd(), material.models().vop
     enrollment = crowd.enrollment[:, :clips]
     if whose == "other persons' clips":
-        enrollment = torch.stack([crowd.enrollment.roll(-1 - shot, 0)[:, shot] for shot in range(clips)], dim=1)
+        enrollment = torch.stack(
+            [crowd.enrollment.roll(-1 - shot, 0)[:, shot] for shot in range(clips)], dim=1
+        )
     with torch.no_grad():
         adaptation = vop.adapt(enrollment)
         answers = vop.predict_proba(adaptation, crowd.query)
@@ -297,14 +348,14 @@ def enrolled_with(clips: int, whose: str) -> tuple[float, float]:
     return float(width), float(correctness(answers, crowd.query_labels).mean())
 
 
-# --- 07: is the variance worth anything -----------------------------------------------------------------------------
+# --- 07: is the variance worth anything -----------------------------------------------------------
 
 RANK_DRAWS, RANK_PERSONS = 199, 4_000
 
 
 def ranks(posterior: str, width: float) -> go.Figure:
-    """Simulation-based calibration on a twin, of a posterior named in ``simulated_posteriors``, its width times a
-    factor.
+    """Simulation-based calibration on a twin, of a posterior named in ``simulated_posteriors``, its
+    width times a factor.
     """
     found = rank_test(posterior, width)
     return rank_figure(found.counts, found.expected, found.band, name=posterior)
@@ -322,8 +373,8 @@ def rank_test(posterior: str, width: float = 1.0) -> Uniformity:
 
 @lru_cache(maxsize=1)
 def simulated_posteriors() -> dict[str, tuple[Tensor, DiagonalGaussian]]:
-    """For persons of a twin with three clips each: the true weights, and what different ways of enrolling make of the
-    clips.
+    """For persons of a twin with three clips each: the true weights, and what different ways of
+    enrolling make of the clips.
     """
     model = LinearGaussianTwin.independent(weights=2)
     persons = model.draw_persons(RANK_PERSONS, clips=3, generator=torch.Generator().manual_seed(7))
@@ -341,31 +392,38 @@ def simulated_posteriors() -> dict[str, tuple[Tensor, DiagonalGaussian]]:
     return {name: (persons.weights, q) for name, q in found.items()}
 
 
-# --- 08: the failure museum -----------------------------------------------------------------------------------------
+# --- 08: the failure museum -----------------------------------------------------------------------
 
 
 def best_epoch(epochs: int, clips: int) -> go.Figure:
     """What the best of many epochs shows when the model is the same in all of them."""
     share = 0.88
     counts = [1, 2, 5, 10, 20, 50, 100]
-    return selection_figure(counts, [expected_best_epoch(each, clips, share) for each in counts], share, epochs, clips)
+    return selection_figure(
+        counts, [expected_best_epoch(each, clips, share) for each in counts], share, epochs, clips
+    )
 
 
-# --- 09: baselines --------------------------------------------------------------------------------------------------
+# --- 09: baselines --------------------------------------------------------------------------------
 
 
 def method_gains(method: str) -> go.Figure:
-    """A method on the bundled voices, with own, wrong and mixed clips, against the global model; intervals over
-    persons.
+    """A method on the bundled voices, with own, wrong and mixed clips, against the global model;
+    intervals over persons.
     """
     base = accuracies("global")
     gains = {whose: 100 * (accuracies(method, whose) - base) for whose in WHOSE}
     found = {whose: paired_interval(values.numpy()) for whose, values in gains.items()}
-    intervals = {whose: (each.mean, *(each.bounds or (each.mean, each.mean))) for whose, each in found.items()}
-    return gains_figure({whose: values.tolist() for whose, values in gains.items()}, intervals, what=method)
+    intervals = {
+        whose: (each.mean, *(each.bounds or (each.mean, each.mean)))
+        for whose, each in found.items()
+    }
+    return gains_figure(
+        {whose: values.tolist() for whose, values in gains.items()}, intervals, what=method
+    )
 
 
-# --- 10: your own voice ---------------------------------------------------------------------------------------------
+# --- 10: your own voice ---------------------------------------------------------------------------
 
 
 def personal_width(voice: str, clips: int) -> go.Figure:
@@ -374,7 +432,8 @@ def personal_width(voice: str, clips: int) -> go.Figure:
     personal = vop.enroll(crowd.enrollment[crowd.names.index(voice), :clips])
     views = {
         layer: LayerView(
-            prior=personal.layer_posterior(layer, "prior"), combined=personal.layer_posterior(layer, "combined")
+            prior=personal.layer_posterior(layer, "prior"),
+            combined=personal.layer_posterior(layer, "combined"),
         )
         for layer in personal.layer_names
     }

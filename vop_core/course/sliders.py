@@ -1,6 +1,7 @@
 """A figure with sliders: the same plotly figure, drawn anew where a slider moves.
 
-Without widgets in the kernel, or without a kernel, the figure at the first values is shown as it is.
+Without widgets in the kernel, or without a kernel, the figure at the first values is shown as it
+is.
 """
 
 import html
@@ -35,7 +36,9 @@ class Explorer:
         """The widget: sliders above, the figure, its words below."""
         import ipywidgets
 
-        sliders = {name: _control(name, value, values) for name, (value, values) in self.controls.items()}
+        sliders = {
+            name: _control(name, value, values) for name, (value, values) in self.controls.items()
+        }
         first = self.first
         figure = go.FigureWidget(first)
         words = ipywidgets.HTML(_spoken(first))
@@ -55,16 +58,21 @@ class Explorer:
         bundle = {"text/plain": text_alternative(first), PLOTLY_MIME: first.to_plotly_json()}
         if all(importlib.util.find_spec(name) for name in WIDGETS):
             bundle |= {
-                kind: value for kind, value in self.box._repr_mimebundle_().items() if kind.endswith("widget-view+json")
+                kind: value
+                for kind, value in self.box._repr_mimebundle_().items()
+                if kind.endswith("widget-view+json")
             }
         return bundle
 
 
-def explore(scene: Callable[..., go.Figure], **controls: Sequence[Any] | tuple[Any, Sequence[Any]]) -> Explorer:
+def explore(
+    scene: Callable[..., go.Figure], **controls: Sequence[Any] | tuple[Any, Sequence[Any]]
+) -> Explorer:
     """Sliders over the values of ``scene``'s arguments.
 
-    A control is a sequence of values, of which the middle one is shown first, or (first value, sequence). Numbers get a
-    slider, anything else a list to choose from. Raises ValueError for a first value that is not among the values.
+    A control is a sequence of values, of which the middle one is shown first, or (first value,
+    sequence). Numbers get a slider, anything else a list to choose from. Raises ValueError for a
+    first value that is not among the values.
     """
     found = {}
     for name, given in controls.items():
@@ -82,7 +90,9 @@ def _has_first(given: Sequence[Any]) -> bool:
 def _control(name: str, first: Any, values: Sequence[Any]) -> Any:
     import ipywidgets
 
-    options = [(f"{value:g}" if isinstance(value, float) else str(value), value) for value in values]
+    options = [
+        (f"{value:g}" if isinstance(value, float) else str(value), value) for value in values
+    ]
     shown = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
     wide = ipywidgets.Layout(width="min(34em, 100%)")
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
@@ -91,7 +101,9 @@ def _control(name: str, first: Any, values: Sequence[Any]) -> Any:
 
 
 def _become(figure: go.FigureWidget, drawn: go.Figure) -> None:
-    """Take over another figure's curves and layout, without a flicker where the curves are as many."""
+    """Take over another figure's curves and layout, without a flicker where the curves are as
+    many.
+    """
     if len(figure.data) == len(drawn.data) and all(
         a.type == b.type for a, b in zip(figure.data, drawn.data, strict=True)
     ):

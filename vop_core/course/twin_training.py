@@ -1,5 +1,5 @@
-"""The package's hyper-personalizer, trained on persons of the linear-Gaussian twin, where what it should say is
-known.
+"""The package's hyper-personalizer, trained on persons of the linear-Gaussian twin, where what it
+should say is known.
 """
 
 import torch
@@ -21,10 +21,11 @@ def train_on_twin(
     features: int = 32,
     generator: torch.Generator,
 ) -> HyperPersonalizer:
-    """Maximise the slides' bound, averaged over persons: q reads the clips, the same clips' labels are scored.
+    """Maximise the slides' bound, averaged over persons: q reads the clips, the same clips' labels
+    are scored.
 
-    With ``persons``, the same few persons come again and again; else every step has new ones. The terms of the bound
-    are taken in closed form, so that what is left to go wrong is the network.
+    With ``persons``, the same few persons come again and again; else every step has new ones. The
+    terms of the bound are taken in closed form, so that what is left to go wrong is the network.
     """
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
@@ -54,9 +55,13 @@ def train_on_twin(
 def said_by(network: HyperPersonalizer, persons: TwinPerson) -> MultivariateNormal:
     """The network's posteriors of a batch of persons, from their clips alone."""
     posterior = network(persons.clips.float())
-    return with_full_covariance(DiagonalGaussian(posterior.mean.double(), posterior.log_std.double()))
+    return with_full_covariance(
+        DiagonalGaussian(posterior.mean.double(), posterior.log_std.double())
+    )
 
 
-def divergence_from_truth(q: MultivariateNormal, model: LinearGaussianTwin, persons: TwinPerson) -> torch.Tensor:
+def divergence_from_truth(
+    q: MultivariateNormal, model: LinearGaussianTwin, persons: TwinPerson
+) -> torch.Tensor:
     """KL(q || p(w | x, y)) of each person, in nats: evidence minus bound."""
     return kl_divergence(q, model.weights_given_labels(persons.clips, persons.labels))

@@ -1,4 +1,6 @@
-"""From bytes to features: decode, focus on the word, log-mel. App, command line and training share it."""
+"""From bytes to features: decode, focus on the word, log-mel. App, command line and training share
+it.
+"""
 
 import base64
 import io
@@ -43,11 +45,13 @@ KEPT_AS_STORED = {"wav", "flac", "aiff", "au", "caf"}  # lossless: reading them 
 
 
 def decode(data: bytes, *, name: str = "clip") -> Clip:
-    """Bytes of a wav, flac, ogg, opus, mp3, m4a or webm file to a mono clip at 16 kHz, amplitude in [-1, 1].
+    """Bytes of a wav, flac, ogg, opus, mp3, m4a or webm file to a mono clip at 16 kHz, amplitude in
+    [-1, 1].
 
-    Every conversion leaves a note, and so does a file that breaks off: what is there is read. Raises
-    AudioError, one sentence with ``name`` in it, for what cannot be used: empty, damaged, not sound, silent,
-    fully clipped, not finite, under 0.1 s of sound, over 60 s or 20 MB, outside 4 to 192 kHz.
+    Every conversion leaves a note, and so does a file that breaks off: what is there is read.
+    Raises AudioError, one sentence with ``name`` in it, for what cannot be used: empty, damaged,
+    not sound, silent, fully clipped, not finite, under 0.1 s of sound, over 60 s or 20 MB, outside
+    4 to 192 kHz.
     """
     name = _short_name(name)
     recording = read(data, name=name)
@@ -69,7 +73,9 @@ def decode(data: bytes, *, name: str = "clip") -> Clip:
 
 
 def decode_file(path: Path | str) -> Clip:
-    """``decode`` for a file, of which no more than 20 MB are read. Raises AudioError as ``decode`` does."""
+    """``decode`` for a file, of which no more than 20 MB are read. Raises AudioError as ``decode``
+    does.
+    """
     path = Path(path)
     name = _short_name(path.name)
     try:
@@ -84,7 +90,9 @@ def decode_file(path: Path | str) -> Clip:
 
 
 def words(clip: Clip) -> tuple[Clip, ...]:
-    """Every word of a recording as a clip of one second; a recording of one word is returned as it is."""
+    """Every word of a recording as a clip of one second; a recording of one word is returned as it
+    is.
+    """
     seconds = word_seconds(clip.waveform)
     if len(seconds) == 1:
         return (clip,)
@@ -101,13 +109,19 @@ def words(clip: Clip) -> tuple[Clip, ...]:
     )
 
 
-def clip_features(waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None) -> Float[Tensor, "mel frame"]:
-    """The one way from sound to features: the log-mel of the clip's one second with the most speech."""
+def clip_features(
+    waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None
+) -> Float[Tensor, "mel frame"]:
+    """The one way from sound to features: the log-mel of the clip's one second with the most
+    speech.
+    """
     return log_mel(focus(waveform), config)
 
 
 def _unheard_words(waveform: Float[Tensor, " sample"]) -> list[str]:
-    """The note of a recording of several words, of which a model hears one; nothing for one word."""
+    """The note of a recording of several words, of which a model hears one; nothing for one
+    word.
+    """
     seconds = word_seconds(waveform)
     if len(seconds) == 1:
         return []
@@ -123,8 +137,12 @@ def _span(first: int, last: int) -> str:
     return f"{first / SAMPLE_RATE:.1f} to {last / SAMPLE_RATE:.1f} s"
 
 
-def _to_mono(samples: Float[Tensor, "channel sample"]) -> tuple[Float[Tensor, " sample"], list[str]]:
-    """Average the channels that carry sound, unless they cancel each other; constant offsets go first."""
+def _to_mono(
+    samples: Float[Tensor, "channel sample"],
+) -> tuple[Float[Tensor, " sample"], list[str]]:
+    """Average the channels that carry sound, unless they cancel each other; constant offsets go
+    first.
+    """
     notes: list[str] = []
     channels = len(samples)
     offsets = samples.mean(-1, keepdim=True)
@@ -140,14 +158,19 @@ def _to_mono(samples: Float[Tensor, "channel sample"]) -> tuple[Float[Tensor, " 
         return samples[0], notes
     mean = samples.mean(0)
     powers = samples.square().mean(-1)
-    # independent channels keep 1 / n of their power in the average; less than half of that: opposite phases
+    # independent channels keep 1 / n of their power in the average; less than half of that:
+    # opposite phases
     if mean.square().mean() < powers.mean() / (2 * len(samples)):
         return samples[powers.argmax()], [*notes, "channels cancel each other, loudest one taken"]
     return mean, [*notes, f"{len(samples)} channels averaged"]
 
 
-def _to_full_scale(waveform: Float[Tensor, " sample"], is_float: bool) -> tuple[Float[Tensor, " sample"], list[str]]:
-    """Into [-1, 1]: floats may lawfully go beyond and are turned down; a lossy decoder's overshoot is cut."""
+def _to_full_scale(
+    waveform: Float[Tensor, " sample"], is_float: bool
+) -> tuple[Float[Tensor, " sample"], list[str]]:
+    """Into [-1, 1]: floats may lawfully go beyond and are turned down; a lossy decoder's overshoot
+    is cut.
+    """
     peak = float(waveform.abs().max())
     if peak <= 1 or not is_float:
         return waveform.clamp(-1, 1), []
@@ -155,13 +178,17 @@ def _to_full_scale(waveform: Float[Tensor, " sample"], is_float: bool) -> tuple[
 
 
 def _short_name(name: str) -> str:
-    """The last part of a path, cut to what a sentence can hold, with escapes for what is not printable."""
+    """The last part of a path, cut to what a sentence can hold, with escapes for what is not
+    printable.
+    """
     last = printable(PurePath(name).name) or "clip"
     return last if len(last) <= LONGEST_NAME else last[: LONGEST_NAME - 1] + "…"
 
 
 def playable(clip: Clip) -> str:
-    """The clip as a ``data:`` address (16-bit WAV), so that no server address ever holds a voice."""
+    """The clip as a ``data:`` address (16-bit WAV), so that no server address ever holds a
+    voice.
+    """
     samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().astype("<i2")
     memory = io.BytesIO()
     with wave.open(memory, "wb") as file:

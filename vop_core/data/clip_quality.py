@@ -4,10 +4,10 @@ Four things are measured; the worst one is named, and between equals the ranking
 
     clipping > noise > level > voiced seconds
 
-because what a recorder has cut off never comes back, noise hides the voice at every level, a low level alone
-is mended by a step towards the microphone, and too little voice by speaking again. The thresholds were set on
-900 clips of three public data sets (24, 27 and 5 persons) so that most of them are good, and on those clips
-with noise, gain and clipping added.
+because what a recorder has cut off never comes back, noise hides the voice at every level, a low
+level alone is mended by a step towards the microphone, and too little voice by speaking again. The
+thresholds were set on 900 clips of three public data sets (24, 27 and 5 persons) so that most of
+them are good, and on those clips with noise, gain and clipping added.
 """
 
 import functools
@@ -27,18 +27,23 @@ from vop_core.types import SAMPLE_RATE
 Grade = Literal["good", "usable", "poor"]
 Problem = Literal["clipping", "noise", "level", "voiced seconds"]
 
-SILENCE = 1e-3  # amplitude, -60 dBFS: dither and codecs' residue stay below; the data's quietest peak is at -37
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 60.0  # no word is shorter; a longer recording is not one word
+# amplitude, -60 dBFS: dither and codecs' residue stay below; the data's quietest peak is at -37
+SILENCE = 1e-3
+# no word is shorter; a longer recording is not one word
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 60.0
 PIECE_SECONDS = 0.01  # pieces in which sound is looked for
 FULLY_CLIPPED = 0.5  # of the sounding samples: then less than half of the waveform's shape is left
 
 CLIP_LEVEL = 0.98  # of the peak: a flat top wobbles this much after resampling or a lossy codec
 CLIP_RUN = 3  # samples in a row up there: one or two is how an ordinary peak looks
 CLIP_PEAK = 0.25  # -12 dBFS: quieter tops are rounded by few bits rather than cut by a recorder
-CLIPPED_USABLE, CLIPPED_POOR = 0.001, 0.01  # of all samples; 98 % of real clips have less than 0.0004
+# of all samples; 98 % of real clips have less than 0.0004
+CLIPPED_USABLE, CLIPPED_POOR = 0.001, 0.01
 
-SPEECH_BAND = 300.0, 3_400.0  # Hz, the telephone's: where speech is loudest and fans, hum and hiss are not
-LOUD_QUANTILE, QUIET_QUANTILE = 0.95, 0.10  # of frames: the voice, and the room between and around its sounds
+# Hz, the telephone's: where speech is loudest and fans, hum and hiss are not
+SPEECH_BAND = 300.0, 3_400.0
+# of frames: the voice, and the room between and around its sounds
+LOUD_QUANTILE, QUIET_QUANTILE = 0.95, 0.10
 DIGITAL_SILENCE = 1e-8  # of the loudest frame's power: zeros that were padded, not a quiet room
 NOISE_USABLE_DB, NOISE_POOR_DB = (
     15.0,
@@ -51,7 +56,8 @@ LEVEL_USABLE_DBFS, LEVEL_POOR_DBFS = (
 )  # of the loud frames: most real clips lie between -25 and -7
 
 VOICE_HZ = 60.0, 400.0  # pitch of grown-ups and children
-VOICED_PERIODICITY = 0.5  # autocorrelation at the pitch: 0 for noise, 1 for a perfectly periodic sound
+# autocorrelation at the pitch: 0 for noise, 1 for a perfectly periodic sound
+VOICED_PERIODICITY = 0.5
 VOICED_POWER = 1e-3  # of the loudest frame's, -30 dB: reverberation is periodic too
 VOICED_USABLE_SECONDS, VOICED_POOR_SECONDS = (
     0.12,
@@ -73,7 +79,8 @@ class ClipQuality:
     peak_dbfs: float
     level_dbfs: float  # of the loud frames
     clipped_fraction: float  # of all samples
-    signal_to_noise_db: float  # loud to quiet frames, 300 to 3,400 Hz; infinite where nothing but zeros is quiet
+    # loud to quiet frames, 300 to 3,400 Hz; infinite where nothing but zeros is quiet
+    signal_to_noise_db: float
     voiced_seconds: float
 
 
@@ -86,7 +93,10 @@ REASONS: dict[Problem, tuple[str, str]] = {
         "The background is too close to the voice in loudness.",
         "Find a quieter place or come closer to the microphone, then record again.",
     ),
-    "level": ("The voice is very quiet.", "Come closer to the microphone or turn it up, then record again."),
+    "level": (
+        "The voice is very quiet.",
+        "Come closer to the microphone or turn it up, then record again.",
+    ),
     "voiced seconds": (
         "There is hardly any voice in the clip.",
         "Press record first, then say the whole word aloud, without whispering.",
@@ -95,7 +105,9 @@ REASONS: dict[Problem, tuple[str, str]] = {
 
 
 def assess(waveform: Float[Tensor, " sample"]) -> ClipQuality:
-    """The coach's verdict on a clip at 16 kHz. Never raises for what ``check_usable`` lets through."""
+    """The coach's verdict on a clip at 16 kHz. Never raises for what ``check_usable`` lets
+    through.
+    """
     frames = _frames(waveform, FRAME)
     clipped = float(_clipped(waveform).float().mean())
     signal_to_noise = _signal_to_noise_db(frames)
@@ -110,13 +122,18 @@ def assess(waveform: Float[Tensor, " sample"]) -> ClipQuality:
     verdict, problem = _worst(verdicts)
     reason, remedy = REASONS[problem] if problem else ("Clear, loud enough and not too loud.", "")
     peak = _decibels(float(waveform.abs().max()) ** 2)
-    return ClipQuality(verdict, problem, reason, remedy, peak, level, clipped, signal_to_noise, voiced)
+    return ClipQuality(
+        verdict, problem, reason, remedy, peak, level, clipped, signal_to_noise, voiced
+    )
 
 
-def check_usable(waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_RATE, *, name: str = "The clip") -> None:
+def check_usable(
+    waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_RATE, *, name: str = "The clip"
+) -> None:
     """Raise AudioError for what no model can use.
 
-    Not finite, silent, clipped from end to end, under 0.1 s of sound, over 60 s; ``name`` opens the sentence.
+    Not finite, silent, clipped from end to end, under 0.1 s of sound, over 60 s; ``name`` opens the
+    sentence.
     """
     seconds = waveform.numel() / sample_rate
     check_finite(waveform, name=name)
@@ -126,17 +143,23 @@ def check_usable(waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_R
         raise AudioError(f"{name} is empty; record it again or choose another file.")
     sounding = _sounding(waveform, sample_rate)
     if not sounding.any():
-        raise AudioError(f"{name} is silent; check that the microphone is on, then record it again.")
+        raise AudioError(
+            f"{name} is silent; check that the microphone is on, then record it again."
+        )
     if min(float(sounding.sum()) * PIECE_SECONDS, seconds) < SHORTEST_SECONDS:
         raise AudioError(f"{name} holds less than 0.1 s of audible sound; record the whole word.")
     if float(_clipped(waveform).sum()) > FULLY_CLIPPED * float((waveform.abs() > SILENCE).sum()):
-        raise AudioError(f"{name} is clipped from end to end; turn the microphone down, then record it again.")
+        raise AudioError(
+            f"{name} is clipped from end to end; turn the microphone down, then record it again."
+        )
 
 
 def check_finite(waveform: Float[Tensor, " sample"], *, name: str = "The clip") -> None:
     """Raise AudioError for NaN and infinity, which spoil everything computed from them."""
     if not waveform.isfinite().all():
-        raise AudioError(f"{name} holds values that are no numbers (NaN or infinity); export it again.")
+        raise AudioError(
+            f"{name} holds values that are no numbers (NaN or infinity); export it again."
+        )
 
 
 def _grade(value: float, usable: float, poor: float) -> Grade:
@@ -161,7 +184,9 @@ def _sounding(waveform: Float[Tensor, " sample"], sample_rate: int) -> Bool[Tens
 
 
 def _clipped(waveform: Float[Tensor, " sample"]) -> Bool[Tensor, " sample"]:
-    """Samples in a flat top: at least three in a row, on one side, within 2 % of the peak or beyond."""
+    """Samples in a flat top: at least three in a row, on one side, within 2 % of the peak or
+    beyond.
+    """
     peak = float(waveform.abs().max())
     clipped = torch.zeros_like(waveform, dtype=torch.bool)
     if peak < CLIP_PEAK or waveform.numel() < CLIP_RUN:
@@ -174,7 +199,9 @@ def _clipped(waveform: Float[Tensor, " sample"]) -> Bool[Tensor, " sample"]:
 
 
 def _signal_to_noise_db(frames: Float[Tensor, "frame offset"]) -> float:
-    """Power of the loud frames over that of the quiet ones, in the speech band, padded zeros left out."""
+    """Power of the loud frames over that of the quiet ones, in the speech band, padded zeros left
+    out.
+    """
     spectrum = torch.fft.rfft(frames * _hann(FRAME), FRAME)
     lowest, highest = (round(hertz * FRAME / SAMPLE_RATE) for hertz in SPEECH_BAND)
     power = (spectrum.real.square() + spectrum.imag.square())[:, lowest : highest + 1].sum(-1)
@@ -186,7 +213,9 @@ def _signal_to_noise_db(frames: Float[Tensor, "frame offset"]) -> float:
 
 
 def _voiced_seconds(waveform: Float[Tensor, " sample"]) -> float:
-    """Time with a pitch: autocorrelation of 40 ms frames, the window's own divided out [BOERSMA]."""
+    """Time with a pitch: autocorrelation of 40 ms frames, the window's own divided out
+    [BOERSMA].
+    """
     window = _hann(PITCH_FRAME)
     frames = _frames(waveform, PITCH_FRAME)
     frames = (frames - frames.mean(-1, keepdim=True)) * window
@@ -199,8 +228,12 @@ def _voiced_seconds(waveform: Float[Tensor, " sample"]) -> float:
     return float(((periodicity > VOICED_PERIODICITY) & loud).sum()) * HOP / SAMPLE_RATE
 
 
-def _autocorrelation(frames: Float[Tensor, "frame offset"], longest: int) -> Float[Tensor, "frame lag"]:
-    """Lags 0 to ``longest``, free of wrap-around; padded to a power of two, which transforms fast."""
+def _autocorrelation(
+    frames: Float[Tensor, "frame offset"], longest: int
+) -> Float[Tensor, "frame lag"]:
+    """Lags 0 to ``longest``, free of wrap-around; padded to a power of two, which transforms
+    fast.
+    """
     spectrum = torch.fft.rfft(frames, 1 << (frames.shape[-1] + longest).bit_length())
     return torch.fft.irfft(spectrum.real.square() + spectrum.imag.square())[:, : longest + 1]
 

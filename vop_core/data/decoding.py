@@ -102,7 +102,8 @@ class _Budget:
     def take(self, samples: np.ndarray, rate: int) -> None:
         if not LOWEST_RATE <= rate <= HIGHEST_RATE:
             raise AudioError(
-                f"{self.name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at 16 kHz."
+                f"{self.name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at "
+                f"16 kHz."
             )
         self.seconds += samples.shape[1] / rate
         self.values += samples.size

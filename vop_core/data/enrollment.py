@@ -1,7 +1,8 @@
-"""The clips that make one person's model, and what page, command line, notebook and Python hold them to.
+"""The clips that make one person's model, and what page, command line, notebook and Python hold
+them to.
 
-A clip counts once, at most ten enroll, and what the microphone coach thinks of each is said wherever a model
-is made: a poor clip is used, because the coach may be wrong, but never in silence.
+A clip counts once, at most ten enroll, and what the microphone coach thinks of each is said
+wherever a model is made: a poor clip is used, because the coach may be wrong, but never in silence.
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from vop_core.data.waveform import LOWEST_SPEECH_HZ, focus
 from vop_core.errors import AudioError
 from vop_core.types import MOST_CLIPS, SAMPLE_RATE, Clip
 
-# Correlation of two clips' seconds of speech, at the best delay. Two takes of a word by one person reach 0.93
-# (the most alike of 3,000 pairs in five public data sets); a recording and its mp3 at 32 kbit/s exceed 0.98.
+# Correlation of two clips' seconds of speech, at the best delay. Two takes of a word by one person
+# reach 0.93 (the most alike of 3,000 pairs in five public data sets); a recording and its mp3 at 32
+# kbit/s exceed 0.98.
 SAME_RECORDING = 0.97
 
 
@@ -26,26 +28,34 @@ class PoorClipWarning(UserWarning):
 
 
 def check_clips(clips: Sequence[Any]) -> None:
-    """Raise AudioError for what no model can hear: nothing, no clip, another rate than 16 kHz, an unusable clip."""
+    """Raise AudioError for what no model can hear: nothing, no clip, another rate than 16 kHz, an
+    unusable clip.
+    """
     if not clips:
         raise AudioError("There is no clip; record or choose at least one.")
     for clip in clips:
         if not isinstance(clip, Clip):
-            raise AudioError(f"{clip!r:.60} is no clip; read a file with decode_file, and sound with decode.")
+            raise AudioError(
+                f"{clip!r:.60} is no clip; read a file with decode_file, and sound with decode."
+            )
         if clip.sample_rate != SAMPLE_RATE:
             raise AudioError(
-                f"{clip.name} has {clip.sample_rate:,} samples a second and the models hear {SAMPLE_RATE:,}; "
+                f"{clip.name} has {clip.sample_rate:,} samples a second and the models hear "
+                f"{SAMPLE_RATE:,}; "
                 f"read it with decode or decode_file."
             )
         check_usable(clip.waveform, name=clip.name)
 
 
 def check_enrollment(clips: Sequence[Any]) -> None:
-    """Raise AudioError for clips that may not enroll together: unusable, more than ten, or one of them twice."""
+    """Raise AudioError for clips that may not enroll together: unusable, more than ten, or one of
+    them twice.
+    """
     check_clips(clips)
     if len(clips) > MOST_CLIPS:
         raise AudioError(
-            f"{MOST_CLIPS} clips are as many as the models were trained with, and these are {len(clips)}; "
+            f"{MOST_CLIPS} clips are as many as the models were trained with, and these are "
+            f"{len(clips)}; "
             f"leave out {len(clips) - MOST_CLIPS}."
         )
     windows = torch.stack([focus(clip.waveform) for clip in clips])
@@ -56,7 +66,9 @@ def check_enrollment(clips: Sequence[Any]) -> None:
 
 
 def twin_of(clip: Clip, others: Sequence[Clip]) -> Clip | None:
-    """The first of ``others`` that is the same recording as ``clip``, however it was stored; None without one."""
+    """The first of ``others`` that is the same recording as ``clip``, however it was stored; None
+    without one.
+    """
     if not others:
         return None
     windows = torch.stack([focus(other.waveform) for other in others])
@@ -64,10 +76,13 @@ def twin_of(clip: Clip, others: Sequence[Clip]) -> Clip | None:
     return others[int(twins[0])] if len(twins) else None
 
 
-def correlations(clip: Float[Tensor, " sample"], others: Float[Tensor, "clip sample"]) -> Float[Tensor, " clip"]:
+def correlations(
+    clip: Float[Tensor, " sample"], others: Float[Tensor, "clip sample"]
+) -> Float[Tensor, " clip"]:
     """Correlation above 150 Hz of a waveform with others at the best delay, 0 for silence.
 
-    1 for copies at any level, also turned upside down. Below 150 Hz, hum makes different clips alike.
+    1 for copies at any level, also turned upside down. Below 150 Hz, hum makes different clips
+    alike.
     """
     length = 1 << (2 * clip.numel()).bit_length()
     lowest = round(LOWEST_SPEECH_HZ * length / SAMPLE_RATE)
@@ -80,14 +95,20 @@ def correlations(clip: Float[Tensor, " sample"], others: Float[Tensor, "clip sam
 
 
 def remarks(clips: Sequence[Clip]) -> list[str]:
-    """What a reader should know of clips before trusting a model of them: one sentence for each that is not good."""
+    """What a reader should know of clips before trusting a model of them: one sentence for each
+    that is not good.
+    """
     verdicts = [(clip, assess(clip.waveform)) for clip in clips]
-    return [f"{clip.name}: {remark}" for clip, quality in verdicts if (remark := coach_remark(quality))]
+    return [
+        f"{clip.name}: {remark}" for clip, quality in verdicts if (remark := coach_remark(quality))
+    ]
 
 
 def coach_remark(quality: ClipQuality) -> str:
     """The coach's verdict, reason and remedy in one line; empty where the clip is good."""
-    return "" if quality.verdict == "good" else f"{quality.verdict}. {quality.reason} {quality.remedy}"
+    return (
+        "" if quality.verdict == "good" else f"{quality.verdict}. {quality.reason} {quality.remedy}"
+    )
 
 
 def poor_share(qualities: Sequence[ClipQuality]) -> str:

@@ -2,15 +2,15 @@
 
 How an episode is drawn, for a person with W words:
 
-1. the enrollment words are drawn one after the other, each uniformly over the W words (a word may come
-   twice; a word whose clips are used up is drawn again);
+1. the enrollment words are drawn one after the other, each uniformly over the W words (a word may
+   come twice; a word whose clips are used up is drawn again);
 2. each takes one of that word's unused clips, uniformly;
 3. the query is every other clip of the person, or ``queries`` of them.
 
-With ``queries`` given, the query clips are drawn *first*, uniformly over the person's clips, and the
-enrollment words afterwards by rule 1, which does not look at the query: the two are independent exactly, as
-long as no word runs out of clips. With all other clips as query, the query's words are fixed but for the
-clips taken away.
+With ``queries`` given, the query clips are drawn *first*, uniformly over the person's clips, and
+the enrollment words afterwards by rule 1, which does not look at the query: the two are independent
+exactly, as long as no word runs out of clips. With all other clips as query, the query's words are
+fixed but for the clips taken away.
 
 Labels only place clips in episodes; they never reach ``Method.enroll``.
 """
@@ -35,10 +35,11 @@ def draw_episodes(
     queries: int | None = None,
     names: Sequence[str] | None = None,
 ) -> list[Episode]:
-    """One seeded episode for each entry of ``persons``, in that order; a person may be listed repeatedly.
+    """One seeded episode for each entry of ``persons``, in that order; a person may be listed
+    repeatedly.
 
-    ``person_index`` and ``label_index`` give every clip's person and word; ``queries=None`` asks about all
-    clips that are not enrolled; ``names`` are the persons' names for error messages.
+    ``person_index`` and ``label_index`` give every clip's person and word; ``queries=None`` asks
+    about all clips that are not enrolled; ``names`` are the persons' names for error messages.
 
     Raises
     ------
@@ -46,9 +47,14 @@ def draw_episodes(
         A person has too few clips for so many shots and queries.
     """
     if shots < 1:
-        raise EvaluationError(f"An episode needs at least 1 enrollment clip, but {shots} were asked for.")
+        raise EvaluationError(
+            f"An episode needs at least 1 enrollment clip, but {shots} were asked for."
+        )
     clips_of = {person: (person_index == person).nonzero().squeeze(1) for person in set(persons)}
-    return [_draw(person, clips_of[person], label_index, shots, queries, generator, names) for person in persons]
+    return [
+        _draw(person, clips_of[person], label_index, shots, queries, generator, names)
+        for person in persons
+    ]
 
 
 def _draw(
@@ -64,7 +70,8 @@ def _draw(
     wanted = queries if queries is not None else 1
     if len(clips) < shots + wanted:
         raise EvaluationError(
-            f"Person '{name}' has {len(clips)} clip(s), too few for {shots} enrollment and {wanted} query "
+            f"Person '{name}' has {len(clips)} clip(s), too few for {shots} enrollment and "
+            f"{wanted} query "
             f"clip(s); use fewer shots or add clips of this person."
         )
     word, free = label_index[clips], torch.ones(len(clips), dtype=torch.bool)
@@ -82,7 +89,9 @@ def _draw(
 def _uniform_words(
     word: Int[Tensor, " clip"], allowed: Tensor, shots: int, generator: torch.Generator
 ) -> Int[Tensor, " shot"]:
-    """Positions of ``shots`` clips whose words are drawn uniformly and one by one, clips never twice."""
+    """Positions of ``shots`` clips whose words are drawn uniformly and one by one, clips never
+    twice.
+    """
     order = torch.randperm(len(word), generator=generator)
     unused: dict[int, list[int]] = {}
     words = word.tolist()

@@ -1,8 +1,9 @@
 """Clips of many persons as one tensor of log-mels, computed once and kept in the cache.
 
-Besides the clips themselves a table may hold *variants*: the same clips spoken faster or slower (which also moves pitch
-and formants, a cheap new voice), heard in a room, or through a telephone band. Variants are made on waveforms, so they
-are cached; the augmentations of :mod:`vop_core.data.virtual_persons` work on log-mels and run in the training loop.
+Besides the clips themselves a table may hold *variants*: the same clips spoken faster or slower
+(which also moves pitch and formants, a cheap new voice), heard in a room, or through a telephone
+band. Variants are made on waveforms, so they are cached; the augmentations of
+:mod:`vop_core.data.virtual_persons` work on log-mels and run in the training loop.
 """
 
 import hashlib
@@ -56,9 +57,17 @@ class FeatureTable:
         return self.person.numel()
 
     def select(self, keep: Tensor) -> "FeatureTable":
-        """The clips that ``keep`` (boolean or indices) names; persons and labels keep their indices."""
+        """The clips that ``keep`` (boolean or indices) names; persons and labels keep their
+        indices.
+        """
         variants = {name: value[keep] for name, value in self.variants.items()}
-        return replace(self, variants=variants, person=self.person[keep], label=self.label[keep], take=self.take[keep])
+        return replace(
+            self,
+            variants=variants,
+            person=self.person[keep],
+            label=self.label[keep],
+            take=self.take[keep],
+        )
 
     def of_persons(self, persons: Sequence[str]) -> "FeatureTable":
         """Only these persons' clips, indices renumbered to the persons left."""
@@ -80,7 +89,9 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
     person, label, offset = [], [], 0
     for table in tables:
         person.append(table.person + offset)
-        label.append(torch.tensor([order[name] for name in table.labels], dtype=torch.long)[table.label])
+        label.append(
+            torch.tensor([order[name] for name in table.labels], dtype=torch.long)[table.label]
+        )
         offset += len(table.persons)
     return FeatureTable(
         variants={name: torch.cat([table.variants[name] for table in tables]) for name in names},
@@ -100,8 +111,11 @@ def change_rate(waveform: Float[Tensor, " sample"], rate: float) -> Float[Tensor
     return torch.from_numpy(played).to(torch.float32)
 
 
-def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
-    """Convolve with a random room's response: noise that decays exponentially behind the direct sound.
+def put_in_room(
+    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
+) -> Float[Tensor, " sample"]:
+    """Convolve with a random room's response: noise that decays exponentially behind the direct
+    sound.
 
     Reverberation time 0.15 to 0.6 s, direct-to-reverberant ratio 0 to 12 dB; loudness is kept.
     """
@@ -117,11 +131,17 @@ def put_in_room(waveform: Float[Tensor, " sample"], *, generator: torch.Generato
     return wet * (waveform.norm() / wet.norm().clamp_min(1e-8))
 
 
-def matched_noise(waveform: Float[Tensor, " sample"], *, generator: torch.Generator) -> Float[Tensor, " sample"]:
-    """Stationary noise with the clip's long-term spectrum and level: random phases, smoothed magnitudes."""
+def matched_noise(
+    waveform: Float[Tensor, " sample"], *, generator: torch.Generator
+) -> Float[Tensor, " sample"]:
+    """Stationary noise with the clip's long-term spectrum and level: random phases, smoothed
+    magnitudes.
+    """
     spectrum = torch.fft.rfft(waveform).abs()
     width = max(1, spectrum.numel() // 160)
-    smooth = torch.nn.functional.avg_pool1d(spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False)
+    smooth = torch.nn.functional.avg_pool1d(
+        spectrum[None, None], 2 * width + 1, 1, width, count_include_pad=False
+    )
     phases = 2 * torch.pi * torch.rand(spectrum.shape, generator=generator)
     noise = torch.fft.irfft(torch.polar(smooth[0, 0], phases), waveform.numel())
     return noise * (waveform.norm() / noise.norm().clamp_min(1e-8))
@@ -157,11 +177,11 @@ def load_features(
 ) -> FeatureTable:
     """Decode every clip of a data set once, focus it on its second of speech, and take log-mels.
 
-    Results lie in the cache under a hash of the clip list and the settings, one file a variant, as float16; with
-    ``cache=False``, or where the cache cannot be written, nothing is kept on disk.
+    Results lie in the cache under a hash of the clip list and the settings, one file a variant, as
+    float16; with ``cache=False``, or where the cache cannot be written, nothing is kept on disk.
 
-    Raises AudioError, naming the file, for a clip that cannot be used, and DataError for a recording that stands in
-    the data set twice, under whatever names.
+    Raises AudioError, naming the file, for a clip that cannot be used, and DataError for a
+    recording that stands in the data set twice, under whatever names.
     """
     config = config or LogMelConfig()
     unknown = set(variants) - set(VARIANTS)
@@ -196,7 +216,8 @@ def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> P
         for record, digest in zip(dataset.records, dataset.digests, strict=True)
     ]
     key = hashlib.sha256(json.dumps([listing, variant, str(config), 2]).encode()).hexdigest()[:20]
-    name = re.sub(r"[^\w.-]+", "_", dataset.name)[:40]  # for the eye only, and no file system's limit
+    # for the eye only, and no file system's limit
+    name = re.sub(r"[^\w.-]+", "_", dataset.name)[:40]
     return cache_root() / "features" / f"{name}-{variant}-{key}.safetensors"
 
 
@@ -206,7 +227,9 @@ def _compute(
     config: LogMelConfig,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Tensor]:
-    """Log-mels of all clips for each variant, as float16: what is stored and what is not must be the same numbers."""
+    """Log-mels of all clips for each variant, as float16: what is stored and what is not must be
+    the same numbers.
+    """
     if not variants:
         return {}
 
@@ -238,7 +261,8 @@ def _kept(file: Path) -> Tensor | None:
 
 
 def _keep(file: Path, log_mels: Tensor) -> None:
-    # Kept for speed only: where the cache cannot be written, or the disk is full, the work goes on without.
+    # Kept for speed only: where the cache cannot be written, or the disk is full, the work goes on
+    # without.
     with suppress(VopError, SafetensorError):
         make_folder(file.parent)
         with whole_file(file) as part:

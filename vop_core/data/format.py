@@ -41,23 +41,28 @@ class LabelledClip:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_dataset(folder: str | Path, clips: Iterable[LabelledClip], *, texts: Mapping[str, str] | None = None) -> int:
-    """Write clips as they come, then ``metadata.csv`` and ``texts`` (file name: content); returns how many.
+def write_dataset(
+    folder: str | Path, clips: Iterable[LabelledClip], *, texts: Mapping[str, str] | None = None
+) -> int:
+    """Write clips as they come, then ``metadata.csv`` and ``texts`` (file name: content); returns
+    how many.
 
-    All or nothing: everything is written beside ``folder`` and moved there at the end. 16-bit samples survive
-    unchanged. A name that is no valid Unicode is written with escapes.
+    All or nothing: everything is written beside ``folder`` and moved there at the end. 16-bit
+    samples survive unchanged. A name that is no valid Unicode is written with escapes.
 
     Raises
     ------
     DataError
-        ``folder`` already holds something, there are no clips, two clips claim the same person, label and
-        take, or two persons or labels differ only in how they are written.
+        ``folder`` already holds something, there are no clips, two clips claim the same person,
+        label and take, or two persons or labels differ only in how they are written.
     VopError
         The disk is full or read-only.
     """
     folder = Path(folder)
     if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-        raise DataError(f"'{folder}' already exists and is not empty; remove it or choose another folder.")
+        raise DataError(
+            f"'{folder}' already exists and is not empty; remove it or choose another folder."
+        )
     with whole_folder(folder) as unfinished:
         writer = _Writer(unfinished)
         try:
@@ -83,7 +88,9 @@ class _Writer:
         person, label = normalized(clip.person), normalized(clip.label)
         cell = (person, label, clip.take)
         if cell in self.cells:
-            raise DataError(f"Take {clip.take} of '{label}' by '{person}' appears twice; number the takes anew.")
+            raise DataError(
+                f"Take {clip.take} of '{label}' by '{person}' appears twice; number the takes anew."
+            )
         self.cells.add(cell)
         path = self._free_path(cell)
         target = self.root / path
@@ -100,11 +107,17 @@ class _Writer:
         }
 
     def _free_path(self, cell: tuple[str, str, int]) -> PurePosixPath:
-        """``person/label_take.flac``, with a digest where names differ only in what paths cannot hold."""
+        """``person/label_take.flac``, with a digest where names differ only in what paths cannot
+        hold.
+        """
         person, label, take = cell
         plain = PurePosixPath(_file_name(person), f"{_file_name(label)}_{take:02d}.flac")
         digest = hashlib.sha256(repr(cell).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        path = plain if str(plain).casefold() not in self.taken else plain.with_stem(f"{plain.stem}-{digest}")
+        path = (
+            plain
+            if str(plain).casefold() not in self.taken
+            else plain.with_stem(f"{plain.stem}-{digest}")
+        )
         self.taken.add(str(path).casefold())
         return path
 
@@ -116,7 +129,9 @@ def _file_name(text: str) -> str:
 
 def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str) -> None:
     if not rows:
-        raise DataError(f"No clips were found for '{destination}'; check that the source is complete.")
+        raise DataError(
+            f"No clips were found for '{destination}'; check that the source is complete."
+        )
     pairs = [(row["person"], row["label"]) for row in rows]
     for problem in confusable_names(pairs, where=destination):
         raise DataError(problem)
@@ -142,12 +157,15 @@ class DatasetReport:
     def raise_if_broken(self) -> None:
         """Raise DataError with the first problem, when there is one."""
         if self.problems:
-            more = f" ({len(self.problems) - 1} further problem(s))" if len(self.problems) > 1 else ""
+            more = (
+                f" ({len(self.problems) - 1} further problem(s))" if len(self.problems) > 1 else ""
+            )
             raise DataError(self.problems[0] + more)
 
 
 def check_dataset(folder: str | Path) -> DatasetReport:
-    """Open every clip of a folder and collect what is wrong, most basic first; see :class:`DatasetReport`.
+    """Open every clip of a folder and collect what is wrong, most basic first; see
+    :class:`DatasetReport`.
 
     Raises
     ------
@@ -198,7 +216,8 @@ def _open(path: Path, where: str) -> Clip:
 
 def _check_stored_form(path: Path, where: str) -> None:
     try:
-        with path.open("rb") as stream:  # by its name soundfile could not open it if that is no text
+        # by its name soundfile could not open it if that is no text
+        with path.open("rb") as stream:
             stored = soundfile.info(stream)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         said = f"{where}, which is no wav, flac or ogg file; convert it to FLAC."

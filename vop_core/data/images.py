@@ -1,8 +1,8 @@
 """Images with persons in them: one npz, a person (writer, drawer) for every image.
 
-Arrays: ``images`` (example, height, width; uint8) or ``ink_packed`` with ``shape`` (packed bits); who
-made them: ``person`` or ``writer``, or ``alphabet`` and ``drawer`` together; ``label`` or ``character``;
-optionally ``take``. Never unpickles.
+Arrays: ``images`` (example, height, width; uint8) or ``ink_packed`` with ``shape`` (packed bits);
+who made them: ``person`` or ``writer``, or ``alphabet`` and ``drawer`` together; ``label`` or
+``character``; optionally ``take``. Never unpickles.
 """
 
 import zipfile
@@ -19,13 +19,17 @@ from vop_core.errors import DataError
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images indexed by person; ``person`` and ``label`` are positions in ``persons`` and ``labels``."""
+    """Images indexed by person; ``person`` and ``label`` are positions in ``persons`` and
+    ``labels``.
+    """
 
     name: str
-    images: UInt8[Tensor, "example height width"]  # 0 is paper, 255 is ink (1 where bits were packed)
+    # 0 is paper, 255 is ink (1 where bits were packed)
+    images: UInt8[Tensor, "example height width"]
     person: Int[Tensor, " example"]
     label: Int[Tensor, " example"]
-    take: Int[Tensor, " example"]  # repetition of this label by this person, counted from 1 where not given
+    # repetition of this label by this person, counted from 1 where not given
+    take: Int[Tensor, " example"]
     persons: tuple[str, ...]  # 'dataset/person'
     labels: tuple[str, ...]
 
@@ -44,12 +48,17 @@ def load_images(path: str | Path) -> ImageDataset:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"'{path}' is not a plain npz archive of arrays; fetch or write it anew.") from error
+        raise DataError(
+            f"'{path}' is not a plain npz archive of arrays; fetch or write it anew."
+        ) from error
     images = _images(arrays, path)
     person_names = _person_names(arrays, path)
     label_names = _label_names(arrays, path)
     if not len(images) == len(person_names) == len(label_names):
-        raise DataError(f"'{path}' has {len(images)} images, but other numbers of persons or labels; write it anew.")
+        raise DataError(
+            f"'{path}' has {len(images)} images, but other numbers of persons or labels; write it "
+            f"anew."
+        )
     persons, person = np.unique(np.char.add(f"{name}/", person_names), return_inverse=True)
     labels, label = np.unique(label_names, return_inverse=True)
     take = arrays["take"] if "take" in arrays else _count_takes(person, label)
@@ -67,7 +76,9 @@ def load_images(path: str | Path) -> ImageDataset:
 def _npz_file(path: Path) -> Path:
     candidates = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if len(candidates) != 1 or not candidates[0].is_file():
-        raise DataError(f"'{path}' is not an npz file or a folder with exactly one; give the file's path.")
+        raise DataError(
+            f"'{path}' is not an npz file or a folder with exactly one; give the file's path."
+        )
     return candidates[0]
 
 
@@ -78,7 +89,9 @@ def _images(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
         height, width = (int(length) for length in arrays["shape"][-2:])
         bits = np.unpackbits(arrays["ink_packed"], axis=1)[:, : height * width]
         return bits.reshape(-1, height, width)
-    raise DataError(f"'{path}' has no array 'images'; a set of images needs images, person and label.")
+    raise DataError(
+        f"'{path}' has no array 'images'; a set of images needs images, person and label."
+    )
 
 
 def _person_names(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
@@ -87,14 +100,18 @@ def _person_names(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
             return arrays[key].astype(str)
     if "alphabet" in arrays and "drawer" in arrays:  # drawers are counted anew in every alphabet
         names = arrays.get("alphabet_names")
-        alphabet = names[arrays["alphabet"]] if names is not None else arrays["alphabet"].astype(str)
+        alphabet = (
+            names[arrays["alphabet"]] if names is not None else arrays["alphabet"].astype(str)
+        )
         return np.char.add(np.char.add(alphabet.astype(str), "-"), arrays["drawer"].astype(str))
     raise DataError(f"'{path}' does not say who made its images; add an array 'person'.")
 
 
 def _label_names(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
     for key, names in (("label", "character"), ("character", "character_names")):
-        if key in arrays and len(arrays[key]) == len(arrays.get("images", arrays.get("ink_packed", ()))):
+        if key in arrays and len(arrays[key]) == len(
+            arrays.get("images", arrays.get("ink_packed", ()))
+        ):
             known = arrays.get(names)
             return known[arrays[key]].astype(str) if known is not None else arrays[key].astype(str)
     raise DataError(f"'{path}' does not say what its images show; add an array 'label'.")

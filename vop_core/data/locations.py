@@ -1,8 +1,9 @@
 """Where things lie on disk: the one place that knows paths.
 
-What the program writes on its own account (features, trainings, downloads in progress, predictions) goes to
-the user's cache folder, or to ``VOP_CACHE`` when that variable is set: the checkout may be read-only. Data sets
-are looked for under ``VOP_DATA``, which may be read-only as well, else in the cache folder.
+What the program writes on its own account (features, trainings, downloads in progress, predictions)
+goes to the user's cache folder, or to ``VOP_CACHE`` when that variable is set: the checkout may be
+read-only. Data sets are looked for under ``VOP_DATA``, which may be read-only as well, else in the
+cache folder.
 """
 
 import os
@@ -21,7 +22,9 @@ def repository_root() -> Path:
 
 
 def cache_root() -> Path:
-    """Where computed and downloaded things are kept: ``VOP_CACHE``, else the user's cache folder."""
+    """Where computed and downloaded things are kept: ``VOP_CACHE``, else the user's cache
+    folder.
+    """
     chosen = os.environ.get("VOP_CACHE", "").strip()
     usual = platformdirs.user_cache_dir("vop-studio", appauthor=False)
     return Path(os.path.abspath(Path(chosen or usual).expanduser()))
@@ -80,8 +83,10 @@ def find_dataset(name_or_folder: str | Path) -> Path:
         if stored.is_dir():
             return stored
     raise DataError(
-        f"There is no data set at '{name_or_folder}', nor of that name in the data folder; give a folder with a "
-        f"metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with 'vop data get NAME' "
+        f"There is no data set at '{name_or_folder}', nor of that name in the data folder; give a "
+        f"folder with a "
+        f"metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with 'vop data get "
+        f"NAME' "
         f"('vop data list' shows the names)."
     )
 

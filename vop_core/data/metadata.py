@@ -107,7 +107,9 @@ def clip_path(text: str, where: str) -> PurePosixPath:
     text = text.replace("\\", "/")
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
-        raise DataError(f"{where} points outside the data set ('{text}'); use a path relative to its folder.")
+        raise DataError(
+            f"{where} points outside the data set ('{text}'); use a path relative to its folder."
+        )
     if text.rsplit("/", 1)[-1] in ("", "."):
         raise DataError(f"{where} names the folder '{text}'; give the path of a sound file.")
     return path
@@ -151,7 +153,9 @@ class _RowReader:
         for column in READ_COLUMNS:
             text = fields.get(column, "")
             if not text.isprintable() and any(map(_breaks, text)):
-                raise DataError(f"{where} has a line break or control character in its {column}; remove it.")
+                raise DataError(
+                    f"{where} has a line break or control character in its {column}; remove it."
+                )
         listed = clip_path(fields["path"], where)
         path = self._files.find(listed)
         identity = self._files.identity(path, f"{where} names '{listed}'")
@@ -166,7 +170,9 @@ class _RowReader:
         )
         self._said[person, label] += 1
         take = _take(fields.get("take", ""), self._said[person, label], where)
-        attributes = {key: value for key, value in fields.items() if key not in (*REQUIRED_COLUMNS, "take")}
+        attributes = {
+            key: value for key, value in fields.items() if key not in (*REQUIRED_COLUMNS, "take")
+        }
         return ClipRecord(path, person, label, take, attributes)
 
 
@@ -230,5 +236,7 @@ def _take(text: str, counted: int, where: str) -> int:
         return counted
     if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         shown = text if len(text) <= 20 else text[:20] + "…"
-        raise DataError(f"{where} has the take '{shown}'; a take must be a whole number like 1, 2, 3.")
+        raise DataError(
+            f"{where} has the take '{shown}'; a take must be a whole number like 1, 2, 3."
+        )
     return int(text)

@@ -21,8 +21,8 @@ from vop_core.errors import DataError, EvaluationError
 QUALITY = "speaker_quality.csv"
 
 # Persons whose labels or recordings cannot be trusted. Source: the measurements in the data set's
-# speaker_quality.csv (s01 wrong labels or noise, s06 duplicated takes, s16 not even recognised by a model of
-# itself). Loading keeps them; a task's config leaves them out, visibly.
+# speaker_quality.csv (s01 wrong labels or noise, s06 duplicated takes, s16 not even recognised by a
+# model of itself). Loading keeps them; a task's config leaves them out, visibly.
 KNOWN_BAD: Mapping[str, frozenset[str]] = {
     "dspspeech20": frozenset({"dspspeech20/s01", "dspspeech20/s06", "dspspeech20/s16"}),
 }
@@ -51,7 +51,9 @@ class PersonDataset:
 
     @property
     def known_bad(self) -> frozenset[str]:
-        """Persons of this data set known to be unusable; never left out silently, see ``KNOWN_BAD``."""
+        """Persons of this data set known to be unusable; never left out silently, see
+        ``KNOWN_BAD``.
+        """
         return frozenset(self.persons) & frozenset().union(*KNOWN_BAD.values())
 
     @cached_property
@@ -62,7 +64,8 @@ class PersonDataset:
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
-        """What each recording is, by its bytes: a clip recorded anew under its old name is another clip.
+        """What each recording is, by its bytes: a clip recorded anew under its old name is another
+        clip.
 
         Raises
         ------
@@ -73,9 +76,17 @@ class PersonDataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names the recordings with who says what in them; what was computed from others is not this data set's."""
+        """Names the recordings with who says what in them; what was computed from others is not
+        this data set's.
+        """
         listing = [
-            (str(record.path.relative_to(self.root)), record.person, record.label, record.take, digest)
+            (
+                str(record.path.relative_to(self.root)),
+                record.person,
+                record.label,
+                record.take,
+                digest,
+            )
             for record, digest in zip(self.records, self.digests, strict=True)
         ]
         return hashlib.sha256(json.dumps(sorted(listing)).encode()).hexdigest()[:12]
@@ -88,15 +99,18 @@ class PersonDataset:
         takes: Collection[int] | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> "PersonDataset":
-        """Only the clips whose person, label, take and attributes are among those given; None asks nothing.
+        """Only the clips whose person, label, take and attributes are among those given; None asks
+        nothing.
 
         Raises
         ------
         DataError
-            A person or label asked for is not in the data set (a misspelling would otherwise pass unseen).
+            A person or label asked for is not in the data set (a misspelling would otherwise pass
+            unseen).
         """
         persons, labels = (
-            None if asked is None else {normalized(name) for name in asked} for asked in (persons, labels)
+            None if asked is None else {normalized(name) for name in asked}
+            for asked in (persons, labels)
         )
         _require_known("person", persons, self.persons, self.name)
         _require_known("label", labels, self.labels, self.name)
@@ -106,13 +120,17 @@ class PersonDataset:
             if (persons is None or record.person in persons)
             and (labels is None or record.label in labels)
             and (takes is None or record.take in takes)
-            and all(record.attributes.get(key) == value for key, value in (attributes or {}).items())
+            and all(
+                record.attributes.get(key) == value for key, value in (attributes or {}).items()
+            )
         )
         return PersonDataset(self.name, self.root, tuple(kept))
 
     def without(self, persons: Collection[str]) -> "PersonDataset":
         """Everybody but ``persons``."""
-        return self.restrict(persons=[person for person in self.persons if person not in set(persons)])
+        return self.restrict(
+            persons=[person for person in self.persons if person not in set(persons)]
+        )
 
 
 def _digest(record: ClipRecord) -> str:
@@ -120,19 +138,26 @@ def _digest(record: ClipRecord) -> str:
         return hashlib.sha256(record.path.read_bytes()).hexdigest()[:16]
     except OSError:
         raise DataError(
-            f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove its row from "
+            f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove "
+            f"its row from "
             "metadata.csv."
         ) from None
 
 
-def _require_known(kind: str, asked: Collection[str] | None, known: Sequence[str], name: str) -> None:
+def _require_known(
+    kind: str, asked: Collection[str] | None, known: Sequence[str], name: str
+) -> None:
     unknown = sorted(set(asked or ()) - set(known))
     if unknown:
-        raise DataError(f"Data set '{name}' has no {kind} '{unknown[0]}'; it has {_shortened(known)}.")
+        raise DataError(
+            f"Data set '{name}' has no {kind} '{unknown[0]}'; it has {_shortened(known)}."
+        )
 
 
 def _shortened(names: Sequence[str], limit: int = 6) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+    return ", ".join(names[:limit]) + (
+        f" and {len(names) - limit} more" if len(names) > limit else ""
+    )
 
 
 def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:
@@ -178,7 +203,8 @@ class Fold:
 
 
 def person_folds(persons: Iterable[str], folds: int, *, seed: int) -> tuple[Fold, ...]:
-    """Every person is tested in exactly one fold and trained on in all others; sizes differ by at most one.
+    """Every person is tested in exactly one fold and trained on in all others; sizes differ by at
+    most one.
 
     The order of ``persons`` does not matter; ``seed`` shuffles them.
 
@@ -189,10 +215,13 @@ def person_folds(persons: Iterable[str], folds: int, *, seed: int) -> tuple[Fold
     """
     names = sorted(set(persons))
     if folds < 2:
-        raise EvaluationError(f"Cross-validation needs at least 2 folds, but {folds} were asked for.")
+        raise EvaluationError(
+            f"Cross-validation needs at least 2 folds, but {folds} were asked for."
+        )
     if len(names) < folds:
         raise EvaluationError(
-            f"{folds} folds need at least {folds} persons, but there are {len(names)}; use fewer folds."
+            f"{folds} folds need at least {folds} persons, but there are {len(names)}; use fewer "
+            f"folds."
         )
     shuffled = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
     tests = [{names[position] for position in shuffled[fold::folds]} for fold in range(folds)]
@@ -217,10 +246,11 @@ class ClosedOpenSplit:
 def closed_open_split(
     dataset: PersonDataset, *, open_persons: Collection[str], held_out_takes: int = 1
 ) -> ClosedOpenSplit:
-    """Open: ``open_persons``. Closed: of everybody else, the last takes of every word. Train: the rest.
+    """Open: ``open_persons``. Closed: of everybody else, the last takes of every word. Train: the
+    rest.
 
-    "Last" is counted within each person's word, because sources number takes differently. A word said too
-    rarely to spare ``held_out_takes`` takes stays wholly in training.
+    "Last" is counted within each person's word, because sources number takes differently. A word
+    said too rarely to spare ``held_out_takes`` takes stays wholly in training.
     """
     known = dataset.without(open_persons)
     cells: dict[tuple[str, str], list[ClipRecord]] = defaultdict(list)
@@ -230,17 +260,23 @@ def closed_open_split(
         id(record)
         for cell in cells.values()
         if len(cell) > held_out_takes > 0
-        for record in sorted(cell, key=lambda record: (record.take, str(record.path)))[-held_out_takes:]
+        for record in sorted(cell, key=lambda record: (record.take, str(record.path)))[
+            -held_out_takes:
+        ]
     }
 
     def part(held: bool) -> PersonDataset:
         records = tuple(record for record in known.records if (id(record) in held_out) is held)
         return PersonDataset(dataset.name, dataset.root, records)
 
-    return ClosedOpenSplit(train=part(False), closed=part(True), open=dataset.restrict(persons=open_persons))
+    return ClosedOpenSplit(
+        train=part(False), closed=part(True), open=dataset.restrict(persons=open_persons)
+    )
 
 
 def trainable_persons(dataset: PersonDataset, clips: int) -> tuple[str, ...]:
-    """Persons of whom at least ``clips`` recordings are left to train on, beside what the closed set holds out."""
+    """Persons of whom at least ``clips`` recordings are left to train on, beside what the closed
+    set holds out.
+    """
     left = closed_open_split(dataset, open_persons=()).train.clips_per_person
     return tuple(person for person, count in left.items() if count >= clips)

@@ -48,7 +48,9 @@ class Recordings:
             return
         later, earlier = (f"'{shown_path(each, self._root)}'" for each in (record, first))
         if first.person == record.person:
-            raise DataError(f"{later} is the same recording as {earlier}; a clip counts once, so remove one.")
+            raise DataError(
+                f"{later} is the same recording as {earlier}; a clip counts once, so remove one."
+            )
         raise DataError(
             f"{later} of '{record.person}' is the same recording as {earlier} of '{first.person}'; "
             f"remove one, or a split over persons leaks."

@@ -1,13 +1,13 @@
 r"""Log mel power: the one picture of sound that every network here sees.
 
-A short-time Fourier transform with a centred Hann window, its power gathered in triangular bands that are
-evenly spaced on Slaney's mel scale (linear below 1 kHz, logarithmic above) and have unit area in Hz, then the
-natural logarithm:
+A short-time Fourier transform with a centred Hann window, its power gathered in triangular bands
+that are evenly spaced on Slaney's mel scale (linear below 1 kHz, logarithmic above) and have unit
+area in Hz, then the natural logarithm:
 
     feature[mel, frame] = log(power[mel, frame] + floor)
 
-The numbers equal librosa's (``librosa.feature.melspectrogram``, [LIBROSA]); they are computed in torch
-because librosa's first call in a new environment waits for a compiler.
+The numbers equal librosa's (``librosa.feature.melspectrogram``, [LIBROSA]); they are computed in
+torch because librosa's first call in a new environment waits for a compiler.
 """
 
 import functools
@@ -40,7 +40,9 @@ class LogMelConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= self.fft:
-            raise ValueError(f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}")
+            raise ValueError(
+                f"the window must hold 1 to {self.fft} samples (the transform's), got {self.window}"
+            )
         if self.hop < 1 or self.mels < 1 or self.floor <= 0:
             raise ValueError("hop, mels and floor must be positive")
         if not 0 <= self.lowest_hz < self.highest_hz <= self.sample_rate / 2:
@@ -54,9 +56,11 @@ class LogMelConfig:
 def log_mel(
     waveform: Float[Tensor, "*batch sample"], config: LogMelConfig | None = None
 ) -> Float[Tensor, "*batch mel frame"]:
-    """Log mel power. Amplitude in [-1, 1] in, natural log of power out, a frame every ``config.hop`` samples.
+    """Log mel power. Amplitude in [-1, 1] in, natural log of power out, a frame every
+    ``config.hop`` samples.
 
-    One second at the default config gives 40 mels x 101 frames. Differentiable in the waveform. [LIBROSA]
+    One second at the default config gives 40 mels x 101 frames. Differentiable in the waveform.
+    [LIBROSA]
     """
     config = config or LogMelConfig()
     window, bands = _constants(config, waveform.dtype, waveform.device)
@@ -70,13 +74,16 @@ def log_mel(
         pad_mode="constant",
         return_complex=True,
     )
-    power = spectrum.real.square() + spectrum.imag.square()  # abs() would take a root only to square it again
+    # abs() would take a root only to square it again
+    power = spectrum.real.square() + spectrum.imag.square()
     mel = (bands @ power + config.floor).log()
     return mel.reshape(*waveform.shape[:-1], config.mels, -1)
 
 
 def mel_filterbank(config: LogMelConfig) -> Float[Tensor, "mel bin"]:
-    """Triangular bands over the transform's bins, double precision, each with unit area in Hz. [LIBROSA]"""
+    """Triangular bands over the transform's bins, double precision, each with unit area in Hz.
+    [LIBROSA]
+    """
     bins = torch.linspace(0, config.sample_rate / 2, config.fft // 2 + 1, dtype=torch.float64)
     ends = _to_mel(config.lowest_hz), _to_mel(config.highest_hz)
     edges = _to_hz(torch.linspace(*ends, config.mels + 2, dtype=torch.float64))
@@ -90,7 +97,9 @@ def mel_filterbank(config: LogMelConfig) -> Float[Tensor, "mel bin"]:
 def _constants(
     config: LogMelConfig, dtype: torch.dtype, device: torch.device
 ) -> tuple[Float[Tensor, " window"], Float[Tensor, "mel bin"]]:
-    """Window and filterbank, made once; ordinary tensors even when first asked for in inference mode."""
+    """Window and filterbank, made once; ordinary tensors even when first asked for in inference
+    mode.
+    """
     with torch.inference_mode(False):
         window = torch.hann_window(config.window, periodic=True, dtype=torch.float64)
         return window.to(device, dtype), mel_filterbank(config).to(device, dtype)

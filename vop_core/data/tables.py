@@ -42,8 +42,12 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
     text = _text(path)
     announced = _ANNOUNCED.match(text)
     separators = (announced[1],) if announced else SEPARATORS
-    headers = {each: next(_rows(text, each, path, bool(announced)), (1, []))[1] for each in separators}
-    separator = max(separators, key=lambda each: sum(name in _columns(headers[each]) for name in required))
+    headers = {
+        each: next(_rows(text, each, path, bool(announced)), (1, []))[1] for each in separators
+    }
+    separator = max(
+        separators, key=lambda each: sum(name in _columns(headers[each]) for name in required)
+    )
     columns = _columns(headers[separator])
     _check_columns(columns, required, path)
     rows = _rows(text, separator, path, bool(announced))
@@ -56,7 +60,9 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
                 f"put a field that holds the separator into double quotes."
             )
         cells += [""] * (len(columns) - len(cells))
-        found.append(TableRow(line, {name: cell for name, cell in zip(columns, cells, strict=False) if name}))
+        found.append(
+            TableRow(line, {name: cell for name, cell in zip(columns, cells, strict=False) if name})
+        )
     return found
 
 
@@ -64,7 +70,9 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read ({error.strerror}); check its permissions.") from error
+        raise DataError(
+            f"'{path}' cannot be read ({error.strerror}); check its permissions."
+        ) from error
     if data.startswith(b"PK\x03\x04"):
         raise DataError(f"'{path}' is a spreadsheet and not a table in text; {SAVE_AS_UTF8}.")
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -86,9 +94,13 @@ def _undecodable(data: bytes, error: UnicodeDecodeError, wide: bool, path: Path)
     return f"Line {line} of '{path}' is not UTF-8 text: it holds {found}"
 
 
-def _rows(text: str, separator: str, path: Path, announced: bool) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    text: str, separator: str, path: Path, announced: bool
+) -> Iterator[tuple[int, list[str]]]:
     """Line and normalized cells of every row with content, the header first."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
     line = 1
     try:
         for number, row in enumerate(reader):
@@ -117,4 +129,6 @@ def _check_columns(columns: Sequence[str], required: Sequence[str], path: Path) 
         )
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
-        raise DataError(f"'{path}' has two columns called '{printable(twice[0][:30])}'; rename or remove one.")
+        raise DataError(
+            f"'{path}' has two columns called '{printable(twice[0][:30])}'; rename or remove one."
+        )

@@ -37,7 +37,13 @@ class VirtualPersonsConfig:
 
 
 OFF = VirtualPersonsConfig(
-    warp=0.0, rate=0.0, channel=0.0, gain=0.0, noise_probability=0.0, shift=0, variant_probability=0.0
+    warp=0.0,
+    rate=0.0,
+    channel=0.0,
+    gain=0.0,
+    noise_probability=0.0,
+    shift=0,
+    variant_probability=0.0,
 )
 
 
@@ -70,9 +76,17 @@ def stretch(
     persons, clips, mels, frames = value.shape
     mel_at = torch.arange(mels) * mel_factor[:, None]
     value = _read_at(value.permute(0, 2, 1, 3).reshape(persons, mels, -1), mel_at)
-    value = value.view(persons, mels, clips, frames).permute(0, 2, 3, 1).reshape(persons * clips, frames, mels)
+    value = (
+        value.view(persons, mels, clips, frames)
+        .permute(0, 2, 3, 1)
+        .reshape(persons * clips, frames, mels)
+    )
     middle = (frames - 1) / 2
-    frame_at = (torch.arange(frames) - middle) * frame_factor[:, None, None] + middle + frame_shift[..., None]
+    frame_at = (
+        (torch.arange(frames) - middle) * frame_factor[:, None, None]
+        + middle
+        + frame_shift[..., None]
+    )
     value = _read_at(value, frame_at.view(persons * clips, frames))
     return value.view(persons, clips, frames, mels).mT
 
@@ -88,7 +102,10 @@ def _read_at(rows: Float[Tensor, "batch row column"], at: Float[Tensor, "batch o
 
 
 def augment(
-    value: Float[Tensor, "person clip mel frame"], config: VirtualPersonsConfig, *, generator: torch.Generator
+    value: Float[Tensor, "person clip mel frame"],
+    config: VirtualPersonsConfig,
+    *,
+    generator: torch.Generator,
 ) -> Float[Tensor, "person clip mel frame"]:
     """One virtual person for each row; log-mels in, log-mels out."""
     persons, clips, mels, _ = value.shape

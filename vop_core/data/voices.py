@@ -1,7 +1,9 @@
-"""The bundled voices: synthetic persons with enrollment and query clips, so that nothing needs a microphone.
+"""The bundled voices: synthetic persons with enrollment and query clips, so that nothing needs a
+microphone.
 
-They were made by `vop_core.data.sources.synthetic` and lie under ``data/voices``. They are synthetic, every
-page calls them so (their names begin with "Synthetic"), and no model was trained or tuned on them.
+They were made by `vop_core.data.sources.synthetic` and lie under ``data/voices``. They are
+synthetic, every page calls them so (their names begin with "Synthetic"), and no model was trained
+or tuned on them.
 """
 
 import hashlib
@@ -47,13 +49,17 @@ class BundledPerson:
     vocal_tract: float  # > 1: shorter than the variant's own
     room: str
     microphone: str
-    enrollment: tuple[BundledClip, ...]  # words drawn independently; to be used without their labels
+    # words drawn independently; to be used without their labels
+    enrollment: tuple[BundledClip, ...]
     query: tuple[BundledClip, ...]  # different words
 
     @property
     def description(self) -> str:
         """One line on voice and surroundings."""
-        return f"{self.accent} accent, {self.rate} words a minute, {self.microphone} microphone, {self.room}"
+        return (
+            f"{self.accent} accent, {self.rate} words a minute, {self.microphone} microphone, "
+            f"{self.room}"
+        )
 
 
 def bundled_dataset(language: str = "en", *, root: Path | None = None) -> PersonDataset:
@@ -62,7 +68,9 @@ def bundled_dataset(language: str = "en", *, root: Path | None = None) -> Person
     Raises DataError for a language without bundled voices, and where their folder is missing.
     """
     if language not in FOLDERS:
-        raise DataError(f"There are no bundled voices in {language!r}: choose one of {', '.join(FOLDERS)}.")
+        raise DataError(
+            f"There are no bundled voices in {language!r}: choose one of {', '.join(FOLDERS)}."
+        )
     folder = (root or voices_root()) / FOLDERS[language]
     if not folder.is_dir():
         raise DataError("The bundled voices are missing: make them with  vop voices build.")
@@ -93,7 +101,10 @@ def damaged_clips(language: str = "en", *, root: Path | None = None) -> list[Pat
 
 def _person(person: str, records: list[ClipRecord]) -> BundledPerson:
     about = records[0].attributes
-    clips = [BundledClip(record.path, record.label, record.take, record.attributes["role"]) for record in records]
+    clips = [
+        BundledClip(record.path, record.label, record.take, record.attributes["role"])
+        for record in records
+    ]
     return BundledPerson(
         id=person,
         name=about["name"],

@@ -24,7 +24,8 @@ WORD_SHARE = 0.2  # of the most active word's activity: less is a click, a breat
 
 
 def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
-    """Amplitude above 150 Hz in every 10 ms frame, frame i centred on sample 160 i, in the waveform's units.
+    """Amplitude above 150 Hz in every 10 ms frame, frame i centred on sample 160 i, in the
+    waveform's units.
 
     Amplitude and not power, so that a short bang weighs less than a word.
     """
@@ -43,9 +44,11 @@ def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
 
 
 def focus(waveform: Float[Tensor, " sample"], seconds: float = 1.0) -> Float[Tensor, " window"]:
-    """The ``seconds`` of a clip that hold the most speech, the word in the middle where the ends allow.
+    """The ``seconds`` of a clip that hold the most speech, the word in the middle where the ends
+    allow.
 
-    A shorter clip is padded with zeros at both ends; one of exactly that length is returned unchanged.
+    A shorter clip is padded with zeros at both ends; one of exactly that length is returned
+    unchanged.
     """
     window = round(seconds * SAMPLE_RATE)
     missing = window - waveform.numel()
@@ -56,7 +59,9 @@ def focus(waveform: Float[Tensor, " sample"], seconds: float = 1.0) -> Float[Ten
 
 
 def heard_second(waveform: Float[Tensor, " sample"]) -> tuple[int, int]:
-    """First and last sample, exclusive, of the second that ``focus`` takes of a clip; all of a shorter one."""
+    """First and last sample, exclusive, of the second that ``focus`` takes of a clip; all of a
+    shorter one.
+    """
     if waveform.numel() <= SAMPLE_RATE:
         return 0, waveform.numel()
     first = _focused(_above_room(activity(waveform)), waveform.numel(), SAMPLE_RATE)
@@ -64,10 +69,12 @@ def heard_second(waveform: Float[Tensor, " sample"]) -> tuple[int, int]:
 
 
 def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
-    """First and last sample, exclusive, of a second around each word, in order; one for a clip of one word.
+    """First and last sample, exclusive, of a second around each word, in order; one for a clip of
+    one word.
 
-    Words are told apart by pauses of 0.2 s; speech that goes on for longer than a second without a pause
-    is cut into seconds. A word that lies in the greater part of another's second is heard with it.
+    Words are told apart by pauses of 0.2 s; speech that goes on for longer than a second without a
+    pause is cut into seconds. A word that lies in the greater part of another's second is heard
+    with it.
     """
     samples = waveform.numel()
     if samples <= SAMPLE_RATE:
@@ -79,7 +86,11 @@ def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
         for start in range(begin, end, SAMPLE_RATE // HOP)
     ]
     weights = [float(speech[begin:end].sum()) for begin, end in words]
-    kept = [word for word, weight in zip(words, weights, strict=True) if weight > WORD_SHARE * max(weights)]
+    kept = [
+        word
+        for word, weight in zip(words, weights, strict=True)
+        if weight > WORD_SHARE * max(weights)
+    ]
     seconds: list[tuple[int, int]] = []
     for begin, end in kept:
         second = _second_around((begin + end) // 2 * HOP, samples, SAMPLE_RATE)
@@ -98,7 +109,9 @@ def low_pass_4khz(waveform: Float[Tensor, "*batch sample"]) -> Float[Tensor, "*b
 
 
 def _focused(speech: Float[Tensor, " frame"], samples: int, window: int) -> int:
-    """First sample of the window with the most speech, its word in the middle where the ends allow."""
+    """First sample of the window with the most speech, its word in the middle where the ends
+    allow.
+    """
     frames = window // HOP
     if not speech.any():  # nothing stands out
         return _second_around(samples // 2, samples, window)[0]
@@ -120,7 +133,9 @@ def _words(speech: Float[Tensor, " frame"]) -> list[tuple[int, int]]:
     loud = (speech > WORD_LEVEL * speech.max()).nonzero().flatten()
     pauses = (loud.diff() > PAUSE).nonzero().flatten().tolist()
     firsts, lasts = [0, *(pause + 1 for pause in pauses)], [*pauses, len(loud) - 1]
-    return [(int(loud[first]), int(loud[last]) + 1) for first, last in zip(firsts, lasts, strict=True)]
+    return [
+        (int(loud[first]), int(loud[last]) + 1) for first, last in zip(firsts, lasts, strict=True)
+    ]
 
 
 def _above_room(amplitude: Float[Tensor, " frame"]) -> Float[Tensor, " frame"]:

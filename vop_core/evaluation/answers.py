@@ -1,4 +1,5 @@
-"""One model's answer to one query clip in plain numbers, and what a personal model's answer changed.
+"""One model's answer to one query clip in plain numbers, and what a personal model's answer
+changed.
 
 For pages and figures that show a single clip; scores over many clips are made in ``score``.
 """
@@ -48,12 +49,14 @@ class Answer:
         return sorted(self.labels, key=lambda label: -label.probability)[:most]
 
 
-def first_answer(prediction: Prediction, labels: Sequence[str], drawn: Prediction | None = None) -> Answer:
+def first_answer(
+    prediction: Prediction, labels: Sequence[str], drawn: Prediction | None = None
+) -> Answer:
     """The answer to a prediction's first query, in the order of ``labels``.
 
     ``prediction`` has the probabilities under one setting of the weights (the posterior mean);
-    ``drawn``, the same query under draws of the weights, adds credible intervals and the split of the
-    uncertainty.
+    ``drawn``, the same query under draws of the weights, adds credible intervals and the split of
+    the uncertainty.
     """
     columns = [prediction.probabilities[0].tolist()]
     if drawn is not None:
@@ -90,7 +93,9 @@ def changes(before: Answer, after: Answer, most: int = 3) -> list[Change]:
 
 
 def outcome(true_label: str, global_label: str, personal_label: str) -> str:
-    """``both right``, ``won`` (only the personal model right), ``lost`` (only the global) or ``both wrong``."""
+    """``both right``, ``won`` (only the personal model right), ``lost`` (only the global) or ``both
+    wrong``.
+    """
     if global_label == true_label:
         return "both right" if personal_label == true_label else "lost"
     return "won" if personal_label == true_label else "both wrong"

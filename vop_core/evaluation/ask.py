@@ -1,7 +1,8 @@
 """Ask a method about many persons at once, with bounded memory.
 
-Persons in a batch are padded to the same number of queries by repeating a clip; the answers to padding are
-thrown away. Trials with many queries come first, so that neighbours in a batch need little padding.
+Persons in a batch are padded to the same number of queries by repeating a clip; the answers to
+padding are thrown away. Trials with many queries come first, so that neighbours in a batch need
+little padding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,8 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import PlannedEpisode
 
 Metrics = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
-"""What each answer is worth: answers (query, label) and labels (query,) to named values (query,)."""
+"""What each answer is worth: answers (query, label) and labels (query,) to named values (query,).
+"""
 
 
 @runtime_checkable
@@ -84,17 +86,22 @@ class Questions:
         ).cpu()
         if answers.ndim != 3 or answers.shape[:2] != query.shape[:2]:
             raise EvaluationError(
-                f"The method answers with shape {tuple(answers.shape)} for {query.shape[0]} person(s) "
+                f"The method answers with shape {tuple(answers.shape)} for {query.shape[0]} "
+                f"person(s) "
                 f"and {query.shape[1]} queries; evaluate a model of this task."
             )
         return answers
 
 
-def answer_fixed(asked: Questions, trials: Sequence[Trial], *, draws: int, generator: torch.Generator) -> None:
+def answer_fixed(
+    asked: Questions, trials: Sequence[Trial], *, draws: int, generator: torch.Generator
+) -> None:
     """Answer trials that read no enrollment: every clip is read once, whoever it is from."""
     needed = torch.cat([trial.query for trial in trials]).unique()
     chunks = [asked.features[chunk].unsqueeze(0) for chunk in needed.split(asked.chunk_clips)]
-    answers = torch.cat([asked.answers(None, chunk, draws=draws, generator=generator)[0] for chunk in chunks])
+    answers = torch.cat(
+        [asked.answers(None, chunk, draws=draws, generator=generator)[0] for chunk in chunks]
+    )
     position = torch.full((len(asked.labels),), -1, dtype=torch.long)
     position[needed] = torch.arange(len(needed))
     for trial in trials:
@@ -109,7 +116,8 @@ def answer_enrolled(
     draws: int,
     generator: torch.Generator,
     on_batch: Callable[[int], None],
-    labels: Int[Tensor, " enrolled"] | None = None,  # of the clips that enroll, where the method reads them
+    # of the clips that enroll, where the method reads them
+    labels: Int[Tensor, " enrolled"] | None = None,
 ) -> None:
     """Enroll and ask, batch by batch; batches hold trials with equally many shots."""
     most = max(1, asked.chunk_clips // max(draws, 1))
@@ -144,7 +152,8 @@ def _batches(trials: Sequence[Trial], most: int) -> list[Sequence[_Piece]]:
         for trial in trials
         for start in range(0, len(trial.query), most)
     ]
-    pieces = sorted(cut, key=lambda piece: -len(piece.query))  # stable: ties keep the order of the plan
+    # stable: ties keep the order of the plan
+    pieces = sorted(cut, key=lambda piece: -len(piece.query))
     batches, start = [], 0
     while start < len(pieces):
         size = max(1, most // len(pieces[start].query))
@@ -156,4 +165,6 @@ def _batches(trials: Sequence[Trial], most: int) -> list[Sequence[_Piece]]:
 def _pad(queries: Sequence[Int[Tensor, " _query"]]) -> Int[Tensor, "person query"]:
     """Stack queries of different lengths; a person's first clip fills the gap."""
     longest = max(map(len, queries))
-    return torch.stack([torch.cat([query, query[:1].expand(longest - len(query))]) for query in queries])
+    return torch.stack(
+        [torch.cat([query, query[:1].expand(longest - len(query))]) for query in queries]
+    )

@@ -1,13 +1,14 @@
-r"""Does a classifier that says 80 % keep its word? Reliability and expected calibration error [ECE].
+r"""Does a classifier that says 80 % keep its word? Reliability and expected calibration error
+[ECE].
 
-Clips are sorted by their confidence (the probability of the label answered) into 15 bins of equal width,
-each open below and closed above. With n_b clips in bin b, of n in all:
+Clips are sorted by their confidence (the probability of the label answered) into 15 bins of equal
+width, each open below and closed above. With n_b clips in bin b, of n in all:
 
     ECE = sum_b n_b / n | accuracy_b - confidence_b |
 
-Only the three sums of each bin are kept, so that episodes can be added up without keeping predictions.
-With few clips the ECE of a perfectly calibrated classifier is above 0 (sampling noise is never negative in
-an absolute value): compare rows that have the same clips.
+Only the three sums of each bin are kept, so that episodes can be added up without keeping
+predictions. With few clips the ECE of a perfectly calibrated classifier is above 0 (sampling noise
+is never negative in an absolute value): compare rows that have the same clips.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Reliability:
-    """The sums that make a reliability diagram: how many clips, how confident, how often right, per bin."""
+    """The sums that make a reliability diagram: how many clips, how confident, how often right, per
+    bin.
+    """
 
     count: Float[np.ndarray, " bin"]
     confidence_sum: Float[np.ndarray, " bin"]
@@ -65,7 +68,9 @@ class Reliability:
 def reliability(
     confidence: Float[np.ndarray, " clip"], correct: Float[np.ndarray, " clip"], *, bins: int = BINS
 ) -> Reliability:
-    """Sort clips into bins by confidence. ``correct`` is 1 for a right answer, 0 for a wrong one."""
+    """Sort clips into bins by confidence. ``correct`` is 1 for a right answer, 0 for a wrong
+    one.
+    """
     place = bin_of(confidence, bins)
     return Reliability(
         np.bincount(place, minlength=bins).astype(float),
@@ -80,11 +85,16 @@ def bin_of(confidence: Float[np.ndarray, "*batch"], bins: int = BINS) -> Int[np.
 
 
 def expected_calibration_error(
-    probabilities: Float[np.ndarray, "clip label"], labels: Int[np.ndarray, " clip"], *, bins: int = BINS
+    probabilities: Float[np.ndarray, "clip label"],
+    labels: Int[np.ndarray, " clip"],
+    *,
+    bins: int = BINS,
 ) -> float:
     """Expected calibration error of the label answered, as a fraction [ECE]."""
     correct = (probabilities.argmax(-1) == labels).astype(float)
-    return reliability(probabilities.max(-1).astype(float), correct, bins=bins).expected_calibration_error
+    return reliability(
+        probabilities.max(-1).astype(float), correct, bins=bins
+    ).expected_calibration_error
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:

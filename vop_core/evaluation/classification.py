@@ -1,4 +1,5 @@
-r"""What one prediction is worth, clip by clip, so that every mean can be taken within a person first.
+r"""What one prediction is worth, clip by clip, so that every mean can be taken within a person
+first.
 
 For probabilities p over labels and the true label y of one clip:
 
@@ -27,12 +28,16 @@ def classification_metrics(
     most = int(labels.max())
     if probabilities.shape[-1] <= most:
         raise EvaluationError(
-            f"The method knows {probabilities.shape[-1]} labels, but is asked about label {most}; evaluate a model of "
+            f"The method knows {probabilities.shape[-1]} labels, but is asked about label {most}; "
+            f"evaluate a model of "
             "this task."
         )
-    if not bool(((probabilities.sum(-1) - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
+    if not bool(((probabilities.sum(-1) - 1).abs() < 1e-3).all()) or bool(
+        (probabilities < 0).any()
+    ):
         raise EvaluationError(
-            "The method answers with numbers that are no probabilities; its training may have diverged."
+            "The method answers with numbers that are no probabilities; its training may have "
+            "diverged."
         )
     return {
         "accuracy": correctness(probabilities, labels),
@@ -43,7 +48,9 @@ def classification_metrics(
     }
 
 
-def correctness(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+def correctness(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
     """1 where the most probable label is the true one, else 0; of equal labels the first counts."""
     return (probabilities.argmax(-1) == labels).to(probabilities.dtype)
 
@@ -51,13 +58,19 @@ def correctness(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor
 def negative_log_likelihood(
     probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
-    """-ln p of the true label, in nats; p below the smallest normal number counts as that number."""
+    """-ln p of the true label, in nats; p below the smallest normal number counts as that
+    number.
+    """
     true = probabilities.gather(-1, labels.unsqueeze(-1).long()).squeeze(-1)
     return -true.clamp(min=torch.finfo(true.dtype).tiny).log()
 
 
-def brier_score(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """Squared distance between the probabilities and certainty of the true label: 0 is best, 2 is worst."""
+def brier_score(
+    probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Squared distance between the probabilities and certainty of the true label: 0 is best, 2 is
+    worst.
+    """
     true = torch.nn.functional.one_hot(labels.long(), probabilities.shape[-1])
     return (probabilities - true).square().sum(-1)
 
@@ -65,7 +78,8 @@ def brier_score(probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor
 def covered_by_label_set(
     probabilities: Float[Tensor, "*batch label"], labels: Int[Tensor, "*batch"], level: float
 ) -> Float[Tensor, "*batch"]:
-    """1 where the smallest set of labels with at least ``level`` of the probability holds the true label, else 0.
+    """1 where the smallest set of labels with at least ``level`` of the probability holds the true
+    label, else 0.
 
     A classifier whose probabilities are true covers at least that share of its clips.
     """

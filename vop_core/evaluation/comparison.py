@@ -1,15 +1,17 @@
 r"""Comparing methods on their tables of scores: pairing, permutation tests, controls, outliers.
 
-Means go inwards out: repetitions, folds (a closed-set person may stand in several), seeds, and only then persons.
-Every difference is paired: over the same persons, episodes, folds and seeds.
+Means go inwards out: repetitions, folds (a closed-set person may stand in several), seeds, and only
+then persons. Every difference is paired: over the same persons, episodes, folds and seeds.
 
-The p-value is that of the sign-flip permutation test over persons. Under the hypothesis that a person's difference is
-as likely d as -d, all 2^n sign patterns s of the n differences are equally likely, and
+The p-value is that of the sign-flip permutation test over persons. Under the hypothesis that a
+person's difference is as likely d as -d, all 2^n sign patterns s of the n differences are equally
+likely, and
 
     p = #{ s : |sum_i s_i d_i| >= |sum_i d_i| } / 2^n
 
-counted over all patterns up to 16 persons, over 99,999 seeded random ones (and the observed one) above. Where many
-methods are tested together, Holm's step-down adjustment keeps the chance of any false claim below the level [HOLM].
+counted over all patterns up to 16 persons, over 99,999 seeded random ones (and the observed one)
+above. Where many methods are tested together, Holm's step-down adjustment keeps the chance of any
+false claim below the level [HOLM].
 """
 
 import math
@@ -42,7 +44,9 @@ OUTLIER_EXCESS = 0.3
 
 
 class Episode(NamedTuple):
-    """What two methods must share to be compared: the person's drawing of clips, and the trained model."""
+    """What two methods must share to be compared: the person's drawing of clips, and the trained
+    model.
+    """
 
     person: str
     repetition: int
@@ -75,25 +79,35 @@ class ScoreIndex:
     """All scores of one method, by cell and episode."""
 
     cells: Mapping[Cell, Values]
-    kept: Mapping[Cell, Mapping[Episode, Float[np.ndarray, " part"]]]  # what values were made of, where that is kept
+    # what values were made of, where that is kept
+    kept: Mapping[Cell, Mapping[Episode, Float[np.ndarray, " part"]]]
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "ScoreIndex":
-        """Raises EvaluationError for an episode scored twice or a person unknown in two folds of one seed."""
+        """Raises EvaluationError for an episode scored twice or a person unknown in two folds of
+        one seed.
+        """
         cells: dict[Cell, Values] = {}
         kept: dict[Cell, dict[Episode, np.ndarray]] = {}
         home: dict[tuple[str, int], int] = {}
         for seed, fold, scores in runs:
             columns = (scores[name].tolist() for name in COLUMNS)
-            for set_name, shots, person, repetition, row, metric, value, parts in zip(*columns, strict=True):
-                cell, episode = Cell(row, set_name, shots, metric), Episode(person, repetition, seed, fold)
+            for set_name, shots, person, repetition, row, metric, value, parts in zip(
+                *columns, strict=True
+            ):
+                cell, episode = (
+                    Cell(row, set_name, shots, metric),
+                    Episode(person, repetition, seed, fold),
+                )
                 if episode in cells.setdefault(cell, {}):
                     raise EvaluationError(
-                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep one result of each."
+                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep "
+                        f"one result of each."
                     )
                 if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
                     raise EvaluationError(
-                        f"Person '{person}' is unknown in two folds of seed {seed}; folds must test different persons."
+                        f"Person '{person}' is unknown in two folds of seed {seed}; folds must "
+                        f"test different persons."
                     )
                 cells[cell][episode] = value
                 if parts is not None:
@@ -102,7 +116,9 @@ class ScoreIndex:
 
     def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
         """The rows there are in a set with a number of clips."""
-        return tuple(dict.fromkeys(c.row for c in self.cells if (c.set, c.shots) == (set_name, shots)))
+        return tuple(
+            dict.fromkeys(c.row for c in self.cells if (c.set, c.shots) == (set_name, shots))
+        )
 
     def shots(self, row: str, set_name: str) -> tuple[int, ...]:
         """The numbers of clips a row was asked with, ascending."""
@@ -112,7 +128,9 @@ class ScoreIndex:
         """One figure of every episode that has it."""
         return self.cells.get(Cell(row, set_name, shots, metric), {})
 
-    def person_values(self, row: str, set_name: str, shots: int, metric: str = "accuracy") -> dict[str, float]:
+    def person_values(
+        self, row: str, set_name: str, shots: int, metric: str = "accuracy"
+    ) -> dict[str, float]:
         """One figure of every person."""
         return by_person(self.values(row, set_name, shots, metric))
 
@@ -145,10 +163,14 @@ def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
 
 def paired(first: Mapping[Episode, float], second: Mapping[Episode, float]) -> dict[str, float]:
     """Each person's mean of first - second, over the episodes that both answered."""
-    return by_person({episode: value - second[episode] for episode, value in first.items() if episode in second})
+    return by_person(
+        {episode: value - second[episode] for episode, value in first.items() if episode in second}
+    )
 
 
-def level_of(values: Mapping[str, float], *, limits: tuple[float, float] | None = None) -> Interval | None:
+def level_of(
+    values: Mapping[str, float], *, limits: tuple[float, float] | None = None
+) -> Interval | None:
     """The mean over persons with its interval; None without persons."""
     return interval_over_persons(list(values.values()), limits=limits) if values else None
 
@@ -165,18 +187,22 @@ def few_persons_interval(values: Mapping[str, float]) -> Interval | None:
     return difference_of(values)
 
 
-# --- tests -----------------------------------------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------
 
 
 def sign_flip_p_value(
-    differences: Float[np.ndarray, " person"] | Sequence[float], *, rounding: float = 0.0, seed: int = 0
+    differences: Float[np.ndarray, " person"] | Sequence[float],
+    *,
+    rounding: float = 0.0,
+    seed: int = 0,
 ) -> float:
     """Two-sided p of the sign-flip test that differences are symmetric about 0.
 
-    ``rounding`` is how far each difference may be off: sums that close together count as equal, which can only make p
-    larger. Raises ValueError without persons.
+    ``rounding`` is how far each difference may be off: sums that close together count as equal,
+    which can only make p larger. Raises ValueError without persons.
     """
-    values = np.sort(np.asarray(differences, dtype=float))  # sorted: the order of persons changes nothing
+    # sorted: the order of persons changes nothing
+    values = np.sort(np.asarray(differences, dtype=float))
     if not len(values):
         raise ValueError("a test needs at least one person")
     bar = abs(values.sum()) - 1e-12 * np.abs(values).sum() - 2 * len(values) * rounding
@@ -200,7 +226,9 @@ def _random_halves(persons: int, seed: int) -> Float[np.ndarray, "pattern person
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm-adjusted p-values: the i-th smallest of m times m - i + 1, never decreasing, at most 1 [HOLM]."""
+    """Holm-adjusted p-values: the i-th smallest of m times m - i + 1, never decreasing, at most 1
+    [HOLM].
+    """
     adjusted: dict[str, float] = {}
     largest = 0.0
     for rank, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
@@ -209,14 +237,18 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-# --- controls --------------------------------------------------------------------------------------------------------
+# --- controls -------------------------------------------------------------------------------------
 
 
-def harmed(first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int) -> tuple[str, ...] | None:
-    """Persons whose own interval of first - second, over their clips, lies below 0; None where no clips are kept.
+def harmed(
+    first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int
+) -> tuple[str, ...] | None:
+    """Persons whose own interval of first - second, over their clips, lies below 0; None where no
+    clips are kept.
 
-    Only each person's first episode is looked at (in the closed set that of their first fold): its clips are
-    different clips, while those of further episodes are mostly the same ones again. Seeds are averaged clip by clip.
+    Only each person's first episode is looked at (in the closed set that of their first fold): its
+    clips are different clips, while those of further episodes are mostly the same ones again. Seeds
+    are averaged clip by clip.
     """
     cells = [index.parts(OWN, set_name, shots) for index in (first, second)]
     gaps: dict[tuple[str, int], list[np.ndarray]] = {}
@@ -225,14 +257,17 @@ def harmed(first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int) -> 
         if episode.repetition == 0:
             if len(one) != len(other):
                 raise EvaluationError(
-                    f"Person '{episode.person}' was asked about {len(one)} clips by one method and {len(other)} by "
+                    f"Person '{episode.person}' was asked about {len(one)} clips by one method and "
+                    f"{len(other)} by "
                     "another; run both again with the same episodes."
                 )
             gaps.setdefault((episode.person, episode.fold), []).append(one - other)
     if not gaps:
         return None
     fold_of = {person: fold for person, fold in sorted(gaps, reverse=True)}  # the first fold stays
-    return persons_harmed({person: np.mean(gaps[person, fold], axis=0) for person, fold in fold_of.items()})
+    return persons_harmed(
+        {person: np.mean(gaps[person, fold], axis=0) for person, fold in fold_of.items()}
+    )
 
 
 class PersonalGain(NamedTuple):
@@ -241,18 +276,24 @@ class PersonalGain(NamedTuple):
     best: str
     episodes: dict[str, float]  # each person's difference from the best
     accuracy: Interval
-    conservative: tuple[float, float] | None  # smallest lower, largest upper bound against any of them
+    # smallest lower, largest upper bound against any of them
+    conservative: tuple[float, float] | None
 
 
 def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain | None:
-    """Own - the best control by mean accuracy, over the episodes that all answered; None without such episodes.
+    """Own - the best control by mean accuracy, over the episodes that all answered; None without
+    such episodes.
 
-    Choosing the best control afterwards flatters the control. The conservative bounds do without the choice.
+    Choosing the best control afterwards flatters the control. The conservative bounds do without
+    the choice.
     """
     shared = own.keys() & set.intersection(*(set(values) for values in controls.values()))
     if not shared:
         return None
-    gaps = {name: by_person({e: own[e] - values[e] for e in shared}) for name, values in controls.items()}
+    gaps = {
+        name: by_person({e: own[e] - values[e] for e in shared})
+        for name, values in controls.items()
+    }
     found = {name: paired_interval(list(gap.values())) for name, gap in gaps.items()}
     best = min(found, key=lambda name: found[name].mean)
     bounds = [interval.bounds for interval in found.values() if interval.bounds is not None]
@@ -263,9 +304,15 @@ def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain |
 
 
 def gain_over_controls(
-    scores: ScoreIndex, baseline: ScoreIndex, set_name: str, shots: int, *, baseline_name: str = "global"
+    scores: ScoreIndex,
+    baseline: ScoreIndex,
+    set_name: str,
+    shots: int,
+    *,
+    baseline_name: str = "global",
 ) -> PersonalGain | None:
-    """A method's personal gain: own clips against the best of the baseline, the prior and mixed persons.
+    """A method's personal gain: own clips against the best of the baseline, the prior and mixed
+    persons.
 
     Of the last two, whichever there is. None where there is neither, or nothing to compare.
     """
@@ -278,16 +325,20 @@ def gain_over_controls(
 
 
 def decomposition(steps: Sequence[Values]) -> list[dict[str, float]]:
-    """Consecutive differences, and last the whole from end to end, over the episodes common to all steps.
+    """Consecutive differences, and last the whole from end to end, over the episodes common to all
+    steps.
 
     The parts add up to the whole, person by person.
     """
     shared = set.intersection(*(set(values) for values in steps))
     chosen = [{episode: values[episode] for episode in shared} for values in steps]
-    return [*(paired(after, before) for before, after in pairwise(chosen)), paired(chosen[-1], chosen[0])]
+    return [
+        *(paired(after, before) for before, after in pairwise(chosen)),
+        paired(chosen[-1], chosen[0]),
+    ]
 
 
-# --- outliers --------------------------------------------------------------------------------------------------------
+# --- outliers -------------------------------------------------------------------------------------
 
 
 class OutlierRule(NamedTuple):
@@ -303,16 +354,26 @@ OUTLIER_RULES = (BY_ERROR, BY_ACCURACY)
 
 
 def choose_outliers(accuracy: Mapping[str, float], rule: OutlierRule) -> tuple[str, ...]:
-    """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either reading."""
+    """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either
+    reading.
+    """
     if not accuracy:
         return ()
     mean = fmean(accuracy.values())
     bar = 1 - (1 + OUTLIER_EXCESS) * (1 - mean) if rule == BY_ERROR else (1 - OUTLIER_EXCESS) * mean
-    return tuple(sorted(person for person, value in accuracy.items() if value < bar and not math.isclose(value, bar)))
+    return tuple(
+        sorted(
+            person
+            for person, value in accuracy.items()
+            if value < bar and not math.isclose(value, bar)
+        )
+    )
 
 
 class OutlierChoice(NamedTuple):
-    """Who was chosen on one half of the takes, and what the other half says of the same model and persons."""
+    """Who was chosen on one half of the takes, and what the other half says of the same model and
+    persons.
+    """
 
     rule: OutlierRule
     persons: tuple[str, ...]
@@ -325,8 +386,12 @@ class OutlierChoice(NamedTuple):
     hindsight_other: float | None  # and on the half that did not choose them
 
 
-def outlier_choice(even: Mapping[str, float], odd: Mapping[str, float], rule: OutlierRule) -> OutlierChoice:
-    """Choose on ``even`` and look at ``odd``, and the other way round; persons with both halves only."""
+def outlier_choice(
+    even: Mapping[str, float], odd: Mapping[str, float], rule: OutlierRule
+) -> OutlierChoice:
+    """Choose on ``even`` and look at ``odd``, and the other way round; persons with both halves
+    only.
+    """
     persons = sorted(even.keys() & odd.keys())
     even, odd = {p: even[p] for p in persons}, {p: odd[p] for p in persons}
     chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)

@@ -3,8 +3,9 @@
 ``wrong person``  one other person's clips, carrying the same words as the right enrollment
 ``mixed``         every clip from another person, different persons where possible, the same words
 
-Where nobody suitable says a word, a random clip takes its place and is counted as a fallback. Choices depend
-on a seed and on the person's name only, never on who else is evaluated or in which order.
+Where nobody suitable says a word, a random clip takes its place and is counted as a fallback.
+Choices depend on a seed and on the person's name only, never on who else is evaluated or in which
+order.
 """
 
 import hashlib
@@ -68,7 +69,8 @@ def mixed_enrollment(
 ) -> ControlEnrollment:
     """One clip for each word, from as many different persons of ``others`` as there are."""
     used: set[int] = set()
-    asked: dict[int, int] = {person: 0 for person in others}  # how often a person has already given a clip
+    # how often a person has already given a clip
+    asked: dict[int, int] = {person: 0 for person in others}
     chosen, fallbacks = [], 0
     for word in words:
         able = [person for person in others if index.says(person, word, used)]
@@ -84,17 +86,29 @@ def mixed_enrollment(
 
 
 def wrong_person_enrollments(
-    episode: PlannedEpisode, clips: EvaluationClips, index: WordIndex, *, most: int | None, seed: int
+    episode: PlannedEpisode,
+    clips: EvaluationClips,
+    index: WordIndex,
+    *,
+    most: int | None,
+    seed: int,
 ) -> list[ControlEnrollment]:
     """One enrollment from each of an episode's peers, of at most ``most`` of them (all if None)."""
     drawn = (episode.name, episode.shots, episode.repetition)
     peers = episode.peers
     if most is not None and most < len(peers):
-        chosen = torch.randperm(len(peers), generator=generator_for(seed, "peers", *drawn))[:most].tolist()
+        chosen = torch.randperm(len(peers), generator=generator_for(seed, "peers", *drawn))[
+            :most
+        ].tolist()
         peers = tuple(peers[place] for place in sorted(chosen))
     words = clips.labels[episode.enrollment].tolist()
     return [
-        enrollment_from(peer, words, index, generator=generator_for(seed, "wrong person", *drawn, clips.persons[peer]))
+        enrollment_from(
+            peer,
+            words,
+            index,
+            generator=generator_for(seed, "wrong person", *drawn, clips.persons[peer]),
+        )
         for peer in peers
     ]
 
@@ -111,7 +125,9 @@ def mixed_enrollments(
 
 
 def generator_for(seed: int, *parts: str | int) -> torch.Generator:
-    """A generator that depends on the seed and on names, not on what was drawn before; the seed's own without any."""
+    """A generator that depends on the seed and on names, not on what was drawn before; the seed's
+    own without any.
+    """
     if not parts:
         return torch.Generator().manual_seed(seed)
     text = "\0".join(map(str, (seed, *parts))).encode()

@@ -12,23 +12,28 @@ from vop_core.modes import evaluation_mode
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Numbers that training could change; a parameter used twice counts once, buffers do not count."""
+    """Numbers that training could change; a parameter used twice counts once, buffers do not
+    count.
+    """
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def multiply_accumulates(module: nn.Module, *inputs: Tensor) -> int:
-    """Multiply-accumulates of one forward pass: convolutions and matrix products, wherever they are called.
+    """Multiply-accumulates of one forward pass: convolutions and matrix products, wherever they are
+    called.
 
-    Everything that multiplies matrices is counted below the modules (by torch's table of operators, at two
-    operations each), functional calls of personal layers included; additions, normalisation, activations and
-    pooling are not, as is the custom in keyword spotting.
+    Everything that multiplies matrices is counted below the modules (by torch's table of operators,
+    at two operations each), functional calls of personal layers included; additions, normalisation,
+    activations and pooling are not, as is the custom in keyword spotting.
     """
     with evaluation_mode(module), torch.no_grad():
         return multiply_accumulates_of(lambda: module(*inputs))
 
 
 class _OperatorCount(TorchDispatchMode):
-    """Counts below the modules; torch's own counter follows modules and stumbles over gradients taken inside."""
+    """Counts below the modules; torch's own counter follows modules and stumbles over gradients
+    taken inside.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,12 +1,15 @@
 r"""Intervals over persons: how far a mean would move if other persons had come.
 
-The person is the unit: clips, takes, repetitions and seeds are averaged within a person first. For n persons:
+The person is the unit: clips, takes, repetitions and seeds are averaged within a person first. For
+n persons:
 
-* n >= 12: bias-corrected and accelerated bootstrap over persons, its level widened so that small n keep the
-  nominal coverage (the bootstrap's variance lacks the factor n / (n - 1), and its quantiles are the normal's
-  instead of Student's) [BOOTSTRAP]:  alpha' / 2 = Phi( -sqrt(n / (n - 1)) t_{n-1, 1 - alpha/2} );
-* n < 12, differences: the exact sign-flip interval. Among the 2^n - 1 means of subsets of persons, the k-th
-  smallest and largest cover the centre of a symmetric distribution with probability 1 - 2k / 2^n [TYPICAL];
+* n >= 12: bias-corrected and accelerated bootstrap over persons, its level widened so that small n
+  keep the nominal coverage (the bootstrap's variance lacks the factor n / (n - 1), and its
+  quantiles are the normal's instead of Student's) [BOOTSTRAP]:  alpha' / 2 = Phi( -sqrt(n / (n -
+  1)) t_{n-1, 1 - alpha/2} );
+* n < 12, differences: the exact sign-flip interval. Among the 2^n - 1 means of subsets of persons,
+  the k-th smallest and largest cover the centre of a symmetric distribution with probability 1 - 2k
+  / 2^n [TYPICAL];
 * n < 12, levels, and differences of fewer than 6 persons (2^n is too small): Student's t;
 * n = 1: no interval.
 """
@@ -46,8 +49,8 @@ def interval_over_persons(
 ) -> Interval:
     """Interval of a level (an accuracy): bootstrap from 12 persons on, Student's t below.
 
-    ``limits`` cut the interval to what is possible, (0, 1) for fractions. ``seed`` makes the bootstrap
-    repeatable. Raises ValueError without persons or with values that are not finite.
+    ``limits`` cut the interval to what is possible, (0, 1) for fractions. ``seed`` makes the
+    bootstrap repeatable. Raises ValueError without persons or with values that are not finite.
     """
     values = _checked(values)
     if len(values) >= BOOTSTRAP_PERSONS:
@@ -56,34 +59,48 @@ def interval_over_persons(
         bounds, kind = _student(values, level), "Student's t over persons"
     if bounds is not None and limits is not None:
         bounds = max(bounds[0], limits[0]), min(bounds[1], limits[1])
-    return Interval(float(values.mean()), bounds, len(values), kind if bounds is not None else "none")
+    return Interval(
+        float(values.mean()), bounds, len(values), kind if bounds is not None else "none"
+    )
 
 
 def paired_interval(
-    differences: Float[np.ndarray, " person"] | Sequence[float], *, level: float = LEVEL, seed: int = 0
+    differences: Float[np.ndarray, " person"] | Sequence[float],
+    *,
+    level: float = LEVEL,
+    seed: int = 0,
 ) -> Interval:
-    """Interval of a mean difference, one difference per person: bootstrap, sign-flip or Student's t.
+    """Interval of a mean difference, one difference per person: bootstrap, sign-flip or Student's
+    t.
 
     Raises ValueError without persons or with values that are not finite.
     """
     differences = _checked(differences)
     if SIGN_FLIP_PERSONS <= len(differences) < BOOTSTRAP_PERSONS:
         bounds = sign_flip_interval(differences, level=level)
-        return Interval(float(differences.mean()), bounds, len(differences), "sign-flip over persons")
+        return Interval(
+            float(differences.mean()), bounds, len(differences), "sign-flip over persons"
+        )
     return interval_over_persons(differences, level=level, seed=seed)
 
 
-def sign_flip_interval(differences: Float[np.ndarray, " person"], *, level: float = LEVEL) -> tuple[float, float]:
-    """All centres that the exact two-sided sign-flip test does not reject, from the means of all subsets.
+def sign_flip_interval(
+    differences: Float[np.ndarray, " person"], *, level: float = LEVEL
+) -> tuple[float, float]:
+    """All centres that the exact two-sided sign-flip test does not reject, from the means of all
+    subsets.
 
-    Flipping the signs of a subset F of d - c makes their sum no smaller exactly if mean_F(d) <= c, so the
-    test's p-value counts subset means. Raises ValueError for too few persons to reject anything.
+    Flipping the signs of a subset F of d - c makes their sum no smaller exactly if mean_F(d) <= c,
+    so the test's p-value counts subset means. Raises ValueError for too few persons to reject
+    anything.
     """
     count = len(differences)
     rank = int((1 - level) / 2 * 2**count)
     if rank < 1:
         raise ValueError(f"{count} persons cannot support a sign-flip interval at level {level}")
-    subsets = chain.from_iterable(combinations(differences.tolist(), size) for size in range(1, count + 1))
+    subsets = chain.from_iterable(
+        combinations(differences.tolist(), size) for size in range(1, count + 1)
+    )
     means = sorted(sum(subset) / len(subset) for subset in subsets)
     return means[rank - 1], means[-rank]
 
@@ -99,7 +116,8 @@ def persons_harmed(
 ) -> tuple[str, ...]:
     """Persons whose own interval of a - b, Student's t over their clips, lies below 0.
 
-    A level of 95 % calls one person in forty harmed where nothing changed: expect that many by chance.
+    A level of 95 % calls one person in forty harmed where nothing changed: expect that many by
+    chance.
     """
     harmed = []
     for person, differences in clip_differences.items():
@@ -111,7 +129,9 @@ def persons_harmed(
 
 
 def seed_standard_deviation(means: Sequence[float]) -> float | None:
-    """How far the mean over persons moves from one trained model to the next; None for a single seed."""
+    """How far the mean over persons moves from one trained model to the next; None for a single
+    seed.
+    """
     return float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
@@ -123,7 +143,9 @@ def _student(values: Float[np.ndarray, " unit"], level: float) -> tuple[float, f
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def _bootstrap(values: Float[np.ndarray, " person"], level: float, seed: int) -> tuple[float, float]:
+def _bootstrap(
+    values: Float[np.ndarray, " person"], level: float, seed: int
+) -> tuple[float, float]:
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
     count = len(values)
@@ -153,8 +175,8 @@ def _checked(values: Float[np.ndarray, " unit"] | Sequence[float]) -> Float[np.n
 
 
 def proportion_interval(right: int, asked: int, *, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of one person's share of right answers, over clips, by Wilson's score. Raises ValueError without
-    clips.
+    """Interval of one person's share of right answers, over clips, by Wilson's score. Raises
+    ValueError without clips.
     """
     if not 0 <= right <= asked or asked < 1:
         raise ValueError(f"{right} right answers of {asked} are not possible")
@@ -162,10 +184,14 @@ def proportion_interval(right: int, asked: int, *, level: float = LEVEL) -> tupl
     return float(found.low), float(found.high)
 
 
-def spread_if_alike(right: int, asked: int, asked_of_each: int, *, level: float = LEVEL) -> tuple[float, float]:
-    """Between which shares ``level`` of persons would lie if all had the same true share, ``right`` of ``asked``.
+def spread_if_alike(
+    right: int, asked: int, asked_of_each: int, *, level: float = LEVEL
+) -> tuple[float, float]:
+    """Between which shares ``level`` of persons would lie if all had the same true share, ``right``
+    of ``asked``.
 
-    ``asked_of_each``: clips of each person. Quantiles of the binomial, so at least that level lies between them.
+    ``asked_of_each``: clips of each person. Quantiles of the binomial, so at least that level lies
+    between them.
     """
     tail = (1 - level) / 2
     counts = stats.binom.ppf([tail, 1 - tail], asked_of_each, right / asked)

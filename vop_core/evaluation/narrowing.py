@@ -1,6 +1,7 @@
 """What more enrollment clips do: how far the posterior narrows and moves, and what that is worth.
 
-A *model* here is anything that keeps the promises of ``vop_core.types`` and has a ``posterior`` and a ``prior``.
+A *model* here is anything that keeps the promises of ``vop_core.types`` and has a ``posterior`` and
+a ``prior``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ class LearningCurve:
 
     clips: tuple[int, ...]
     width: tuple[float, ...]  # posterior sd / prior sd, geometric mean over weights
-    accuracy: tuple[float, ...] = ()  # on the person's query clips; empty where their words are unknown
+    # on the person's query clips; empty where their words are unknown
+    accuracy: tuple[float, ...] = ()
     nll: tuple[float, ...] = ()  # nats per query clip
 
 
@@ -74,8 +76,12 @@ def movement(prior, old, new) -> Movement:
 
 
 def headline_differences(differences: Sequence[Mapping]) -> list[Mapping]:
-    """A report's headline differences on persons never heard, at 5 clips or the largest number there is."""
-    named = [each for each in differences if each.get("name") in HEADLINES and each["set"] == "open"]
+    """A report's headline differences on persons never heard, at 5 clips or the largest number
+    there is.
+    """
+    named = [
+        each for each in differences if each.get("name") in HEADLINES and each["set"] == "open"
+    ]
     shots = sorted({each["shots"] for each in named})
     chosen = HEADLINE_SHOTS if HEADLINE_SHOTS in shots else max(shots, default=0)
     return [each for each in named if each["shots"] == chosen]

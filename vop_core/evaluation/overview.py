@@ -1,20 +1,23 @@
-"""One model's tests at a glance: what ``vop evaluate`` and ``vop crossval`` print and write, and what a card keeps.
+"""One model's tests at a glance: what ``vop evaluate`` and ``vop crossval`` print and write, and
+what a card keeps.
 
-Plain values (accuracies are fractions, NLL is in nats, a difference is a - b, ``ci95`` is null for a single person)::
+Plain values (accuracies are fractions, NLL is in nats, a difference is a - b, ``ci95`` is null for
+a single person)::
 
     {"task", "config",
-     "rows":        [{"method", "row", "set", "shots", "persons", "accuracy", "ci95", "worst_decile", "nll", ...}],
-     "differences": [{"name", "method", "a", "b", "set", "shots", "mean", "ci95", "nll_mean", "nll_ci95", ...}]}
+     "rows":        [{"method", "row", "set", "shots", "persons", "accuracy", "ci95", ...}],
+     "differences": [{"name", "method", "a", "b", "set", "shots", "mean", "ci95", ...}]}
 
-The global model is a method of its own, whose only row is ``own``. In a difference ``a`` and ``b`` are rows of the
-method, or ``global``. The claim of the project is its
+The global model is a method of its own, whose only row is ``own``. In a difference ``a`` and ``b``
+are rows of the method, or ``global``. The claim of the project is its
 
     personal gain = own - max(global, prior, mixed)
 
-the maximum over the controls' mean accuracies in the same set and shots; its interval is the paired one against that
-best control, named in ``b``. Choosing the best control after the fact flatters the control, not the method.
-``ci95_conservative`` does without the choice: from the smallest lower to the largest upper bound against any of the
-three, so that it covers whichever is truly best, and lies above 0 only if the method beats them all.
+the maximum over the controls' mean accuracies in the same set and shots; its interval is the paired
+one against that best control, named in ``b``. Choosing the best control after the fact flatters the
+control, not the method. ``ci95_conservative`` does without the choice: from the smallest lower to
+the largest upper bound against any of the three, so that it covers whichever is truly best, and
+lies above 0 only if the method beats them all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,7 +57,9 @@ def overview(task: str, config: Mapping[str, Any], scores: Mapping[str, ScoreInd
     return {
         "task": task,
         "config": dict(config),
-        "rows": [row for setting in settings for name in scores for row in _rows(name, scores, *setting)],
+        "rows": [
+            row for setting in settings for name in scores for row in _rows(name, scores, *setting)
+        ],
         "differences": [
             gap
             for setting in settings
@@ -65,13 +70,17 @@ def overview(task: str, config: Mapping[str, Any], scores: Mapping[str, ScoreInd
     }
 
 
-def difference_named(found: Overview, name: str, set_name: str, shots: int) -> dict[str, Any] | None:
+def difference_named(
+    found: Overview, name: str, set_name: str, shots: int
+) -> dict[str, Any] | None:
     """The first difference of that name in a set with a number of clips."""
     settings = {"name": name, "set": set_name, "shots": shots}
     return next((gap for gap in found["differences"] if gap.items() >= settings.items()), None)
 
 
-def _rows(method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int) -> Iterator[dict[str, Any]]:
+def _rows(
+    method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int
+) -> Iterator[dict[str, Any]]:
     index = scores[method]
     for row in sorted(index.rows(set_name, shots), key=ORDER.index):
         cell = row, set_name, shots
@@ -93,7 +102,10 @@ def _rows(method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: i
             "ci95": _plain(level.bounds),
             "interval": level.kind,
             "worst_decile": worst_decile(list(accuracy.values())),
-            **{name: fmean(index.person_values(*cell, name).values()) for name in ("nll", "brier", "ece")},
+            **{
+                name: fmean(index.person_values(*cell, name).values())
+                for name in ("nll", "brier", "ece")
+            },
             "ece_pooled": fmean(pooled) if pooled else None,
             "harmed": _plain(hurt),
             "seeds": len({episode.seed for episode in values}),
@@ -104,22 +116,33 @@ def _rows(method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: i
         }
 
 
-def _differences(method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int) -> Iterator[dict[str, Any]]:
+def _differences(
+    method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int
+) -> Iterator[dict[str, Any]]:
     index = scores[method]
     rows = {row: index for row in index.rows(set_name, shots)}
     if GLOBAL in scores:
         rows[GLOBAL] = scores[GLOBAL]
 
     def values(name: str, metric: str) -> Values:
-        return rows[name].values(OWN if name == GLOBAL else name, set_name, shots, metric) if name in rows else {}
+        return (
+            rows[name].values(OWN if name == GLOBAL else name, set_name, shots, metric)
+            if name in rows
+            else {}
+        )
 
     def gap(a: str, b: str, name: str | None = None) -> dict[str, Any] | None:
         episodes = [values(each, "accuracy") for each in (a, b)]
         persons = paired(*episodes)
-        found, nll = (difference_of(paired(values(a, metric), values(b, metric))) for metric in ("accuracy", "nll"))
+        found, nll = (
+            difference_of(paired(values(a, metric), values(b, metric)))
+            for metric in ("accuracy", "nll")
+        )
         if found is None or nll is None:
             return None
-        by_episode = {e: value - episodes[1][e] for e, value in episodes[0].items() if e in episodes[1]}
+        by_episode = {
+            e: value - episodes[1][e] for e, value in episodes[0].items() if e in episodes[1]
+        }
         return {
             "name": name,
             "method": method,
@@ -137,10 +160,18 @@ def _differences(method: str, scores: Mapping[str, ScoreIndex], set_name: str, s
             "per_person": persons,
         }
 
-    asked = [(OWN, GLOBAL, None), (OWN, PRIOR, None), (OWN, MIXED, None), (OWN, WRONG_PERSON, RIGHT_MINUS_WRONG)]
+    asked = [
+        (OWN, GLOBAL, None),
+        (OWN, PRIOR, None),
+        (OWN, MIXED, None),
+        (OWN, WRONG_PERSON, RIGHT_MINUS_WRONG),
+    ]
     asked += [(OWN, NOISE, None), (DRAWS, GLOBAL, None)]
     yield from (found for each in asked if (found := gap(*each)) is not None)
-    if GLOBAL in scores and (gain := gain_over_controls(index, scores[GLOBAL], set_name, shots)) is not None:
+    if (
+        GLOBAL in scores
+        and (gain := gain_over_controls(index, scores[GLOBAL], set_name, shots)) is not None
+    ):
         against = gap(OWN, gain.best, PERSONAL_GAIN)
         assert against is not None
         interval = {
@@ -157,9 +188,13 @@ def _plain(values: tuple | None) -> list | None:
 
 
 def _seed_spread(values: Values) -> float | None:
-    """Seed-to-seed standard deviation of the mean; None unless all seeds tested the same persons."""
+    """Seed-to-seed standard deviation of the mean; None unless all seeds tested the same
+    persons.
+    """
     seeds = sorted({episode.seed for episode in values})
-    means = [by_person({e: value for e, value in values.items() if e.seed == seed}) for seed in seeds]
+    means = [
+        by_person({e: value for e, value in values.items() if e.seed == seed}) for seed in seeds
+    ]
     if len({frozenset(found) for found in means}) != 1:
         return None
     return seed_standard_deviation([fmean(found.values()) for found in means])

@@ -42,7 +42,8 @@ class PlannedEpisode:
     repetition: int
     enrollment: Int[Tensor, " shot"]
     query: Int[Tensor, " query"]
-    peers: tuple[int, ...]  # other persons of the same data set, of the same set where there are any
+    # other persons of the same data set, of the same set where there are any
+    peers: tuple[int, ...]
 
 
 def plan(
@@ -50,8 +51,9 @@ def plan(
 ) -> tuple[PlannedEpisode, ...]:
     """Check the episodes and put them into an order that does not depend on how they were given.
 
-    ``trained_persons`` make up the closed set. The n-th episode of a person with the same shots is repetition n. A
-    person who is alone in a set has the other set's persons of the same data for peers.
+    ``trained_persons`` make up the closed set. The n-th episode of a person with the same shots is
+    repetition n. A person who is alone in a set has the other set's persons of the same data for
+    peers.
 
     Raises
     ------
@@ -71,7 +73,10 @@ def plan(
     def peers(person: int) -> tuple[int, ...]:
         dataset = _dataset(clips.persons[person])
         found = [peer for peer in groups[dataset, sets[person]] if peer != person]
-        return tuple(found or [peer for name in (OPEN, CLOSED) for peer in groups[dataset, name] if peer != person])
+        return tuple(
+            found
+            or [peer for name in (OPEN, CLOSED) for peer in groups[dataset, name] if peer != person]
+        )
 
     repetitions: dict[tuple[int, int], int] = defaultdict(int)
     planned = []
@@ -81,16 +86,26 @@ def plan(
         name, repetition = clips.persons[person], repetitions[person, shots]
         repetitions[person, shots] += 1
         enrollment, query = episode.enrollment, episode.query
-        planned.append(PlannedEpisode(person, name, sets[person], shots, repetition, enrollment, query, peers(person)))
+        planned.append(
+            PlannedEpisode(
+                person, name, sets[person], shots, repetition, enrollment, query, peers(person)
+            )
+        )
     if not planned:
-        raise EvaluationError("There is no episode to evaluate; give at least one person with enough clips.")
-    return tuple(sorted(planned, key=lambda episode: (episode.name, episode.shots, episode.repetition)))
+        raise EvaluationError(
+            "There is no episode to evaluate; give at least one person with enough clips."
+        )
+    return tuple(
+        sorted(planned, key=lambda episode: (episode.name, episode.shots, episode.repetition))
+    )
 
 
 def _check_episode(episode: Episode, clips: EvaluationClips) -> None:
     enrollment, query, person = episode.enrollment, episode.query, episode.person
     if not 0 <= person < len(clips.persons):
-        raise EvaluationError(f"Episode of person {person}, but there are {len(clips.persons)} persons.")
+        raise EvaluationError(
+            f"Episode of person {person}, but there are {len(clips.persons)} persons."
+        )
     who = f"Person '{clips.persons[person]}'"
     if not len(enrollment) or not len(query):
         raise EvaluationError(
@@ -99,13 +114,21 @@ def _check_episode(episode: Episode, clips: EvaluationClips) -> None:
         )
     every = torch.cat([enrollment, query])
     if int(every.min()) < 0 or int(every.max()) >= len(clips.labels):
-        raise EvaluationError(f"{who} has an episode with clips outside the {len(clips.labels)} given.")
+        raise EvaluationError(
+            f"{who} has an episode with clips outside the {len(clips.labels)} given."
+        )
     if bool(torch.isin(enrollment, query).any()):
-        raise LeakageError(f"{who} has a clip that both enrolls and is asked about; draw them disjoint.")
+        raise LeakageError(
+            f"{who} has a clip that both enrolls and is asked about; draw them disjoint."
+        )
     if len(every.unique()) != len(every):
-        raise LeakageError(f"{who} has a clip that stands twice in an episode; draw without repetition.")
+        raise LeakageError(
+            f"{who} has a clip that stands twice in an episode; draw without repetition."
+        )
     if bool((clips.person_index[every] != person).any()):
-        raise LeakageError(f"{who} has somebody else's clip in an episode; draw from one person only.")
+        raise LeakageError(
+            f"{who} has somebody else's clip in an episode; draw from one person only."
+        )
 
 
 def _dataset(person: str) -> str:

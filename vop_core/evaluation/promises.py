@@ -1,9 +1,9 @@
 """The slides' four promises, watched while an enrollment runs instead of being claimed.
 
-    source-free    no file and no connection is opened: no training data can come in [VOP slides, Problem]
+    source-free    nothing is opened: no training data can come in [VOP slides, Problem]
     few-shot       a handful of clips, no more than the models were trained with
-    unsupervised   no label is read: the words of bundled clips are sealed, and seals count their openings
-    training-free  no optimizer step, no tensor kept for a backward pass, no tensor of the model changed
+    unsupervised   no label is read: the words of bundled clips are sealed, and seals count openings
+    training-free  no optimizer step, nothing kept for a backward pass, no weight changed
 
 What this cannot see: data that was in memory before. That the model files hold weights and nothing
 else is what their cards and safetensors headers show.
@@ -25,7 +25,8 @@ from vop_core.types import MOST_CLIPS
 
 Result = TypeVar("Result")
 
-CODE_SUFFIXES = {".py", ".pyc", ".so", ".pyd", ".dll", ".dylib"}  # a first call may still import code
+# a first call may still import code
+CODE_SUFFIXES = {".py", ".pyc", ".so", ".pyd", ".dll", ".dylib"}
 CODE_SUFFIXES_OF_NUMBA = {".nbi", ".nbc"}  # its compile cache
 
 
@@ -123,7 +124,8 @@ def watch_enrollment(
     model: nn.Module,
     seals: Sequence[SealedLabel] = (),
 ) -> tuple[Result, tuple[Promise, ...]]:
-    """Run ``enroll`` and report what it did: its result, and the four promises as they were measured.
+    """Run ``enroll`` and report what it did: its result, and the four promises as they were
+    measured.
 
     ``clips`` is the number of enrollment clips, ``model`` the method whose tensors must not change,
     ``seals`` the labels that are known but must not be read.
@@ -158,7 +160,8 @@ def _source_free(data_files: Sequence[str], connections: int) -> Promise:
         "source-free",
         not data_files and not connections,
         f"{_count(len(data_files), 'data file')} and {_count(connections, 'connection')} opened",
-        "No training data is needed on the device: while your model was made, no data file was opened "
+        "No training data is needed on the device: while your model was made, no data file was "
+        "opened "
         "and nothing "
         "was fetched.",
     )
@@ -178,7 +181,8 @@ def _unsupervised(read: int, known: int) -> Promise:
         "unsupervised",
         read == 0,
         f"{read} of {_count(known, 'known label')} read" if known else "no labels exist, none read",
-        "Nobody says which words were spoken: only sound went in. Where the word of a clip is known, it "
+        "Nobody says which words were spoken: only sound went in. Where the word of a clip is "
+        "known, it "
         "is sealed, "
         "and the seals count how often they are opened.",
     )

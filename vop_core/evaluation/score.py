@@ -1,4 +1,5 @@
-"""One method's answers to everybody's episodes, as a tidy table: a line for each episode, row and metric.
+"""One method's answers to everybody's episodes, as a tidy table: a line for each episode, row and
+metric.
 
 Rows of every method that reads enrollment clips:
 
@@ -7,17 +8,19 @@ Rows of every method that reads enrollment clips:
 ``wrong-person``  other persons' clips, the same words, averaged over those persons
 ``noise``         noise with the level and spectrum of the person's clips, where the table has it
 ``prior``         no clip at all, for methods that have an answer then
-``draws``         an average over weight draws, for methods with a posterior; ``3 draws``: over another number of them
+``draws``         an average over weight draws, with a posterior; ``3 draws``: over so many
 
-and where all queries are heard through another channel, such as a telephone band, own and wrong-person clips enroll
-once through that channel too and once as they were recorded (``..., other channel``).
+and where all queries are heard through another channel, such as a telephone band, own and
+wrong-person clips enroll once through that channel too and once as they were recorded (``..., other
+channel``).
 
 All methods answer the same episodes, and controls are the same clips for all of them.
 
-The metrics are the means over an episode's queries of whatever the task's metrics name; with accuracy and confidence
-among them also ``ece``, ``aurc``, the accuracy on even and on odd takes, and against words never taught ``auroc``,
-``fpr95`` and ``detection``. ``fallbacks`` counts control clips that had to carry another word. Some values keep their
-``parts``: accuracy the answers one by one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
+The metrics are the means over an episode's queries of whatever the task's metrics name; with
+accuracy and confidence among them also ``ece``, ``aurc``, the accuracy on even and on odd takes,
+and against words never taught ``auroc``, ``fpr95`` and ``detection``. ``fallbacks`` counts control
+clips that had to carry another word. Some values keep their ``parts``: accuracy the answers one by
+one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +32,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from vop_core.evaluation.ask import Metrics, Questions, ScoredMethod, Trial, answer_enrolled, answer_fixed
+from vop_core.evaluation.ask import (
+    Metrics,
+    Questions,
+    ScoredMethod,
+    Trial,
+    answer_enrolled,
+    answer_fixed,
+)
 from vop_core.evaluation.calibration import reliability
 from vop_core.evaluation.classification import classification_metrics
 from vop_core.evaluation.controls import (
@@ -40,10 +50,23 @@ from vop_core.evaluation.controls import (
     wrong_person_enrollments,
 )
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
-from vop_core.evaluation.selective import area_under_risk_coverage, detected, false_positive_rate, rejection_auroc
+from vop_core.evaluation.selective import (
+    area_under_risk_coverage,
+    detected,
+    false_positive_rate,
+    rejection_auroc,
+)
 
-OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = "own", "prior", "draws", "noise", "mixed", "wrong-person"
-START = "start"  # not the method: the global model that it was made of, on the episodes of its own row
+OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = (
+    "own",
+    "prior",
+    "draws",
+    "noise",
+    "mixed",
+    "wrong-person",
+)
+# not the method: the global model that it was made of, on the episodes of its own row
+START = "start"
 OWN_ELSEWHERE, WRONG_ELSEWHERE = "own, other channel", "wrong-person, other channel"
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
 
@@ -64,13 +87,16 @@ class Scoring:
     unknown_clips: int = 100  # words never taught, for rejection
     controls: bool = True  # else only the person's own clips enroll
     closed: bool = True  # else only unknown persons are asked
-    channel: str | None = None  # variant of the clips that is asked about, instead of the clips as recorded
+    # variant of the clips that is asked about, instead of the clips as recorded
+    channel: str | None = None
     seed: int = 0
     chunk_clips: int = 1024
 
     @classmethod
     def everywhere(cls, shots: Sequence[int], **settings: object) -> "Scoring":
-        """The same care at every number of clips, and no words never taught: one model, looked at from all sides."""
+        """The same care at every number of clips, and no words never taught: one model, looked at
+        from all sides.
+        """
         shots = tuple(shots)
         main = cls.main_shots if cls.main_shots in shots else shots[-1]
         all_shots = {"shots": shots, "control_shots": shots, "draw_shots": shots}
@@ -112,9 +138,11 @@ def score_method(
     elsewhere: Float[Tensor, "clip *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """All rows of one method on planned episodes; clips and unknown words in the method's own representation.
+    """All rows of one method on planned episodes; clips and unknown words in the method's own
+    representation.
 
-    ``elsewhere`` are the same clips through another channel, to enroll from. ``progress(done, total)`` counts queries.
+    ``elsewhere`` are the same clips through another channel, to enroll from. ``progress(done,
+    total)`` counts queries.
 
     Raises
     ------
@@ -144,7 +172,13 @@ def score_method(
             return
         labels = clips.labels if facts.labels else None
         answer_enrolled(
-            asked, row.trials, row.source, draws=row.draws, generator=generator, on_batch=count, labels=labels
+            asked,
+            row.trials,
+            row.source,
+            draws=row.draws,
+            generator=generator,
+            on_batch=count,
+            labels=labels,
         )
 
     for name, row in rows.items():
@@ -153,8 +187,13 @@ def score_method(
     if unknown is not None and (own := _first_main_trials(rows[OWN], scoring, len(unknown))):
         heard = {trial.episode: trial for trial in own}
         total += sum(len(trial.query) for trial in own)
-        nowhere = torch.zeros(len(unknown), dtype=torch.long)  # no label is right; only confidence is looked at
-        ask("unknown", replace(rows[OWN], trials=own), replace(asked, features=unknown, labels=nowhere))
+        # no label is right; only confidence is looked at
+        nowhere = torch.zeros(len(unknown), dtype=torch.long)
+        ask(
+            "unknown",
+            replace(rows[OWN], trials=own),
+            replace(asked, features=unknown, labels=nowhere),
+        )
     lines: list[tuple] = []
     for row in rows.values():
         for episode, trials in _by_episode(row.trials).items():
@@ -167,11 +206,15 @@ def score_method(
 
 
 def check_evaluation_mode(method: ScoredMethod) -> None:
-    """A batch-normalised network in training mode would let persons in a batch see each other. Raises ValueError."""
+    """A batch-normalised network in training mode would let persons in a batch see each other.
+    Raises ValueError.
+    """
     if isinstance(method, nn.Module):
         for module in method.modules():
             if module.training and isinstance(module, nn.modules.batchnorm._BatchNorm | nn.Dropout):
-                raise ValueError("the method is in training mode; call .eval() before evaluating it")
+                raise ValueError(
+                    "the method is in training mode; call .eval() before evaluating it"
+                )
 
 
 def _planned_rows(
@@ -181,7 +224,9 @@ def _planned_rows(
     scoring: Scoring,
     elsewhere: Tensor | None,
 ) -> dict[str, _Row]:
-    def trials(row: str, episodes: Sequence[PlannedEpisode], *, enrolled: bool = True) -> list[Trial]:
+    def trials(
+        row: str, episodes: Sequence[PlannedEpisode], *, enrolled: bool = True
+    ) -> list[Trial]:
         return [Trial(row, e, e.enrollment if enrolled else None, e.query) for e in episodes]
 
     features = clips.features
@@ -203,21 +248,31 @@ def _planned_rows(
     index = WordIndex(clips.person_index, clips.labels)
 
     def controlled(
-        row: str, episodes: Sequence[PlannedEpisode], enroll: Callable[[PlannedEpisode], list[ControlEnrollment]]
+        row: str,
+        episodes: Sequence[PlannedEpisode],
+        enroll: Callable[[PlannedEpisode], list[ControlEnrollment]],
     ) -> list[Trial]:
-        return [Trial(row, e, each.clips, e.query, each.fallbacks) for e in episodes for each in enroll(e)]
+        return [
+            Trial(row, e, each.clips, e.query, each.fallbacks)
+            for e in episodes
+            for each in enroll(e)
+        ]
 
     def mixed(episode: PlannedEpisode) -> list[ControlEnrollment]:
         return mixed_enrollments(episode, clips, index, seed=scoring.seed)
 
     def wrong(episode: PlannedEpisode) -> list[ControlEnrollment]:
-        return wrong_person_enrollments(episode, clips, index, most=scoring.wrong_persons, seed=scoring.seed)
+        return wrong_person_enrollments(
+            episode, clips, index, most=scoring.wrong_persons, seed=scoring.seed
+        )
 
     found[MIXED] = _Row(controlled(MIXED, closely, mixed), features, facts.draws)
     found[WRONG_PERSON] = _Row(controlled(WRONG_PERSON, closely, wrong), features, facts.draws)
     if elsewhere is not None:
         found[OWN_ELSEWHERE] = _Row(trials(OWN_ELSEWHERE, main), elsewhere, facts.draws)
-        found[WRONG_ELSEWHERE] = _Row(controlled(WRONG_ELSEWHERE, main, wrong), elsewhere, facts.draws)
+        found[WRONG_ELSEWHERE] = _Row(
+            controlled(WRONG_ELSEWHERE, main, wrong), elsewhere, facts.draws
+        )
     if clips.noise_features is not None:
         once = [e for e in closely if e.repetition == 0]
         found[NOISE] = _Row(trials(NOISE, once), clips.noise_features, facts.draws)
@@ -225,11 +280,14 @@ def _planned_rows(
 
 
 def _first_main_trials(own: _Row, scoring: Scoring, unknown: int) -> list[Trial]:
-    """The own row's first main episodes of the open set, to be asked about words never taught instead."""
+    """The own row's first main episodes of the open set, to be asked about words never taught
+    instead.
+    """
     return [
         Trial(OWN, trial.episode, trial.enrollment, torch.arange(unknown))
         for trial in own.trials
-        if (trial.episode.shots, trial.episode.repetition) == (scoring.main_shots, 0) and trial.episode.set_name == OPEN
+        if (trial.episode.shots, trial.episode.repetition) == (scoring.main_shots, 0)
+        and trial.episode.set_name == OPEN
     ]
 
 
@@ -241,12 +299,18 @@ def _by_episode(trials: Sequence[Trial]) -> dict[PlannedEpisode, list[Trial]]:
 
 
 def _figures(
-    trials: Sequence[Trial], even_take: Bool[Tensor, " clip"] | None, unknown: Trial | None, closely: bool
+    trials: Sequence[Trial],
+    even_take: Bool[Tensor, " clip"] | None,
+    unknown: Trial | None,
+    closely: bool,
 ) -> Iterator[tuple[str, float, list[float] | None]]:
     """Metric, value and parts of an episode: means over enrollments and queries."""
     query = trials[0].query
     order = np.argsort(query.numpy())
-    values = {name: np.stack([trial.values[name] for trial in trials])[:, order] for name in trials[0].values}
+    values = {
+        name: np.stack([trial.values[name] for trial in trials])[:, order]
+        for name in trials[0].values
+    }
     for name, found in values.items():
         kept = closely and name == "accuracy" and trials[0].episode.repetition == 0
         yield name, float(found.mean()), found[0].tolist() if kept else None

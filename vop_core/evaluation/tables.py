@@ -1,4 +1,6 @@
-"""Overviews as tables to read: in the terminal (rich) and in Markdown. Percent and points, one decimal."""
+"""Overviews as tables to read: in the terminal (rich) and in Markdown. Percent and points, one
+decimal.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,7 +19,9 @@ Block = tuple[Sequence[str], list[Sequence[str]]]  # header and lines
 
 ROW_COLUMNS: dict[str, Callable[[Entry], str]] = {
     "method": lambda row: row_name(row),
-    "accuracy % [95 %]": lambda row: f"{100 * row['accuracy']:.1f}{_bounds(row['ci95'], 100.0, '.1f')}",
+    "accuracy % [95 %]": lambda row: (
+        f"{100 * row['accuracy']:.1f}{_bounds(row['ci95'], 100.0, '.1f')}"
+    ),
     "worst decile": lambda row: f"{100 * row['worst_decile']:.1f}",
     "NLL": lambda row: f"{row['nll']:.3f}",
     "ECE %": lambda row: f"{100 * row['ece']:.1f}",
@@ -29,7 +33,9 @@ DIFFERENCE_COLUMNS: dict[str, Callable[[Entry], str]] = {
     "NLL [95 %]": lambda gap: f"{gap['nll_mean']:+.3f}{_bounds(gap['nll_ci95'], 1.0, '+.3f')}",
 }
 SPREAD: dict[str, Callable[[Entry], str]] = {
-    "sd over seeds": lambda entry: "" if entry["seed_sd"] is None else f"{100 * entry['seed_sd']:.1f}"
+    "sd over seeds": lambda entry: (
+        "" if entry["seed_sd"] is None else f"{100 * entry['seed_sd']:.1f}"
+    )
 }
 
 
@@ -57,19 +63,25 @@ def markdown(overview: Overview, *, set_name: str | None = None, shots: int | No
     for title, tables in _blocks(overview, set_name, shots):
         lines += [f"**{title}**", ""]
         for header, entries in tables:
-            lines += [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *entries)]
+            lines += [
+                f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *entries)
+            ]
             lines.append("")
     return "\n".join([*lines, footnote(overview), ""])
 
 
 def footnote(overview: Overview) -> str:
     """How the figures were made, in a few sentences."""
-    kinds = dict.fromkeys(entry["interval"] for part in ("rows", "differences") for entry in overview[part])
+    kinds = dict.fromkeys(
+        entry["interval"] for part in ("rows", "differences") for entry in overview[part]
+    )
     named = ", ".join(sorted(kinds.keys() - {"none"}))
     intervals = f"95 % intervals: {named}. " if named else ""
     return (
-        f"Means over persons. {intervals}Worst decile: mean accuracy of the worst tenth of persons, at least "
-        "one. Harmed: persons whose own interval of method - global lies below 0; by chance, one in forty."
+        f"Means over persons. {intervals}Worst decile: mean accuracy of the worst tenth of "
+        f"persons, at least "
+        "one. Harmed: persons whose own interval of method - global lies below 0; by chance, one "
+        "in forty."
     )
 
 
@@ -77,15 +89,24 @@ def _blocks(
     overview: Overview, set_name: str | None = None, shots: int | None = None
 ) -> Iterator[tuple[str, list[Block]]]:
     """Title and tables of every (set, shots)."""
-    for found_set, found_shots in dict.fromkeys((row["set"], row["shots"]) for row in overview["rows"]):
+    for found_set, found_shots in dict.fromkeys(
+        (row["set"], row["shots"]) for row in overview["rows"]
+    ):
         if set_name not in (None, found_set) or shots not in (None, found_shots):
             continue
         rows, gaps = (
-            [entry for entry in overview[part] if (entry["set"], entry["shots"]) == (found_set, found_shots)]
+            [
+                entry
+                for entry in overview[part]
+                if (entry["set"], entry["shots"]) == (found_set, found_shots)
+            ]
             for part in ("rows", "differences")
         )
         persons, seeds = (max(row[name] for row in rows) for name in ("persons", "seeds"))
-        title = f"{overview['task']}, {found_set} set, {_count(persons, 'person')}, {_count(found_shots, 'clip')}"
+        title = (
+            f"{overview['task']}, {found_set} set, {_count(persons, 'person')}, "
+            f"{_count(found_shots, 'clip')}"
+        )
         title += f", {seeds} seeds" if seeds > 1 else ""
         spread = SPREAD if seeds > 1 else {}
         tables = [_table(ROW_COLUMNS | spread, rows)]

@@ -45,7 +45,8 @@ class AdaBn(PersonalizationMethod):
     """The global weights under each person's own normalisation."""
 
     facts = MethodFacts(
-        summary="Re-estimates the batch-normalisation statistics from the clips, mixed with the global ones.",
+        summary="Re-estimates the batch-normalisation statistics from the clips, mixed with the "
+        "global ones.",
         source="ADABN",
         foldable=True,
     )
@@ -53,7 +54,9 @@ class AdaBn(PersonalizationMethod):
 
     @classmethod
     def choices(cls) -> tuple[AdaBnConfig, ...]:
-        return tuple(AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0))
+        return tuple(
+            AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0)
+        )
 
     def adapt(
         self,
@@ -107,11 +110,15 @@ def _normalised_by(encoder: Encoder, share: float, found: dict[str, Tensor]) -> 
             variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
             found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
             found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
-            return functional.batch_norm(inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps)
+            return functional.batch_norm(
+                inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps
+            )
 
         return mix
 
-    hooks = [norm.register_forward_hook(mixing(name)) for name, norm in encoder.normalisations.items()]
+    hooks = [
+        norm.register_forward_hook(mixing(name)) for name, norm in encoder.normalisations.items()
+    ]
     try:
         yield
     finally:

@@ -58,7 +58,8 @@ class Anil(ClassifierMethod):
 
     config_type = AnilConfig
     facts = MethodFacts(
-        summary="Takes a few gradient steps on a classifier that was trained to be adapted so, over labeled clips.",
+        summary="Takes a few gradient steps on a classifier that was trained to be adapted so, "
+        "over labeled clips.",
         source="ANIL",
         labels=True,
         gradients=True,
@@ -90,19 +91,34 @@ class Anil(ClassifierMethod):
         """Each person's classifier after the steps; gradients flow through them."""
         rows = classifier_rows(self.encoder.classifier).expand(len(features), -1, -1)
         for _ in range(self.config.inner_steps):
-            rows = rows - self.log_rate.exp() * cross_entropy_gradient(rows, features, labels, present)
+            rows = rows - self.log_rate.exp() * cross_entropy_gradient(
+                rows, features, labels, present
+            )
         return rows
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the queries after the inner loop."""
-        enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
+        enrollment, query = embed_episode(
+            self.encoder, batch.enrollment, batch.present, batch.query
+        )
         labels = needed_labels(batch.enrollment_labels)
         logits = classify(self.inner_loop(enrollment, labels, batch.present), query)
-        loss = functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing)
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing
+        )
         accuracy = (logits.argmax(-1) == batch.labels).float().mean()
-        return loss, {"loss": loss.item(), "accuracy": accuracy.item(), "inner_rate": self.log_rate.exp().item()}
+        return loss, {
+            "loss": loss.item(),
+            "accuracy": accuracy.item(),
+            "inner_rate": self.log_rate.exp().item(),
+        }
 
     def adapt(
         self,
@@ -111,7 +127,11 @@ class Anil(ClassifierMethod):
         present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's classifier. Raises EvaluationError without labels."""
-        return {"classifier": self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment, present))}
+        return {
+            "classifier": self.inner_loop(
+                enrollment, needed_labels(labels), every_clip(enrollment, present)
+            )
+        }
 
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]

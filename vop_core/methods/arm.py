@@ -23,7 +23,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.methods.base import SLOW, MethodFacts, PersonalizationMethod, TrainedConfig, every_clip
+from vop_core.methods.base import (
+    SLOW,
+    MethodFacts,
+    PersonalizationMethod,
+    TrainedConfig,
+    every_clip,
+)
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
@@ -40,7 +46,9 @@ class ArmConfig(TrainedConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if min(self.channels, self.hidden) < 1:
-            raise ValueError(f"channels and hidden must be at least 1, got {self.channels} and {self.hidden}")
+            raise ValueError(
+                f"channels and hidden must be at least 1, got {self.channels} and {self.hidden}"
+            )
 
 
 class Arm(PersonalizationMethod):
@@ -48,7 +56,8 @@ class Arm(PersonalizationMethod):
 
     config_type = ArmConfig
     facts = MethodFacts(
-        summary="Shows the encoder, beside every query, the mean of a context network's maps of the clips.",
+        summary="Shows the encoder, beside every query, the mean of a context network's maps of "
+        "the clips.",
         source="ARM",
         trained=True,
     )
@@ -57,7 +66,9 @@ class Arm(PersonalizationMethod):
         config = ArmConfig() if config is None else config
         super().__init__(encoder.with_context(config.channels), config)
         if len(encoder.input_shape) != 2:
-            raise ValueError(f"the context network reads inputs of two axes, not of {len(encoder.input_shape)}")
+            raise ValueError(
+                f"the context network reads inputs of two axes, not of {len(encoder.input_shape)}"
+            )
         self.context_network = nn.Sequential(
             nn.Conv2d(1, config.hidden, 5, padding=2, bias=False),
             nn.BatchNorm2d(config.hidden),
@@ -80,12 +91,19 @@ class Arm(PersonalizationMethod):
         """Mean of each person's maps over the clips that count; zero where none does."""
         clips = enrollment[present][:, None]
         maps = torch.cat([self.context_network(part) for part in clips.split(CLIPS_AT_ONCE)])
-        owner = torch.arange(len(present), device=present.device)[:, None].expand_as(present)[present]
+        owner = torch.arange(len(present), device=present.device)[:, None].expand_as(present)[
+            present
+        ]
         total = maps.new_zeros(len(present), *maps.shape[1:]).index_add(0, owner, maps)
         return total / present.sum(1).clamp_min(1)[:, None, None, None]
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the step's queries beside their persons' contexts."""
         contexts = self.contexts(batch.enrollment, batch.present)
@@ -111,6 +129,10 @@ class Arm(PersonalizationMethod):
         """Each query beside its person's context."""
         persons, queries = query.shape[:2]
         owner = torch.arange(persons, device=query.device).repeat_interleave(queries)
-        pieces = zip(query.flatten(0, 1).split(CLIPS_AT_ONCE), owner.split(CLIPS_AT_ONCE), strict=True)
-        logits = [self.encoder(clips, context=adaptation["context"][whose]) for clips, whose in pieces]
+        pieces = zip(
+            query.flatten(0, 1).split(CLIPS_AT_ONCE), owner.split(CLIPS_AT_ONCE), strict=True
+        )
+        logits = [
+            self.encoder(clips, context=adaptation["context"][whose]) for clips, whose in pieces
+        ]
         return torch.cat(logits).softmax(-1).unflatten(0, (persons, queries))

@@ -22,7 +22,13 @@ from torch import Tensor, nn
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.personal import Adaptation, PersonalModel, WeightPosterior, load_person, signatures_of
+from vop_core.methods.personal import (
+    Adaptation,
+    PersonalModel,
+    WeightPosterior,
+    load_person,
+    signatures_of,
+)
 from vop_core.modes import evaluation_mode
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.classifier_inference import classify
@@ -95,7 +101,9 @@ class PersonalizationMethod(nn.Module, ABC):
         return (cls.config_type(),)
 
     @classmethod
-    def from_global(cls, model: "PersonalizationMethod", config: Any = None) -> "PersonalizationMethod":
+    def from_global(
+        cls, model: "PersonalizationMethod", config: Any = None
+    ) -> "PersonalizationMethod":
         """On a copy of a trained global model's encoder, in evaluation mode."""
         return cls(copy.deepcopy(model.encoder).requires_grad_(), config).eval()
 
@@ -103,7 +111,8 @@ class PersonalizationMethod(nn.Module, ABC):
     def from_description(cls, description: Mapping[str, Any]) -> "PersonalizationMethod":
         """An untrained one from the settings that ``description`` gave."""
         settings = {
-            name: tuple(value) if type(value) is list else value for name, value in description["config"].items()
+            name: tuple(value) if type(value) is list else value
+            for name, value in description["config"].items()
         }
         # JSON knows no tuples
         return cls(build_encoder(description["encoder"]), cls.config_type(**settings))
@@ -166,7 +175,9 @@ class PersonalizationMethod(nn.Module, ABC):
         weights.
         """
 
-    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
         """Settings of the weights drawn for each person, (draw, person, ...); without a
         distribution the one again.
 
@@ -179,7 +190,9 @@ class PersonalizationMethod(nn.Module, ABC):
 
         Raises EvaluationError where what is a person's own is no weight of the encoder.
         """
-        raise EvaluationError("What this method keeps of a person cannot be written into a plain network.")
+        raise EvaluationError(
+            "What this method keeps of a person cannot be written into a plain network."
+        )
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """One person's Gaussian over the personal weights. Raises EvaluationError where none is
@@ -202,7 +215,11 @@ class PersonalizationMethod(nn.Module, ABC):
         with evaluation_mode(self), torch.no_grad():
             adaptation, clips = self.adapt_one(self.represent(enrollment), known)
         return PersonalModel(
-            self, adaptation, clips=clips, signatures=signatures_of(enrollment), input_shape=enrollment.shape[1:]
+            self,
+            adaptation,
+            clips=clips,
+            signatures=signatures_of(enrollment),
+            input_shape=enrollment.shape[1:],
         )
 
     def prior_model(self) -> PersonalModel:
@@ -211,7 +228,9 @@ class PersonalizationMethod(nn.Module, ABC):
         """
         with torch.no_grad():
             adaptation = {name: value.detach() for name, value in self.prior(1).items()}
-        none = {name: value[:0] for name, value in adaptation.items()} if self.facts.posterior else {}
+        none = (
+            {name: value[:0] for name, value in adaptation.items()} if self.facts.posterior else {}
+        )
         return PersonalModel(self, adaptation, clips=none)
 
     def load_person(self, path: Path | str, *, task: str | None = None) -> PersonalModel:
@@ -256,7 +275,9 @@ class PersonalizationMethod(nn.Module, ABC):
         """
         with torch.no_grad():
             clips = [
-                None if part is None else self.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2])
+                None
+                if part is None
+                else self.represent(part.flatten(0, 1)).unflatten(0, part.shape[:2])
                 for part in (enrollment, query)
             ]
             return self.predict_represented(*clips, labels=labels, draws=draws, generator=generator)
@@ -278,7 +299,9 @@ class PersonalizationMethod(nn.Module, ABC):
                 adaptation = self.adapt(enrollment, labels if self.facts.labels else None)
             if not draws:
                 return self.predict_proba(adaptation, query)
-            return self.predict_proba_draws(adaptation, query, draws=draws, generator=generator).mean(0)
+            return self.predict_proba_draws(
+                adaptation, query, draws=draws, generator=generator
+            ).mean(0)
 
     @torch.no_grad()
     def folded(self, adaptation: Adaptation) -> Encoder:
@@ -331,7 +354,9 @@ class SharedClassifier(ClassifierMethod):
         """The same for everybody."""
         if "rows" in adaptation:
             return classify(adaptation["rows"], query).softmax(-1)
-        return self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
+        return (
+            self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
+        )
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The classifier where it is drawn, else nothing."""
@@ -351,9 +376,13 @@ def needed_labels(labels: Tensor | None) -> Tensor:
 
 
 def needed_generator(generator: torch.Generator | None) -> torch.Generator:
-    """The generator itself. Raises ValueError without one: nothing here draws from a global stream."""
+    """The generator itself. Raises ValueError without one: nothing here draws from a global
+    stream.
+    """
     if generator is None:
-        raise ValueError("drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)")
+        raise ValueError(
+            "drawing weights needs a generator: pass generator=torch.Generator().manual_seed(...)"
+        )
     return generator
 
 

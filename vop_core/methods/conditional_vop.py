@@ -48,14 +48,20 @@ class ConditionalPrior(nn.Module):
         super().__init__()
         names = [parameter.name.rpartition(".")[2] for parameter in layout.parameters]
         if set(config.personal_layers) != {"band_film"}:
-            raise ValueError("a conditional prior needs one statistic for each personal weight: choose band_film")
-        self.gate = nn.Parameter(torch.full((layout.size,), float(torch.tensor(config.first_gate).logit())))
+            raise ValueError(
+                "a conditional prior needs one statistic for each personal weight: choose band_film"
+            )
+        self.gate = nn.Parameter(
+            torch.full((layout.size,), float(torch.tensor(config.first_gate).logit()))
+        )
         self.log_tau = nn.Parameter(torch.tensor(config.first_tau).log())
         self.register_buffer("typical", torch.zeros(layout.size))
         self.register_buffer("steps_seen", torch.tensor(0.0))
         sizes = [parameter.size for parameter in layout.parameters]
         self.register_buffer("statistic_of_weight", _statistic_of_weight(sizes[::2]))
-        scales = [torch.full((size,), name == "weight") for name, size in zip(names, sizes, strict=True)]
+        scales = [
+            torch.full((size,), name == "weight") for name, size in zip(names, sizes, strict=True)
+        ]
         self.register_buffer("is_scale", torch.cat(scales))
 
     def moved(
@@ -67,7 +73,9 @@ class ConditionalPrior(nn.Module):
         """The deviation of the prior's mean; in training, what is typical is learned first."""
         if self.training:
             with torch.no_grad():
-                self.typical.lerp_(statistics[present].mean(0), FORGETTING if self.steps_seen > 0 else 1.0)
+                self.typical.lerp_(
+                    statistics[present].mean(0), FORGETTING if self.steps_seen > 0 else 1.0
+                )
                 self.steps_seen += 1
         return {"shift": self.shift(statistics, present, weights)}
 
@@ -86,7 +94,10 @@ class ConditionalPrior(nn.Module):
         own = (statistics * present[..., None]).sum(1) / count
         change = own - self.typical
         relative = (change / self.typical.clamp_min(SMALLEST_DEVIATION)).clamp(-0.8, 2.0)
-        change, relative = change[:, self.statistic_of_weight], relative[:, self.statistic_of_weight]
+        change, relative = (
+            change[:, self.statistic_of_weight],
+            relative[:, self.statistic_of_weight],
+        )
         shrunk = self.gate.sigmoid() * count / (count + self.log_tau.exp())
         return -shrunk * torch.where(self.is_scale, weights * relative, change)
 

@@ -40,7 +40,8 @@ class Dropout(SharedClassifier):
 
     config_type = DropoutConfig
     facts = MethodFacts(
-        summary="Trains the one global network with dropout before the classifier and ignores the person.",
+        summary="Trains the one global network with dropout before the classifier and ignores the "
+        "person.",
         source="VOP slides",
         trained=True,
         personal=False,
@@ -53,11 +54,18 @@ class Dropout(SharedClassifier):
         return (DropoutConfig(), DropoutConfig(probability=0.5))
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the step's queries, a mask for each."""
         features = self.encoder.embed(batch.query.flatten(0, 1))
-        logits = self.encoder.classifier(features * self.masks(*features.shape, generator=generator))
+        logits = self.encoder.classifier(
+            features * self.masks(*features.shape, generator=generator)
+        )
         labels = batch.labels.flatten()
         loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         accuracy = (logits.argmax(-1) == labels).float().mean()
@@ -66,7 +74,9 @@ class Dropout(SharedClassifier):
     def masks(self, *shape: int, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
         """0 with the probability of dropping, else what keeps the expectation at 1."""
         kept = 1 - self.config.probability
-        return torch.bernoulli(torch.full(shape, kept), generator=needed_generator(generator)) / kept
+        return (
+            torch.bernoulli(torch.full(shape, kept), generator=needed_generator(generator)) / kept
+        )
 
 
 class McDropout(Dropout):
@@ -75,7 +85,8 @@ class McDropout(Dropout):
     """
 
     facts = MethodFacts(
-        summary="Averages the one global network's answers over dropout masks and ignores the person.",
+        summary="Averages the one global network's answers over dropout masks and ignores the "
+        "person.",
         source="MCDROPOUT",
         trained=True,
         personal=False,
@@ -84,11 +95,13 @@ class McDropout(Dropout):
         trained_as="dropout",
     )
 
-    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
         """One mask a draw, the same for all persons."""
         classifier, persons = self.encoder.classifier, len(adaptation["nothing"])
-        weights = classifier.weight * self.masks(count, 1, classifier.in_features, generator=generator).to(
-            classifier.weight
-        )
+        weights = classifier.weight * self.masks(
+            count, 1, classifier.in_features, generator=generator
+        ).to(classifier.weight)
         rows = torch.cat((weights, classifier.bias.expand(count, -1)[..., None]), dim=-1)
         return {"rows": rows[:, None].expand(-1, persons, -1, -1)}

@@ -29,7 +29,9 @@ class FilmHypernetworkConfig(VopConfig):
     beta: float = 0.0
 
 
-def at_the_mean(posterior: DiagonalGaussian, generator: torch.Generator) -> Float[Tensor, "person vector"]:
+def at_the_mean(
+    posterior: DiagonalGaussian, generator: torch.Generator
+) -> Float[Tensor, "person vector"]:
     """Nothing is drawn."""
     return posterior.mean
 

@@ -50,15 +50,23 @@ class DescentConfig:
     anchor: float = 0.0  # pull to where the descent starts
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.learning_rate <= 0 or self.anchor < 0 or not 0 <= self.momentum < 1:
-            raise ValueError("steps and anchor must not be negative, learning_rate positive, momentum in [0, 1)")
+        if (
+            self.steps < 0
+            or self.learning_rate <= 0
+            or self.anchor < 0
+            or not 0 <= self.momentum < 1
+        ):
+            raise ValueError(
+                "steps and anchor must not be negative, learning_rate positive, momentum in [0, 1)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuneConfig(DescentConfig):
     """And on which loss."""
 
-    softmax: str = "enrolled"  # which words the clips' own word is told from: those "enrolled", or "all"
+    # which words the clips' own word is told from: those "enrolled", or "all"
+    softmax: str = "enrolled"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,7 +119,8 @@ class GradientMethod(PersonalizationMethod):
             needed_labels(labels)
         with torch.no_grad():
             fixed = self.fixed(enrollment)
-        # Callers evaluate without gradients; a copy made here may be differentiated even under inference_mode.
+        # Callers evaluate without gradients; a copy made here may be differentiated even under
+        # inference_mode.
         with torch.inference_mode(False), torch.enable_grad():
             clips = enrollment.clone()
             given = {name: value.clone() for name, value in fixed.items()}
@@ -126,7 +135,11 @@ class GradientMethod(PersonalizationMethod):
             return self.logits(adaptation, query).softmax(-1)
 
     def _descend(
-        self, learned: dict[str, Tensor], fixed: dict[str, Tensor], clips: Tensor, labels: Tensor | None
+        self,
+        learned: dict[str, Tensor],
+        fixed: dict[str, Tensor],
+        clips: Tensor,
+        labels: Tensor | None,
     ) -> dict[str, Tensor]:
         config = self.config
         origin = {name: value.detach().clone() for name, value in learned.items()}
@@ -158,7 +171,9 @@ def enrolled_cross_entropy(
 
 def no_deviations(layout: PersonalLayout, persons: int) -> dict[str, Tensor]:
     """Zeros for each personal parameter."""
-    return {parameter.name: torch.zeros(persons, *parameter.shape) for parameter in layout.parameters}
+    return {
+        parameter.name: torch.zeros(persons, *parameter.shape) for parameter in layout.parameters
+    }
 
 
 class FineTune(GradientMethod):
@@ -170,7 +185,9 @@ class FineTune(GradientMethod):
 
     @classmethod
     def choices(cls) -> tuple[FineTuneConfig, ...]:
-        return tuple(cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates)
+        return tuple(
+            cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates
+        )
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The weights that deviate."""
@@ -208,7 +225,9 @@ class FineTuneHead(ClassifierMethod, FineTune):
         self, own: dict[str, Tensor], clips: Float[Tensor, "person clip feature"]
     ) -> Float[Tensor, "person clip label"]:
         weight, bias = own["classifier.weight"], own["classifier.bias"]
-        return self.encoder.classifier(clips.flatten(0, 1), weight, bias).unflatten(0, clips.shape[:2])
+        return self.encoder.classifier(clips.flatten(0, 1), weight, bias).unflatten(
+            0, clips.shape[:2]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,13 +242,21 @@ class FineTuneFilm(FineTune):
 
     config_type = FineTuneFilmConfig
     facts = MethodFacts(
-        summary="Takes gradient steps on scale and shift of the normalisations with the person's labeled clips.",
+        summary="Takes gradient steps on scale and shift of the normalisations with the person's "
+        "labeled clips.",
         source="ONDEVICE slides",
         labels=True,
         gradients=True,
         foldable=True,
     )
-    rates = (("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.0003), ("all", 0.001), ("all", 0.003), ("all", 0.01))
+    rates = (
+        ("enrolled", 0.003),
+        ("enrolled", 0.001),
+        ("all", 0.0003),
+        ("all", 0.001),
+        ("all", 0.003),
+        ("all", 0.01),
+    )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
@@ -268,7 +295,10 @@ class FineTuneAll(FineTune):
     )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        return {name: value.new_zeros(persons, *value.shape) for name, value in self.encoder.named_parameters()}
+        return {
+            name: value.new_zeros(persons, *value.shape)
+            for name, value in self.encoder.named_parameters()
+        }
 
     def logits(
         self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]

@@ -28,7 +28,12 @@ class GlobalModel(SharedClassifier):
     )
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the step's queries; the enrollment clips are not used."""
         logits = self.encoder(batch.query.flatten(0, 1))

@@ -3,12 +3,14 @@ r"""A Gaussian over the classifier's weights, made after training, by Laplace's 
 With features phi = (z, 1), weights w = (W, b) and prior N(0, I / delta), the posterior is taken to
 be Gaussian at the trained weights with the curvature of the negative log joint there,
 
-    p(w | data) = N( w_MAP, (H + delta I)^-1 ),    H = sum_n (diag(p_n) - p_n p_n^T) kron phi_n phi_n^T
+    p(w | data) = N( w_MAP, (H + delta I)^-1 )
+    H = sum_n (diag(p_n) - p_n p_n^T) kron phi_n phi_n^T
 
 H is the generalised Gauss-Newton matrix; for a linear layer under a softmax it is the Hessian
 itself. The prior precision delta maximises the evidence of the same approximation,
 
-    ln Z = sum_n ln p(y_n | w) - delta/2 ||w||^2 + 1/2 sum_j ( ln delta - ln(lambda_j + delta) ) + const
+    ln Z = sum_n ln p(y_n | w) - delta/2 ||w||^2 + 1/2 sum_j ( ln delta - ln(lambda_j + delta) ) +
+    const
 
 with lambda_j the eigenvalues of H: one decomposition, then a grid.
 
@@ -60,7 +62,9 @@ class LastLayerLaplace(SharedClassifier):
 
     @classmethod
     def choices(cls) -> tuple[LaplaceConfig, ...]:
-        return tuple(LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0))
+        return tuple(
+            LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0)
+        )
 
     def __init__(self, encoder: Encoder, config: LaplaceConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -78,22 +82,32 @@ class LastLayerLaplace(SharedClassifier):
         eigenvalues = eigenvalues.clamp_min(0)  # rounding alone can put them below
         precision = self.config.prior_precision
         if precision is None:
-            log_likelihood = -functional.cross_entropy(classifier(embeddings), clips.label, reduction="sum").double()
-            squared_norm = classifier.weight.double().square().sum() + classifier.bias.double().square().sum()
+            log_likelihood = -functional.cross_entropy(
+                classifier(embeddings), clips.label, reduction="sum"
+            ).double()
+            squared_norm = (
+                classifier.weight.double().square().sum() + classifier.bias.double().square().sum()
+            )
             precision = best_prior_precision(eigenvalues, squared_norm, log_likelihood)
         self.prior_precision.fill_(precision)
         self.root.copy_(directions / (eigenvalues + precision).sqrt())
 
-    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
         """All persons under the same draws of the classifier. Raises EvaluationError before
         ``prepare``.
         """
         if self.prior_precision.isnan():
-            raise EvaluationError("There is no posterior yet; call prepare with the training clips first.")
+            raise EvaluationError(
+                "There is no posterior yet; call prepare with the training clips first."
+            )
         rows = self.sample_weights(count, generator=needed_generator(generator))
         return {"rows": rows[:, None].expand(-1, len(adaptation["nothing"]), -1, -1)}
 
-    def sample_weights(self, draws: int, *, generator: torch.Generator) -> Float[Tensor, "draw label feature_and_one"]:
+    def sample_weights(
+        self, draws: int, *, generator: torch.Generator
+    ) -> Float[Tensor, "draw label feature_and_one"]:
         """Draws of (W, b)."""
         classifier = self.encoder.classifier
         mean = torch.cat((classifier.weight, classifier.bias[:, None]), dim=1).detach()
@@ -109,7 +123,9 @@ def softmax_curvature(
     """
     labels, features = probabilities.shape[1], embeddings.shape[1] + 1
     total = torch.zeros(labels**2, features**2, dtype=torch.float64)
-    for z, p in zip(embeddings.split(CLIPS_AT_ONCE), probabilities.split(CLIPS_AT_ONCE), strict=True):
+    for z, p in zip(
+        embeddings.split(CLIPS_AT_ONCE), probabilities.split(CLIPS_AT_ONCE), strict=True
+    ):
         phi, p = _with_one(z).double(), p.double()
         spread = torch.diag_embed(p) - p[:, :, None] * p[:, None]
         total += spread.flatten(1).T @ (phi[:, :, None] * phi[:, None]).flatten(1)
@@ -118,7 +134,9 @@ def softmax_curvature(
 
 
 def best_prior_precision(
-    eigenvalues: Float[Tensor, " weight"], squared_norm: Float[Tensor, ""], log_likelihood: Float[Tensor, ""]
+    eigenvalues: Float[Tensor, " weight"],
+    squared_norm: Float[Tensor, ""],
+    log_likelihood: Float[Tensor, ""],
 ) -> float:
     """The delta of largest evidence among 161 from 1e-4 to 1e4, evenly spaced in the logarithm."""
     grid = torch.logspace(-4, 4, 161, dtype=eigenvalues.dtype)
@@ -132,11 +150,15 @@ def log_evidence(
     log_likelihood: Float[Tensor, ""],
     prior_precision: Float[Tensor, " grid"],
 ) -> Float[Tensor, " grid"]:
-    """ln Z of the module's equation, in nats; the constant is 0, because the powers of 2 pi cancel."""
+    """ln Z of the module's equation, in nats; the constant is 0, because the powers of 2 pi
+    cancel.
+    """
     delta = prior_precision[:, None]
     volume = 0.5 * (delta.log() - (eigenvalues + delta).log()).sum(-1)
     return log_likelihood - 0.5 * prior_precision * squared_norm + volume
 
 
-def _with_one(embeddings: Float[Tensor, "*batch feature"]) -> Float[Tensor, "*batch feature_and_one"]:
+def _with_one(
+    embeddings: Float[Tensor, "*batch feature"],
+) -> Float[Tensor, "*batch feature_and_one"]:
     return torch.cat((embeddings, torch.ones_like(embeddings[..., :1])), dim=-1)

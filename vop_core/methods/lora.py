@@ -26,7 +26,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vop_core.methods.base import MethodFacts, needed_labels
-from vop_core.methods.fine_tune import FineTuneConfig, GradientMethod, enrolled_cross_entropy, no_deviations
+from vop_core.methods.fine_tune import (
+    FineTuneConfig,
+    GradientMethod,
+    enrolled_cross_entropy,
+    no_deviations,
+)
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.encoder import Encoder
 
@@ -50,7 +55,8 @@ class Lora(GradientMethod):
     """Low-rank deviations of pointwise convolution and classifier."""
 
     facts = MethodFacts(
-        summary="Takes gradient steps on low-rank changes of the last two layers with the person's labeled clips.",
+        summary="Takes gradient steps on low-rank changes of the last two layers with the person's "
+        "labeled clips.",
         source="LORA",
         labels=True,
         gradients=True,
@@ -64,7 +70,9 @@ class Lora(GradientMethod):
         self.layout = encoder.personal_layout(tuple(offered))
         generator = torch.Generator().manual_seed(self.config.seed)
         for name, shape in self._matrices():
-            down = torch.randn(self.config.rank, shape[1], generator=generator) / math.sqrt(shape[1])
+            down = torch.randn(self.config.rank, shape[1], generator=generator) / math.sqrt(
+                shape[1]
+            )
             self.register_buffer(_buffer(name), down)
 
     def _matrices(self) -> list[tuple[str, tuple[int, ...]]]:
@@ -74,7 +82,10 @@ class Lora(GradientMethod):
     def choices(cls) -> tuple[LoraConfig, ...]:
         tried = ((4, "enrolled", 0.01), (4, "enrolled", 0.03), (4, "all", 0.003), (1, "all", 0.003))
         tried += ((4, "enrolled", 0.003), (4, "all", 0.01))
-        return tuple(LoraConfig(rank=rank, softmax=softmax, learning_rate=rate) for rank, softmax, rate in tried)
+        return tuple(
+            LoraConfig(rank=rank, softmax=softmax, learning_rate=rate)
+            for rank, softmax, rate in tried
+        )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         found = {}
@@ -87,7 +98,10 @@ class Lora(GradientMethod):
     def deviations(self, own: dict[str, Tensor]) -> dict[str, Tensor]:
         """U D of each matrix by parameter name; biases stay."""
         persons = len(next(iter(own.values())))
-        moved = {name: (own[f"{name}.up"] @ own[f"{name}.down"]).view(-1, *shape) for name, shape in self._matrices()}
+        moved = {
+            name: (own[f"{name}.up"] @ own[f"{name}.down"]).view(-1, *shape)
+            for name, shape in self._matrices()
+        }
         return no_deviations(self.layout, persons) | moved
 
     def logits(

@@ -25,7 +25,9 @@ from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
 
 Adaptation = dict[str, Tensor]
-"""What is kept of persons: each tensor has a leading person axis, which may be empty of further axes."""
+"""What is kept of persons: each tensor has a leading person axis, which may be empty of further
+axes.
+"""
 
 SIGNATURE = 8  # numbers by which a clip is known again
 LARGEST_INPUT = 10_000_000  # numbers of a clip that a person's file may speak of
@@ -64,9 +66,13 @@ class WeightPosterior:
         if self.basis is not None:
             variance = self.basis.square() @ variance
         mean, std = self.weights(self.vector.mean)[part], variance[part].sqrt()
-        return LayerPosterior(layer, self.layout.weight_names(layer), mean, std, self.global_weights[part])
+        return LayerPosterior(
+            layer, self.layout.weight_names(layer), mean, std, self.global_weights[part]
+        )
 
-    def sample(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
+    def sample(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "draw weight"]]:
         """Draws of all personal layers' weights, jointly, by layer."""
         weights = self.weights(self.vector.sample(count, generator=generator))
         return {layer: weights[:, self.layout.layer_slice(layer)] for layer in self.layout.layers}
@@ -123,7 +129,9 @@ class PersonalModel:
             if not draws:
                 return predict_from_mean(method.predict_proba(self.adaptation, clips)[0])
             if not method.facts.drawn:
-                return predict_from_draws(method.predict_proba(self.adaptation, clips).expand(draws, -1, -1))
+                return predict_from_draws(
+                    method.predict_proba(self.adaptation, clips).expand(draws, -1, -1)
+                )
             drawn = {
                 name: value.flatten(0, 1)  # each draw is a person
                 for name, value in method.draw(self.adaptation, draws, generator=generator).items()
@@ -184,7 +192,9 @@ class PersonalModel:
         """
         return self._weights(which).layer(layer)
 
-    def sample_weights(self, count: int, *, generator: torch.Generator) -> dict[str, Float[Tensor, "draw weight"]]:
+    def sample_weights(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "draw weight"]]:
         """Draws of all personal layers' weights (global weight + deviation), jointly, by layer."""
         return self._weights("combined").sample(count, generator=generator)
 
@@ -195,7 +205,9 @@ class PersonalModel:
         if which == "prior":
             return self.method.posterior(self.method.prior(1))
         if isinstance(which, int):
-            return self.method.posterior({name: value[which, None] for name, value in self.clips.items()})
+            return self.method.posterior(
+                {name: value[which, None] for name, value in self.clips.items()}
+            )
         raise ValueError(f"which is 'combined', 'prior' or the index of a clip; got {which!r}")
 
     # --- the person's file ------------------------------------------------------------------------
@@ -205,7 +217,9 @@ class PersonalModel:
         tensors = {f"person.{name}": value for name, value in self.adaptation.items()}
         tensors |= {f"clips.{name}": value for name, value in self.clips.items()}
         about = {"task": task, "model": self.method.fingerprint, "input": self.input_shape}
-        save_tensors(Path(path), tensors | {"signatures": self.signatures}, kind="person", about=about)
+        save_tensors(
+            Path(path), tensors | {"signatures": self.signatures}, kind="person", about=about
+        )
 
 
 def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> PersonalModel:
@@ -218,10 +232,13 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     tensors, about = load_tensors(path, kind="person", error=PersonFileError)
     if task is not None and about.get("task") != task:
         raise PersonFileError(
-            f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again with --task {task}."
+            f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again "
+            f"with --task {task}."
         )
     if about.get("model") != method.fingerprint:
-        raise PersonFileError(f"'{path.name}' was enrolled with another model; enroll again with this one.")
+        raise PersonFileError(
+            f"'{path.name}' was enrolled with another model; enroll again with this one."
+        )
     input_shape, signatures = about.get("input"), tensors.pop("signatures", None)
     if signatures is None or signatures.ndim != 2 or signatures.shape[1] != SIGNATURE:
         raise PersonFileError(f"'{path.name}' does not know its clips; enroll again.")
@@ -231,15 +248,25 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     if not all(bool(value.isfinite().all()) for value in (*tensors.values(), signatures)):
         raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
     parts = {
-        part: {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
+        part: {
+            name.removeprefix(part): value
+            for name, value in tensors.items()
+            if name.startswith(part)
+        }
         for part in ("person.", "clips.")
     }
     return PersonalModel(
-        method, parts["person."], clips=parts["clips."], signatures=signatures, input_shape=input_shape
+        method,
+        parts["person."],
+        clips=parts["clips."],
+        signatures=signatures,
+        input_shape=input_shape,
     )
 
 
-def _shapes(method: nn.Module, input_shape: object, shots: int) -> dict[str, tuple[int, ...]] | None:
+def _shapes(
+    method: nn.Module, input_shape: object, shots: int
+) -> dict[str, tuple[int, ...]] | None:
     """What a file of ``shots`` clips of that shape holds: enrolling silence tells. None for a shape
     that is none.
     """
@@ -247,8 +274,14 @@ def _shapes(method: nn.Module, input_shape: object, shots: int) -> dict[str, tup
         made = method.prior_model()
     else:
         sizes = method.encoder.input_shape
-        whole = isinstance(input_shape, list) and all(type(size) is int and size > 0 for size in input_shape)
-        if not whole or len(input_shape) != len(sizes) or torch.Size(input_shape).numel() > LARGEST_INPUT:
+        whole = isinstance(input_shape, list) and all(
+            type(size) is int and size > 0 for size in input_shape
+        )
+        if (
+            not whole
+            or len(input_shape) != len(sizes)
+            or torch.Size(input_shape).numel() > LARGEST_INPUT
+        ):
             return None
         if any(wanted not in (None, size) for size, wanted in zip(input_shape, sizes, strict=True)):
             return None

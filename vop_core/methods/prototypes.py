@@ -49,7 +49,8 @@ class Prototypes(ClassifierMethod):
     """The nearest prototype of the person's own answers."""
 
     facts = MethodFacts(
-        summary="Pulls each enrolled word's mean embedding to the person's clips; the nearest prototype answers.",
+        summary="Pulls each enrolled word's mean embedding to the person's clips; the nearest "
+        "prototype answers.",
         source="PROTONET",
         labels=True,
         foldable=True,
@@ -67,7 +68,9 @@ class Prototypes(ClassifierMethod):
     def choices(cls) -> tuple[PrototypesConfig, ...]:
         tried = [(shift, clips) for shift in (False, True) for clips in (3.0, 1.0, 10.0)]
         tried += [(True, 30.0), (True, 0.3)]
-        return tuple(PrototypesConfig(prior_clips=clips, share_shift=shift) for shift, clips in tried)
+        return tuple(
+            PrototypesConfig(prior_clips=clips, share_shift=shift) for shift, clips in tried
+        )
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -76,7 +79,11 @@ class Prototypes(ClassifierMethod):
         """
         embeddings = self.represent(clips.features)
         means, spoken = person_class_means(embeddings, clips)
-        silent = [name for name, said in zip(clips.labels, spoken.any(0).tolist(), strict=True) if not said]
+        silent = [
+            name
+            for name, said in zip(clips.labels, spoken.any(0).tolist(), strict=True)
+            if not said
+        ]
         if silent:
             raise EvaluationError(f"No training clip says '{silent[0]}'; give clips of every word.")
         self.prototypes.copy_(means.sum(0) / spoken.sum(0)[:, None])
@@ -92,7 +99,9 @@ class Prototypes(ClassifierMethod):
         whole_enrollments(present)
         labels = needed_labels(labels)
         if self.prototypes.isnan().any():
-            raise EvaluationError("There are no global prototypes yet; call prepare with the training clips first.")
+            raise EvaluationError(
+                "There are no global prototypes yet; call prepare with the training clips first."
+            )
         prior, shots = self.config.prior_clips, enrollment.shape[1]
         start = self.prototypes.expand(len(enrollment), -1, -1)
         if self.config.share_shift:
@@ -127,7 +136,9 @@ def person_class_means(
     cell = clips.person * shape[1] + clips.label
     count = torch.bincount(cell, minlength=shape[0] * shape[1])
     total = embeddings.new_zeros(len(count), embeddings.shape[1]).index_add_(0, cell, embeddings)
-    return (total / count.clamp_min(1)[:, None]).unflatten(0, shape), (count > 0).unflatten(0, shape)
+    return (total / count.clamp_min(1)[:, None]).unflatten(0, shape), (count > 0).unflatten(
+        0, shape
+    )
 
 
 def squared_distances(
@@ -139,7 +150,9 @@ def squared_distances(
     return torch.cdist(clips, prototypes, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
-def fitted_scale(logits: Float[Tensor, "clip label"], labels: Int[Tensor, " clip"]) -> Float[Tensor, ""]:
+def fitted_scale(
+    logits: Float[Tensor, "clip label"], labels: Int[Tensor, " clip"]
+) -> Float[Tensor, ""]:
     """The s that minimises the negative log-likelihood of softmax(s logits), between 1e-4 and 1e4.
 
     It is convex in s: bisection on its derivative, over ln s.

@@ -75,7 +75,9 @@ class GeneratedClassifier(ClassifierMethod):
         super().__init__(encoder, config)
         labels, features = self.encoder.classifier.weight.shape
         row = features + 1
-        inputs, outputs = (features + row + 1, row) if self.facts.labels else (features, labels * row)
+        inputs, outputs = (
+            (features + row + 1, row) if self.facts.labels else (features, labels * row)
+        )
         self.inference = ClassifierInference(
             inputs, outputs, layers=self.layers, hidden=2 * features, additive=self.config.additive
         )
@@ -93,14 +95,18 @@ class GeneratedClassifier(ClassifierMethod):
             mean, log_std = (value.unflatten(-1, rows.shape) for value in (mean, log_std))
         return DiagonalGaussian(rows + mean if self.inference.additive else mean, log_std)
 
-    def _context(self, rows: Tensor, features: Tensor, labels: Tensor | None, present: Tensor) -> Tensor:
+    def _context(
+        self, rows: Tensor, features: Tensor, labels: Tensor | None, present: Tensor
+    ) -> Tensor:
         size = features.shape[-1:]
         if not self.facts.labels:
             return functional.layer_norm(mean_of_present(features, present), size)
         means, counts = mean_by_label(features, needed_labels(labels), present, len(rows))
         known = rows.expand(len(features), *rows.shape)
         # a class without clips has mean zero, which the normalisation keeps
-        return torch.cat((functional.layer_norm(means, size), known, counts.log1p()[..., None]), dim=-1)
+        return torch.cat(
+            (functional.layer_norm(means, size), known, counts.log1p()[..., None]), dim=-1
+        )
 
     def adapt(
         self,
@@ -118,7 +124,9 @@ class GeneratedClassifier(ClassifierMethod):
         """With the mean rows."""
         return classify(adaptation["mean"], query).softmax(-1)
 
-    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
         """Rows drawn for each person, the same for all queries."""
         found = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
         return {"mean": found.sample(count, generator=needed_generator(generator))}
@@ -143,7 +151,9 @@ def cross_entropy_of_draws(
     rows = distribution.expand(draws, *distribution.batch_shape).rsample(generator=generator)
     logits = classify(rows, query)
     wanted = labels.expand(draws, *labels.shape)
-    return functional.cross_entropy(logits.movedim(-1, 1), wanted, reduction="none", label_smoothing=label_smoothing)
+    return functional.cross_entropy(
+        logits.movedim(-1, 1), wanted, reduction="none", label_smoothing=label_smoothing
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +181,17 @@ class Samovar(GeneratedClassifier):
         return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Negative bound per query, with draws from the posterior that has seen the queries too."""
-        enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
+        enrollment, query = embed_episode(
+            self.encoder, batch.enrollment, batch.present, batch.query
+        )
         labels = batch.enrollment_labels if self.facts.labels else None
         prior = self.infer(enrollment, labels, batch.present)
         posterior = self.infer(
@@ -198,7 +215,10 @@ class Samovar(GeneratedClassifier):
             "cross_entropy": misfit.mean().item(),
             "kl": kl.mean().item(),
             "prior_std": prior.std.mean().item(),
-            "accuracy": (classify(prior.mean, query).argmax(-1) == batch.labels).float().mean().item(),
+            "accuracy": (classify(prior.mean, query).argmax(-1) == batch.labels)
+            .float()
+            .mean()
+            .item(),
         }
 
 
@@ -207,7 +227,8 @@ class SamovarOneLayer(Samovar):
 
     layers = 1
     facts = MethodFacts(
-        summary="Draws the classifier from a Gaussian that one linear layer reads off the clips' mean embedding.",
+        summary="Draws the classifier from a Gaussian that one linear layer reads off the clips' "
+        "mean embedding.",
         source="SAMOVAR",
         trained=True,
         encoder_fixed=True,
@@ -221,7 +242,8 @@ class SamovarTwoLayers(Samovar):
 
     layers = 2
     facts = MethodFacts(
-        summary="Draws the classifier from a Gaussian that two layers read off the clips' mean embedding.",
+        summary="Draws the classifier from a Gaussian that two layers read off the clips' mean "
+        "embedding.",
         source="SAMOVAR",
         trained=True,
         encoder_fixed=True,
@@ -235,7 +257,8 @@ class LabeledSamovarOneLayer(Samovar):
 
     layers = 1
     facts = MethodFacts(
-        summary="Draws each class's row from a Gaussian that one linear layer reads off the mean of its labeled clips.",
+        summary="Draws each class's row from a Gaussian that one linear layer reads off the mean "
+        "of its labeled clips.",
         source="SAMOVAR",
         labels=True,
         trained=True,
@@ -250,7 +273,8 @@ class LabeledSamovarTwoLayers(Samovar):
 
     layers = 2
     facts = MethodFacts(
-        summary="Draws each class's row from a Gaussian that two layers read off the mean of its labeled clips.",
+        summary="Draws each class's row from a Gaussian that two layers read off the mean of its "
+        "labeled clips.",
         source="SAMOVAR",
         labels=True,
         trained=True,

@@ -54,14 +54,17 @@ class T3aConfig:
         if self.row_clips <= 0:
             raise ValueError(f"row_clips must be positive, got {self.row_clips}")
         if self.kept < 1 and self.kept != EVERY_SUPPORT:
-            raise ValueError(f"kept must be at least 1, or {EVERY_SUPPORT} for all, got {self.kept}")
+            raise ValueError(
+                f"kept must be at least 1, or {EVERY_SUPPORT} for all, got {self.kept}"
+            )
 
 
 class T3a(ClassifierMethod):
     """A linear classifier whose rows are the centroids of supports."""
 
     facts = MethodFacts(
-        summary="Gives each clip the global model's own label, and moves that word's classifier row towards it.",
+        summary="Gives each clip the global model's own label, and moves that word's classifier "
+        "row towards it.",
         source="T3A",
         foldable=True,
     )
@@ -70,11 +73,17 @@ class T3a(ClassifierMethod):
     def __init__(self, encoder: Encoder, config: T3aConfig | None = None) -> None:
         super().__init__(encoder, config)
         self.register_buffer("scale", torch.tensor(1.0))  # s
-        self.register_buffer("centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features))
+        self.register_buffer(
+            "centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features)
+        )
 
     @classmethod
     def choices(cls) -> tuple[T3aConfig, ...]:
-        mended = (T3aConfig(centred=True), T3aConfig(centred=True, row_clips=3.0), T3aConfig(row_clips=30.0))
+        mended = (
+            T3aConfig(centred=True),
+            T3aConfig(centred=True, row_clips=3.0),
+            T3aConfig(row_clips=30.0),
+        )
         mended += tuple(T3aConfig(centred=True, row_clips=clips) for clips in (10.0, 30.0, 100.0))
         return tuple(T3aConfig(kept=kept) for kept in (20, 5, 1, EVERY_SUPPORT)) + mended
 
@@ -101,8 +110,12 @@ class T3a(ClassifierMethod):
         rows = classifier.weight.expand(len(enrollment), -1, -1)
         answers = classifier(torch.cat((rows, enrollment), dim=1)).softmax(-1)
         classes = len(classifier.weight)
-        given = torch.cat((torch.arange(classes).expand(len(rows), -1), answers[:, classes:].argmax(-1)), dim=1)
-        weight = self._kept(torch.special.entr(answers).sum(-1), functional.one_hot(given, classes).bool().mT).float()
+        given = torch.cat(
+            (torch.arange(classes).expand(len(rows), -1), answers[:, classes:].argmax(-1)), dim=1
+        )
+        weight = self._kept(
+            torch.special.entr(answers).sum(-1), functional.one_hot(given, classes).bool().mT
+        ).float()
         weight[:, :, :classes] *= self.config.row_clips
         supports = functional.normalize(torch.cat((rows, enrollment - self.centre), dim=1), dim=-1)
         return {"centroids": weight @ supports / weight.sum(-1, keepdim=True)}

@@ -43,7 +43,8 @@ class Tent(GradientMethod):
     """Each person's own scale and shift, and with ``own_statistics`` own means and variances."""
 
     facts = MethodFacts(
-        summary="Takes gradient steps on scale and shift of the normalisations until the model doubts the clips less.",
+        summary="Takes gradient steps on scale and shift of the normalisations until the model "
+        "doubts the clips less.",
         source="TENT",
         gradients=True,
         foldable=True,
@@ -63,11 +64,17 @@ class Tent(GradientMethod):
         )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        names = (f"{name}.{kind}" for name in self.encoder.normalisations for kind in ("weight", "bias"))
+        names = (
+            f"{name}.{kind}" for name in self.encoder.normalisations for kind in ("weight", "bias")
+        )
         return for_each_person(self.encoder, tuple(names), persons)
 
     def fixed(self, clips: Float[Tensor, "person shot *input"]) -> dict[str, Tensor]:
-        return own_statistics(self.encoder, clips, self.config.source_clips) if self.config.own_statistics else {}
+        return (
+            own_statistics(self.encoder, clips, self.config.source_clips)
+            if self.config.own_statistics
+            else {}
+        )
 
     def logits(
         self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]

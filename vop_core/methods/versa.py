@@ -51,7 +51,8 @@ class Versa(GeneratedClassifier):
         return (VersaConfig(), VersaConfig(rate=SLOW))
 
     facts = MethodFacts(
-        summary="Draws each class's row from a Gaussian that a network, trained for prediction, reads off its clips.",
+        summary="Draws each class's row from a Gaussian that a network, trained for prediction, "
+        "reads off its clips.",
         source="VERSA",
         labels=True,
         trained=True,
@@ -61,18 +62,33 @@ class Versa(GeneratedClassifier):
     )
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Negative log of the queries' likelihood, averaged over draws inside the logarithm."""
-        enrollment, query = embed_episode(self.encoder, batch.enrollment, batch.present, batch.query)
+        enrollment, query = embed_episode(
+            self.encoder, batch.enrollment, batch.present, batch.query
+        )
         found = self.infer(enrollment, batch.enrollment_labels, batch.present)
         draws = self.config.training_draws
         misfit = cross_entropy_of_draws(
-            found, query, batch.labels, draws=draws, label_smoothing=label_smoothing, generator=generator
+            found,
+            query,
+            batch.labels,
+            draws=draws,
+            label_smoothing=label_smoothing,
+            generator=generator,
         )
         loss = (math.log(draws) - (-misfit).logsumexp(0)).mean()
         return loss, {
             "loss": loss.item(),
             "std": found.std.mean().item(),
-            "accuracy": (classify(found.mean, query).argmax(-1) == batch.labels).float().mean().item(),
+            "accuracy": (classify(found.mean, query).argmax(-1) == batch.labels)
+            .float()
+            .mean()
+            .item(),
         }

@@ -4,7 +4,7 @@ A person k gives a few unlabeled clips x; one forward pass of the hyper-personal
 Gaussian q(w | x) over the weights of the personal layers, and the network answers with weights of
 it. Training maximises the bound of the slides,
 
-    ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )     [VOP slides, Method],
+    ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )   [VOP slides],
 
 summed over the N_k training clips that share the person's weights: per clip, the KL is divided by
 N_k.
@@ -51,7 +51,8 @@ from vop_core.variational.gaussian import DiagonalGaussian
 
 FAMILIES = ("low_rank", "diagonal")
 CONDITIONINGS = ("cross", "self", "mixture")
-# How a hyper-personalizer is trained in a few steps without losing its units or the person: see DECISIONS.md.
+# How a hyper-personalizer is trained in a few steps without losing its units or the person: see
+# DECISIONS.md.
 STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
 
 
@@ -70,7 +71,8 @@ class VopConfig(TrainedConfig):
     kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
     # weight of the auxiliary loss that pulls a person's clip features together
     person_loss: float = 0.0
-    evidence: str = "encoder"  # what the hyper-personalizer sees of a clip: the "encoder"'s statistics or the "input"
+    # what the hyper-personalizer sees of a clip: the "encoder"'s statistics or the "input"
+    evidence: str = "encoder"
     evidence_dropout: float = 0.0  # share of those statistics hidden in training
     channels: int = 48
     features: int = 64
@@ -84,7 +86,9 @@ class VopConfig(TrainedConfig):
         if self.family not in FAMILIES:
             raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {self.family!r}")
         if self.conditioning not in CONDITIONINGS:
-            raise ValueError(f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}")
+            raise ValueError(
+                f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
+            )
         if min(self.beta, self.person_loss, self.free_bits, self.mean_spread) < 0:
             raise ValueError("beta, person_loss, free_bits and mean_spread must not be negative")
         object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
@@ -107,7 +111,9 @@ class FixedPrior(nn.Module):
         return {}
 
 
-def one_draw(posterior: DiagonalGaussian, generator: torch.Generator) -> Float[Tensor, "person vector"]:
+def one_draw(
+    posterior: DiagonalGaussian, generator: torch.Generator
+) -> Float[Tensor, "person vector"]:
     """One reparameterised draw a person: what the bound asks for."""
     return posterior.rsample(generator=generator)
 
@@ -129,7 +135,9 @@ class Vop(PersonalizationMethod):
     )
     config_type = VopConfig
     prior_part: ClassVar[type[nn.Module]] = FixedPrior
-    training_draw: ClassVar[Callable[[DiagonalGaussian, torch.Generator], Tensor]] = staticmethod(one_draw)
+    training_draw: ClassVar[Callable[[DiagonalGaussian, torch.Generator], Tensor]] = staticmethod(
+        one_draw
+    )
 
     def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -141,7 +149,9 @@ class Vop(PersonalizationMethod):
             HyperPersonalizerConfig(
                 weights=size,
                 evidence=config.evidence,
-                inputs=encoder.statistic_count if config.evidence == "encoder" else encoder.input_shape[0],
+                inputs=encoder.statistic_count
+                if config.evidence == "encoder"
+                else encoder.input_shape[0],
                 channels=config.channels,
                 features=config.features,
                 dropout=config.evidence_dropout,
@@ -154,7 +164,9 @@ class Vop(PersonalizationMethod):
         )
         if config.family == "low_rank":
             # Small, so that training starts near the global weights whatever z is drawn.
-            self.basis = nn.Parameter(0.01 * torch.randn(self.layout.size, size) / config.prior_scale)
+            self.basis = nn.Parameter(
+                0.01 * torch.randn(self.layout.size, size) / config.prior_scale
+            )
         if not config.additive:
             # Replacing starts from what an untrained layer would have, learned from there on.
             self.replacement = nn.Parameter(self.global_weights().detach().clone())
@@ -162,7 +174,12 @@ class Vop(PersonalizationMethod):
     # --- training ---------------------------------------------------------------------------------
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked
         for.
@@ -176,14 +193,25 @@ class Vop(PersonalizationMethod):
         return loss, logs | {"loss": loss.item()}
 
     def _cross_loss(
-        self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Other clips of the same person make the weights; one KL a person."""
         features, statistics = self._hear(batch.enrollment, batch.present)
         posterior = self.hyper_personalizer.aggregate(features, batch.present)
         moved = self._moved(statistics, batch.present)
         loss, logs = self._bound(
-            posterior, moved, batch.query, batch.labels, batch.training_clips, progress, label_smoothing, generator
+            posterior,
+            moved,
+            batch.query,
+            batch.labels,
+            batch.training_clips,
+            progress,
+            label_smoothing,
+            generator,
         )
         if self.config.person_loss:
             persons = same_person_loss(features, batch.present)
@@ -192,7 +220,11 @@ class Vop(PersonalizationMethod):
         return loss, logs
 
     def _self_loss(
-        self, batch: EpisodeBatch, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """The slides' literal reading: each clip makes the weights that classify it, and pays its
         own KL.
@@ -204,7 +236,9 @@ class Vop(PersonalizationMethod):
         labels = batch.labels.reshape(-1, 1)
         clips = torch.ones(labels.shape[0])
         moved = self._moved(statistics, present)
-        return self._bound(posterior, moved, alone, labels, clips, progress, label_smoothing, generator)
+        return self._bound(
+            posterior, moved, alone, labels, clips, progress, label_smoothing, generator
+        )
 
     def _bound(
         self,
@@ -223,7 +257,9 @@ class Vop(PersonalizationMethod):
             logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
         )
         per_number = posterior.kl_per_dimension(self.hyper_personalizer.prior())
-        charged = per_number.clamp_min(self.config.free_bits) if self.config.free_bits else per_number
+        charged = (
+            per_number.clamp_min(self.config.free_bits) if self.config.free_bits else per_number
+        )
         kl = charged.sum(-1)
         warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
         loss = negative_elbo(misfit, kl, training_clips, beta=self.config.beta * warmup)
@@ -241,7 +277,9 @@ class Vop(PersonalizationMethod):
     # --- hearing clips ----------------------------------------------------------------------------
 
     def clip_features(
-        self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"] | None = None
+        self,
+        inputs: Float[Tensor, "person shot *input"],
+        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Float[Tensor, "person shot feature"]:
         """What the hyper-personalizer makes of each clip before it combines them; zeros for clips
         not present.
@@ -255,7 +293,11 @@ class Vop(PersonalizationMethod):
         where not present.
         """
         clips, from_encoder = inputs[present], self.config.evidence == "encoder"
-        statistics = self.encoder.statistics(clips) if from_encoder or self.prior_shift.reads_statistics else None
+        statistics = (
+            self.encoder.statistics(clips)
+            if from_encoder or self.prior_shift.reads_statistics
+            else None
+        )
         evidence = statistics if from_encoder else clips
         features = _spread(self.hyper_personalizer.clip_features(evidence[None])[0], present)
         return features, _spread(statistics, present) if self.prior_shift.reads_statistics else None
@@ -269,7 +311,9 @@ class Vop(PersonalizationMethod):
         """Those that persons deviate from."""
         return self.layout.flatten_global(dict(self.encoder.named_parameters()))
 
-    def personal_weights(self, vectors: Float[Tensor, "*batch vector"]) -> Float[Tensor, "*batch weight"]:
+    def personal_weights(
+        self, vectors: Float[Tensor, "*batch vector"]
+    ) -> Float[Tensor, "*batch weight"]:
         """Deviations of the personal weights: B z for the low-rank family, the vector itself for
         the diagonal one.
 
@@ -284,7 +328,9 @@ class Vop(PersonalizationMethod):
         Their mean, and how far their prior was shifted.
         """
         weights = self.personal_weights(adaptation["mean"])
-        return self.layout.unflatten(weights + adaptation["shift"] if "shift" in adaptation else weights)
+        return self.layout.unflatten(
+            weights + adaptation["shift"] if "shift" in adaptation else weights
+        )
 
     # --- enrolling --------------------------------------------------------------------------------
 
@@ -307,17 +353,23 @@ class Vop(PersonalizationMethod):
         alone = [None if part is None else part[0][:, None] for part in heard]
         return self._adaptation(*heard, present), self._adaptation(*alone, present.mT)
 
-    def _adaptation(self, features: Tensor, statistics: Tensor | None, present: Tensor) -> Adaptation:
+    def _adaptation(
+        self, features: Tensor, statistics: Tensor | None, present: Tensor
+    ) -> Adaptation:
         posterior = self.hyper_personalizer.aggregate(features, present)
         return self._kept(posterior) | self._moved(statistics, present)
 
     def prior(self, persons: int) -> Adaptation:
         """The prior, for persons of whom there is no clip."""
-        return self._kept(self.hyper_personalizer.prior().expand(persons)) | self.prior_shift.unmoved(persons)
+        return self._kept(
+            self.hyper_personalizer.prior().expand(persons)
+        ) | self.prior_shift.unmoved(persons)
 
     def _kept(self, gaussian: DiagonalGaussian) -> Adaptation:
         """No width where none is ever drawn from."""
-        return {"mean": gaussian.mean} | ({"log_std": gaussian.log_std} if self.facts.posterior else {})
+        return {"mean": gaussian.mean} | (
+            {"log_std": gaussian.log_std} if self.facts.posterior else {}
+        )
 
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
@@ -325,12 +377,16 @@ class Vop(PersonalizationMethod):
         """With the weights at the posterior mean."""
         return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
 
-    def draw(self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None) -> Adaptation:
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
         """Means drawn from each person's posterior."""
         same = super().draw(adaptation, count, generator=generator)
         if not self.facts.posterior:
             return same
-        return same | {"mean": gaussian_of(adaptation).sample(count, generator=needed_generator(generator))}
+        return same | {
+            "mean": gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
+        }
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The personal layers at the posterior mean."""

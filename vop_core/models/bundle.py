@@ -32,7 +32,9 @@ MODEL, CARD, README = "model.safetensors", "card.json", "README.md"
 
 @dataclass(frozen=True)
 class Bundle:
-    """Everything that answers for a task. Holds nothing of any visitor, so it may be shared between them."""
+    """Everything that answers for a task. Holds nothing of any visitor, so it may be shared between
+    them.
+    """
 
     task: str
     labels: tuple[str, ...]
@@ -41,7 +43,8 @@ class Bundle:
     card: dict[str, Any]
 
     def features(self, clips: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
-        """Log-mels of clips, each focused on its second of speech: the same function as in training.
+        """Log-mels of clips, each focused on its second of speech: the same function as in
+        training.
 
         Raises AudioError for no clip, and for one that no model can hear.
         """
@@ -51,24 +54,27 @@ class Bundle:
     def enroll(self, clips: Sequence[Clip]) -> PersonalModel:
         """A few clips of one person, whichever words they say, to that person's model.
 
-        Warns of clips that the microphone coach calls poor. Raises AudioError for clips that may not enroll
-        together: none, more than ten, one twice, or one that no model can hear.
+        Warns of clips that the microphone coach calls poor. Raises AudioError for clips that may
+        not enroll together: none, more than ten, one twice, or one that no model can hear.
         """
         check_enrollment(clips)
         for clip in clips:
             quality = assess(clip.waveform)
             if quality.verdict == "poor":
-                warnings.warn(f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2)
+                warnings.warn(
+                    f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2
+                )
         return self.vop.enroll(self.features(clips))
 
     def control_models(
         self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
     ) -> dict[str, PersonalModel]:
-        """Models that must not help the person who gave ``own``, by method name; each enrolls as many clips.
+        """Models that must not help the person who gave ``own``, by method name; each enrolls as
+        many clips.
 
-        The prior mean, one other person's clips, a clip each of several, and noise with the level and spectrum of
-        one's own. ``others`` holds other persons' enrollment clips, at least one; which words were said is not known,
-        so any of them may take the place of any.
+        The prior mean, one other person's clips, a clip each of several, and noise with the level
+        and spectrum of one's own. ``others`` holds other persons' enrollment clips, at least one;
+        which words were said is not known, so any of them may take the place of any.
         """
         clips = [clip for person in others for clip in person]
         owner = torch.tensor([number for number, person in enumerate(others) for _ in person])
@@ -79,11 +85,17 @@ class Bundle:
             "vop-wrong-person": enrollment_from(other, words, index, generator=generator),
             "vop-mixed": mixed_enrollment(persons, words, index, generator=generator),
         }
-        enrolled = {name: [clips[number] for number in control.clips.tolist()] for name, control in chosen.items()}
+        enrolled = {
+            name: [clips[number] for number in control.clips.tolist()]
+            for name, control in chosen.items()
+        }
         enrolled["vop-noise"] = [
-            replace(clip, waveform=matched_noise(clip.waveform, generator=generator)) for clip in own
+            replace(clip, waveform=matched_noise(clip.waveform, generator=generator))
+            for clip in own
         ]
-        models = {name: self.vop.enroll(self.features(control)) for name, control in enrolled.items()}
+        models = {
+            name: self.vop.enroll(self.features(control)) for name, control in enrolled.items()
+        }
         return {"vop-zero": self.vop.prior_model()} | models
 
     @cached_property
@@ -104,9 +116,16 @@ def _tensors(global_model: GlobalModel, vop: Vop) -> dict[str, Tensor]:
 
 
 def save_bundle(
-    folder: Path, task: str, labels: Sequence[str], global_model: GlobalModel, vop: Vop, card: dict[str, Any]
+    folder: Path,
+    task: str,
+    labels: Sequence[str],
+    global_model: GlobalModel,
+    vop: Vop,
+    card: dict[str, Any],
 ) -> None:
-    """Write the weights and the card. Raises VopError where something else is there, or nothing can be written."""
+    """Write the weights and the card. Raises VopError where something else is there, or nothing can
+    be written.
+    """
     about = {
         "task": task,
         "labels": list(labels),
@@ -133,42 +152,57 @@ def check_bundle_folder(folder: Path) -> None:
 def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     """Load a task's models from ``data/models`` (or ``folder``).
 
-    Raises CheckpointError, in one sentence, when the task is unknown, its model missing, damaged, pickled, or of
-    another task, version or shape.
+    Raises CheckpointError, in one sentence, when the task is unknown, its model missing, damaged,
+    pickled, or of another task, version or shape.
     """
     if folder is None:
         if task not in TASKS:
             raise CheckpointError(f"There is no task '{task}'; choose one of {', '.join(TASKS)}.")
         folder = models_root() / task
     if not (folder / MODEL).exists():
-        raise CheckpointError(f"There is no trained model for '{task}' yet; make it with: vop train {task}")
+        raise CheckpointError(
+            f"There is no trained model for '{task}' yet; make it with: vop train {task}"
+        )
     tensors, about = load_tensors(folder / MODEL, kind="model")
     if about.get("task") != task:
-        raise CheckpointError(f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file.")
+        raise CheckpointError(
+            f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file."
+        )
     try:
         global_model = GlobalModel.from_description(about["global"])
         vop = Vop.from_description(about["vop"])
         for prefix, module in (("global.", global_model), ("vop.", vop)):
-            own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            own = {
+                name.removeprefix(prefix): value
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
             module.load_state_dict(own)
         labels = tuple(about["labels"])
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (RuntimeError, KeyError, TypeError, ValueError, OSError):
         raise CheckpointError(
-            f"The model of '{task}' does not fit this program (its weights, shapes or card differ); "
+            f"The model of '{task}' does not fit this program (its weights, shapes or card "
+            f"differ); "
             f"make it again with: vop train {task}"
         ) from None
     if len(labels) != vop.encoder.config.labels:
-        raise CheckpointError(f"The model of '{task}' names {len(labels)} words but answers with another number.")
+        raise CheckpointError(
+            f"The model of '{task}' names {len(labels)} words but answers with another number."
+        )
     for module in (global_model, vop):
         module.eval().requires_grad_(False)
     return Bundle(task, labels, global_model, vop, card)
 
 
 def open_person_file(path: Path | str) -> tuple[Bundle, PersonalModel]:
-    """A person's file and the models it belongs to; the file names its task. Raises PersonFileError as load_person."""
+    """A person's file and the models it belongs to; the file names its task. Raises PersonFileError
+    as load_person.
+    """
     _, about = load_tensors(Path(path), kind="person", error=PersonFileError)
     if about.get("task") not in TASKS:
-        raise PersonFileError(f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again.")
+        raise PersonFileError(
+            f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again."
+        )
     bundle = load_bundle(about["task"])
     return bundle, bundle.vop.load_person(path, task=bundle.task)

@@ -11,21 +11,33 @@ def model_card(card: dict[str, Any]) -> str:
     lines = [
         f"# {card['task']}",
         "",
-        "A reconstruction of Variational On-the-Fly Personalization; written by `vop train " + card["task"] + "`.",
+        "A reconstruction of Variational On-the-Fly Personalization; written by `vop train "
+        + card["task"]
+        + "`.",
         "",
         f"- **Data**: {'; '.join(card['data'])}. {card['training_clips']} training clips of "
-        f"{len(card['persons']['trained'])} persons; {len(card['persons']['open'])} persons kept out (open set).",
-        f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in {card['training_minutes']} minutes (three "
-        "trainings, on one of two shared cores). The full config, and every person's name, is in `card.json`.",
-        f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): {health['sentence']} "
-        f"KL {health['kl_nats']} nats over {health['units']} units, {health['active_units']} of them active; sd "
+        f"{len(card['persons']['trained'])} persons; {len(card['persons']['open'])} persons kept "
+        f"out (open set).",
+        f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in "
+        f"{card['training_minutes']} minutes (three "
+        "trainings, on one of two shared cores). The full config, and every person's name, is in "
+        "`card.json`.",
+        f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): "
+        f"{health['sentence']} "
+        f"KL {health['kl_nats']} nats over {health['units']} units, {health['active_units']} of "
+        f"them active; sd "
         f"{health['std_ratio']} of the prior's.",
-        f"- **Cost**: {cost['global_parameters']} parameters and {cost['global_multiply_accumulates']} "
-        f"multiply-accumulates a clip, for the global and for the frozen personal network alike; the detachable "
-        f"hyper-personalizer has {cost['hyper_personalizer_parameters']} parameters, a person takes "
+        f"- **Cost**: {cost['global_parameters']} parameters and "
+        f"{cost['global_multiply_accumulates']} "
+        f"multiply-accumulates a clip, for the global and for the frozen personal network alike; "
+        f"the detachable "
+        f"hyper-personalizer has {cost['hyper_personalizer_parameters']} parameters, a person "
+        f"takes "
         f"{cost['bytes_per_person']} bytes.",
         *[
-            f"- **Check**: {name}: " + ", ".join(f"{method} {value:.1%}" for method, value in figures.items()) + "."
+            f"- **Check**: {name}: "
+            + ", ".join(f"{method} {value:.1%}" for method, value in figures.items())
+            + "."
             for name, figures in card["checks"].items()
         ],
         "",
@@ -35,8 +47,10 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "Few persons, read words, one second a clip. Trained for study, not for products: no far-field, babble or "
-        "children's speech was tested, and a personal gain measured on so few persons is as uncertain as its interval "
+        "Few persons, read words, one second a clip. Trained for study, not for products: no "
+        "far-field, babble or "
+        "children's speech was tested, and a personal gain measured on so few persons is as "
+        "uncertain as its interval "
         "says.",
         "",
     ]

@@ -25,11 +25,12 @@ Progress = Callable[[str, int, int], None] | None  # method, queries answered, o
 def evaluate_folder(
     bundle: Bundle, folder: Path | str, *, scoring: Scoring | None = None, progress: Progress = None
 ) -> Overview:
-    """All rows on all persons of a folder; a person is closed if the model card names it, else open.
+    """All rows on all persons of a folder; a person is closed if the model card names it, else
+    open.
 
     Nothing of the folder enters the feature cache. Labels in another spelling are read as the
-    task's words, which the overview's config tells under "notes". Raises DataError for a folder that
-    is not in the format, holds a recording twice, or has words the task does not know,
+    task's words, which the overview's config tells under "notes". Raises DataError for a folder
+    that is not in the format, holds a recording twice, or has words the task does not know,
     EvaluationError for a person with too few clips.
     """
     dataset = load_dataset(folder)
@@ -44,7 +45,9 @@ def evaluate_folder(
     # before the clips are decoded: a misspelled label is said at once
     notes = reading_notes(Counter(record.label for record in dataset.records), bundle.labels)
     scoring = scoring or Scoring.everywhere(SHOTS)
-    table = relabel(load_features(dataset, variants=("original", "noise"), cache=False), bundle.labels)
+    table = relabel(
+        load_features(dataset, variants=("original", "noise"), cache=False), bundle.labels
+    )
     scene = Scene.of_table(table, bundle.trained_persons, scoring)
     methods = {GLOBAL: METHODS[GLOBAL].from_global(bundle.global_model), VOP: bundle.vop}
     config = {
@@ -73,5 +76,7 @@ def scene_overview(
             if progress is not None:
                 progress(name, done, total)
 
-        scores[name] = ScoreIndex.of([Run(0, 0, scene_scores(method, scene, scoring, progress=follow))])
+        scores[name] = ScoreIndex.of(
+            [Run(0, 0, scene_scores(method, scene, scoring, progress=follow))]
+        )
     return overview(task, config, scores)

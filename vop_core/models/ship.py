@@ -33,14 +33,22 @@ from vop_core.methods.vop import Vop
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
-from vop_core.tasks.keyword_spotting import COMMANDS, DIGITS, KEYWORDS_EN, TASKS, UNKNOWN, TaskData, relabel
+from vop_core.tasks.keyword_spotting import (
+    COMMANDS,
+    DIGITS,
+    KEYWORDS_EN,
+    TASKS,
+    UNKNOWN,
+    TaskData,
+    relabel,
+)
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.writing import write_text
 
 LICENCES = {
-    "arabic_speech_commands": "Arabic Speech Commands (Ghandoura, Hjabo, Al Dakkak 2021), CC BY 4.0",
+    "arabic_speech_commands": "Arabic Speech Commands (Ghandoura and others 2021), CC BY 4.0",
     "dspspeech20": "DSPSpeech-20 (Zhongyu Chen 2019), MIT",
     "fsdd": "Free Spoken Digit Dataset (Jackson et al.), CC BY-SA 4.0",
     "synthetic-training": "synthetic training persons, made by this repository with espeak-ng",
@@ -58,8 +66,9 @@ def train_task(
 ) -> Bundle:
     """Train, test and write a task's models; resumes an interrupted training.
 
-    Raises DataError when the task's data are not there, EvaluationError when a training diverges, and VopError, before
-    anything is trained, where the folder cannot be written or holds something else than an earlier model.
+    Raises DataError when the task's data are not there, EvaluationError when a training diverges,
+    and VopError, before anything is trained, where the folder cannot be written or holds something
+    else than an earlier model.
     """
     config = config or task_config(task).with_seed(seed)
     destination = folder or models_root() / task
@@ -72,7 +81,9 @@ def train_task(
     global_model = trainer.baseline
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(RECIPES[recipe])} | described(config)
-    results = scene_overview(task, about, methods, Scene.of_task(data, config.scoring), config.scoring)
+    results = scene_overview(
+        task, about, methods, Scene.of_task(data, config.scoring), config.scoring
+    )
     card = {
         "task": task,
         "recipe": recipe,
@@ -81,7 +92,11 @@ def train_task(
         "training_minutes": round(sum(trainer.seconds.values()) / 60, 1),
         "persons": {"trained": list(data.train.persons), "open": list(data.open.persons)},
         "training_clips": len(data.train),
-        "data": [text for name, text in LICENCES.items() if any(p.startswith(name + "/") for p in data.train.persons)],
+        "data": [
+            text
+            for name, text in LICENCES.items()
+            if any(p.startswith(name + "/") for p in data.train.persons)
+        ],
         "health": health_of(vop, data.open),
         "cost": cost_of(global_model, vop, data.open),
         "checks": checks_of(task, global_model, vop, data),
@@ -93,7 +108,9 @@ def train_task(
 
 
 def task_config(task: str) -> BenchConfig:
-    """How a shipped model is trained; keywords-en for longer, and half of its persons through a telephone band."""
+    """How a shipped model is trained; keywords-en for longer, and half of its persons through a
+    telephone band.
+    """
     config = two_phases()
     if task != "keywords-en":
         return config
@@ -115,7 +132,9 @@ def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
         "persons": health.persons,
         "kl_nats": round(health.kl, 2),
         "std_ratio": round(health.std_ratio, 3),
-        "between_person_std": None if health.between_person_std is None else round(health.between_person_std, 3),
+        "between_person_std": None
+        if health.between_person_std is None
+        else round(health.between_person_std, 3),
         "active_units": health.active_units,
         "units": posteriors.mean.shape[-1],
         "verdict": health.verdict,
@@ -134,11 +153,15 @@ def open_posteriors(vop: Vop, table: FeatureTable, shots: int) -> DiagonalGaussi
         names=table.persons,
     )
     with torch.no_grad():
-        return gaussian_of(vop.adapt(torch.stack([table.features[episode.enrollment] for episode in episodes])))
+        return gaussian_of(
+            vop.adapt(torch.stack([table.features[episode.enrollment] for episode in episodes]))
+        )
 
 
 def cost_of(global_model: GlobalModel, vop: Vop, table: FeatureTable) -> dict[str, Any]:
-    """Parameters and multiply-accumulates: a frozen personal network costs what the global one costs."""
+    """Parameters and multiply-accumulates: a frozen personal network costs what the global one
+    costs.
+    """
     clip = table.features[:1]
     parameters = parameter_count(global_model.encoder)
     return {
@@ -162,7 +185,8 @@ def checks_of(task: str, global_model: GlobalModel, vop: Vop, data: TaskData) ->
     tables["bundled synthetic persons"] = _only(relabel(table, KEYWORDS_EN), COMMANDS)
     checks: dict[str, Any] = {
         f"rise of commands called digits when low-passed at 4 kHz, {name}": {
-            method: round(digit_share_rise(model, part), 4) for method, model in models(global_model, vop).items()
+            method: round(digit_share_rise(model, part), 4)
+            for method, model in models(global_model, vop).items()
         }
         for name, part in tables.items()
     }
@@ -173,7 +197,9 @@ def checks_of(task: str, global_model: GlobalModel, vop: Vop, data: TaskData) ->
         generate_unknown_test(unknown)
     words = relabel(load_features(load_dataset(unknown)), KEYWORDS_EN)
     checks["English words never trained, answered unknown"] = {
-        method: round(float((_answers(model, words.features) == KEYWORDS_EN.index(UNKNOWN)).float().mean()), 4)
+        method: round(
+            float((_answers(model, words.features) == KEYWORDS_EN.index(UNKNOWN)).float().mean()), 4
+        )
         for method, model in models(global_model, vop).items()
     }
     return checks
@@ -189,7 +215,9 @@ def _answers(model: GlobalModel | Vop, features: torch.Tensor) -> torch.Tensor:
 
 
 def digit_share_rise(model: GlobalModel | Vop, table: FeatureTable) -> float:
-    """How much more often command clips are called a digit once they are heard through a telephone band."""
+    """How much more often command clips are called a digit once they are heard through a telephone
+    band.
+    """
     digits = torch.tensor([table.labels.index(digit) for digit in DIGITS])
     shares = [
         torch.isin(_answers(model, table.variants[variant]), digits).float().mean()

@@ -20,7 +20,9 @@ CLIPS_AT_ONCE = 512  # bounds the memory of a pass
 
 
 @torch.no_grad()
-def embeddings_of(encoder: Encoder, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
+def embeddings_of(
+    encoder: Encoder, inputs: Float[Tensor, "clip *input"]
+) -> Float[Tensor, "clip feature"]:
     """What the classifier reads of each clip, without gradients, in pieces."""
     return torch.cat([encoder.embed(part) for part in inputs.split(CLIPS_AT_ONCE)])
 
@@ -63,7 +65,9 @@ def run_personal(
 def for_each_person(module: nn.Module, names: tuple[str, ...], persons: int) -> dict[str, Tensor]:
     """Copies of the named parameters and buffers, one a person, cut from the graph."""
     state = _state(module)
-    return {name: state[name].detach().expand(persons, *state[name].shape).clone() for name in names}
+    return {
+        name: state[name].detach().expand(persons, *state[name].shape).clone() for name in names
+    }
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -21,7 +21,12 @@ from torch import Tensor, nn
 
 from vop_core.modes import evaluation_mode
 from vop_core.nets.encoder import Encoder
-from vop_core.nets.personal_layers import Deviations, PersonalClassifier, PersonalPointwise, PersonalSubSpectralNorm
+from vop_core.nets.personal_layers import (
+    Deviations,
+    PersonalClassifier,
+    PersonalPointwise,
+    PersonalSubSpectralNorm,
+)
 
 # (number of blocks, channels at tau = 1, stride along frequency, dilation along time)
 STAGES = ((2, 8, 1, 1), (2, 12, 2, 2), (4, 16, 2, 4), (4, 20, 1, 8))
@@ -52,12 +57,16 @@ class BcResNetConfig:
 class BroadcastedBlock(nn.Module):
     """One residual block; see the module's equation."""
 
-    def __init__(self, channels_in: int, channels_out: int, *, stride: int, dilation: int, dropout: float) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, *, stride: int, dilation: int, dropout: float
+    ) -> None:
         super().__init__()
         self.transition = channels_in != channels_out or stride != 1
         if self.transition:
             self.change = nn.Sequential(
-                nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU()
+                nn.Conv2d(channels_in, channels_out, 1, bias=False),
+                nn.BatchNorm2d(channels_out),
+                nn.ReLU(),
             )
         self.frequency = nn.Conv2d(
             channels_out,
@@ -117,7 +126,14 @@ class BcResNet(Encoder):
         self.config = config
         stem = config.channels(16)
         self.stem = nn.Sequential(
-            nn.Conv2d(1 + config.context_channels, stem, 5, stride=(2, config.stem_stride), padding=2, bias=False),
+            nn.Conv2d(
+                1 + config.context_channels,
+                stem,
+                5,
+                stride=(2, config.stem_stride),
+                padding=2,
+                bias=False,
+            ),
             nn.BatchNorm2d(stem),
             nn.ReLU(),
         )
@@ -137,7 +153,9 @@ class BcResNet(Encoder):
                 channels = width
         self.blocks = nn.ModuleList(blocks)
         height = config.mels // 8
-        self.collapse = nn.Conv2d(channels, channels, (height, 5), padding=(0, 2), groups=channels, bias=False)
+        self.collapse = nn.Conv2d(
+            channels, channels, (height, 5), padding=(0, 2), groups=channels, bias=False
+        )
         self.embedding = PersonalPointwise(channels, config.channels(32))
         self.embedding_norm = nn.BatchNorm2d(config.channels(32))
         self.classifier = PersonalClassifier(config.channels(32), config.labels)
@@ -150,7 +168,10 @@ class BcResNet(Encoder):
     @property
     def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
         """The sub-spectral normalisation of every block."""
-        return {f"blocks.{index}.frequency_norm": block.frequency_norm for index, block in enumerate(self.blocks)}
+        return {
+            f"blocks.{index}.frequency_norm": block.frequency_norm
+            for index, block in enumerate(self.blocks)
+        }
 
     def embed(
         self,
@@ -168,7 +189,9 @@ class BcResNet(Encoder):
         return torch.relu(self.embedding_norm(value)).mean((2, 3))
 
     @torch.no_grad()
-    def statistics(self, inputs: Float[Tensor, "clip mel frame"]) -> Float[Tensor, "clip statistic"]:
+    def statistics(
+        self, inputs: Float[Tensor, "clip mel frame"]
+    ) -> Float[Tensor, "clip statistic"]:
         """Mean and standard deviation of each channel and band after each block's normalisation,
         block by block.
         """
@@ -180,11 +203,15 @@ class BcResNet(Encoder):
         return torch.cat(found, dim=1)
 
     def with_context(self, channels: int) -> "BcResNet":
-        """The same encoder whose first layer reads so many further maps, so far with zero weights."""
+        """The same encoder whose first layer reads so many further maps, so far with zero
+        weights.
+        """
         if channels == self.config.context_channels:
             return self
         wider = BcResNet(replace(self.config, context_channels=channels))
         stem = self.stem[0].weight.detach()[:, :1]  # (channel, 1, mel, frame)
         blind = stem.new_zeros(stem.shape[0], channels, *stem.shape[2:])
-        wider.load_state_dict(self.state_dict() | {"stem.0.weight": torch.cat((stem, blind), dim=1)})
+        wider.load_state_dict(
+            self.state_dict() | {"stem.0.weight": torch.cat((stem, blind), dim=1)}
+        )
         return wider.train(self.training)

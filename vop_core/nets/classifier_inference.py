@@ -35,7 +35,9 @@ class ClassifierInference(nn.Module):
     the others start as any linear layer does, and nothing bounds their log variance.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, layers: int, hidden: int, additive: bool) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, layers: int, hidden: int, additive: bool
+    ) -> None:
         super().__init__()
         widths = [inputs] + [hidden] * (layers - 1)
         self.additive = additive
@@ -58,7 +60,9 @@ class ClassifierInference(nn.Module):
             mean = (
                 INITIAL_STD * mean
             )  # in units of its spread, or the first steps cost a divergence of hundreds of nats
-            log_std = math.log(INITIAL_STD) + LARGEST_LOG_RATIO * torch.tanh(log_std / LARGEST_LOG_RATIO)
+            log_std = math.log(INITIAL_STD) + LARGEST_LOG_RATIO * torch.tanh(
+                log_std / LARGEST_LOG_RATIO
+            )
         return mean, log_std
 
 

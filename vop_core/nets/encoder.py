@@ -119,7 +119,10 @@ class Encoder(nn.Module, ABC):
         """
         unknown = set(layers) - set(self.personal_layers)
         if unknown or not layers:
-            raise ValueError(f"personal layers are one or more of {', '.join(self.personal_layers)}; got {layers}")
+            raise ValueError(
+                f"personal layers are one or more of {', '.join(self.personal_layers)}; got "
+                f"{layers}"
+            )
         if {"film", "band_film"} <= set(layers):
             raise ValueError("choose either film or band_film: they move the same weights")
         found = []
@@ -128,11 +131,15 @@ class Encoder(nn.Module, ABC):
                 repeat = norm.bands if "film" in layers else 1
                 shape = tuple(norm.norm.weight.shape)
                 for kind in ("weight", "bias"):
-                    found.append(PersonalParameter(f"film {index}", f"{name}.norm.{kind}", shape, repeat))
+                    found.append(
+                        PersonalParameter(f"film {index}", f"{name}.norm.{kind}", shape, repeat)
+                    )
         if "pointwise" in layers:
             found.append(self._whole("pointwise", f"{self.pointwise}.weight"))
         if "classifier" in layers:
-            found += [self._whole("classifier", f"classifier.{kind}") for kind in ("weight", "bias")]
+            found += [
+                self._whole("classifier", f"classifier.{kind}") for kind in ("weight", "bias")
+            ]
         return PersonalLayout(tuple(found))
 
     def _whole(self, layer: str, name: str) -> PersonalParameter:

@@ -62,7 +62,9 @@ class HyperPersonalizerConfig:
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
-            raise ValueError(f"aggregation is one of {', '.join(AGGREGATIONS)}; got {self.aggregation!r}")
+            raise ValueError(
+                f"aggregation is one of {', '.join(AGGREGATIONS)}; got {self.aggregation!r}"
+            )
         if self.evidence not in EVIDENCE:
             raise ValueError(f"evidence is one of {', '.join(EVIDENCE)}; got {self.evidence!r}")
         if self.prior_scale <= 0:
@@ -77,13 +79,15 @@ class StatisticsTrunk(nn.Module):
     same numbers.
     """
 
-    def __init__(self, statistics: int, features: int, dropout: float, *, steady: bool = False) -> None:
+    def __init__(
+        self, statistics: int, features: int, dropout: float, *, steady: bool = False
+    ) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm1d(statistics)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(statistics, features)
-        # Adam moves every weight alike, so that a wide layer's output leaps: its weights count for less, but start as
-        # much larger.
+        # Adam moves every weight alike, so that a wide layer's output leaps: its weights count for
+        # less, but start as much larger.
         self.gain = features / statistics if steady else 1.0
         with torch.no_grad():
             self.output.weight /= self.gain
@@ -94,7 +98,9 @@ class StatisticsTrunk(nn.Module):
 
 
 class ClipTrunk(nn.Module):
-    """Inputs to one feature vector a clip: convolutions along the last axis, then moments over it."""
+    """Inputs to one feature vector a clip: convolutions along the last axis, then moments over
+    it.
+    """
 
     def __init__(self, rows: int, channels: int, features: int) -> None:
         super().__init__()
@@ -113,7 +119,8 @@ class ClipTrunk(nn.Module):
         self.output = nn.Linear(2 * channels + 2 * rows, features)
 
     def forward(self, inputs: Float[Tensor, "clip row column"]) -> Float[Tensor, "clip feature"]:
-        # A log-mel's long-term spectrum is the plainest trace of a voice and its channel: it goes in beside the trunk.
+        # A log-mel's long-term spectrum is the plainest trace of a voice and its channel: it goes
+        # in beside the trunk.
         rows = self.input_norm(_mean_and_deviation(inputs))
         pooled = _mean_and_deviation(self.convolutions(inputs))
         return torch.relu(self.output(torch.cat((pooled, rows), dim=-1)))
@@ -132,7 +139,9 @@ class HyperPersonalizer(nn.Module):
         super().__init__()
         self.config = config
         if config.evidence == "encoder":
-            self.trunk = StatisticsTrunk(config.inputs, config.features, config.dropout, steady=config.steady)
+            self.trunk = StatisticsTrunk(
+                config.inputs, config.features, config.dropout, steady=config.steady
+            )
         else:
             self.trunk = ClipTrunk(config.inputs, config.channels, config.features)
         # One more input tells how many clips were pooled: more evidence may narrow the posterior.
@@ -142,8 +151,11 @@ class HyperPersonalizer(nn.Module):
             nn.SiLU() if config.steady else nn.ReLU(),
             nn.Linear(config.features, 2 * config.weights),
         )
-        # Without scale or shift of its own: no training can make all persons alike, or pay less for it [BNVAE].
-        self.mean_norm = nn.BatchNorm1d(config.weights, affine=False) if config.mean_spread else nn.Identity()
+        # Without scale or shift of its own: no training can make all persons alike, or pay less for
+        # it [BNVAE].
+        self.mean_norm = (
+            nn.BatchNorm1d(config.weights, affine=False) if config.mean_spread else nn.Identity()
+        )
         prior_mean = torch.zeros(config.weights)
         if config.learned_prior_mean:
             self.prior_mean = nn.Parameter(prior_mean)
@@ -155,7 +167,9 @@ class HyperPersonalizer(nn.Module):
         log_scale = self.prior_mean.new_tensor(self.config.prior_scale).log()
         return DiagonalGaussian(self.prior_mean, log_scale.expand_as(self.prior_mean))
 
-    def clip_features(self, evidence: Float[Tensor, "person shot *input"]) -> Float[Tensor, "person shot feature"]:
+    def clip_features(
+        self, evidence: Float[Tensor, "person shot *input"]
+    ) -> Float[Tensor, "person shot feature"]:
         """One feature vector a clip, from the encoder's statistics of it, or from itself (row,
         column).
         """
@@ -166,11 +180,15 @@ class HyperPersonalizer(nn.Module):
     ) -> DiagonalGaussian:
         """The Gaussian that the head reads off features pooled over ``counts`` clips."""
         features = self.normalised(features)
-        mean, evidence = self.head(torch.cat((features, counts.log()[..., None]), dim=-1)).chunk(2, dim=-1)
+        mean, evidence = self.head(torch.cat((features, counts.log()[..., None]), dim=-1)).chunk(
+            2, dim=-1
+        )
         if self.config.mean_spread:
             mean = self.config.mean_spread * self.mean_norm(mean.flatten(0, -2)).view_as(mean)
         scale = self.config.prior_scale
-        log_std = torch.log(torch.as_tensor(scale)) - 0.5 * torch.log1p(functional.softplus(evidence))
+        log_std = torch.log(torch.as_tensor(scale)) - 0.5 * torch.log1p(
+            functional.softplus(evidence)
+        )
         return DiagonalGaussian(self.prior_mean + scale * mean, log_std)
 
     def clip_posteriors(self, features: Float[Tensor, "person shot feature"]) -> DiagonalGaussian:
@@ -194,9 +212,9 @@ class HyperPersonalizer(nn.Module):
         experts = self.clip_posteriors(features)
         if rule == "bayes_fusion":
             return bayes_fusion(experts, self.prior(), present)
-        return {"average_parameters": average_parameters, "product_of_experts": product_of_experts}[rule](
-            experts, present
-        )
+        return {"average_parameters": average_parameters, "product_of_experts": product_of_experts}[
+            rule
+        ](experts, present)
 
     def forward(
         self,

@@ -21,7 +21,9 @@ Deviations = Mapping[str, Tensor]
 """Parameter name -> deviation, shape (person, *parameter.shape)."""
 
 
-def spread_over_clips(per_person: Float[Tensor, "person *shape"], clips: int) -> Float[Tensor, "clip *shape"]:
+def spread_over_clips(
+    per_person: Float[Tensor, "person *shape"], clips: int
+) -> Float[Tensor, "clip *shape"]:
     """Repeat each person's values for each of that person's clips (clips are ordered person by
     person).
     """
@@ -43,7 +45,9 @@ class PersonalSubSpectralNorm(nn.Module):
         self.bands = bands
         self.norm = nn.BatchNorm2d(channels * bands)
 
-    def forward(self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    def forward(
+        self, value: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
         """``scale`` and ``shift``: deviations, (person, channel * band), or None for the global
         weights.
         """
@@ -70,7 +74,9 @@ class PersonalSubSpectralNorm(nn.Module):
         """Of what ``forward`` gave: each channel's and band's mean, then each one's standard
         deviation.
         """
-        variance, mean = torch.var_mean(value.unflatten(2, (self.bands, -1)), dim=(3, 4), correction=0)
+        variance, mean = torch.var_mean(
+            value.unflatten(2, (self.bands, -1)), dim=(3, 4), correction=0
+        )
         return torch.cat((mean.flatten(1), (variance + 1e-5).sqrt().flatten(1)), dim=1)
 
 
@@ -94,7 +100,9 @@ class PersonalPointwise(nn.Conv2d):
 class PersonalClassifier(nn.Linear):
     """The last, linear layer: features to logits, with personal weights and biases."""
 
-    def forward(self, value: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    def forward(
+        self, value: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
+    ) -> Tensor:
         """``value`` (clip, feature); ``weight`` (person, label, feature) and ``bias`` (person,
         label) or None.
         """
@@ -163,7 +171,11 @@ class PersonalLayout:
             if len(shape) == 1:
                 names += [f"{kind}[{index}]" for index in range(parameter.size)]
             else:
-                names += [f"{kind}[{row}, {column}]" for row in range(shape[0]) for column in range(shape[1])]
+                names += [
+                    f"{kind}[{row}, {column}]"
+                    for row in range(shape[0])
+                    for column in range(shape[1])
+                ]
         return tuple(names)
 
     def unflatten(self, weights: Float[Tensor, "person weight"]) -> dict[str, Tensor]:
@@ -178,4 +190,9 @@ class PersonalLayout:
 
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""
-        return torch.cat([state[parameter.name].reshape(-1, parameter.repeat).mean(1) for parameter in self.parameters])
+        return torch.cat(
+            [
+                state[parameter.name].reshape(-1, parameter.repeat).mean(1)
+                for parameter in self.parameters
+            ]
+        )

@@ -1,7 +1,7 @@
 """The bench, drawn: every method against the others, with intervals over persons.
 
-All values arrive computed, as the plain rows of a suite's summary; these functions choose ink and words only.
-Accuracies are fractions, NLL is in nats.
+All values arrive computed, as the plain rows of a suite's summary; these functions choose ink and
+words only. Accuracies are fractions, NLL is in nats.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,9 @@ READS = {  # what a method reads -> how its difference is drawn
     "nothing": style.Role("nothing", "#7C8694", "dot", "circle-open"),
     "unlabeled clips": style.Role("unlabeled clips", "#5468E0", "solid", "diamond"),
     "labels": style.Role("labels", "#12907F", "dash", "square"),
-    "unlabeled clips and gradients": style.Role("unlabeled clips and gradients", "#9A6FD0", "dashdot", "triangle-up"),
+    "unlabeled clips and gradients": style.Role(
+        "unlabeled clips and gradients", "#9A6FD0", "dashdot", "triangle-up"
+    ),
     "labels and gradients": style.Role("labels and gradients", "#D1495B", "longdash", "x"),
 }
 ENROLLED_BY = {  # row of a method -> how it is drawn
@@ -29,7 +31,8 @@ ENROLLED_BY = {  # row of a method -> how it is drawn
 }
 FEWEST_OF_A_BIN = 10  # clips in a confidence bin that a reliability diagram still draws
 LINE_HEIGHT = 26  # pixels of one method
-ASIDE = 1.02  # factor from one line's clips to the next's, so that intervals stand beside each other
+# factor from one line's clips to the next's, so that intervals stand beside each other
+ASIDE = 1.02
 
 
 def look_of(variant: str, index: int) -> style.Role:
@@ -38,7 +41,9 @@ def look_of(variant: str, index: int) -> style.Role:
     return style.Role(variant, known.colour, known.dash, known.symbol)
 
 
-def shots_figure(points: Sequence[Row], *, shown: Sequence[str] | None = None, height: int = 460) -> go.Figure:
+def shots_figure(
+    points: Sequence[Row], *, shown: Sequence[str] | None = None, height: int = 460
+) -> go.Figure:
     """Accuracy by number of enrollment clips, 95 % intervals over persons; unknown persons.
 
     Methods that are not ``shown`` (None: all) wait in the legend.
@@ -61,8 +66,12 @@ def shots_figure(points: Sequence[Row], *, shown: Sequence[str] | None = None, h
     return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))
 
 
-def certainty_figure(points: Sequence[Row], *, shown: Sequence[str] | None = None, height: int = 560) -> go.Figure:
-    """NLL, and coverage of label sets worth 90 %, by number of clips: does more evidence make surer *and* right?"""
+def certainty_figure(
+    points: Sequence[Row], *, shown: Sequence[str] | None = None, height: int = 560
+) -> go.Figure:
+    """NLL, and coverage of label sets worth 90 %, by number of clips: does more evidence make surer
+    *and* right?
+    """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     said = []
     for index, (variant, line) in enumerate(_by_variant(points).items()):
@@ -81,7 +90,9 @@ def certainty_figure(points: Sequence[Row], *, shown: Sequence[str] | None = Non
 
 
 def forest_figure(rows: Sequence[Row], reads: Mapping[str, str]) -> go.Figure:
-    """Each method's paired difference to global in points, 95 % intervals; ``reads``: variant -> what it reads."""
+    """Each method's paired difference to global in points, 95 % intervals; ``reads``: variant ->
+    what it reads.
+    """
     tested = [row for row in rows if row["versus_global"] is not None]
     figure = go.Figure()
     for what, look in READS.items():
@@ -91,7 +102,10 @@ def forest_figure(rows: Sequence[Row], reads: Mapping[str, str]) -> go.Figure:
         found = [row["versus_global"]["accuracy"] for row in mine]
         values, bounds = [100 * each["mean"] for each in found], [each["ci95"] for each in found]
         # a missing interval is drawn as none: both ends at the mean
-        low, high = ([100 * (b[e] if b else f["mean"]) for b, f in zip(bounds, found, strict=True)] for e in (0, 1))
+        low, high = (
+            [100 * (b[e] if b else f["mean"]) for b, f in zip(bounds, found, strict=True)]
+            for e in (0, 1)
+        )
         figure.add_scatter(
             x=values,
             y=[row["variant"] for row in mine],
@@ -110,16 +124,23 @@ def forest_figure(rows: Sequence[Row], reads: Mapping[str, str]) -> go.Figure:
     figure.add_vline(x=0, line={"color": style.AXIS, "width": 1.5})
     figure.update_xaxes(title="points against global", zeroline=False)
     _method_axis(figure, [row["variant"] for row in tested])
-    said = [f"{row['variant']}: {_interval_words(row['versus_global']['accuracy'])}." for row in tested]
+    said = [
+        f"{row['variant']}: {_interval_words(row['versus_global']['accuracy'])}." for row in tested
+    ]
     return style.finish(figure, alt=" ".join(said), height=_height(len(tested)), top=56)
 
 
 def control_figure(rows: Sequence[Row]) -> go.Figure:
-    """Accuracy with the right person's clips, mixed, wrong and none at all, joined for each method."""
+    """Accuracy with the right person's clips, mixed, wrong and none at all, joined for each
+    method.
+    """
     personal = [row for row in rows if row["controls"]]
     figure = go.Figure()
     for row in personal:
-        values = [row["accuracy"]["mean"], *(row["controls"][name] for name in ENROLLED_BY if name in row["controls"])]
+        values = [
+            row["accuracy"]["mean"],
+            *(row["controls"][name] for name in ENROLLED_BY if name in row["controls"]),
+        ]
         figure.add_scatter(
             x=[min(values), max(values)],
             y=[row["variant"]] * 2,
@@ -131,7 +152,10 @@ def control_figure(rows: Sequence[Row]) -> go.Figure:
     said = []
     for name, look in ENROLLED_BY.items():
         pairs = [
-            (row["variant"], row["accuracy"]["mean"] if name == "own" else row["controls"].get(name))
+            (
+                row["variant"],
+                row["accuracy"]["mean"] if name == "own" else row["controls"].get(name),
+            )
             for row in personal
         ]
         pairs = [(variant, value) for variant, value in pairs if value is not None]
@@ -150,19 +174,27 @@ def control_figure(rows: Sequence[Row]) -> go.Figure:
             },
             hovertemplate=f"%{{y}}, {look.name}: %{{x:.1%}}<extra></extra>",
         )
-        said.append(f"{look.name}: " + ", ".join(f"{variant} {100 * value:.1f} %" for variant, value in pairs) + ".")
+        said.append(
+            f"{look.name}: "
+            + ", ".join(f"{variant} {100 * value:.1f} %" for variant, value in pairs)
+            + "."
+        )
     figure.update_xaxes(tickformat=".1%", title="accuracy")
     _method_axis(figure, [row["variant"] for row in personal])
     return style.finish(figure, alt=" ".join(said), height=_height(len(personal)), top=56)
 
 
 def reliability_figure(
-    bins: Mapping[str, Sequence[Sequence[float]]], *, shown: Sequence[str] | None = None, height: int = 460
+    bins: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    shown: Sequence[str] | None = None,
+    height: int = 460,
 ) -> go.Figure:
-    """Share of right answers by confidence, all persons' clips; on the diagonal a method keeps its word.
+    """Share of right answers by confidence, all persons' clips; on the diagonal a method keeps its
+    word.
 
-    ``bins``: variant -> clips, summed confidence and right answers of each bin. A bin of a handful of clips is left out
-    of the curve, where it would shout; not out of the words.
+    ``bins``: variant -> clips, summed confidence and right answers of each bin. A bin of a handful
+    of clips is left out of the curve, where it would shout; not out of the words.
     """
     figure = go.Figure()
     figure.add_scatter(
@@ -175,7 +207,11 @@ def reliability_figure(
     )
     said = []
     for index, (variant, found) in enumerate(bins.items()):
-        filled = [(count, confidence / count, right / count) for count, confidence, right in found if count]
+        filled = [
+            (count, confidence / count, right / count)
+            for count, confidence, right in found
+            if count
+        ]
         drawn = [each for each in filled if each[0] >= FEWEST_OF_A_BIN]
         if not filled:
             continue
@@ -189,13 +225,15 @@ def reliability_figure(
             visible=_visible(variant, shown),
             line={"color": look.colour, "dash": look.dash, "width": 1.5},
             marker={"symbol": look.symbol, "size": 8, "color": look.colour},
-            hovertemplate=f"{variant}<br>said %{{x:.1%}}, right %{{y:.1%}}, %{{customdata:.0f}} clips<extra></extra>",
+            hovertemplate=f"{variant}<br>said %{{x:.1%}}, right %{{y:.1%}}, %{{customdata:.0f}} "
+            f"clips<extra></extra>",
         )
         total = sum(count for count, *_ in filled)
         gap = sum(count * (confidence - right) for count, confidence, right in filled) / total
         if shown is None or variant in shown:
             said.append(
-                f"{variant} is {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} confident than right."
+                f"{variant} is {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} "
+                f"confident than right."
             )
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="confidence")
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title="right answers")
@@ -238,7 +276,7 @@ def cost_figure(rows: Sequence[Row], methods: Sequence[Row], *, height: int = 46
     return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))
 
 
-# --- what they share -------------------------------------------------------------------------------------------------
+# --- what they share ------------------------------------------------------------------------------
 
 
 def _by_variant(points: Sequence[Row]) -> dict[str, list[Row]]:
@@ -272,7 +310,12 @@ def _line(
         showlegend=legend,
         visible=_visible(look.name, shown),
         line={"color": look.colour, "dash": look.dash, "width": 2},
-        marker={"symbol": look.symbol, "size": 9, "color": look.colour, "line": {"width": 2, "color": look.colour}},
+        marker={
+            "symbol": look.symbol,
+            "size": 9,
+            "color": look.colour,
+            "line": {"width": 2, "color": look.colour},
+        },
         hovertemplate=f"{look.name}, %{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         **place,
     )
@@ -284,13 +327,19 @@ def _visible(variant: str, shown: Sequence[str] | None) -> bool | str:
 
 def _clip_axis(figure: go.Figure, points: Sequence[Row]) -> None:
     clips = sorted({point["shots"] for point in points})
-    figure.update_xaxes(type="log", tickvals=clips, ticktext=[str(n) for n in clips], title="enrollment clips")
+    figure.update_xaxes(
+        type="log", tickvals=clips, ticktext=[str(n) for n in clips], title="enrollment clips"
+    )
 
 
 def _method_axis(figure: go.Figure, variants: Sequence[str]) -> None:
     """First method on top; every one has its tick."""
     figure.update_yaxes(
-        categoryorder="array", categoryarray=list(variants)[::-1], tickmode="linear", showgrid=True, title=None
+        categoryorder="array",
+        categoryarray=list(variants)[::-1],
+        tickmode="linear",
+        showgrid=True,
+        title=None,
     )
 
 
@@ -299,7 +348,9 @@ def _height(methods: int) -> int:
 
 
 def _with_side_legend(figure: go.Figure) -> go.Figure:
-    """Many methods: the legend stands beside the figure, and the figure is as high as its legend."""
+    """Many methods: the legend stands beside the figure, and the figure is as high as its
+    legend.
+    """
     entries = sum(trace.showlegend is not False for trace in figure.data)
     figure.update_layout(height=max(figure.layout.height, 60 + LINE_HEIGHT * entries))
     where = {"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1.0, "yanchor": "top"}
@@ -316,4 +367,7 @@ def _interval_words(estimate: Row) -> str:
 def _ends(variant: str, line: Sequence[Row], words: Sequence[str]) -> str:
     if len(line) == 1:
         return f"{variant}: {words[0]} with {line[0]['shots']} clips."
-    return f"{variant}: {words[0]} with {line[0]['shots']} clips, {words[-1]} with {line[-1]['shots']}."
+    return (
+        f"{variant}: {words[0]} with {line[0]['shots']} clips, {words[-1]} with "
+        f"{line[-1]['shots']}."
+    )

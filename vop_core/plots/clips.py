@@ -19,25 +19,30 @@ from vop_core.types import Clip
 ENVELOPE_COLUMNS = 240  # enough for a tile a few hundred pixels wide
 SPECTROGRAM_COLUMNS = 300  # a minute of sound still makes a small picture
 RANGE_DECIBELS = 70.0  # shown below the loudest cell
-# Dark to light in even steps. Plotly's own Magma begins with #000004, which Streamlit takes for a placeholder of its
-# theme and replaces by a pink.
+# Dark to light in even steps. Plotly's own Magma begins with #000004, which Streamlit takes for a
+# placeholder of its theme and replaces by a pink.
 LOUDNESS = ("#0b0716", "#231151", "#5f187f", "#982d80", "#d3436e", "#f8765c", "#febb81", "#fcfdbf")
 
 _librosa_is_warm = threading.Event()
 
 
 def warm_up() -> None:
-    """Load and compile what librosa needs (1 s; 15-30 s in a new environment); call it off a page's path."""
+    """Load and compile what librosa needs (1 s; 15-30 s in a new environment); call it off a page's
+    path.
+    """
     config = LogMelConfig()
     _librosa_power(torch.zeros(config.sample_rate), config)
     _librosa_is_warm.set()
 
 
-def mel_decibels(waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None) -> Float[Tensor, "mel frame"]:
+def mel_decibels(
+    waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None
+) -> Float[Tensor, "mel frame"]:
     """Mel power in dB re full scale [LIBROSA].
 
     librosa makes it once ``warm_up`` has run; until then our own log-mel does, which a test holds
-    equal to librosa's, because librosa's first call takes seconds and a visitor would wait for a compiler.
+    equal to librosa's, because librosa's first call takes seconds and a visitor would wait for a
+    compiler.
     """
     config = config or LogMelConfig()
     if not _librosa_is_warm.is_set():
@@ -77,14 +82,20 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
     ``height`` in pixels.
     """
     waveform = clip.waveform.detach().cpu()
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.36, 0.64])
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.36, 0.64]
+    )
     _add_waveform(figure, waveform, clip.seconds, colour)
     _add_spectrogram(figure, mel_decibels(waveform), clip.seconds)
     begin, end = heard_window(waveform, clip.sample_rate)
     _shade_unheard(figure, begin, end, clip.seconds)
     peak = float(waveform.abs().max())
     figure.update_yaxes(
-        visible=False, fixedrange=True, row=1, col=1, range=[-1.05 * max(peak, 0.05), 1.05 * max(peak, 0.05)]
+        visible=False,
+        fixedrange=True,
+        row=1,
+        col=1,
+        range=[-1.05 * max(peak, 0.05), 1.05 * max(peak, 0.05)],
     )
     figure.update_yaxes(visible=False, fixedrange=True, row=2, col=1)
     figure.update_xaxes(visible=False, row=1, col=1)
@@ -94,7 +105,11 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
         f"{clip.name}: {clip.seconds:.1f} seconds of sound; waveform with a peak of "
         f"{style.percent(peak)} of full scale, "
         "and its mel spectrogram, low to high pitch from bottom to top."
-        + (f" The model hears the second from {begin:.1f} to {end:.1f} s." if end - begin < clip.seconds else "")
+        + (
+            f" The model hears the second from {begin:.1f} to {end:.1f} s."
+            if end - begin < clip.seconds
+            else ""
+        )
     )
     figure = style.finish(figure, alt=alt, height=height, legend=False)
     return figure.update_layout(margin={"l": 2, "r": 2, "t": 2, "b": 4})
@@ -110,9 +125,15 @@ def _shade_unheard(figure: go.Figure, begin: float, end: float, seconds: float) 
     """Veil what lies outside the window that the model hears, and draw the window's edges."""
     for left, right, edge in ((0.0, begin, begin), (end, seconds, end)):
         if right - left > 0.01:
-            figure.add_vrect(x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1)
-            figure.add_vrect(x0=left, x1=right, fillcolor="rgba(40,44,54,0.62)", line_width=0, row=2, col=1)
-            figure.add_vline(x=edge, line={"color": style.PERSONAL.colour, "width": 1.5, "dash": "dash"})
+            figure.add_vrect(
+                x0=left, x1=right, fillcolor="rgba(128,136,148,0.18)", line_width=0, row=1, col=1
+            )
+            figure.add_vrect(
+                x0=left, x1=right, fillcolor="rgba(40,44,54,0.62)", line_width=0, row=2, col=1
+            )
+            figure.add_vline(
+                x=edge, line={"color": style.PERSONAL.colour, "width": 1.5, "dash": "dash"}
+            )
 
 
 def _add_waveform(figure: go.Figure, waveform: Tensor, seconds: float, colour: str) -> None:

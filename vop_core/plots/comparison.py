@@ -1,4 +1,6 @@
-"""Two models' answers to the same clip: probabilities side by side, and where the uncertainty comes from."""
+"""Two models' answers to the same clip: probabilities side by side, and where the uncertainty comes
+from.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +10,8 @@ import plotly.graph_objects as go
 from vop_core.evaluation.answers import Answer, LabelProbability
 from vop_core.plots import style
 
-LEGEND_RANKS = {style.GLOBAL.name: 1, style.PERSONAL.name: 2}  # then the interval, then the controls
+# then the interval, then the controls
+LEGEND_RANKS = {style.GLOBAL.name: 1, style.PERSONAL.name: 2}
 
 
 def probability_figure(
@@ -21,8 +24,9 @@ def probability_figure(
 ) -> go.Figure:
     """Global and personal probability of each label, joined by a line as long as the change.
 
-    The personal marker carries its credible interval over weight draws; controls stand as thin markers on the
-    same line. The ``most`` probable labels are shown (None: all), the true one among them if it is known.
+    The personal marker carries its credible interval over weight draws; controls stand as thin
+    markers on the same line. The ``most`` probable labels are shown (None: all), the true one among
+    them if it is known.
     """
     controls = controls or {}
     shown = labels_worth_showing(by_global, by_personal, most=most, always=true_label)
@@ -30,12 +34,18 @@ def probability_figure(
     rows = [(style.CONTROLS[method], answer) for method, answer in controls.items()]
     rows += [(style.GLOBAL, by_global), (style.PERSONAL, by_personal)]
     figure = go.Figure()
-    _join(figure, *([answer.labels[index] for index in shown] for answer in (by_global, by_personal)))
+    _join(
+        figure, *([answer.labels[index] for index in shown] for answer in (by_global, by_personal))
+    )
     for look, answer in rows:
         _add_row(figure, look, [answer.labels[index] for index in shown])
     ticks = [f"<b>{label}</b> ✓" if label == true_label else label for label in labels]
     figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], tickvals=labels, ticktext=ticks, showgrid=False
+        categoryorder="array",
+        categoryarray=labels[::-1],
+        tickvals=labels,
+        ticktext=ticks,
+        showgrid=False,
     )
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="probability", nticks=6)
     alt = f"Probabilities of {len(labels)} labels. " + " ".join(
@@ -44,16 +54,26 @@ def probability_figure(
     return style.finish(figure, alt=alt, height=150 + 34 * len(labels), top=64 if controls else 40)
 
 
-def labels_worth_showing(*answers: Answer, most: int | None = None, always: str | None = None) -> list[int]:
-    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always`` included."""
+def labels_worth_showing(
+    *answers: Answer, most: int | None = None, always: str | None = None
+) -> list[int]:
+    """Indices of the ``most`` labels that any model finds probable, most probable first, ``always``
+    included.
+    """
     columns = zip(*(answer.labels for answer in answers), strict=True)
     peak = [max(label.probability for label in column) for column in columns]
     order = sorted(range(len(peak)), key=lambda index: -peak[index])
-    missed = [index for index in order[most:] if answers[0].labels[index].label == always] if most else []
+    missed = (
+        [index for index in order[most:] if answers[0].labels[index].label == always]
+        if most
+        else []
+    )
     return order[:most] + missed
 
 
-def _join(figure: go.Figure, before: Sequence[LabelProbability], after: Sequence[LabelProbability]) -> None:
+def _join(
+    figure: go.Figure, before: Sequence[LabelProbability], after: Sequence[LabelProbability]
+) -> None:
     ends: list[float | None] = []
     places: list[str | None] = []
     for old, new in zip(before, after, strict=True):
@@ -109,14 +129,18 @@ def _add_intervals(figure: go.Figure, look: style.Role, shown: Sequence[LabelPro
 def _top(best: LabelProbability) -> str:
     said = f"{best.label}, {style.percent(best.probability)}"
     if best.lower is not None and best.upper is not None:
-        said += f" (95 % of draws between {style.percent(best.lower)} and {style.percent(best.upper)})"
+        said += (
+            f" (95 % of draws between {style.percent(best.lower)} and {style.percent(best.upper)})"
+        )
     return said
 
 
 def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 180) -> go.Figure:
-    """Total uncertainty of each answer as a bar: aleatoric (the sound) plus epistemic (the weights), in nats.
+    """Total uncertainty of each answer as a bar: aleatoric (the sound) plus epistemic (the
+    weights), in nats.
 
-    The axis ends at the logarithm of the number of labels, the entropy of knowing nothing. ``height`` in pixels.
+    The axis ends at the logarithm of the number of labels, the entropy of knowing nothing.
+    ``height`` in pixels.
     """
     figure = go.Figure()
     looks = (style.GLOBAL, style.PERSONAL)
@@ -134,16 +158,24 @@ def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 
             marker={
                 "color": [look.fill(opacity) for look in looks],
                 "line": {"color": [look.colour for look in looks], "width": 1.5},
-                "pattern": {"shape": pattern, "fgcolor": [look.colour for look in looks], "size": 6},
+                "pattern": {
+                    "shape": pattern,
+                    "fgcolor": [look.colour for look in looks],
+                    "size": 6,
+                },
             },
             hovertemplate=f"{label}<br>%{{x:.3f}} nats<extra></extra>",
         )
     largest = math.log(len(by_global.labels))
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
-    figure.update_xaxes(title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6)
+    figure.update_xaxes(
+        title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = " ".join(
         f"{look.name}: total {each.total:.2f} nats, of which {each.epistemic:.2f} epistemic."
         for look, each in zip(looks, spread, strict=True)
     )
-    return style.finish(figure, alt=f"{alt} Knowing nothing would be {largest:.2f}.", height=height, top=40)
+    return style.finish(
+        figure, alt=f"{alt} Knowing nothing would be {largest:.2f}.", height=height, top=40
+    )

@@ -1,6 +1,8 @@
-"""The evidence lower bound, drawn: how far below the evidence it runs, and what the distance is made of.
+"""The evidence lower bound, drawn: how far below the evidence it runs, and what the distance is
+made of.
 
-All values arrive computed, in nats unless said otherwise; these functions choose ink and words only.
+All values arrive computed, in nats unless said otherwise; these functions choose ink and words
+only.
 """
 
 from collections.abc import Mapping
@@ -38,9 +40,12 @@ def bound_figure(
 ) -> go.Figure:
     """ELBO below the evidence while q is moved; the gap, beside KL(q || posterior) of the same q.
 
-    ``positions`` says where q stands: a shift of its mean, a factor on its width, a step of an optimiser.
+    ``positions`` says where q stands: a shift of its mean, a factor on its width, a step of an
+    optimiser.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.58, 0.42])
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.58, 0.42]
+    )
     gap = evidence - elbo
     level = elbo.new_full(elbo.shape, evidence)
     _curve(figure, positions, level, "evidence ln p(y | x)", EVIDENCE, row=1)
@@ -55,14 +60,17 @@ def bound_figure(
     nearest = int(gap.argmin())
     alt = (
         f"The ELBO below the evidence of {evidence:.3f} nats, for {position_name} from "
-        f"{_said(positions[0])} to {_said(positions[-1])}. It comes closest at {_said(positions[nearest])}, "
+        f"{_said(positions[0])} to {_said(positions[-1])}. It comes closest at "
+        f"{_said(positions[nearest])}, "
         f"{gap[nearest]:.3g} nats below. "
         f"{_agreement(gap, divergence)}"
     )
     return style.finish(figure, alt=alt, height=height, top=64)
 
 
-def gap_figure(divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], *, height: int = 360) -> go.Figure:
+def gap_figure(
+    divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], *, height: int = 360
+) -> go.Figure:
     """Evidence minus ELBO over KL(q || posterior), one point for each q, beside the diagonal."""
     figure = go.Figure()
     ends = divergence.aminmax()
@@ -72,7 +80,8 @@ def gap_figure(divergence: Float[Tensor, " step"], gap: Float[Tensor, " step"], 
     figure.update_xaxes(title="KL(q || p(w | x, y)), nats", type="log")
     figure.update_yaxes(title="ln p(y | x) - ELBO(q), nats", type="log")
     alt = (
-        f"{len(gap)} different posteriors q, with divergences from {ends.min:.3g} to {ends.max:.3g} nats. "
+        f"{len(gap)} different posteriors q, with divergences from {ends.min:.3g} to "
+        f"{ends.max:.3g} nats. "
         f"{_agreement(gap, divergence)}"
     )
     return style.finish(figure, alt=alt, height=height)
@@ -82,16 +91,29 @@ ELLIPSE_SDS = 2.0  # radius of an ellipse, in standard deviations
 
 
 def ellipse_figure(
-    posterior: MultivariateNormal, q: MultivariateNormal, bound: Elbo, divergence: float, *, height: int = 470
+    posterior: MultivariateNormal,
+    q: MultivariateNormal,
+    bound: Elbo,
+    divergence: float,
+    *,
+    height: int = 470,
 ) -> go.Figure:
-    """Two weights: the true posterior and q as ellipses of two standard deviations, and what the evidence is made of.
+    """Two weights: the true posterior and q as ellipses of two standard deviations, and what the
+    evidence is made of.
 
     ``bound`` is q's ELBO with its two terms, ``divergence`` KL(q || posterior), both in nats.
     """
     figure = make_subplots(
-        rows=2, cols=1, row_heights=[0.76, 0.24], vertical_spacing=0.2, specs=[[{"type": "xy"}], [{"type": "bar"}]]
+        rows=2,
+        cols=1,
+        row_heights=[0.76, 0.24],
+        vertical_spacing=0.2,
+        specs=[[{"type": "xy"}], [{"type": "bar"}]],
     )
-    for gaussian, role, name in ((posterior, EVIDENCE, "p(w | x, y), the truth"), (q, BOUND, "q(w)")):
+    for gaussian, role, name in (
+        (posterior, EVIDENCE, "p(w | x, y), the truth"),
+        (q, BOUND, "q(w)"),
+    ):
         outline = _ellipse(gaussian)
         figure.add_scatter(
             x=outline[:, 0].tolist(),
@@ -135,11 +157,15 @@ def ellipse_figure(
         )
     figure.update_xaxes(title="weight 1", range=[-3.5, 3.5], row=1, col=1)
     figure.update_yaxes(title="weight 2", range=[-3.0, 3.0], row=1, col=1)
-    figure.update_xaxes(range=[0, max(4.0, 1.25 * max(value for value, _ in terms.values()))], row=2, col=1)
+    figure.update_xaxes(
+        range=[0, max(4.0, 1.25 * max(value for value, _ in terms.values()))], row=2, col=1
+    )
     evidence = float(bound.elbo) + divergence
     alt = (
-        f"The true posterior of two weights and a distribution q. The evidence is {evidence:.3f} nats; q reaches "
-        f"{float(bound.elbo):.3f}, so {divergence:.3f} nats are missing, and that is the divergence of q from the "
+        f"The true posterior of two weights and a distribution q. The evidence is {evidence:.3f} "
+        f"nats; q reaches "
+        f"{float(bound.elbo):.3f}, so {divergence:.3f} nats are missing, and that is the "
+        f"divergence of q from the "
         f"truth."
     )
     return style.finish(figure, alt=alt, height=height)
@@ -159,7 +185,8 @@ def price_figure(
     *,
     height: int = 420,
 ) -> go.Figure:
-    """What the price of the divergence does: distance from the truth, and width, over beta (log axis).
+    """What the price of the divergence does: distance from the truth, and width, over beta (log
+    axis).
 
     ``marks`` names prices to point at, as beta: {"the bound": 1.0, ...}.
     """
@@ -169,17 +196,19 @@ def price_figure(
     for name, beta in marks.items():
         figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
         # plotly places annotations on a logarithmic axis by their exponent
-        figure.add_annotation(x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False)
+        figure.add_annotation(
+            x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False
+        )
     figure.update_xaxes(type="log", exponentformat="none")
     figure.update_xaxes(title="beta in: loss = mean cross-entropy + (beta / N_k) KL", row=2, col=1)
     figure.update_yaxes(title="gap, nats", row=1, col=1)
     figure.update_yaxes(title="sd / prior sd", range=[0, 1.05], row=2, col=1)
     best = betas[gap.argmin()]
     alt = (
-        f"The trained posterior is nearest to the evidence at beta {best:.2g}. At beta {betas[0]:.2g} its "
-        f"width is {std_ratio[0]:.1%} of the prior's, at beta {betas[-1]:.2g} {std_ratio[-1]:.1%}. Marked: "
-        + style.listing([f"{name} at {beta:.3g}" for name, beta in marks.items()])
-        + "."
+        f"The trained posterior is nearest to the evidence at beta {best:.2g}. At beta "
+        f"{betas[0]:.2g} its "
+        f"width is {std_ratio[0]:.1%} of the prior's, at beta {betas[-1]:.2g} {std_ratio[-1]:.1%}. "
+        f"Marked: " + style.listing([f"{name} at {beta:.3g}" for name, beta in marks.items()]) + "."
     )
     figure = style.finish(figure, alt=alt, height=height, top=76)
     return figure.update_layout(legend={"y": 1.08})
@@ -192,7 +221,9 @@ def fusion_figure(
     *,
     height: int = 380,
 ) -> go.Figure:
-    """Posterior sd of one weight over the number of clips: exact, and by rules named in ``RULES``."""
+    """Posterior sd of one weight over the number of clips: exact, and by rules named in
+    ``RULES``.
+    """
     figure = go.Figure()
     for name, values in rules.items():
         _curve(figure, clips, values, name, RULES[name])
@@ -202,15 +233,20 @@ def fusion_figure(
     figure.update_yaxes(title="standard deviation of a weight", rangemode="tozero")
     said = [f"{name} says {values[-1]:.3f}" for name, values in rules.items()]
     alt = (
-        f"With {clips[-1]:.0f} clips the exact standard deviation of the weight is {exact[-1]:.3f}; "
+        f"With {clips[-1]:.0f} clips the exact standard deviation of the weight is "
+        f"{exact[-1]:.3f}; "
         f"{style.listing(said)}."
     )
     return style.finish(figure, alt=alt, height=height)
 
 
-def _curve(figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None) -> None:
+def _curve(
+    figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None
+) -> None:
     col = None if row is None else 1
-    figure.add_scatter(x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col)
+    figure.add_scatter(
+        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col
+    )
 
 
 def _points(

@@ -20,7 +20,8 @@ def earned_figure(
     score_name: str,
     height: int = 460,
 ) -> go.Figure:
-    """Above, how narrow a posterior becomes with clips; below, what the answers are worth. Own clips beside controls.
+    """Above, how narrow a posterior becomes with clips; below, what the answers are worth. Own
+    clips beside controls.
 
     Names of both mappings are those of ``ROLES``.
     """
@@ -43,7 +44,8 @@ def earned_figure(
         figure.update_yaxes(title=title, row=row, col=1)
     figure.update_xaxes(title="clips enrolled", dtick=1, row=2, col=1)
     said = [
-        f"with {name}, {width_name} goes from {widths[name][0]:.2f} to {widths[name][-1]:.2f} and {score_name} from "
+        f"with {name}, {width_name} goes from {widths[name][0]:.2f} to {widths[name][-1]:.2f} and "
+        f"{score_name} from "
         f"{found[0]:.2f} to {found[-1]:.2f}"
         for name, found in scores.items()
     ]

@@ -1,4 +1,6 @@
-"""Is the narrowing earned? What more clips do to the posterior's width, and to answers that can be wrong."""
+"""Is the narrowing earned? What more clips do to the posterior's width, and to answers that can be
+wrong.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ METHODS = {  # method and row of the evaluation -> how it is drawn
     ("vop", "wrong-person"): style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
 }
 SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
-ASIDE = {("global", "own"): 0.1, ("vop", "wrong-person"): -0.1}  # of a clip, so that intervals stand beside each other
+# of a clip, so that intervals stand beside each other
+ASIDE = {("global", "own"): 0.1, ("vop", "wrong-person"): -0.1}
 OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line over the number of clips; ``low`` and ``high`` bound its 95 % interval where there is one."""
+    """One line over the number of clips; ``low`` and ``high`` bound its 95 % interval where there
+    is one.
+    """
 
     look: style.Role
     clips: Sequence[int]
@@ -33,16 +38,18 @@ class _Line:
 
 def narrowing_figure(
     curve: LearningCurve,
-    rows: Sequence[Mapping],  # of an evaluation on real people: method, row, set, shots, accuracy, ci95, nll
+    # of an evaluation on real people: method, row, set, shots, accuracy, ci95, nll
+    rows: Sequence[Mapping],
     *,
     score: str = "accuracy",  # or "nll"
     height: int = 430,
 ) -> go.Figure:
-    """Above, how narrow the posterior gets with each clip; below, on the same axis, what that is worth.
+    """Above, how narrow the posterior gets with each clip; below, on the same axis, what that is
+    worth.
 
-    The lower panel shows the evaluation's open-set rows (persons the model never heard) with their 95 %
-    intervals over persons, and the visit's own synthetic person where the words are known. ``height``
-    in pixels.
+    The lower panel shows the evaluation's open-set rows (persons the model never heard) with their
+    95 % intervals over persons, and the visit's own synthetic person where the words are known.
+    ``height`` in pixels.
     """
     look = style.Role("width", style.PERSONAL.colour, "solid", "diamond")
     width = _Line(look, curve.clips, curve.width)
@@ -50,12 +57,16 @@ def narrowing_figure(
     own = curve.accuracy if score == "accuracy" else curve.nll
     lines.append(_Line(OWN, curve.clips if own else (), own))
     lines = [line for line in lines if line.clips]
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13, row_heights=[0.38, 0.62])
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13, row_heights=[0.38, 0.62]
+    )
     _add(figure, width, row=1, legend=False)
     for line in lines:
         _add(figure, line, row=2)
     people = any(line.look is not OWN for line in lines)
-    who = "held-out real people" if people else "this synthetic person" if lines else "no results yet"
+    who = (
+        "held-out real people" if people else "this synthetic person" if lines else "no results yet"
+    )
     _headline(figure, "How narrow: sd / prior sd, your clips", row=1)
     _headline(figure, f"How good: {SCORES[score]}, {who}", row=2)
     most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)
@@ -120,7 +131,8 @@ def _words(width: _Line, lines: Sequence[_Line], score: str) -> str:
         return style.percent(value) if score == "accuracy" else f"{value:.2f}"
 
     parts = [
-        f"The posterior's standard deviation goes to {style.percent(width.values[-1])} of the prior's "
+        f"The posterior's standard deviation goes to {style.percent(width.values[-1])} of the "
+        f"prior's "
         f"with {width.clips[-1]} clips."
     ]
     parts += [

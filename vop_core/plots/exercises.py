@@ -31,7 +31,8 @@ def answer_figure(
         opacity=0.55,
     )
     alt = (
-        f"What a right answer draws: {down}, against {across}, goes from {wanted[0]:.4g} at {places[0]:g} "
+        f"What a right answer draws: {down}, against {across}, goes from {wanted[0]:.4g} at "
+        f"{places[0]:g} "
         f"to {wanted[-1]:.4g} at {places[-1]:g}, between {min(wanted):.4g} and {max(wanted):.4g}."
     )
     if found is not None:
@@ -51,7 +52,9 @@ def answer_figure(
 
 def _compared(places: Sequence[float], wanted: Sequence[float], found: Sequence[float]) -> str:
     drawn = [
-        (place, goal, value) for place, goal, value in zip(places, wanted, found, strict=True) if math.isfinite(value)
+        (place, goal, value)
+        for place, goal, value in zip(places, wanted, found, strict=True)
+        if math.isfinite(value)
     ]
     if not drawn:
         return "Your answer draws nothing yet."

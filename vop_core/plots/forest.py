@@ -17,7 +17,8 @@ NUMBER_HEIGHT = 26  # pixels
 
 
 def forest_figure(data: "DataTree") -> go.Figure:
-    """Where the draws of each number lie, after the clips and before: median, half and 95 % of them.
+    """Where the draws of each number lie, after the clips and before: median, half and 95 % of
+    them.
 
     ``data`` as ``as_inference_data`` makes it, with groups ``posterior`` and ``prior``.
     """
@@ -40,14 +41,18 @@ def forest_figure(data: "DataTree") -> go.Figure:
     numbers = data["posterior"].sizes["number"]
     figure.update_layout(width=None, annotations=[])
     figure.update_xaxes(domain=[0.0, 0.06], visible=False, selector={"anchor": "y"})
-    figure.update_xaxes(domain=[0.08, 1.0], title="value of each number of z", selector={"anchor": "y2"})
+    figure.update_xaxes(
+        domain=[0.08, 1.0], title="value of each number of z", selector={"anchor": "y2"}
+    )
     after, before = (
-        data[group]["z"].quantile([0.025, 0.25, 0.5, 0.75, 0.975], ("chain", "draw")).values for group in roles
+        data[group]["z"].quantile([0.025, 0.25, 0.5, 0.75, 0.975], ("chain", "draw")).values
+        for group in roles
     )
     narrower = int((after[4] - after[0] < before[4] - before[0]).sum())
     moved = int(((after[2] < before[1]) | (after[2] > before[3])).sum())
     alt = (
-        f"Of {numbers} numbers, {narrower} have a narrower 95 % interval than before any clip, and the medians of "
+        f"Of {numbers} numbers, {narrower} have a narrower 95 % interval than before any clip, and "
+        f"the medians of "
         f"{moved} lie outside the middle half of the prior."
     )
     return style.finish(figure, alt=alt, height=90 + NUMBER_HEIGHT * numbers)
@@ -55,7 +60,9 @@ def forest_figure(data: "DataTree") -> go.Figure:
 
 @contextmanager
 def _a_template_with_a_page_colour() -> Iterator[None]:
-    """Plotly's own default meanwhile: arviz-plots reads the page's colour off it, and Streamlit's has none."""
+    """Plotly's own default meanwhile: arviz-plots reads the page's colour off it, and Streamlit's
+    has none.
+    """
     before = pio.templates.default
     pio.templates.default = "plotly"
     try:
@@ -72,13 +79,17 @@ def _as_posterior(data: "DataTree", group: str) -> "DataTree":
 
 
 def _in_our_ink(figure: go.Figure, roles: list[style.Role]) -> None:
-    """Names in the legend, the prior's lines broken as everywhere else, and labels that a dark page shows too."""
+    """Names in the legend, the prior's lines broken as everywhere else, and labels that a dark page
+    shows too.
+    """
     named: set[str] = set()
     for trace in figure.data:
         if trace.mode == "text":
             trace.textfont.color = style.PRIOR.colour
             continue
-        role = next(role for role in roles if role.colour in (trace.line.color, trace.marker.line.color))
+        role = next(
+            role for role in roles if role.colour in (trace.line.color, trace.marker.line.color)
+        )
         changes: dict[str, Any] = {"legendgroup": role.name, "name": role.name}
         if trace.mode == "lines":
             changes["line_dash"] = role.dash

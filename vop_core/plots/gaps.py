@@ -1,4 +1,6 @@
-"""What is lost between the evidence and the bound, part by part; and whether a posterior covers the truth."""
+"""What is lost between the evidence and the bound, part by part; and whether a posterior covers the
+truth.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,9 @@ PARTS = {
 NOMINAL = style.Role("as claimed", "#7C8694", "dash", "line-ns-open")
 
 
-def gaps_figure(parts: Mapping[str, float], *, information: float | None = None, height: int = 250) -> go.Figure:
+def gaps_figure(
+    parts: Mapping[str, float], *, information: float | None = None, height: int = 250
+) -> go.Figure:
     """The gap between evidence and bound as one bar, in nats, split by cause; names from ``PARTS``.
 
     ``information``: what labels say about weights, in nats, marked where it is given.
@@ -30,7 +34,10 @@ def gaps_figure(parts: Mapping[str, float], *, information: float | None = None,
             y=["evidence - bound"],
             orientation="h",
             name=role.name,
-            marker={"color": role.colour, "pattern": {"shape": patterns[name], "fgcolor": "white", "size": 6}},
+            marker={
+                "color": role.colour,
+                "pattern": {"shape": patterns[name], "fgcolor": "white", "size": 6},
+            },
             text=[f"{nats:.2f}"],
             textangle=0,
             hovertemplate=f"{role.name}: %{{x:.3f}} nats<extra></extra>",
@@ -54,9 +61,14 @@ def gaps_figure(parts: Mapping[str, float], *, information: float | None = None,
 
 
 def coverage_figure(
-    claimed: Float[Tensor, " level"], found: Mapping[str, Float[Tensor, " level"]], *, height: int = 400
+    claimed: Float[Tensor, " level"],
+    found: Mapping[str, Float[Tensor, " level"]],
+    *,
+    height: int = 400,
 ) -> go.Figure:
-    """How often the truth lies in the region that a posterior claims for it, over the claimed probability."""
+    """How often the truth lies in the region that a posterior claims for it, over the claimed
+    probability.
+    """
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 100],
@@ -81,39 +93,63 @@ def coverage_figure(
     last = int((claimed - 0.95).abs().argmin())
     said = [f"{name} {100 * float(values[last]):.0f} %" for name, values in found.items()]
     level = 100 * float(claimed[last])
-    alt = f"How often true weights lie in the region that claims {level:.0f} %: {style.listing(said)}."
+    alt = (
+        f"How often true weights lie in the region that claims {level:.0f} %: "
+        f"{style.listing(said)}."
+    )
     return style.finish(figure, alt=alt, height=height)
 
 
 def agreement_figure(
-    exact: Float[Tensor, " person"], guessed: Float[Tensor, " person"], *, name: str, height: int = 380
+    exact: Float[Tensor, " person"],
+    guessed: Float[Tensor, " person"],
+    *,
+    name: str,
+    height: int = 380,
 ) -> go.Figure:
     """What a network says over what is exactly true, a dot a person."""
     figure = go.Figure()
     ends = [float(exact.min()), float(exact.max())]
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="exact", line={"color": NOMINAL.colour, "dash": NOMINAL.dash})
+    figure.add_scatter(
+        x=ends,
+        y=ends,
+        mode="lines",
+        name="exact",
+        line={"color": NOMINAL.colour, "dash": NOMINAL.dash},
+    )
     figure.add_scatter(
         x=exact.tolist(),
         y=guessed.tolist(),
         mode="markers",
         name="one person",
-        marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 6, "opacity": 0.6},
+        marker={
+            "color": style.PERSONAL.colour,
+            "symbol": style.PERSONAL.symbol,
+            "size": 6,
+            "opacity": 0.6,
+        },
     )
     figure.update_xaxes(title=f"{name}, exact")
     figure.update_yaxes(title=f"{name}, by the network")
     miss = float((exact - guessed).square().mean().sqrt())
     spread = float(exact.std())
     alt = (
-        f"{name} of {len(exact)} persons: the network misses the exact one by {miss:.2f} (root mean square), where "
+        f"{name} of {len(exact)} persons: the network misses the exact one by {miss:.2f} (root "
+        f"mean square), where "
         f"persons differ by {spread:.2f} (standard deviation)."
     )
     return style.finish(figure, alt=alt, height=height)
 
 
 def leak_figure(
-    betas: Sequence[float], shares: Mapping[str, Sequence[float]], chance: float, *, height: int = 340
+    betas: Sequence[float],
+    shares: Mapping[str, Sequence[float]],
+    chance: float,
+    *,
+    height: int = 340,
 ) -> go.Figure:
-    """Of the wrong answers, how many name the word that was enrolled, over the price of the divergence.
+    """Of the wrong answers, how many name the word that was enrolled, over the price of the
+    divergence.
 
     ``chance`` is the same share for a model that heard no enrollment. All shares are fractions.
     """
@@ -139,16 +175,24 @@ def leak_figure(
     figure.update_yaxes(title="name the enrolled word, %", rangemode="tozero")
     said = [f"{name} conditioning {100 * values[0]:.0f} %" for name, values in shares.items()]
     alt = (
-        f"Wrong answers that name the enrolled word. At beta {betas[0]:g}: {style.listing(said)}; without any "
+        f"Wrong answers that name the enrolled word. At beta {betas[0]:g}: {style.listing(said)}; "
+        f"without any "
         f"enrollment {100 * chance:.0f} %."
     )
     return style.finish(figure, alt=alt, height=height)
 
 
 def rank_figure(
-    counts: Sequence[int], expected: float, band: tuple[float, float], *, name: str, height: int = 320
+    counts: Sequence[int],
+    expected: float,
+    band: tuple[float, float],
+    *,
+    name: str,
+    height: int = 320,
 ) -> go.Figure:
-    """Ranks of the truth among a posterior's draws; flat within the band where the posterior is calibrated."""
+    """Ranks of the truth among a posterior's draws; flat within the band where the posterior is
+    calibrated.
+    """
     figure = go.Figure()
     figure.add_hrect(
         y0=band[0],
@@ -159,20 +203,35 @@ def rank_figure(
         annotation_position="top left",
     )
     figure.add_bar(
-        x=list(range(len(counts))), y=list(map(int, counts)), name=name, marker={"color": style.PERSONAL.fill(0.75)}
+        x=list(range(len(counts))),
+        y=list(map(int, counts)),
+        name=name,
+        marker={"color": style.PERSONAL.fill(0.75)},
     )
     figure.add_hline(y=expected, line={"color": NOMINAL.colour, "dash": NOMINAL.dash})
-    figure.update_xaxes(title="rank of the true weight among the draws, in bins", showticklabels=False)
+    figure.update_xaxes(
+        title="rank of the true weight among the draws, in bins", showticklabels=False
+    )
     figure.update_yaxes(title="persons", range=[0, 1.15 * max(*counts, band[1])])
     ends, middle = (counts[0] + counts[-1]) / 2, counts[len(counts) // 2]
-    shape = "flat" if all(band[0] <= each <= band[1] for each in counts) else "horns" if ends > middle else "a hill"
+    shape = (
+        "flat"
+        if all(band[0] <= each <= band[1] for each in counts)
+        else "horns"
+        if ends > middle
+        else "a hill"
+    )
     outside = sum(not band[0] <= each <= band[1] for each in counts)
     alt = f"Ranks under {name}: {shape}; {outside} of {len(counts)} bars lie outside of the band."
     return style.finish(figure, alt=alt, height=height, legend=False)
 
 
-def sharpness_figure(factors: Sequence[float], k: Sequence[float], *, good: float, height: int = 320) -> go.Figure:
-    """Pareto's k over a factor on a posterior's width; below ``good`` draws may stand for the truth."""
+def sharpness_figure(
+    factors: Sequence[float], k: Sequence[float], *, good: float, height: int = 320
+) -> go.Figure:
+    """Pareto's k over a factor on a posterior's width; below ``good`` draws may stand for the
+    truth.
+    """
     figure = go.Figure()
     figure.add_scatter(
         x=list(factors),
@@ -181,12 +240,17 @@ def sharpness_figure(factors: Sequence[float], k: Sequence[float], *, good: floa
         line={"color": style.PERSONAL.colour, "width": 2.5},
         marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 8},
     )
-    figure.add_hline(y=good, line={"color": NOMINAL.colour, "dash": NOMINAL.dash}, annotation={"text": f"k = {good:g}"})
+    figure.add_hline(
+        y=good,
+        line={"color": NOMINAL.colour, "dash": NOMINAL.dash},
+        annotation={"text": f"k = {good:g}"},
+    )
     figure.update_xaxes(title="width of q / width of the truth", type="log")
     figure.update_yaxes(title="Pareto k")
     best = min(range(len(k)), key=lambda index: k[index])
     alt = (
-        f"Pareto k of a posterior whose width is wrong by a factor: {k[0]:.2f} at {factors[0]:g}, lowest at "
+        f"Pareto k of a posterior whose width is wrong by a factor: {k[0]:.2f} at {factors[0]:g}, "
+        f"lowest at "
         f"{factors[best]:.2g}, {k[-1]:.2f} at {factors[-1]:g}."
     )
     return style.finish(figure, alt=alt, height=height, legend=False)

@@ -22,9 +22,16 @@ def divergence_figure(
     *,
     height: int = 430,
 ) -> go.Figure:
-    """Densities p and q above, and below them q ln(q / p), whose area is the divergence ``kl`` in nats."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.55, 0.45])
-    for values, role, name in ((prior, style.PRIOR, "prior p"), (posterior, style.PERSONAL, "posterior q")):
+    """Densities p and q above, and below them q ln(q / p), whose area is the divergence ``kl`` in
+    nats.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.55, 0.45]
+    )
+    for values, role, name in (
+        (prior, style.PRIOR, "prior p"),
+        (posterior, style.PERSONAL, "posterior q"),
+    ):
         figure.add_scatter(
             x=weight.tolist(),
             y=values.tolist(),
@@ -49,7 +56,8 @@ def divergence_figure(
     figure.update_yaxes(title="nats per unit", row=2, col=1)
     figure.update_xaxes(title="value of the weight", row=2, col=1)
     alt = (
-        f"A prior and a posterior of one weight. The area under q ln(q / p) is the divergence: {kl:.3f} nats. It is "
+        f"A prior and a posterior of one weight. The area under q ln(q / p) is the divergence: "
+        f"{kl:.3f} nats. It is "
         f"negative where "
         "q is below p, and positive where q is above."
     )
@@ -70,15 +78,24 @@ def gradient_figure(
             marker={"color": role.colour, "symbol": role.symbol},
             line={"color": role.colour},
         )
-    figure.add_vline(x=truth, line={"color": style.AXIS, "dash": "dash"}, annotation={"text": "the gradient"})
+    figure.add_vline(
+        x=truth, line={"color": style.AXIS, "dash": "dash"}, annotation={"text": "the gradient"}
+    )
     figure.update_xaxes(title=name)
-    said = [f"{label} has a standard deviation of {float(values.std()):.2f}" for label, values in estimates.items()]
+    said = [
+        f"{label} has a standard deviation of {float(values.std()):.2f}"
+        for label, values in estimates.items()
+    ]
     alt = f"Estimates of a gradient of {truth:.3f} from single draws: {style.listing(said)}."
     return style.finish(figure, alt=alt, height=height, legend=False)
 
 
 def densities_figure(
-    gaussians: Mapping[str, tuple[float, float]], *, truth: float | None = None, alt: str, height: int = 340
+    gaussians: Mapping[str, tuple[float, float]],
+    *,
+    truth: float | None = None,
+    alt: str,
+    height: int = 340,
 ) -> go.Figure:
     """Gaussians over one weight, by name as (mean, sd), and the true weight where it is known."""
     figure = go.Figure()
@@ -86,7 +103,9 @@ def densities_figure(
     high = max(mean + 4 * std for mean, std in gaussians.values())
     looks = (style.PRIOR, style.CLIP, style.PERSONAL, style.GLOBAL)
     for (name, (mean, std)), role in zip(gaussians.items(), looks, strict=False):
-        own = torch.cat([torch.linspace(low, high, 121), torch.linspace(mean - 4 * std, mean + 4 * std, 121)])
+        own = torch.cat(
+            [torch.linspace(low, high, 121), torch.linspace(mean - 4 * std, mean + 4 * std, 121)]
+        )
         weight = own.sort().values
         figure.add_scatter(
             x=weight.tolist(),
@@ -97,7 +116,9 @@ def densities_figure(
         )
     if truth is not None:
         figure.add_vline(
-            x=truth, line={"color": style.AXIS, "dash": "dash"}, annotation={"text": "the person's weight"}
+            x=truth,
+            line={"color": style.AXIS, "dash": "dash"},
+            annotation={"text": "the person's weight"},
         )
     figure.update_xaxes(title="value of the weight", range=[low, high])
     figure.update_yaxes(title="density", rangemode="tozero")
@@ -105,11 +126,21 @@ def densities_figure(
 
 
 def widths_figure(
-    count: Sequence[int], widths: Mapping[str, Float[Tensor, " step"]], *, counted: str, height: int = 340
+    count: Sequence[int],
+    widths: Mapping[str, Float[Tensor, " step"]],
+    *,
+    counted: str,
+    height: int = 340,
 ) -> go.Figure:
     """Standard deviations of a weight over a number of clips, one curve a posterior."""
     figure = go.Figure()
-    looks = (style.CLIP, style.PERSONAL, style.GLOBAL, style.BEFORE, style.CONTROLS["vop-wrong-person"])
+    looks = (
+        style.CLIP,
+        style.PERSONAL,
+        style.GLOBAL,
+        style.BEFORE,
+        style.CONTROLS["vop-wrong-person"],
+    )
     for (name, values), role in zip(widths.items(), looks, strict=False):
         figure.add_scatter(
             x=list(count),
@@ -121,6 +152,12 @@ def widths_figure(
         )
     figure.update_xaxes(title=counted)
     figure.update_yaxes(title="standard deviation of a weight", rangemode="tozero")
-    said = [f"{name} from {float(values[0]):.2f} to {float(values[-1]):.2f}" for name, values in widths.items()]
-    alt = f"Standard deviation of a weight, from {count[0]} to {count[-1]} ({counted}): {style.listing(said)}."
+    said = [
+        f"{name} from {float(values[0]):.2f} to {float(values[-1]):.2f}"
+        for name, values in widths.items()
+    ]
+    alt = (
+        f"Standard deviation of a weight, from {count[0]} to {count[-1]} ({counted}): "
+        f"{style.listing(said)}."
+    )
     return style.finish(figure, alt=alt, height=height)

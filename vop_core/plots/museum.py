@@ -14,9 +14,17 @@ TRUTH = style.Role("the truth", "#7C8694", "dash", "line-ns-open")
 
 
 def selection_figure(
-    epochs: Sequence[int], shown: Sequence[float], truth: float, at: int, clips: int, *, height: int = 340
+    epochs: Sequence[int],
+    shown: Sequence[float],
+    truth: float,
+    at: int,
+    clips: int,
+    *,
+    height: int = 340,
 ) -> go.Figure:
-    """The best of several test accuracies on average, over how many there were; ``truth`` never changes. Fractions."""
+    """The best of several test accuracies on average, over how many there were; ``truth`` never
+    changes. Fractions.
+    """
     figure = go.Figure()
     figure.add_scatter(
         x=list(epochs),
@@ -26,13 +34,18 @@ def selection_figure(
         line={"color": BROKEN.colour, "dash": BROKEN.dash, "width": 2.5},
         marker={"color": BROKEN.colour, "symbol": BROKEN.symbol, "size": 10},
     )
-    figure.add_hline(y=100 * truth, line={"color": TRUTH.colour, "dash": TRUTH.dash}, annotation={"text": TRUTH.name})
+    figure.add_hline(
+        y=100 * truth,
+        line={"color": TRUTH.colour, "dash": TRUTH.dash},
+        annotation={"text": TRUTH.name},
+    )
     figure.add_vline(x=at, line={"color": style.AXIS, "dash": "dot"})
     figure.update_xaxes(title=f"epochs that were looked at, {clips} test clips", type="log")
     figure.update_yaxes(title="best test accuracy, %")
     nearest = min(range(len(epochs)), key=lambda index: abs(epochs[index] - at))
     alt = (
-        f"A model that is right {100 * truth:.0f} % of the time shows {100 * shown[nearest]:.1f} % as its best of "
+        f"A model that is right {100 * truth:.0f} % of the time shows {100 * shown[nearest]:.1f} % "
+        f"as its best of "
         f"{epochs[nearest]} epochs on {clips} test clips."
     )
     return style.finish(figure, alt=alt, height=height)
@@ -44,10 +57,15 @@ def threshold_figure(
     *,
     height: int = 380,
 ) -> go.Figure:
-    """How alike two clips are, of one person and of two, under each channel; and the thresholds that were set."""
+    """How alike two clips are, of one person and of two, under each channel; and the thresholds
+    that were set.
+    """
     figure = go.Figure()
     for name, (same, different) in scores.items():
-        for values, kind, role in ((different, "two persons", BROKEN), (same, "one person", REPAIRED)):
+        for values, kind, role in (
+            (different, "two persons", BROKEN),
+            (same, "one person", REPAIRED),
+        ):
             figure.add_box(
                 x=values.round(3)[:: max(1, len(values) // 800)].tolist(),
                 y=[f"{name}: {kind}"] * len(values[:: max(1, len(values) // 800)]),
@@ -59,16 +77,25 @@ def threshold_figure(
             )
     dashes = ("dash", "dot")
     for (name, value), dash in zip(thresholds.items(), dashes, strict=False):
-        figure.add_vline(x=value, line={"color": style.AXIS, "dash": dash, "width": 2}, annotation={"text": name})
+        figure.add_vline(
+            x=value, line={"color": style.AXIS, "dash": dash, "width": 2}, annotation={"text": name}
+        )
     figure.update_xaxes(title="cosine of two clips")
     said = [f"{name} at {value:.2f}" for name, value in thresholds.items()]
     channels = style.listing(list(scores))
-    alt = f"Cosines of pairs of clips of one person and of two, under {channels}; {style.listing(said)}."
-    return style.finish(figure, alt=alt, height=height, legend=False).update_layout(margin={"t": 30})
+    alt = (
+        f"Cosines of pairs of clips of one person and of two, under {channels}; "
+        f"{style.listing(said)}."
+    )
+    return style.finish(figure, alt=alt, height=height, legend=False).update_layout(
+        margin={"t": 30}
+    )
 
 
 def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 380) -> go.Figure:
-    """All exhibits: how far each broken and each repaired way is from what its check allows (1 is the limit)."""
+    """All exhibits: how far each broken and each repaired way is from what its check allows (1 is
+    the limit).
+    """
     figure = go.Figure()
     for index, role in enumerate((BROKEN, REPAIRED)):
         figure.add_scatter(
@@ -78,12 +105,17 @@ def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 3
             name=role.name,
             marker={"color": role.colour, "symbol": role.symbol, "size": 12},
         )
-    figure.add_vline(x=1, line={"color": TRUTH.colour, "dash": TRUTH.dash}, annotation={"text": "the check's limit"})
+    figure.add_vline(
+        x=1,
+        line={"color": TRUTH.colour, "dash": TRUTH.dash},
+        annotation={"text": "the check's limit"},
+    )
     figure.update_xaxes(title="distance from the truth / what the check allows", type="log")
     figure.update_yaxes(autorange="reversed")
     worst = max(found, key=lambda name: found[name][0])
     alt = (
-        f"{len(found)} exhibits, each with its broken way beyond the limit of its check and its repaired way within. "
+        f"{len(found)} exhibits, each with its broken way beyond the limit of its check and its "
+        f"repaired way within. "
         f"Furthest beyond: {worst}, {found[worst][0]:.0f} times the limit."
     )
     return style.finish(figure, alt=alt, height=height)

@@ -1,4 +1,6 @@
-"""One dot a person: who is served well, who is not, and how much of the difference chance alone would make."""
+"""One dot a person: who is served well, who is not, and how much of the difference chance alone
+would make.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,8 +22,8 @@ def persons_figure(
 ) -> go.Figure:
     """Each person's share of right answers, worst first, with an interval of its own.
 
-    ``low`` and ``high`` are the intervals' ends, in the order of ``accuracy``; ``expected`` is where 95 % of persons
-    would lie if all had the same true share.
+    ``low`` and ``high`` are the intervals' ends, in the order of ``accuracy``; ``expected`` is
+    where 95 % of persons would lie if all had the same true share.
     """
     names = list(accuracy)
     order = sorted(range(len(names)), key=lambda index: (accuracy[names[index]], names[index]))
@@ -33,7 +35,10 @@ def persons_figure(
         y1=100 * expected[1],
         line_width=0,
         fillcolor=EXPECTED.fill(0.18),
-        annotation={"text": "95 % of persons would be here if all were alike", "font": {"color": style.PRIOR.colour}},
+        annotation={
+            "text": "95 % of persons would be here if all were alike",
+            "font": {"color": style.PRIOR.colour},
+        },
         annotation_position="bottom right",
     )
     figure.add_hline(y=100 * mean, line={"color": EXPECTED.colour, "dash": EXPECTED.dash})
@@ -56,8 +61,10 @@ def persons_figure(
     figure.update_xaxes(title=f"{len(order)} persons, worst served first", showticklabels=False)
     figure.update_yaxes(title="right answers, %", range=[0, 103])
     alt = (
-        f"Right answers of one global model for {len(order)} persons: {100 * mean:.0f} % on average, "
-        f"{100 * values[0]:.0f} % for {names[order[0]]}, {100 * values[-1]:.0f} % for the best served. If all were "
+        f"Right answers of one global model for {len(order)} persons: {100 * mean:.0f} % on "
+        f"average, "
+        f"{100 * values[0]:.0f} % for {names[order[0]]}, {100 * values[-1]:.0f} % for the best "
+        f"served. If all were "
         f"alike, "
         f"95 % of persons would lie between {100 * expected[0]:.0f} and {100 * expected[1]:.0f} %."
     )
@@ -88,7 +95,8 @@ def truth_figure(
     figure.update_xaxes(title="probability of the word that was said, %", range=[-2, 102])
     figure.update_yaxes(autorange="reversed")
     said = [
-        f"the {name} model gives it {100 * sum(each) / len(each):.0f} % on average" for name, each in models.items()
+        f"the {name} model gives it {100 * sum(each) / len(each):.0f} % on average"
+        for name, each in models.items()
     ]
     alt = f"{who}: the word that was said, in {len(words)} clips; {style.listing(said)}."
     return style.finish(figure, alt=alt, height=height)
@@ -101,7 +109,8 @@ def gains_figure(
     what: str,
     height: int = 380,
 ) -> go.Figure:
-    """A dot a person: points gained over the global model, for whose clips enrolled; means with intervals beside them.
+    """A dot a person: points gained over the global model, for whose clips enrolled; means with
+    intervals beside them.
 
     ``gains`` in points by whose clips, ``intervals`` the mean and its ends.
     """
@@ -131,11 +140,19 @@ def gains_figure(
             hovertemplate=f"mean {mean:+.1f} [{low:+.1f}, {high:+.1f}]<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": style.AXIS, "width": 1.5})
-    figure.update_xaxes(title="points against global, one mark a person (mean with 95 % interval above)")
-    figure.update_yaxes(tickvals=list(range(len(gains))), ticktext=list(gains), range=[-0.5, len(gains) - 0.3])
+    figure.update_xaxes(
+        title="points against global, one mark a person (mean with 95 % interval above)"
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(gains))), ticktext=list(gains), range=[-0.5, len(gains) - 0.3]
+    )
     said = [
-        f"with {name} {mean:+.1f} points [{low:+.1f}, {high:+.1f}]" for name, (mean, low, high) in intervals.items()
+        f"with {name} {mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
+        for name, (mean, low, high) in intervals.items()
     ]
     return style.finish(
-        figure, alt=f"{what}, against the global model: {style.listing(said)}.", height=height, legend=False
+        figure,
+        alt=f"{what}, against the global model: {style.listing(said)}.",
+        height=height,
+        legend=False,
     )

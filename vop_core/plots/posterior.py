@@ -1,4 +1,5 @@
-"""The posterior over personal weights, drawn: one weight, a whole layer, and where the divergence sits.
+"""The posterior over personal weights, drawn: one weight, a whole layer, and where the divergence
+sits.
 
 All values arrive computed; these functions choose ink only.
 """
@@ -43,7 +44,8 @@ class LayerView:
 
     prior: Layer
     combined: Layer
-    clips: Sequence[tuple[str, int, Layer]] = ()  # title, index of its look (fixed per clip), its own posterior
+    # title, index of its look (fixed per clip), its own posterior
+    clips: Sequence[tuple[str, int, Layer]] = ()
     before: Layer | None = None  # combined, before the last switch of a clip
     draws: Float[Tensor, "draw weight"] | None = None
 
@@ -62,18 +64,23 @@ class LayerView:
         return self.moved.abs().argsort(descending=True, stable=True).tolist()
 
 
-def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, height: int = 420) -> go.Figure:
+def weight_figure(
+    view: LayerView, weight: int, *, equal_peaks: bool = False, height: int = 420
+) -> go.Figure:
     """One weight: prior, each clip's own posterior, the combined one, and draws from it as ticks.
 
-    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the prior
-    would vanish beside them. ``height`` in pixels.
+    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the
+    prior would vanish beside them. ``height`` in pixels.
     """
 
     def parameters(layer: Layer) -> tuple[float, float]:
         return float(layer.mean[weight]), float(layer.std[weight])
 
     curves = [("prior", style.PRIOR, 2.0, *parameters(view.prior))]
-    curves += [(title, style.clip_role(index), 1.5, *parameters(layer)) for title, index, layer in view.clips]
+    curves += [
+        (title, style.clip_role(index), 1.5, *parameters(layer))
+        for title, index, layer in view.clips
+    ]
     if view.before is not None:
         curves.append(("combined, before the switch", style.BEFORE, 2.0, *parameters(view.before)))
     curves.append(("combined", style.PERSONAL, 3.0, *parameters(view.combined)))
@@ -86,14 +93,18 @@ def weight_figure(view: LayerView, weight: int, *, equal_peaks: bool = False, he
         _add_rug(figure, view.draws[:, weight])
     _add_global_weight(figure, float(view.combined.global_weights[weight]))
     figure.update_xaxes(title=f"value of {view.names[weight]}", range=[low, high])
-    figure.update_yaxes(title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5)
+    figure.update_yaxes(
+        title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5
+    )
     prior, combined = curves[0], curves[-1]
     alt = (
-        f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard deviation "
+        f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard "
+        f"deviation "
         f"{prior[4]:.3f}. "
         f"Combined posterior of {len(view.clips)} clip{'s' * (len(view.clips) != 1)}: mean "
         f"{combined[3]:.3f}, "
-        f"standard deviation {combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of "
+        f"standard deviation {combined[4]:.3f}, "
+        f"{style.percent(combined[4] / max(prior[4], 1e-12))} of "
         f"the prior's."
     )
     return style.finish(figure, alt=alt, height=height, top=70)
@@ -109,7 +120,8 @@ def _add_density(
     bounds: tuple[float, float],
     equal_peaks: bool,
 ) -> None:
-    own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)  # a narrow curve keeps its shape on a wide axis
+    # a narrow curve keeps its shape on a wide axis
+    own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)
     values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
     density = normal_density(values, mean, std)
     if equal_peaks:
@@ -149,7 +161,12 @@ def _add_rug(figure: go.Figure, draws: Float[Tensor, " draw"]) -> None:
         mode="markers",
         name=f"{draws.numel()} draws",
         cliponaxis=False,
-        marker={"symbol": "line-ns-open", "size": 16, "color": style.PERSONAL.colour, "line": {"width": 1.4}},
+        marker={
+            "symbol": "line-ns-open",
+            "size": 16,
+            "color": style.PERSONAL.colour,
+            "line": {"width": 1.4},
+        },
         hovertemplate="draw %{x:.3f}<extra></extra>",
     )
 
@@ -164,12 +181,18 @@ def _add_global_weight(figure: go.Figure, value: float) -> None:
 
 
 def layer_figure(
-    view: LayerView, *, selected: int | None = None, most_moved_first: bool = False, height: int = 420
+    view: LayerView,
+    *,
+    selected: int | None = None,
+    most_moved_first: bool = False,
+    height: int = 420,
 ) -> go.Figure:
-    """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior mean.
+    """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior
+    mean.
 
-    At most 120 weights are shown, the most moved ones if there are more. Each point's ``customdata``
-    is the weight's index in the layer, so that a page can select it. ``height`` in pixels.
+    At most 120 weights are shown, the most moved ones if there are more. Each point's
+    ``customdata`` is the weight's index in the layer, so that a page can select it. ``height`` in
+    pixels.
     """
     order = _order(view.moved, most_moved_first)
     position = torch.arange(order.numel()).numpy()
@@ -211,16 +234,26 @@ def layer_figure(
     )
     if selected is not None and bool((order == selected).any()):
         place = int((order == selected).nonzero()[0])
-        figure.add_vline(x=place, line={"color": style.AXIS, "width": 1}, annotation={"text": view.names[selected]})
+        figure.add_vline(
+            x=place,
+            line={"color": style.AXIS, "width": 1},
+            annotation={"text": view.names[selected]},
+        )
     partial = order.numel() < len(view.names)
-    shown = f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
+    shown = (
+        f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
+    )
     ordered = "most moved first" if most_moved_first or partial else "in the layer's order"
-    figure.update_xaxes(title=f"{shown}, {ordered}", showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_xaxes(
+        title=f"{shown}, {ordered}", showticklabels=False, showgrid=False, zeroline=False
+    )
     figure.update_yaxes(title="deviation from the prior mean", nticks=7)
     ratio = float((view.combined.std / view.prior.std).mean())
     alt = (
-        f"{shown} of the layer, {ordered}: the combined posterior's standard deviation is on average "
-        f"{style.percent(ratio)} of the prior's; the weight moved most is {view.names[view.by_movement[0]]}."
+        f"{shown} of the layer, {ordered}: the combined posterior's standard deviation is on "
+        f"average "
+        f"{style.percent(ratio)} of the prior's; the weight moved most is "
+        f"{view.names[view.by_movement[0]]}."
     )
     return style.finish(figure, alt=alt, height=height, top=70)
 
@@ -231,7 +264,9 @@ def _order(moved: Tensor, most_moved_first: bool) -> Tensor:
     return moved.abs().argsort(descending=True, stable=True)[:LAYER_WEIGHTS_SHOWN]
 
 
-def _add_band(figure: go.Figure, position: object, half_width: Tensor, label: str, look: style.Role) -> None:
+def _add_band(
+    figure: go.Figure, position: object, half_width: Tensor, label: str, look: style.Role
+) -> None:
     line = {
         "mode": "lines",
         "line": {"color": look.colour, "dash": look.dash, "width": 1},
@@ -239,10 +274,19 @@ def _add_band(figure: go.Figure, position: object, half_width: Tensor, label: st
         "legendgroup": label,
     }
     figure.add_scatter(x=position, y=(-half_width).numpy(), showlegend=False, **line)
-    figure.add_scatter(x=position, y=half_width.numpy(), name=label, fill="tonexty", fillcolor=look.fill(0.16), **line)
+    figure.add_scatter(
+        x=position,
+        y=half_width.numpy(),
+        name=label,
+        fill="tonexty",
+        fillcolor=look.fill(0.16),
+        **line,
+    )
 
 
-def _add_dashes(figure: go.Figure, position: object, deviations: Float[Tensor, "draw weight"]) -> None:
+def _add_dashes(
+    figure: go.Figure, position: object, deviations: Float[Tensor, "draw weight"]
+) -> None:
     """All draws in one trace: a short dash per draw and weight."""
     draws = deviations[:DRAWS_SHOWN]
     figure.add_scatter(
@@ -251,7 +295,12 @@ def _add_dashes(figure: go.Figure, position: object, deviations: Float[Tensor, "
         mode="markers",
         name=f"{len(draws)} draws",
         hoverinfo="skip",
-        marker={"symbol": "line-ew-open", "size": 7, "color": style.PERSONAL.fill(0.5), "line": {"width": 1}},
+        marker={
+            "symbol": "line-ew-open",
+            "size": 7,
+            "color": style.PERSONAL.fill(0.5),
+            "line": {"width": 1},
+        },
     )
 
 
@@ -273,7 +322,8 @@ def kl_figure(
     figure.update_yaxes(title="KL, nats", rangemode="tozero")
     half = int((share < 0.5).sum()) + 1
     alt = (
-        f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} nats in "
+        f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} "
+        f"nats in "
         f"all over "
         f"{values.numel()} dimensions; {half} of them carry half of it."
     )

@@ -1,4 +1,6 @@
-"""From a waveform to features, drawn step by step: one frame, its spectrum, the bands that gather it."""
+"""From a waveform to features, drawn step by step: one frame, its spectrum, the bands that gather
+it.
+"""
 
 from collections.abc import Mapping
 
@@ -24,8 +26,8 @@ def frame_figure(
     sample_rate: int,
     height: int = 460,
 ) -> go.Figure:
-    """The waveform with one frame's window (in seconds); the frame's power spectrum, and the same gathered in mel
-    bands.
+    """The waveform with one frame's window (in seconds); the frame's power spectrum, and the same
+    gathered in mel bands.
 
     Both powers in decibels.
     """
@@ -74,16 +76,21 @@ def frame_figure(
     figure.update_yaxes(title="dB", range=[-75, 35], row=2, col=1)
     loudest = float(band_hertz[band_power.argmax()])
     alt = (
-        f"A frame from {window[0]:.3f} to {window[1]:.3f} s of a word, and its power over frequency. Of "
+        f"A frame from {window[0]:.3f} to {window[1]:.3f} s of a word, and its power over "
+        f"frequency. Of "
         f"{len(band_hertz)} mel "
         f"bands, the one around {loudest:.0f} Hz holds most."
     )
     return style.finish(figure, alt=alt, height=height)
 
 
-def mel_figure(log_mels: Mapping[str, Float[Tensor, "mel frame"]], *, alt: str, height: int = 300) -> go.Figure:
+def mel_figure(
+    log_mels: Mapping[str, Float[Tensor, "mel frame"]], *, alt: str, height: int = 300
+) -> go.Figure:
     """Log-mels side by side, in natural log of power, on one scale of loudness."""
-    figure = make_subplots(rows=1, cols=len(log_mels), subplot_titles=list(log_mels), shared_yaxes=True)
+    figure = make_subplots(
+        rows=1, cols=len(log_mels), subplot_titles=list(log_mels), shared_yaxes=True
+    )
     loudest = max(float(each.max()) for each in log_mels.values())
     quietest = min(float(each.min()) for each in log_mels.values())
     for column, each in enumerate(log_mels.values(), start=1):
@@ -99,4 +106,6 @@ def mel_figure(log_mels: Mapping[str, Float[Tensor, "mel frame"]], *, alt: str, 
         )
         figure.update_xaxes(title="frame", row=1, col=column)
     figure.update_yaxes(title="mel band", row=1, col=1)
-    return style.finish(figure, alt=alt, height=height, legend=False).update_layout(margin={"t": 30})
+    return style.finish(figure, alt=alt, height=height, legend=False).update_layout(
+        margin={"t": 30}
+    )

@@ -1,7 +1,8 @@
 """One look for every figure: who is drawn how, and words beside every picture.
 
-Colour never carries meaning alone: each role has its own dash and marker as well. The colours are of middle
-luminance, at least 3:1 against a white and against a near-black page, so that one figure serves both themes.
+Colour never carries meaning alone: each role has its own dash and marker as well. The colours are
+of middle luminance, at least 3:1 against a white and against a near-black page, so that one figure
+serves both themes.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,16 @@ CONTROLS = {
     "vop-noise": Role("noise", "#9A6FD0", "longdashdot", "asterisk-open"),
 }
 
-CLIP_COLOURS = ("#12907F", "#C2567A", "#8A8B1E", "#3E8FC4", "#B0662B", "#9A6FD0", "#5E9440", "#C4574B")
+CLIP_COLOURS = (
+    "#12907F",
+    "#C2567A",
+    "#8A8B1E",
+    "#3E8FC4",
+    "#B0662B",
+    "#9A6FD0",
+    "#5E9440",
+    "#C4574B",
+)
 CLIP_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "dash")
 CLIP_SYMBOLS = (
     "circle",
@@ -55,7 +65,9 @@ CLIP_SYMBOLS = (
 
 
 def clip_role(index: int) -> Role:
-    """The look of the clip at ``index`` (from 0): its colour, dash and symbol repeat at different periods."""
+    """The look of the clip at ``index`` (from 0): its colour, dash and symbol repeat at different
+    periods.
+    """
     return Role(
         f"clip {index + 1}",
         CLIP_COLOURS[index % len(CLIP_COLOURS)],
@@ -68,8 +80,11 @@ GRID = "rgba(128,136,148,0.22)"
 AXIS = "rgba(128,136,148,0.65)"
 
 
-def finish(figure: go.Figure, *, alt: str, height: int, legend: bool = True, top: int = 34) -> go.Figure:
-    """Give a figure the common layout and its text alternative (kept in ``figure.layout.meta["alt"]``).
+def finish(
+    figure: go.Figure, *, alt: str, height: int, legend: bool = True, top: int = 34
+) -> go.Figure:
+    """Give a figure the common layout and its text alternative (kept in
+    ``figure.layout.meta["alt"]``).
 
     ``height`` and ``top`` (the margin that holds the legend) in pixels.
     """
@@ -80,7 +95,14 @@ def finish(figure: go.Figure, *, alt: str, height: int, legend: bool = True, top
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left", "title": None},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "yanchor": "bottom",
+            "xanchor": "left",
+            "title": None,
+        },
         hoverlabel={"namelength": -1},
         hovermode="closest",
         dragmode=False,
@@ -98,7 +120,13 @@ def text_alternative(figure: go.Figure) -> str:
 def listing(words: Sequence[str]) -> str:
     """``a, b and c``."""
     words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+    return (
+        words[0]
+        if len(words) == 1
+        else f"{', '.join(words[:-1])} and {words[-1]}"
+        if words
+        else "nothing"
+    )
 
 
 def percent(fraction: float | int) -> str:

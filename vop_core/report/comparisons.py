@@ -1,7 +1,9 @@
-"""Questions asked of the result files by name: VoP and its baselines, gain taken apart, outliers, draws, posteriors.
+"""Questions asked of the result files by name: VoP and its baselines, gain taken apart, outliers,
+draws, posteriors.
 
-The baseline that VoP is compared with is picked on other data sets' persons, never on those of the comparison. Outliers
-are chosen on the clips of even takes and scored on those of odd takes, else regression to the mean does the work.
+The baseline that VoP is compared with is picked on other data sets' persons, never on those of the
+comparison. Outliers are chosen on the clips of even takes and scored on those of odd takes, else
+regression to the mean does the work.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +51,9 @@ ROUNDING = 1e-5  # of a difference of two figures of five digits, as result file
 
 
 class Estimate(TypedDict):
-    """A mean over persons with its 95 % interval, null where there is none; a difference has p-values beside it."""
+    """A mean over persons with its 95 % interval, null where there is none; a difference has
+    p-values beside it.
+    """
 
     mean: float
     ci95: list[float] | None
@@ -75,7 +79,9 @@ def estimate(interval: Interval | None) -> Estimate | None:
     if interval is None:
         return None
     bounds = None if interval.bounds is None else list(interval.bounds)
-    return Estimate(mean=interval.mean, ci95=bounds, persons=interval.persons, interval=interval.kind)
+    return Estimate(
+        mean=interval.mean, ci95=bounds, persons=interval.persons, interval=interval.kind
+    )
 
 
 def difference(values: Mapping[str, float]) -> Estimate | None:
@@ -87,34 +93,45 @@ def difference(values: Mapping[str, float]) -> Estimate | None:
 
 
 def adjust(asked: Mapping[str, Estimate]) -> None:
-    """Write Holm's adjusted p-values into differences that belong together; those without a p stay as they are."""
+    """Write Holm's adjusted p-values into differences that belong together; those without a p stay
+    as they are.
+    """
     tested = {name: found["p"] for name, found in asked.items() if "p" in found}
     for name, value in holm(tested).items():
         asked[name]["p_holm"] = value
 
 
-# --- named comparisons -----------------------------------------------------------------------------------------------
+# --- named comparisons ----------------------------------------------------------------------------
 
 
 def unlabeled_baselines(grouped: Mapping[str, Mapping[str, MethodRuns]]) -> tuple[str, ...]:
-    """Variants that, like VoP, personalize from unlabeled clips without any gradient, and are no form of VoP."""
-    found = {variant for variants in grouped.values() for variant, runs in variants.items() if _is_baseline(runs)}
+    """Variants that, like VoP, personalize from unlabeled clips without any gradient, and are no
+    form of VoP.
+    """
+    found = {
+        variant
+        for variants in grouped.values()
+        for variant, runs in variants.items()
+        if _is_baseline(runs)
+    }
     return tuple(sorted(found))
 
 
 def _is_baseline(runs: MethodRuns) -> bool:
     facts = runs.facts
     fits = facts.get("personal", False) and not facts.get("labels") and not facts.get("gradients")
-    return bool(fits) and VOP not in runs.first.method.split("-")  # conditional-vop is VoP with another prior
+    # conditional-vop is VoP with another prior
+    return bool(fits) and VOP not in runs.first.method.split("-")
 
 
 def pick_baseline(
     grouped: Mapping[str, Mapping[str, MethodRuns]], for_dataset: str, candidates: Sequence[str]
 ) -> str | None:
-    """The candidate with the highest accuracy on unknown persons of the *other* data sets, with own clips.
+    """The candidate with the highest accuracy on unknown persons of the *other* data sets, with own
+    clips.
 
-    Only candidates that have run on all the others take part; of equal ones the first by name. None where nothing
-    can be picked.
+    Only candidates that have run on all the others take part; of equal ones the first by name. None
+    where nothing can be picked.
     """
     others = [variants for dataset, variants in sorted(grouped.items()) if dataset != for_dataset]
     quality = {}
@@ -131,44 +148,66 @@ def _own_accuracy(runs: MethodRuns | None) -> float | None:
     return float(np.mean(list(values.values()))) if values else None
 
 
-def named_comparisons(variants: Mapping[str, MethodRuns], picked_baseline: str | None) -> list[Comparison]:
-    """VoP against AdaBN, against the baseline picked elsewhere, and against the deterministic hypernetwork."""
+def named_comparisons(
+    variants: Mapping[str, MethodRuns], picked_baseline: str | None
+) -> list[Comparison]:
+    """VoP against AdaBN, against the baseline picked elsewhere, and against the deterministic
+    hypernetwork.
+    """
     asked = [
         ("VoP against AdaBN", ADABN),
         (
-            "VoP against the best unlabeled baseline without gradients, picked on the other data sets' persons",
+            "VoP against the best unlabeled baseline without gradients, picked on the other data "
+            "sets' persons",
             picked_baseline,
         ),
-        ("VoP against the deterministic hypernetwork, each with its chosen settings", WITHOUT_GAUSSIAN),
+        (
+            "VoP against the deterministic hypernetwork, each with its chosen settings",
+            WITHOUT_GAUSSIAN,
+        ),
     ]
     found = []
     for name, other in asked:
         if other in variants and VOP in variants:
-            found += [_comparison(name, variants[VOP], variants[other], set_name) for set_name in SETS]
+            found += [
+                _comparison(name, variants[VOP], variants[other], set_name) for set_name in SETS
+            ]
     return [each for each in found if each is not None]
 
 
-def _comparison(name: str, first: MethodRuns, second: MethodRuns, set_name: str) -> Comparison | None:
-    accuracy, nll = (own_difference(first, second, set_name, value) for value in ("accuracy", "nll"))
+def _comparison(
+    name: str, first: MethodRuns, second: MethodRuns, set_name: str
+) -> Comparison | None:
+    accuracy, nll = (
+        own_difference(first, second, set_name, value) for value in ("accuracy", "nll")
+    )
     if accuracy is None or nll is None:
         return None
-    return Comparison(name=name, a=first.variant, b=second.variant, set=set_name, accuracy=accuracy, nll=nll)
+    return Comparison(
+        name=name, a=first.variant, b=second.variant, set=set_name, accuracy=accuracy, nll=nll
+    )
 
 
-def own_difference(first: MethodRuns, second: MethodRuns, set_name: str, value: str = "accuracy") -> Estimate | None:
+def own_difference(
+    first: MethodRuns, second: MethodRuns, set_name: str, value: str = "accuracy"
+) -> Estimate | None:
     """First - second, both with the person's own clips, at the main number of clips."""
     sides = [runs.scores.values(OWN, set_name, runs.main_shots, value) for runs in (first, second)]
     return difference(paired(*sides))
 
 
-# --- personalization and regularization ------------------------------------------------------------------------------
+# --- personalization and regularization -----------------------------------------------------------
 
 
-def gain_taken_apart(runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodRuns | None) -> list[dict[str, Any]]:
-    """own - baseline = (control - baseline) + (own - control): what is left without the person, and what is not.
+def gain_taken_apart(
+    runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodRuns | None
+) -> list[dict[str, Any]]:
+    """own - baseline = (control - baseline) + (own - control): what is left without the person, and
+    what is not.
 
-    One entry for each set and control (other persons' clips; nobody's, where the method has an answer then). Where
-    the fold's checkpoint was scored, the whole starts there, and the baseline's further training is the first part.
+    One entry for each set and control (other persons' clips; nobody's, where the method has an
+    answer then). Where the fold's checkpoint was scored, the whole starts there, and the baseline's
+    further training is the first part.
     """
     found = []
     for set_name in SETS:
@@ -177,35 +216,53 @@ def gain_taken_apart(runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodR
             for value in ("accuracy", "nll"):
                 ends = [checkpoint, baseline] if checkpoint is not None else [baseline]
                 steps = [end.scores.values(OWN, set_name, end.main_shots, value) for end in ends]
-                steps += [runs.scores.values(row, set_name, runs.main_shots, value) for row in (control, OWN)]
+                steps += [
+                    runs.scores.values(row, set_name, runs.main_shots, value)
+                    for row in (control, OWN)
+                ]
                 parts = [difference(part) for part in decomposition(steps)]
-                names = ("further training", "regularization", "personalization", "whole")[-len(parts) :]
+                names = ("further training", "regularization", "personalization", "whole")[
+                    -len(parts) :
+                ]
                 entry[value] = dict(zip(names, parts, strict=True))
             if entry["accuracy"]["whole"] is not None:
                 found.append(entry)
     return found
 
 
-# --- outliers --------------------------------------------------------------------------------------------------------
+# --- outliers -------------------------------------------------------------------------------------
 
 
 def outliers(variants: Mapping[str, MethodRuns], baseline: str = GLOBAL) -> list[dict[str, Any]]:
-    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on their other clips."""
+    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on
+    their other clips.
+    """
     if baseline not in variants or not variants[baseline].done:
         return []
     runs = variants[baseline]
-    halves = [runs.scores.person_values(OWN, OPEN, runs.main_shots, name) for name in ("accuracy_even", "accuracy_odd")]
+    halves = [
+        runs.scores.person_values(OWN, OPEN, runs.main_shots, name)
+        for name in ("accuracy_even", "accuracy_odd")
+    ]
     if not halves[0].keys() & halves[1].keys():
         return []
     return [_outliers_by(rule, halves, variants, baseline) for rule in OUTLIER_RULES]
 
 
 def _outliers_by(
-    rule: OutlierRule, halves: Sequence[Mapping[str, float]], variants: Mapping[str, MethodRuns], baseline: str
+    rule: OutlierRule,
+    halves: Sequence[Mapping[str, float]],
+    variants: Mapping[str, MethodRuns],
+    baseline: str,
 ) -> dict[str, Any]:
     choice = outlier_choice(halves[0], halves[1], rule)
     methods = [
-        _on_outliers(runs.scores, on_own_start(variants[baseline], runs).scores, runs.main_shots, choice.persons)
+        _on_outliers(
+            runs.scores,
+            on_own_start(variants[baseline], runs).scores,
+            runs.main_shots,
+            choice.persons,
+        )
         | {"variant": variant}
         for variant, runs in variants.items()
         if variant != baseline and runs.done
@@ -218,7 +275,11 @@ def _outliers_by(
         "scored": estimate(choice.scored),
         "regression": estimate(choice.regression),
         "all_regression": difference(
-            {person: halves[1][person] - even for person, even in halves[0].items() if person in halves[1]}
+            {
+                person: halves[1][person] - even
+                for person, even in halves[0].items()
+                if person in halves[1]
+            }
         ),
         "in_hindsight": {
             "persons": list(choice.in_hindsight),
@@ -229,8 +290,12 @@ def _outliers_by(
     }
 
 
-def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Sequence[str]) -> dict[str, Any]:
-    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all other persons."""
+def _on_outliers(
+    scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Sequence[str]
+) -> dict[str, Any]:
+    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all
+    other persons.
+    """
     found: dict[str, Any] = {}
     for name, value in (("accuracy", "accuracy_odd"), ("detection", "detection_odd")):
         sides = [index.values(OWN, OPEN, shots, value) for index in (before, scores)]
@@ -242,17 +307,21 @@ def _on_outliers(scores: ScoreIndex, before: ScoreIndex, shots: int, persons: Se
             "before": float(np.mean([old[p] for p in chosen])) if chosen else None,
             "after": float(np.mean([new[p] for p in chosen])) if chosen else None,
             "difference": estimate(few_persons_interval({p: gaps[p] for p in chosen})),
-            "others": estimate(few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})),
+            "others": estimate(
+                few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})
+            ),
             "of_persons": {p: [old[p], new[p]] for p in chosen},
         }
     return found
 
 
-# --- microphone or person --------------------------------------------------------------------------------------------
+# --- microphone or person -------------------------------------------------------------------------
 
 
 def channels(variants: Mapping[str, MethodRuns]) -> list[dict[str, Any]]:
-    """``channel_parts`` of all methods; each part is asked of several, so p-values are Holm's over them."""
+    """``channel_parts`` of all methods; each part is asked of several, so p-values are Holm's over
+    them.
+    """
     found = [parts for runs in variants.values() if (parts := channel_parts(runs)) is not None]
     for part in found[0]["differences"] if found else ():
         adjust({entry["variant"]: entry["differences"][part] for entry in found})
@@ -260,11 +329,18 @@ def channels(variants: Mapping[str, MethodRuns]) -> list[dict[str, Any]]:
 
 
 def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
-    """How much of "personal" is the channel, where all queries came through another one than most recordings.
+    """How much of "personal" is the channel, where all queries came through another one than most
+    recordings.
 
-    Enrolled is the right or a wrong person, through the queries' channel or as recorded. None where that was not asked.
+    Enrolled is the right or a wrong person, through the queries' channel or as recorded. None where
+    that was not asked.
     """
-    rows = {"own": OWN, "own_elsewhere": OWN_ELSEWHERE, "wrong": WRONG_PERSON, "wrong_elsewhere": WRONG_ELSEWHERE}
+    rows = {
+        "own": OWN,
+        "own_elsewhere": OWN_ELSEWHERE,
+        "wrong": WRONG_PERSON,
+        "wrong_elsewhere": WRONG_ELSEWHERE,
+    }
     values = {name: runs.scores.values(row, OPEN, runs.main_shots) for name, row in rows.items()}
     if not all(values.values()):
         return None
@@ -279,23 +355,28 @@ def channel_parts(runs: MethodRuns) -> dict[str, Any] | None:
         "channel": runs.first.config.get("scoring", {}).get("channel"),
         "levels": {name: _mean(by_person(found).values()) for name, found in values.items()},
         "differences": {
-            name: difference(paired(values[first], values[second])) for name, (first, second) in asked.items()
+            name: difference(paired(values[first], values[second]))
+            for name, (first, second) in asked.items()
         },
     }
 
 
-# --- one setting changed ---------------------------------------------------------------------------------------------
+# --- one setting changed --------------------------------------------------------------------------
 
 
 def changes(variants: Mapping[str, MethodRuns], recipe: str = VOP) -> list[dict[str, Any]]:
-    """What each other form of VoP is worth against the recipe that it changes, unknown persons, own clips."""
+    """What each other form of VoP is worth against the recipe that it changes, unknown persons, own
+    clips.
+    """
     if recipe not in variants:
         return []
     found = []
     for variant, runs in variants.items():
         if runs.first.method not in FORMS_OF_VOP:
             continue
-        accuracy, nll = (own_difference(runs, variants[recipe], OPEN, value) for value in ("accuracy", "nll"))
+        accuracy, nll = (
+            own_difference(runs, variants[recipe], OPEN, value) for value in ("accuracy", "nll")
+        )
         if variant != recipe and accuracy is not None:
             found.append({"variant": variant, "accuracy": accuracy, "nll": nll})
     for value in ("accuracy", "nll"):
@@ -303,11 +384,13 @@ def changes(variants: Mapping[str, MethodRuns], recipe: str = VOP) -> list[dict[
     return found
 
 
-# --- draws and posteriors --------------------------------------------------------------------------------------------
+# --- draws and posteriors -------------------------------------------------------------------------
 
 
 def draws_against_mean(runs: MethodRuns) -> list[dict[str, Any]]:
-    """The answer averaged over weight draws beside the answer of the mean weights, same episodes, unknown persons."""
+    """The answer averaged over weight draws beside the answer of the mean weights, same episodes,
+    unknown persons.
+    """
     scoring = runs.first.config.get("scoring", {})
     rows = {drawn_row(count): count for count in scoring.get("further_draws", ())}
     rows[DRAWS] = scoring.get("draws")
@@ -328,7 +411,9 @@ def draws_against_mean(runs: MethodRuns) -> list[dict[str, Any]]:
 
 
 def posterior_by_shots(runs: MethodRuns) -> list[dict[str, Any]]:
-    """The posterior's figures by number of clips: means over folds and seeds, and how often each verdict was given."""
+    """The posterior's figures by number of clips: means over folds and seeds, and how often each
+    verdict was given.
+    """
     every = [result.posterior for result in runs.done if result.posterior]
     found = []
     for shots in sorted({int(shots) for figures in every for shots in figures}):
@@ -337,16 +422,21 @@ def posterior_by_shots(runs: MethodRuns) -> list[dict[str, Any]]:
         verdicts = [figures["verdict"] for figures in here if "verdict" in figures]
         means = {name: _mean(figures[name] for figures in here) for name in names}
         counted = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
-        found.append({"variant": runs.variant, "shots": shots, "runs": len(here), "verdicts": counted} | means)
+        found.append(
+            {"variant": runs.variant, "shots": shots, "runs": len(here), "verdicts": counted}
+            | means
+        )
     return found
 
 
 def worth_of_the_width(runs: MethodRuns) -> dict[str, Any] | None:
-    """Whether unknown persons with a wider posterior are answered worse, and whether the posterior's tail is covered.
+    """Whether unknown persons with a wider posterior are answered worse, and whether the
+    posterior's tail is covered.
 
-    Spearman's rank correlation between a person's posterior width and error, within each run: a mean over persons of
-    the product of standard ranks, so that an interval over persons can stand beside it. Pareto k compares with the
-    posterior that has seen the labels. None for methods that keep no width.
+    Spearman's rank correlation between a person's posterior width and error, within each run: a
+    mean over persons of the product of standard ranks, so that an interval over persons can stand
+    beside it. Pareto k compares with the posterior that has seen the labels. None for methods that
+    keep no width.
     """
     own = (OWN, OPEN, runs.main_shots)
     width, accuracy = runs.scores.values(*own, "std_ratio"), runs.scores.values(*own)
@@ -372,7 +462,10 @@ def worth_of_the_width(runs: MethodRuns) -> dict[str, Any] | None:
         "variant": runs.variant,
         "shots": runs.main_shots,
         "correlation": estimate(
-            level_of({name: float(np.mean(found)) for name, found in products.items()}, limits=(-1.0, 1.0))
+            level_of(
+                {name: float(np.mean(found)) for name, found in products.items()},
+                limits=(-1.0, 1.0),
+            )
         ),
         "pareto_k": {
             "median": float(np.median(tails)),
@@ -392,19 +485,26 @@ def _standard_ranks(values: Sequence[float]) -> Float[np.ndarray, " person"] | N
 
 
 def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[dict[str, Any]]:
-    """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the baseline.
+    """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the
+    baseline.
 
     Each number of clips leaves other clips to ask about; the differences are of the same ones.
     """
     found = []
     for shots in runs.scores.shots(OWN, OPEN):
         own, against = (
-            {value: side.scores.values(OWN, OPEN, shots, value) for value in ("accuracy", "nll", "coverage")}
+            {
+                value: side.scores.values(OWN, OPEN, shots, value)
+                for value in ("accuracy", "nll", "coverage")
+            }
             if side is not None
             else {}
             for side in (runs, baseline)
         )
-        gaps = {value: difference(paired(own[value], against.get(value, {}))) for value in ("accuracy", "nll")}
+        gaps = {
+            value: difference(paired(own[value], against.get(value, {})))
+            for value in ("accuracy", "nll")
+        }
         found.append(
             {
                 "variant": runs.variant,

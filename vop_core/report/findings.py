@@ -1,6 +1,8 @@
-"""FINDINGS.md: what the paper left open, each answer with its interval, written from the summaries for a new reader.
+"""FINDINGS.md: what the paper left open, each answer with its interval, written from the summaries
+for a new reader.
 
-Words follow figures: whether something is "shown" is decided by its interval (``verdicts``), never by hand.
+Words follow figures: whether something is "shown" is decided by its interval (``verdicts``), never
+by hand.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,11 +17,15 @@ from vop_core.report.tables import completeness
 
 FINDINGS = Path("data") / "results" / "FINDINGS.md"
 INTRODUCTION = (
-    "Written by `vop report` from the result files; no number or verdict here is typed. A difference is *shown* where "
-    "its 95 % interval over persons leaves 0 out and the sign-flip test over persons agrees, after Holm's correction "
-    "where several methods or settings are asked the same; what is asked of VoP alone stands without it, and fewer "
+    "Written by `vop report` from the result files; no number or verdict here is typed. A "
+    "difference is *shown* where "
+    "its 95 % interval over persons leaves 0 out and the sign-flip test over persons agrees, after "
+    "Holm's correction "
+    "where several methods or settings are asked the same; what is asked of VoP alone stands "
+    "without it, and fewer "
     "than six persons can show nothing. All figures are "
-    "for unknown persons with {shots} enrollment clips unless said otherwise; differences are in points of accuracy, "
+    "for unknown persons with {shots} enrollment clips unless said otherwise; differences are in "
+    "points of accuracy, "
     "or in nats of NLL, where below 0 is better. What the words mean, and every other figure, "
     "stands on the page that `vop report` writes, docs/bench.html."
 )
@@ -44,17 +50,30 @@ def short_answers(summaries: Mapping[str, Mapping[str, Any]]) -> list[tuple[str,
     return [(question, short) for question, short, *_ in _answers(summaries) if short]
 
 
-def _answers(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str], str]]:
-    """Question, answer in a sentence (may be empty), in full, and what stands behind; none without figures."""
+def _answers(
+    summaries: Mapping[str, Mapping[str, Any]],
+) -> Iterator[tuple[str, str, list[str], str]]:
+    """Question, answer in a sentence (may be empty), in full, and what stands behind; none without
+    figures.
+    """
     for question in QUESTIONS:
         asked: Mapping[str, Table] = summaries.get(question.suite, {}).get("datasets", {})
-        if lines := [line for name, table in asked.items() for line in question.in_full(name, table)]:
+        if lines := [
+            line for name, table in asked.items() for line in question.in_full(name, table)
+        ]:
             behind = "; ".join(f"{name}: {_behind(table)}" for name, table in asked.items())
-            yield question.words, question.in_short(asked), lines, f"suite {question.suite}, {behind}"
+            yield (
+                question.words,
+                question.in_short(asked),
+                lines,
+                f"suite {question.suite}, {behind}",
+            )
 
 
 def _behind(table: Table) -> str:
     by_method = {method["variant"]: method for method in table["methods"]}
-    persons = max((row["accuracy"]["persons"] for row in table["rows"] if row["set"] == OPEN), default=0)
+    persons = max(
+        (row["accuracy"]["persons"] for row in table["rows"] if row["set"] == OPEN), default=0
+    )
     shown = by_method.get(GLOBAL) or next(iter(by_method.values()))
     return f"{persons} unknown persons, {completeness(shown)}"

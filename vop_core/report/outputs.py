@@ -1,4 +1,5 @@
-"""What ``vop report`` writes: one JSON a suite, the README's table, findings and page; and whether they still agree.
+"""What ``vop report`` writes: one JSON a suite, the README's table, findings and page; and whether
+they still agree.
 
 JSON comes from the tables of scores; all else comes from the JSON. The page is not committed.
 """
@@ -39,14 +40,17 @@ def summary_file(root: Path, suite: str) -> Path:
 def report_files(results: SuiteResults, root: Path, *, keep: bool = False) -> dict[Path, str]:
     """Every file of the report and its text; nothing is written.
 
-    ``keep``: README and page are made of the summaries that lie there, where these hold the same figures.
+    ``keep``: README and page are made of the summaries that lie there, where these hold the same
+    figures.
 
     Raises
     ------
     EvaluationError
         Results that must not be put together, or a README without its marks.
     """
-    summaries = {suite: summary(found, suite) for suite, found in results.items() if any(found.values())}
+    summaries = {
+        suite: summary(found, suite) for suite, found in results.items() if any(found.values())
+    }
     for suite in results.keys() - summaries.keys():
         if summary_file(root, suite).exists():
             raise EvaluationError(
@@ -57,7 +61,9 @@ def report_files(results: SuiteResults, root: Path, *, keep: bool = False) -> di
         return {}
     files = {summary_file(root, suite): as_text(content) for suite, content in summaries.items()}
     if keep:
-        summaries = {suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()}
+        summaries = {
+            suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()
+        }
     readme = (root / README).read_text(encoding="utf-8")
     files[root / README] = fill(readme, readme_section(summaries))
     if text := findings(summaries):
@@ -81,7 +87,8 @@ def write_files(files: Mapping[Path, str]) -> list[Path]:
 
 def outdated(files: Mapping[Path, str], root: Path) -> list[Path]:
     """Files that say something else than the results do, and summaries without any result."""
-    ours = {path: text for path, text in files.items() if path.parent != (root / PAGE).parent}  # not committed
+    # not committed
+    ours = {path: text for path, text in files.items() if path.parent != (root / PAGE).parent}
     stale = [path for path, text in ours.items() if not _agrees(path, text)]
     left_over = set((root / "data" / "results").glob("bench-*.json")) - files.keys()
     return sorted({*stale, *left_over})
@@ -93,10 +100,13 @@ def load_summary(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["format"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise EvaluationError(f"'{path.name}' is no summary of the bench; make it again with: vop report") from None
+        raise EvaluationError(
+            f"'{path.name}' is no summary of the bench; make it again with: vop report"
+        ) from None
     if version != FORMAT:
         raise EvaluationError(
-            f"'{path.name}' was written by another version (format {version}, this program reads {FORMAT}); make it "
+            f"'{path.name}' was written by another version (format {version}, this program reads "
+            f"{FORMAT}); make it "
             "again with: vop report"
         )
     return content

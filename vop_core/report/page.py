@@ -1,7 +1,9 @@
-"""The bench as one HTML page that works offline: tables, figures, legend, settings; its words are in ``templates``.
+"""The bench as one HTML page that works offline: tables, figures, legend, settings; its words are
+in ``templates``.
 
-It follows the reader's light or dark colours. Figures need plotly.js beside it, which ``vop report`` takes from the
-installed package: other people's code is not committed. Without it the page says so where a figure would be.
+It follows the reader's light or dark colours. Figures need plotly.js beside it, which ``vop
+report`` takes from the installed package: other people's code is not committed. Without it the page
+says so where a figure would be.
 """
 
 import json
@@ -60,19 +62,30 @@ def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         Section(
             re.sub(r"[^a-z0-9]+", "-", f"{suite}-{dataset}".lower()),
             f"{dataset}, suite {suite}",
-            [block for block in _blocks(content, table, whole=suite == PAPER) if _says_anything(block)],
+            [
+                block
+                for block in _blocks(content, table, whole=suite == PAPER)
+                if _says_anything(block)
+            ],
         )
         for suite, content in summaries.items()
         for dataset, table in content["datasets"].items()
     ]
     drawn = [
-        section._replace(blocks=[block(next(names)) if callable(block) else block for block in section.blocks])
+        section._replace(
+            blocks=[block(next(names)) if callable(block) else block for block in section.blocks]
+        )
         for section in sections
     ]
     # links lead from another folder: their words are enough
-    answers = [(question, re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", said)) for question, said in short_answers(summaries)]
+    answers = [
+        (question, re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", said))
+        for question, said in short_answers(summaries)
+    ]
     settings = [
-        _settings(suite, table) for suite, content in summaries.items() for table in content["datasets"].values()
+        _settings(suite, table)
+        for suite, content in summaries.items()
+        for table in content["datasets"].values()
     ]
     environment = Environment(loader=PackageLoader("vop_core.report"), autoescape=True)
     page = environment.get_template("page.html")
@@ -102,7 +115,8 @@ def _drawing(name: str, *, title: str, figure: go.Figure) -> Drawing:
     alt = plots.text_alternative(figure)
     figure.layout.template = go.layout.Template()  # the page brings its own colours
     drawn = json.dumps(figure.to_plotly_json(), ensure_ascii=False, allow_nan=False, default=list)
-    return Drawing(title, name, alt, figure.layout.height, drawn.replace("</", "<\\/"))  # no name may end the script
+    # no name may end the script
+    return Drawing(title, name, alt, figure.layout.height, drawn.replace("</", "<\\/"))
 
 
 def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
@@ -114,7 +128,9 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
         if not rows:
             continue
         yield text.headline_table(table, set_name)
-        yield _figure(f"Difference to global, {text.SETS[set_name]}", plots.forest_figure(rows, reads))
+        yield _figure(
+            f"Difference to global, {text.SETS[set_name]}", plots.forest_figure(rows, reads)
+        )
         yield text.control_table(table, set_name)
         yield _figure(f"Whose clips enrolled, {text.SETS[set_name]}", plots.control_figure(rows))
         yield text.probability_table(table, set_name, content)
@@ -129,7 +145,13 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
     yield text.curve_table(table, "versus_global")
     if whole:
         yield from _further(table, shown)
-    for make in (text.changes_table, text.channel_table, text.draws_table, text.posterior_table, text.width_table):
+    for make in (
+        text.changes_table,
+        text.channel_table,
+        text.draws_table,
+        text.posterior_table,
+        text.width_table,
+    ):
         yield make(table)
     yield text.cost_table(table)
     cost = plots.cost_figure(text.rows_of(table, OPEN), table["methods"])
@@ -140,7 +162,9 @@ def _further(table: Table, shown: Sequence[str] | None) -> Iterator[Any]:
     yield text.decomposition_table(table)
     for figure in ("nll", "nll_versus_global", "coverage"):
         yield text.curve_table(table, figure)
-    yield _figure("Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown))
+    yield _figure(
+        "Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown)
+    )
     yield from text.outlier_tables(table)
     if table["scoreboard"]:
         yield Remark("Scoreboard of the paper", WHY_NO_MAGNITUDES)
@@ -157,7 +181,9 @@ def _lines_shown(table: Table) -> tuple[str, ...] | None:
 
 
 def _settings(suite: str, table: Table) -> tuple[TextTable, str]:
-    """What was trained and scored how, which runs stand behind the figures, and the settings that all share."""
+    """What was trained and scored how, which runs stand behind the figures, and the settings that
+    all share.
+    """
     lines = []
     for method in table["methods"]:
         runs = ", ".join(f"seed {seed} fold {fold}: {name}" for seed, fold, name in method["runs"])
@@ -165,7 +191,16 @@ def _settings(suite: str, table: Table) -> tuple[TextTable, str]:
         persons = ", ".join(map(str, method["train_persons"]))
         config = json.dumps(method["config"], ensure_ascii=False)
         lines.append((method["variant"], config, differs, persons, text.completeness(method), runs))
-    header = ("method", "its settings", "differs from the shared ones in", "training persons a fold", "there are")
-    title = f"{table['dataset']}, suite {suite}: recordings {table['recordings']}, {table['folds']} folds over persons"
+    header = (
+        "method",
+        "its settings",
+        "differs from the shared ones in",
+        "training persons a fold",
+        "there are",
+    )
+    title = (
+        f"{table['dataset']}, suite {suite}: recordings {table['recordings']}, "
+        f"{table['folds']} folds over persons"
+    )
     shared = json.dumps(table["shared_config"], ensure_ascii=False, indent=1)
     return TextTable(title, (*header, "result files"), lines), shared

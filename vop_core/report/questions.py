@@ -1,6 +1,8 @@
-"""What the paper left open, question by question: in a sentence over all data sets, and fact by fact for each of them.
+"""What the paper left open, question by question: in a sentence over all data sets, and fact by
+fact for each of them.
 
-Words follow figures: whether something is "shown" is decided by its interval (``verdicts``), never by hand.
+Words follow figures: whether something is "shown" is decided by its interval (``verdicts``), never
+by hand.
 """
 
 import math
@@ -14,7 +16,16 @@ from vop_core.plots.style import listing
 from vop_core.report.comparisons import ADABN, WITHOUT_GAUSSIAN
 from vop_core.report.summary import ABLATIONS, PAPER, READS
 from vop_core.report.tables import correlation, nats, number, percent, points
-from vop_core.report.verdicts import NOT_MEASURED, NOT_SHOWN, REVERSE, SHOWN, Estimate, asked_alone, tally, verdict
+from vop_core.report.verdicts import (
+    NOT_MEASURED,
+    NOT_SHOWN,
+    REVERSE,
+    SHOWN,
+    Estimate,
+    asked_alone,
+    tally,
+    verdict,
+)
 from vop_core.variational.importance import GOOD_K
 
 Table = Mapping[str, Any]
@@ -26,7 +37,10 @@ POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothi
 POSTERIORS = (VOP, "conditional-vop")  # the forms of VoP that have a Gaussian
 TARGET = 0.03  # of personal gain and of right − wrong, both, set before anything was trained
 ENROLLED = {"mixed": "a mixture of other persons' clips", "prior": "no clip, but the prior"}
-WITHOUT_THE_PERSON = {SHOWN: "shown: regularization", REVERSE: "the reverse shown: harm done by such clips"}
+WITHOUT_THE_PERSON = {
+    SHOWN: "shown: regularization",
+    REVERSE: "the reverse shown: harm done by such clips",
+}
 
 
 class Question:
@@ -47,7 +61,9 @@ class Question:
 
 
 class PersonalizationOrRegularization(Question):
-    words = "How much of the published kind of gain is personalization, and how much is regularization?"
+    words = (
+        "How much of the published kind of gain is personalization, and how much is regularization?"
+    )
     suite = PAPER
 
     @staticmethod
@@ -57,19 +73,31 @@ class PersonalizationOrRegularization(Question):
             "own clips above a mixture of other persons'": ("mixed", "personalization"),
             "own clips above the prior's": ("prior", "personalization"),
         }
-        said = [f"{words}: {tally(found)}" for words, part in asked.items() if (found := _parts(tables, *part))]
+        said = [
+            f"{words}: {tally(found)}"
+            for words, part in asked.items()
+            if (found := _parts(tables, *part))
+        ]
         gains = _found(
             tables,
             lambda table: (
-                asked_alone(row["personal_gain"]["accuracy"]) for row in _open_row(table, VOP) if row["personal_gain"]
+                asked_alone(row["personal_gain"]["accuracy"])
+                for row in _open_row(table, VOP)
+                if row["personal_gain"]
             ),
         )
-        said += [f"own clips above the best of global and both (the personal gain): {tally(gains)}"] if gains else []
+        said += (
+            [f"own clips above the best of global and both (the personal gain): {tally(gains)}"]
+            if gains
+            else []
+        )
         return f"On unknown persons, {'; '.join(said)}." if said else ""
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
-        """Against both controls: a mixture of other persons' clips may harm, and what it harms is nobody's gain."""
+        """Against both controls: a mixture of other persons' clips may harm, and what it harms is
+        nobody's gain.
+        """
         lines: list[str] = []
         told: set[str] = set()
         for entry in table["decomposition"]:
@@ -78,11 +106,15 @@ class PersonalizationOrRegularization(Question):
             where, parts, nll = f"{name}, {entry['set']} set", entry["accuracy"], entry["nll"]
             if entry["set"] not in told:
                 told.add(entry["set"])
-                lines.append(f"{where}: VoP − global {points(parts['whole'])}, {verdict(parts['whole'])}.")
+                lines.append(
+                    f"{where}: VoP − global {points(parts['whole'])}, {verdict(parts['whole'])}."
+                )
             without = verdict(parts["regularization"])
             lines.append(
-                f"{where}, {ENROLLED[entry['control']]} enrolled: − global {points(parts['regularization'])}, "
-                f"{WITHOUT_THE_PERSON.get(without, without)}; own clips − that {points(parts['personalization'])}, "
+                f"{where}, {ENROLLED[entry['control']]} enrolled: − global "
+                f"{points(parts['regularization'])}, "
+                f"{WITHOUT_THE_PERSON.get(without, without)}; own clips − that "
+                f"{points(parts['personalization'])}, "
                 f"{verdict(parts['personalization'])}. In NLL: {nats(nll['regularization'])} and "
                 f"{nats(nll['personalization'])} ({verdict(nll['personalization'], better=-1)})."
             )
@@ -90,13 +122,16 @@ class PersonalizationOrRegularization(Question):
         if lines and row and row["personal_gain"]:
             gain = row["personal_gain"]
             lines.append(
-                f"{name}, open set, personal gain: own clips − the best of global, mixed and the prior, "
-                f"here {gain['best']}: {points(gain['accuracy'])}, {verdict(asked_alone(gain['accuracy']))}."
+                f"{name}, open set, personal gain: own clips − the best of global, mixed and the "
+                f"prior, "
+                f"here {gain['best']}: {points(gain['accuracy'])}, "
+                f"{verdict(asked_alone(gain['accuracy']))}."
             )
         if lines and dropout and dropout["versus_global"]:
             against = dropout["versus_global"]["accuracy"]
             lines.append(
-                f"{name}: dropout, which knows nobody, − global: {points(against)}, {verdict(asked_alone(against))}."
+                f"{name}: dropout, which knows nobody, − global: {points(against)}, "
+                f"{verdict(asked_alone(against))}."
             )
         return lines
 
@@ -113,14 +148,18 @@ class AgainstBaselines(Question):
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
         lines = [
-            f"{name}, {entry['set']} set, {entry['a']} − {entry['b']}: {points(entry['accuracy'])}, "
-            f"{verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, {verdict(entry['nll'], better=-1)}."
+            f"{name}, {entry['set']} set, {entry['a']} − {entry['b']}: "
+            f"{points(entry['accuracy'])}, "
+            f"{verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, "
+            f"{verdict(entry['nll'], better=-1)}."
             for entry in table["comparisons"]
             if entry["b"] != WITHOUT_GAUSSIAN
         ]
         if table["picked_baseline"]:
             lines.insert(
-                0, f"{name}: the baseline picked on the other data sets' persons is {table['picked_baseline']}."
+                0,
+                f"{name}: the baseline picked on the other data sets' persons is "
+                f"{table['picked_baseline']}.",
             )
         return list(dict.fromkeys(lines))
 
@@ -131,7 +170,9 @@ class WorthOfTheGaussian(Question):
 
     @staticmethod
     def in_short(tables: Tables) -> str:
-        without = _found(tables, lambda table: (e["accuracy"] for e in _compared(table, WITHOUT_GAUSSIAN)))
+        without = _found(
+            tables, lambda table: (e["accuracy"] for e in _compared(table, WITHOUT_GAUSSIAN))
+        )
         draws = _found(
             tables,
             lambda table: (
@@ -147,7 +188,8 @@ class WorthOfTheGaussian(Question):
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
         lines = [
-            f"{name}, {entry['set']} set: VoP − the deterministic hypernetwork, each with the settings chosen for it: "
+            f"{name}, {entry['set']} set: VoP − the deterministic hypernetwork, each with the "
+            f"settings chosen for it: "
             f"{points(entry['accuracy'])}, {verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, "
             f"{verdict(entry['nll'], better=-1)}."
             for entry in table["comparisons"]
@@ -156,7 +198,8 @@ class WorthOfTheGaussian(Question):
         return lines + [
             f"{name}, {entry['shots']} clip(s): averaging {VOP}'s draws − its mean weights: "
             f"{points(entry['accuracy']['difference'])}; NLL {nats(entry['nll']['difference'])}, "
-            f"{verdict(entry['nll']['difference'], better=-1)}; 90 % label sets hold the right word for "
+            f"{verdict(entry['nll']['difference'], better=-1)}; 90 % label sets hold the right "
+            f"word for "
             f"{percent(entry['coverage']['draws'])} % (draws) and "
             f"{percent(entry['coverage']['mean'])} % (mean) of clips."
             for entry in table["draws"]
@@ -171,14 +214,18 @@ class GaussianAlone(Question):
     @staticmethod
     def in_short(tables: Tables) -> str:
         found = _found(
-            tables, lambda table: (entry["accuracy"] for entry in table["changes"] if entry["variant"] == POINT)
+            tables,
+            lambda table: (
+                entry["accuracy"] for entry in table["changes"] if entry["variant"] == POINT
+            ),
         )
         return f"Without the Gaussian the same recipe is better: {tally(found)}." if found else ""
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
         return [
-            f"{name}: the recipe with sigma = 0 and beta = 0 and nothing else changed − the recipe: "
+            f"{name}: the recipe with sigma = 0 and beta = 0 and nothing else changed − the "
+            f"recipe: "
             f"{points(entry['accuracy'])}, {verdict(entry['accuracy'])}; NLL {nats(entry['nll'])}, "
             f"{verdict(entry['nll'], better=-1)}."
             for entry in table["changes"]
@@ -195,11 +242,17 @@ class Narrowing(Question):
         factors: list[float] = []
         said = []
         for name, table in tables.items():
-            widths = {each["shots"]: each["std_ratio"] for each in table["posteriors"] if each["variant"] == VOP}
+            widths = {
+                each["shots"]: each["std_ratio"]
+                for each in table["posteriors"]
+                if each["variant"] == VOP
+            }
             if len(widths) > 1:
                 few, many = min(widths), max(widths)
                 factors.append(widths[many] / widths[few])
-                said.append(f"{factors[-1]:.2f} times as wide after {many} clips as after {few} on {name}")
+                said.append(
+                    f"{factors[-1]:.2f} times as wide after {many} clips as after {few} on {name}"
+                )
         if not said:
             return ""
         text = f"A posterior is {listing(said)}."
@@ -214,11 +267,17 @@ class Narrowing(Question):
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
-        nll = {point["shots"]: point["nll_versus_global"] for point in table["curves"] if point["variant"] == VOP}
+        nll = {
+            point["shots"]: point["nll_versus_global"]
+            for point in table["curves"]
+            if point["variant"] == VOP
+        }
         known = [entry for entry in table["posteriors"] if entry["variant"] == VOP]
         return [
-            f"{name}, {entry['shots']} clip(s): sd {percent(entry.get('std_ratio'), 0)} % of the prior's, "
-            f"{number(entry.get('kl_nats'), '.1f')} nats from it, {number(entry.get('active_units'), '.1f')} of "
+            f"{name}, {entry['shots']} clip(s): sd {percent(entry.get('std_ratio'), 0)} % of the "
+            f"prior's, "
+            f"{number(entry.get('kl_nats'), '.1f')} nats from it, "
+            f"{number(entry.get('active_units'), '.1f')} of "
             f"{number(entry.get('units'), '.0f')} numbers tell persons apart; NLL − global "
             f"{nats(nll.get(entry['shots']))}."
             for entry in known
@@ -231,8 +290,14 @@ class WorthOfTheWidth(Question):
 
     @staticmethod
     def in_short(tables: Tables) -> str:
-        found = _found(tables, lambda table: (e["correlation"] for e in table["widths"] if e["variant"] == VOP))
-        return f"VoP's posterior being wider for persons with more errors: {tally(found)}." if found else ""
+        found = _found(
+            tables, lambda table: (e["correlation"] for e in table["widths"] if e["variant"] == VOP)
+        )
+        return (
+            f"VoP's posterior being wider for persons with more errors: {tally(found)}."
+            if found
+            else ""
+        )
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
@@ -240,13 +305,16 @@ class WorthOfTheWidth(Question):
         for entry in table["widths"]:
             if entry["correlation"]:
                 lines.append(
-                    f"{name}, {entry['variant']}: rank correlation between a person's posterior width and error "
+                    f"{name}, {entry['variant']}: rank correlation between a person's posterior "
+                    f"width and error "
                     f"{correlation(entry['correlation'])}, {verdict(entry['correlation'])}."
                 )
             if tail := entry["pareto_k"]:
                 lines.append(
-                    f"{name}, {entry['variant']}: Pareto k against the posterior that has seen the labels is above "
-                    f"{GOOD_K} for {percent(tail['above'], 0)} % of {tail['posteriors']} posteriors "
+                    f"{name}, {entry['variant']}: Pareto k against the posterior that has seen the "
+                    f"labels is above "
+                    f"{GOOD_K} for {percent(tail['above'], 0)} % of {tail['posteriors']} "
+                    f"posteriors "
                     f"(median {number(tail['median'], '.2f')})."
                 )
         return lines
@@ -263,7 +331,9 @@ class HowMuchThereIsToGain(Question):
             rows = [row for row in table["rows"] if row["set"] == OPEN and row.get("versus_global")]
             if rows:
                 best = max(rows, key=lambda row: row["versus_global"]["accuracy"]["mean"])
-                said.append(f"{best['variant']} {points(best['versus_global']['accuracy'])} on {name}")
+                said.append(
+                    f"{best['variant']} {points(best['versus_global']['accuracy'])} on {name}"
+                )
         return f"The highest of all, picked after the fact: {'; '.join(said)}." if said else ""
 
     @staticmethod
@@ -274,13 +344,16 @@ class HowMuchThereIsToGain(Question):
             rows = [
                 row
                 for row in table["rows"]
-                if row["set"] == OPEN and read.get(row["variant"]) == kind and row.get("versus_global")
+                if row["set"] == OPEN
+                and read.get(row["variant"]) == kind
+                and row.get("versus_global")
             ]
             if rows:
                 best = max(rows, key=lambda row: row["versus_global"]["accuracy"]["mean"])
                 gap = best["versus_global"]["accuracy"]
                 lines.append(
-                    f"{name}: the highest of {len(rows)} method(s) that read {kind} is {best['variant']}, − global "
+                    f"{name}: the highest of {len(rows)} method(s) that read {kind} is "
+                    f"{best['variant']}, − global "
                     f"{points(gap)}, {verdict(gap)} (picked after the fact, which flatters it)."
                 )
         return lines
@@ -288,14 +361,16 @@ class HowMuchThereIsToGain(Question):
 
 class Target(Question):
     words = (
-        "Does a form of VoP reach what this project asked for: 3 points of gain, and 3 that only the own clips give?"
+        "Does a form of VoP reach what this project asked for: 3 points of gain, and 3 that "
+        "only the own clips give?"
     )
     suite = PAPER
 
     @staticmethod
     def in_short(tables: Tables) -> str:
         rows = {
-            name: [row for variant in POSTERIORS for row in _open_row(table, variant)] for name, table in tables.items()
+            name: [row for variant in POSTERIORS for row in _open_row(table, variant)]
+            for name, table in tables.items()
         }
         said = [
             f"{listing([row['variant'] for row in found if reaches_target(row)])} on {name}"
@@ -305,7 +380,8 @@ class Target(Question):
         if not said:
             return ""
         return (
-            f"Both at least {100 * TARGET:.0f} points, intervals above 0: {'; '.join(said)}. Three further recipes, "
+            f"Both at least {100 * TARGET:.0f} points, intervals above 0: {'; '.join(said)}. Three "
+            f"further recipes, "
             "trained longer, stand in the README's first table."
         )
 
@@ -343,7 +419,9 @@ class WrongPerson(Question):
         said = _by_method(
             tables,
             lambda table, variant: (
-                row["right_minus_wrong"]["accuracy"] for row in _open_row(table, variant) if row["right_minus_wrong"]
+                row["right_minus_wrong"]["accuracy"]
+                for row in _open_row(table, variant)
+                if row["right_minus_wrong"]
             ),
         )
         return f"Right − wrong person above 0: {said}." if said else ""
@@ -357,8 +435,13 @@ class WrongPerson(Question):
             gap, versus = row.get("right_minus_wrong"), row["versus_global"]
             if row["set"] == OPEN and gap:
                 against = verdict(versus["accuracy"]) if versus else NOT_MEASURED
-                kind = f"right − wrong person {verdict(gap['accuracy'])}, gain over global {against}"
-                words = f"{row['variant']} {points(gap['accuracy'])} (− global {points(versus and versus['accuracy'])})"
+                kind = (
+                    f"right − wrong person {verdict(gap['accuracy'])}, gain over global {against}"
+                )
+                words = (
+                    f"{row['variant']} {points(gap['accuracy'])} (− global "
+                    f"{points(versus and versus['accuracy'])})"
+                )
                 grouped.setdefault(kind, []).append(words)
         return [f"{name}, {kind}: {'; '.join(words)}." for kind, words in grouped.items()]
 
@@ -389,9 +472,15 @@ class NumberOfClips(Question):
     def in_full(name: str, table: Table) -> list[str]:
         lines = []
         for variant in (VOP, ADABN):
-            found = [point for point in table["curves"] if point["variant"] == variant and point["versus_global"]]
+            found = [
+                point
+                for point in table["curves"]
+                if point["variant"] == variant and point["versus_global"]
+            ]
             if found:
-                steps = "; ".join(f"{point['shots']}: {points(point['versus_global'])}" for point in found)
+                steps = "; ".join(
+                    f"{point['shots']}: {points(point['versus_global'])}" for point in found
+                )
                 lines.append(f"{name}, {variant} − global by number of clips: {steps}.")
         return lines
 
@@ -415,15 +504,25 @@ class Outliers(Question):
         few = {name: gap for name, gap in found.items() if gap["ci95"] is None}
         sure = {name: gap for name, gap in found.items() if name not in few}
         said = [tally(sure)] if sure else []
-        said += [f"{points(gap)} for {gap['persons']} on {name}, too few for an interval" for name, gap in few.items()]
-        return f"A gain of VoP for the persons whom the global model serves badly: {'; '.join(said)}." if said else ""
+        said += [
+            f"{points(gap)} for {gap['persons']} on {name}, too few for an interval"
+            for name, gap in few.items()
+        ]
+        return (
+            f"A gain of VoP for the persons whom the global model serves badly: {'; '.join(said)}."
+            if said
+            else ""
+        )
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
         lines = []
         for entry in table["outliers"]:
             if not entry["persons"]:
-                lines.append(f"{name}: nobody of {entry['among']} is an outlier by the rule: {entry['rule']}.")
+                lines.append(
+                    f"{name}: nobody of {entry['among']} is an outlier by the rule: "
+                    f"{entry['rule']}."
+                )
                 continue
             after = {method["variant"]: method for method in entry["methods"]}
             if VOP in after:
@@ -434,8 +533,10 @@ class Outliers(Question):
                     f"global {percent(right['before'])} %, VoP {percent(right['after'])} %, "
                     f"difference {points(right['difference'])}; everybody else "
                     f"{points(right['others'])}. Detected at the "
-                    f"fixed false-alarm rate: {percent(heard['before'])} % before, {percent(heard['after'])} % after, "
-                    f"difference {points(heard['difference'])}; everybody else {points(heard['others'])}."
+                    f"fixed false-alarm rate: {percent(heard['before'])} % before, "
+                    f"{percent(heard['after'])} % after, "
+                    f"difference {points(heard['difference'])}; everybody else "
+                    f"{points(heard['others'])}."
                 )
         return lines
 
@@ -449,10 +550,16 @@ class MicrophoneOrPerson(Question):
         said = _by_method(
             tables,
             lambda table, variant: (
-                entry["differences"]["person"] for entry in table["channels"] if entry["variant"] == variant
+                entry["differences"]["person"]
+                for entry in table["channels"]
+                if entry["variant"] == variant
             ),
         )
-        return f"Right − wrong person above 0, all clips through the added channel: {said}." if said else ""
+        return (
+            f"Right − wrong person above 0, all clips through the added channel: {said}."
+            if said
+            else ""
+        )
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
@@ -464,8 +571,10 @@ class MicrophoneOrPerson(Question):
                 f"own clips through it − own "
                 f"clips as recorded {points(parts['channel'])}, {verdict(parts['channel'])}; "
                 f"right − wrong person through "
-                f"it {points(parts['person'])}, {verdict(parts['person'])}; right person as recorded − wrong person "
-                f"through it {points(parts['person_against_channel'])}, {verdict(parts['person_against_channel'])}."
+                f"it {points(parts['person'])}, {verdict(parts['person'])}; right person as "
+                f"recorded − wrong person "
+                f"through it {points(parts['person_against_channel'])}, "
+                f"{verdict(parts['person_against_channel'])}."
             )
         return lines
 
@@ -486,12 +595,15 @@ class FewPersons(Question):
                     gains.setdefault(method, {})[count] = row["versus_global"]["accuracy"]
             for method, by_count in gains.items():
                 steps = ", ".join(
-                    f"{100 * by_count[count]['mean']:+.1f} with {'all' if math.isinf(count) else int(count)}"
+                    f"{100 * by_count[count]['mean']:+.1f} with "
+                    f"{'all' if math.isinf(count) else int(count)}"
                     for count in sorted(by_count)
                 )
                 shown = sum(verdict(gain) == SHOWN for gain in by_count.values())
                 said.append(f"{method} {steps} ({shown} of {len(by_count)} shown) on {name}")
-        return f"Points against global, trained on as many persons: {'; '.join(said)}." if said else ""
+        return (
+            f"Points against global, trained on as many persons: {'; '.join(said)}." if said else ""
+        )
 
     @staticmethod
     def in_full(name: str, table: Table) -> list[str]:
@@ -503,7 +615,8 @@ class FewPersons(Question):
                 wrong = row["right_minus_wrong"] or {}
                 lines.append(
                     f"{name}, {method} trained on {said}: − global of the same persons "
-                    f"{points(row['versus_global']['accuracy'])}, {verdict(row['versus_global']['accuracy'])}; "
+                    f"{points(row['versus_global']['accuracy'])}, "
+                    f"{verdict(row['versus_global']['accuracy'])}; "
                     f"right − wrong person {points(wrong.get('accuracy'))}."
                 )
         return lines
@@ -517,16 +630,21 @@ class SamovarCollapse(Question):
     def in_short(tables: Tables) -> str:
         said = []
         for name, table in tables.items():
-            rows = [row for row in table["rows"] if row["set"] == OPEN and "samovar" in row["variant"]]
+            rows = [
+                row for row in table["rows"] if row["set"] == OPEN and "samovar" in row["variant"]
+            ]
             if rows and table["labels"]:
                 lowest = min(rows, key=lambda row: row["accuracy"]["mean"])
                 said.append(
-                    f"{lowest['variant']} {100 * lowest['accuracy']['mean']:.1f} % on {name}, where chance is "
+                    f"{lowest['variant']} {100 * lowest['accuracy']['mean']:.1f} % on {name}, "
+                    f"where chance is "
                     f"{100 / table['labels']:.1f} %"
                 )
         return (
-            "A classifier written from scratch, with a KL of a hundredth of the bound's price: then little holds the "
-            "posterior, which is shown the labels, to the prior, which has to answer without them. The lowest rows: "
+            "A classifier written from scratch, with a KL of a hundredth of the bound's price: "
+            "then little holds the "
+            "posterior, which is shown the labels, to the prior, which has to answer without them. "
+            "The lowest rows: "
             f"{'; '.join(said)}. That this happened to the published row is not shown."
             if said
             else ""
@@ -547,7 +665,8 @@ class SamovarCollapse(Question):
         below = "below" if lowest["accuracy"]["mean"] < 1 / labels else "above"
         return [
             *lines,
-            f"{name}: the lowest row, {lowest['variant']}, is {below} the chance of {labels} words, "
+            f"{name}: the lowest row, {lowest['variant']}, is {below} the chance of {labels} "
+            f"words, "
             f"{percent(1 / labels)} %.",
         ]
 
@@ -565,7 +684,9 @@ class SettingsLeftOpen(Question):
                 groups.setdefault(verdict(entry["accuracy"]), []).append(entry["variant"])
             if table["changes"]:
                 better, worse = (", ".join(groups[kind]) or "none" for kind in (SHOWN, REVERSE))
-                said.append(f"on {name} better: {better}, worse: {worse}, of {len(table['changes'])} tried")
+                said.append(
+                    f"on {name} better: {better}, worse: {worse}, of {len(table['changes'])} tried"
+                )
         return f"Shown over persons, after Holm's correction, {'; '.join(said)}." if said else ""
 
     @staticmethod
@@ -575,7 +696,10 @@ class SettingsLeftOpen(Question):
             words = f"{entry['variant']} {points(entry['accuracy'])}"
             grouped.setdefault(verdict(entry["accuracy"]), []).append(words)
         words = {SHOWN: "better", REVERSE: "worse", NOT_SHOWN: "no difference shown"}
-        return [f"{name}, against the recipe, {words.get(kind, kind)}: {'; '.join(f)}." for kind, f in grouped.items()]
+        return [
+            f"{name}, against the recipe, {words.get(kind, kind)}: {'; '.join(f)}."
+            for kind, f in grouped.items()
+        ]
 
 
 QUESTIONS: tuple[type[Question], ...] = (
@@ -597,16 +721,23 @@ QUESTIONS: tuple[type[Question], ...] = (
 )
 
 
-# --- picking from the tables -----------------------------------------------------------------------------------------
+# --- picking from the tables ----------------------------------------------------------------------
 
 
 def _row(table: Table, variant: str, set_name: str = OPEN) -> Mapping[str, Any] | None:
-    return next((row for row in table["rows"] if (row["variant"], row["set"]) == (variant, set_name)), None)
+    return next(
+        (row for row in table["rows"] if (row["variant"], row["set"]) == (variant, set_name)), None
+    )
 
 
 def reaches_target(row: Table) -> bool:
-    """Whether personal gain and right − wrong are both at the target, with intervals that leave 0 out."""
-    found = [part and asked_alone(part["accuracy"]) for part in (row["personal_gain"], row["right_minus_wrong"])]
+    """Whether personal gain and right − wrong are both at the target, with intervals that leave 0
+    out.
+    """
+    found = [
+        part and asked_alone(part["accuracy"])
+        for part in (row["personal_gain"], row["right_minus_wrong"])
+    ]
     return all(part and part["mean"] >= TARGET and verdict(part) == SHOWN for part in found)
 
 
@@ -623,7 +754,9 @@ def _open_row(table: Table, variant: str) -> Iterator[Table]:
 def _by_method(tables: Tables, pick: Callable[[Table, str], Iterator[Estimate]]) -> str:
     """Of each of ``PERSONAL_METHODS`` that has any, the tally of what ``pick`` finds."""
     found = {method: _found(tables, partial(pick, variant=method)) for method in PERSONAL_METHODS}
-    return "; ".join(f"{method} {tally(estimates)}" for method, estimates in found.items() if estimates)
+    return "; ".join(
+        f"{method} {tally(estimates)}" for method, estimates in found.items() if estimates
+    )
 
 
 def _parts(tables: Tables, control: str, part: str) -> dict[str, Any]:

@@ -31,32 +31,47 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     A line shows global's accuracy, or the difference to it.
     """
     if PAPER not in summaries:
-        return "No result of the bench's main suite is there yet; make it with `python run.py vop bench`."
+        return (
+            "No result of the bench's main suite is there yet; make it with `python run.py vop "
+            "bench`."
+        )
     tables = summaries[PAPER]["datasets"]
-    reads = {each["variant"]: each["reads"] for table in tables.values() for each in table["methods"]}
-    found = {name: {row["variant"]: row for row in rows_of(table, OPEN)} for name, table in tables.items()}
+    reads = {
+        each["variant"]: each["reads"] for table in tables.values() for each in table["methods"]
+    }
+    found = {
+        name: {row["variant"]: row for row in rows_of(table, OPEN)}
+        for name, table in tables.items()
+    }
     lines = [
         (method, reads[method], *(_cell(rows.get(method)) for rows in found.values()))
         for method in METHODS
         if method in reads
     ]
     persons = ", ".join(
-        f"{name} {max(row['accuracy']['persons'] for row in rows.values())}" for name, rows in found.items() if rows
+        f"{name} {max(row['accuracy']['persons'] for row in rows.values())}"
+        for name, rows in found.items()
+        if rows
     )
     shots = " or ".join(sorted({str(table["main_shots"]) for table in tables.values()}))
     note = (
-        f"Unknown persons ({persons}), {shots} clips each: accuracy of `global` in percent, of all others the paired "
+        f"Unknown persons ({persons}), {shots} clips each: accuracy of `global` in percent, of all "
+        f"others the paired "
         "difference to it in points, with 95 % intervals over persons."
     )
     header = ("method", "reads", *found)
     finding = [f"**{answer}**" for _, answer in short_answers({PAPER: summaries[PAPER]})[:1]]
-    return "\n".join([*finding, "", _line(header), _line(["---"] * len(header)), *map(_line, lines), "", note])
+    return "\n".join(
+        [*finding, "", _line(header), _line(["---"] * len(header)), *map(_line, lines), "", note]
+    )
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return NOTHING
-    return points(row["versus_global"]["accuracy"]) if row["versus_global"] else level(row["accuracy"])
+    return (
+        points(row["versus_global"]["accuracy"]) if row["versus_global"] else level(row["accuracy"])
+    )
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -64,9 +79,13 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def fill(text: str, section: str) -> str:
-    """The README with its filled section replaced. Raises EvaluationError where the marks are missing."""
+    """The README with its filled section replaced. Raises EvaluationError where the marks are
+    missing.
+    """
     if BEGIN not in text or END not in text:
-        raise EvaluationError("README.md has lost the two comments that mark its results; put them back.")
+        raise EvaluationError(
+            "README.md has lost the two comments that mark its results; put them back."
+        )
     head, rest = text.split(BEGIN, 1)
     _, tail = rest.split(END, 1)
     return f"{head}{BEGIN}\n{section.strip()}\n{END}{tail}"

@@ -1,10 +1,11 @@
-"""The paper's one reachable table, held against ours: is each published difference found again, with its sign?
+"""The paper's one reachable table, held against ours: is each published difference found again,
+with its sign?
 
-Only signs are compared. Magnitudes cannot be: see ``WHY_NO_MAGNITUDES``. The published figures are accuracies in
-percent with the published +- [VOP slides, Experiment results].
+Only signs are compared. Magnitudes cannot be: see ``WHY_NO_MAGNITUDES``. The published figures are
+accuracies in percent with the published +- [VOP slides, Experiment results].
 
-Reconstruction: what the published +- means is unknown; a difference smaller than both together (root of the sum of
-    squares) is taken for no published order.
+Reconstruction: what the published +- means is unknown; a difference smaller than both together
+    (root of the sum of squares) is taken for no published order.
 """
 
 import math
@@ -17,7 +18,12 @@ from vop_core.bench.recipes import GLOBAL
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.report.comparisons import SIGNIFICANCE, Estimate, adjust, own_difference
 
-REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = "reproduced", "not reproduced", "undecided", "not attempted"
+REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = (
+    "reproduced",
+    "not reproduced",
+    "undecided",
+    "not attempted",
+)
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED)
 
 PUBLISHED: Mapping[str, Mapping[str, tuple[float, float]]] = {
@@ -45,11 +51,16 @@ OURS: Mapping[str, str] = {  # the unlabeled form: it reads what VoP reads
     "VoP": "vop",
 }
 WHY_NO_MAGNITUDES = (
-    "Only the sign of each difference is compared. The published magnitudes cannot be: they were measured on the "
-    "Qualcomm Keyword Speech data set, which may not be redistributed (four phrases; ours are other words, languages "
-    "and persons), with a backbone, an optimiser, splits and a number of enrollment clips that were not available to "
-    "us, and the meaning of their ± is unknown. The published samovar (2fc) is at or below the chance of four classes: "
-    "it did not train, and an order against it says little; such pairs are counted apart. Undecided: our figures, or "
+    "Only the sign of each difference is compared. The published magnitudes cannot be: they were "
+    "measured on the "
+    "Qualcomm Keyword Speech data set, which may not be redistributed (four phrases; ours are "
+    "other words, languages "
+    "and persons), with a backbone, an optimiser, splits and a number of enrollment clips that "
+    "were not available to "
+    "us, and the meaning of their ± is unknown. The published samovar (2fc) is at or below the "
+    "chance of four classes: "
+    "it did not train, and an order against it says little; such pairs are counted apart. "
+    "Undecided: our figures, or "
     "the published ones, do not tell the two apart."
 )
 
@@ -74,7 +85,13 @@ def scoreboard(variants: Mapping[str, MethodRuns]) -> list[PublishedDifference]:
     """
     pairs = [(first, second, name) for name in (OPEN, CLOSED) for first, second in _pairs(name)]
     ours = {pair: _our_difference(pair, variants) for pair in pairs}
-    adjust({str(pair): found for pair, found in ours.items() if found is not None and _is_ordered(pair)})
+    adjust(
+        {
+            str(pair): found
+            for pair, found in ours.items()
+            if found is not None and _is_ordered(pair)
+        }
+    )
     return [_published_difference(pair, ours[pair], variants) for pair in pairs]
 
 
@@ -99,14 +116,18 @@ def _is_ordered(pair: tuple[str, str, str]) -> bool:
     return high - low > math.hypot(high_spread, low_spread)
 
 
-def _our_difference(pair: tuple[str, str, str], variants: Mapping[str, MethodRuns]) -> Estimate | None:
+def _our_difference(
+    pair: tuple[str, str, str], variants: Mapping[str, MethodRuns]
+) -> Estimate | None:
     names = [OURS[name] for name in pair[:2]]
     if any(_why_missing(name, variants) for name in names):
         return None
     first, second = (variants[name] for name in names)
     if first.variant == GLOBAL:
         return own_difference(on_own_start(first, second), second, pair[2])
-    return own_difference(first, on_own_start(second, first) if second.variant == GLOBAL else second, pair[2])
+    return own_difference(
+        first, on_own_start(second, first) if second.variant == GLOBAL else second, pair[2]
+    )
 
 
 def _published_difference(
@@ -140,7 +161,10 @@ def _verdict(ours: Estimate) -> tuple[str, str]:
     if bounds[0] <= 0 <= bounds[1]:
         return UNDECIDED, "our interval includes 0"
     if ours.get("p_holm", 0.0) > SIGNIFICANCE:
-        return UNDECIDED, "our interval leaves 0 out, but not after Holm's correction over the pairs"
+        return (
+            UNDECIDED,
+            "our interval leaves 0 out, but not after Holm's correction over the pairs",
+        )
     if bounds[0] > 0:
         return REPRODUCED, "our interval lies above 0"
     return NOT_REPRODUCED, "our interval lies below 0: the opposite sign"

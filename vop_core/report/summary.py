@@ -1,8 +1,10 @@
-"""From result files to the tables of the bench, as plain values ready for JSON; everything else is made of these.
+"""From result files to the tables of the bench, as plain values ready for JSON; everything else is
+made of these.
 
-``summary`` gives one dictionary for a suite: ``data/results/bench-<suite>.json``. Accuracies and errors are fractions,
-NLL is in nats, differences are a - b and paired over persons, an interval is null where there is none. README, page and
-figures read only this, so that a number they show is a number of the file.
+``summary`` gives one dictionary for a suite: ``data/results/bench-<suite>.json``. Accuracies and
+errors are fractions, NLL is in nats, differences are a - b and paired over persons, an interval is
+null where there is none. README, page and figures read only this, so that a number they show is a
+number of the file.
 """
 
 import json
@@ -52,9 +54,16 @@ from vop_core.report.scoreboard import scoreboard
 
 FORMAT = 1
 PAPER, ABLATIONS = "paper", "ablations"
-LEVELS = ("nll", "brier", "ece", "aurc", "auroc", "fpr95", "detection", "coverage")  # means over persons, own row
+# means over persons, own row
+LEVELS = ("nll", "brier", "ece", "aurc", "auroc", "fpr95", "detection", "coverage")
 CONTROLS = (MIXED, WRONG_PERSON, PRIOR, NOISE)
-READS = ("nothing", "unlabeled clips", "labels", "unlabeled clips and gradients", "labels and gradients")
+READS = (
+    "nothing",
+    "unlabeled clips",
+    "labels",
+    "unlabeled clips and gradients",
+    "labels and gradients",
+)
 DIGITS = 6
 
 
@@ -68,18 +77,21 @@ class BenchTable(TypedDict):
     main_shots: int
     shared_config: dict[str, Any]  # of the baseline, without seeds
     picked_baseline: str | None  # whom VoP is compared with, picked on the other data sets
-    methods: list[dict[str, Any]]  # what each is, what it was trained with, what it costs, what is missing
+    # what each is, what it was trained with, what it costs, what is missing
+    methods: list[dict[str, Any]]
     rows: list[dict[str, Any]]  # a method in a set, at the main number of clips
     curves: list[dict[str, Any]]
     draws: list[dict[str, Any]]
     posteriors: list[dict[str, Any]]
     widths: list[dict[str, Any]]  # is a person's posterior wider where more is answered wrongly
-    reliability: dict[str, list[list[float]]]  # clips, confidence, right answers of each bin; unknown persons
+    # clips, confidence, right answers of each bin; unknown persons
+    reliability: dict[str, list[list[float]]]
     comparisons: list[Comparison]
     decomposition: list[dict[str, Any]]
     outliers: list[dict[str, Any]]
     changes: list[dict[str, Any]]  # one setting changed, against the recipe; only in the ablations
-    channels: list[dict[str, Any]]  # microphone or person; only where clips came through two channels
+    # microphone or person; only where clips came through two channels
+    channels: list[dict[str, Any]]
     scoreboard: list[Any]
 
 
@@ -101,7 +113,9 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> dict[str, An
         "false_alarm_rate": FALSE_ALARM_RATE,
         "baseline_candidates": list(candidates),
         "datasets": {
-            dataset: bench_table(dataset, variants, pick_baseline(grouped, dataset, candidates), suite)
+            dataset: bench_table(
+                dataset, variants, pick_baseline(grouped, dataset, candidates), suite
+            )
             for dataset, variants in grouped.items()
         },
     }
@@ -109,9 +123,14 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> dict[str, An
 
 
 def bench_table(
-    dataset: str, variants: Mapping[str, MethodRuns], picked_baseline: str | None, suite: str = PAPER
+    dataset: str,
+    variants: Mapping[str, MethodRuns],
+    picked_baseline: str | None,
+    suite: str = PAPER,
 ) -> BenchTable:
-    """One data set's tables; the main suite's with the scoreboard of the paper, the ablations' with their changes."""
+    """One data set's tables; the main suite's with the scoreboard of the paper, the ablations' with
+    their changes.
+    """
     variants = dict(sorted(variants.items(), key=_place))
     first = (variants.get(GLOBAL) or next(iter(variants.values()))).first
     shared = {name: value for name, value in first.settings["config"].items() if name != "method"}
@@ -129,7 +148,11 @@ def bench_table(
         picked_baseline=picked_baseline,
         methods=[_method(runs, shared) for runs in variants.values()],
         rows=[row for set_name in SETS for row in _rows(done, bases, set_name)],
-        curves=[point for variant, runs in done.items() for point in curve(runs, _other(bases[variant], runs))],
+        curves=[
+            point
+            for variant, runs in done.items()
+            for point in curve(runs, _other(bases[variant], runs))
+        ],
         draws=[entry for runs in done.values() for entry in draws_against_mean(runs)],
         posteriors=[entry for runs in done.values() for entry in posterior_by_shots(runs)],
         widths=[found for runs in done.values() if (found := worth_of_the_width(runs)) is not None],
@@ -156,7 +179,9 @@ def _place(item: tuple[str, MethodRuns]) -> tuple[bool, int, bool, str]:
 
 
 def baseline_of(variant: str, variants: Iterable[str]) -> str:
-    """The ``global`` that a variant is compared with: ``global, 3 persons`` for ``vop, 3 persons``, where it exists."""
+    """The ``global`` that a variant is compared with: ``global, 3 persons`` for ``vop, 3 persons``,
+    where it exists.
+    """
     _, comma, setting = variant.partition(", ")
     alike = f"{GLOBAL}{comma}{setting}"
     return alike if alike in variants else GLOBAL
@@ -167,7 +192,7 @@ def _other(baseline: MethodRuns | None, runs: MethodRuns) -> MethodRuns | None:
     return None if baseline is runs else baseline
 
 
-# --- what a method is ------------------------------------------------------------------------------------------------
+# --- what a method is -----------------------------------------------------------------------------
 
 
 def reads(facts: Mapping[str, Any]) -> str:
@@ -184,7 +209,11 @@ def starts_from(facts: Mapping[str, Any]) -> str:
     if facts.get("encoder_fixed"):
         return "trained on global, encoder fixed"
     shared = facts.get("trained_as")
-    return f"trained on from the checkpoint, as {shared}" if shared else "trained on from the checkpoint"
+    return (
+        f"trained on from the checkpoint, as {shared}"
+        if shared
+        else "trained on from the checkpoint"
+    )
 
 
 def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +223,10 @@ def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> dict[str, Any]:
         "method": first.method,
         "completeness": runs.completeness,
         "runs": [[result.seed, result.fold, result.hash] for result in runs.done],
-        "failed": [{"seed": r.seed, "fold": r.fold, "status": r.status, "reason": r.reason} for r in runs.failed],
+        "failed": [
+            {"seed": r.seed, "fold": r.fold, "status": r.status, "reason": r.reason}
+            for r in runs.failed
+        ],
         "config": dict(first.config.get("method", {})),
         "differs": differing_settings(first.settings["config"], shared),
         "train_persons": sorted({len(result.train_persons) for result in runs.done}),
@@ -212,10 +244,14 @@ def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(runs: MethodRuns) -> dict[str, float | None]:
-    """What a person costs: medians over the runs, since times vary; the rest is alike in all of them."""
+    """What a person costs: medians over the runs, since times vary; the rest is alike in all of
+    them.
+    """
 
     def median(name: str) -> float | None:
-        values = [result.figures[name] for result in runs.done if result.figures.get(name) is not None]
+        values = [
+            result.figures[name] for result in runs.done if result.figures.get(name) is not None
+        ]
         return float(np.median(values)) if values else None
 
     answer, encoder = median("answer_multiply_accumulates"), median("encoder_multiply_accumulates")
@@ -230,14 +266,16 @@ def _cost(runs: MethodRuns) -> dict[str, float | None]:
     }
 
 
-# --- how it did ------------------------------------------------------------------------------------------------------
+# --- how it did -----------------------------------------------------------------------------------
 
 
 def _rows(
     variants: Mapping[str, MethodRuns], bases: Mapping[str, MethodRuns | None], set_name: str
 ) -> list[dict[str, Any]]:
     """All methods in a set; Holm's adjustment over all of them that are asked the same question."""
-    rows = [_row(runs, _other(bases[variant], runs), set_name) for variant, runs in variants.items()]
+    rows = [
+        _row(runs, _other(bases[variant], runs), set_name) for variant, runs in variants.items()
+    ]
     found = [row for row in rows if row is not None]
     for question in ("versus_global", "right_minus_wrong", "own_minus_mixed", "personal_gain"):
         asked = {row["variant"]: row[question] for row in found if row[question] is not None}
@@ -256,16 +294,24 @@ def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[s
     accuracy = by_person(own)
     cells = {name: scores.person_values(OWN, set_name, shots, name) for name in LEVELS}
     controls = {row: scores.person_values(row, set_name, shots) for row in CONTROLS}
-    pooled = [bins.expected_calibration_error for bins in scores.reliability(OWN, set_name, shots).values()]
+    pooled = [
+        bins.expected_calibration_error
+        for bins in scores.reliability(OWN, set_name, shots).values()
+    ]
     return {
         "variant": runs.variant,
         "set": set_name,
         "shots": shots,
         "accuracy": estimate(level_of(accuracy, limits=(0.0, 1.0))),
         "worst_decile": worst_decile(list(accuracy.values())),
-        **{name: float(np.mean(list(values.values()))) if values else None for name, values in cells.items()},
+        **{
+            name: float(np.mean(list(values.values()))) if values else None
+            for name, values in cells.items()
+        },
         "ece_pooled": float(np.mean(pooled)) if pooled else None,
-        "controls": {row: float(np.mean(list(values.values()))) for row, values in controls.items() if values},
+        "controls": {
+            row: float(np.mean(list(values.values()))) for row, values in controls.items() if values
+        },
         "versus_global": None if baseline is None else _versus(runs, baseline, set_name),
         "right_minus_wrong": _within(runs, set_name, WRONG_PERSON),
         "own_minus_mixed": _within(runs, set_name, MIXED),
@@ -292,12 +338,15 @@ def _within(runs: MethodRuns, set_name: str, row: str) -> dict[str, Any] | None:
     return {value: difference(gap) for value, gap in gaps.items()} if gaps["accuracy"] else None
 
 
-def _paired(first: MethodRuns, second: MethodRuns, set_name: str, row: str) -> dict[str, dict[str, float]]:
+def _paired(
+    first: MethodRuns, second: MethodRuns, set_name: str, row: str
+) -> dict[str, dict[str, float]]:
     """First's own row - a row of second, per person, at the main number of clips."""
     shots = first.main_shots
     return {
         value: paired(
-            first.scores.values(OWN, set_name, shots, value), second.scores.values(row, set_name, shots, value)
+            first.scores.values(OWN, set_name, shots, value),
+            second.scores.values(row, set_name, shots, value),
         )
         for value in ("accuracy", "nll")
     }
@@ -307,7 +356,9 @@ def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[
     """The personal gain as plain values."""
     if baseline is None or not runs.facts.get("personal"):
         return None
-    found = gain_over_controls(runs.scores, baseline.scores, set_name, runs.main_shots, baseline_name=baseline.variant)
+    found = gain_over_controls(
+        runs.scores, baseline.scores, set_name, runs.main_shots, baseline_name=baseline.variant
+    )
     if found is None:
         return None
     bounds = None if found.conservative is None else list(found.conservative)
@@ -323,18 +374,22 @@ def _bins(runs: MethodRuns) -> list[list[float]]:
     return np.stack([total.count, total.confidence_sum, total.correct_sum], axis=1).tolist()
 
 
-# --- JSON ------------------------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:
-    """Lists, dictionaries and rounded numbers only. Raises EvaluationError for a number that is none."""
+    """Lists, dictionaries and rounded numbers only. Raises EvaluationError for a number that is
+    none.
+    """
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     if isinstance(value, float):
         if not np.isfinite(value):
-            raise EvaluationError("A result holds a figure that is no number; run that method again.")
+            raise EvaluationError(
+                "A result holds a figure that is no number; run that method again."
+            )
         return round(value, DIGITS) + 0.0  # no -0.0
     return value
 

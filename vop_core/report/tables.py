@@ -11,7 +11,10 @@ from vop_core.report.scoreboard import counted, says_little
 from vop_core.report.summary import CONTROLS
 from vop_core.variational.importance import GOOD_K
 
-SETS = {OPEN: "open set (unknown persons)", CLOSED: "closed set (persons of the training, other takes)"}
+SETS = {
+    OPEN: "open set (unknown persons)",
+    CLOSED: "closed set (persons of the training, other takes)",
+}
 NOTHING = "–"
 
 
@@ -24,7 +27,7 @@ class TextTable(NamedTuple):
     note: str = ""
 
 
-# --- numbers ---------------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -77,7 +80,7 @@ def short_person(person: str) -> str:
     return person.rpartition("/")[2]
 
 
-# --- tables ----------------------------------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
 
 def rows_of(table: Mapping[str, Any], set_name: str) -> list[Mapping[str, Any]]:
@@ -87,7 +90,15 @@ def rows_of(table: Mapping[str, Any], set_name: str) -> list[Mapping[str, Any]]:
 
 def headline_table(table: Mapping[str, Any], set_name: str = OPEN) -> TextTable:
     """Few columns: the README's."""
-    header = ("method", "reads", "accuracy %", "− global, points", "p (Holm)", "right − wrong", "personal gain")
+    header = (
+        "method",
+        "reads",
+        "accuracy %",
+        "− global, points",
+        "p (Holm)",
+        "right − wrong",
+        "personal gain",
+    )
     header += ("over", "NLL − global")
     methods = {method["variant"]: method for method in table["methods"]}
     lines = []
@@ -112,16 +123,34 @@ def headline_table(table: Mapping[str, Any], set_name: str = OPEN) -> TextTable:
         for method in table["methods"]
         if not method["runs"]
     ]
-    return TextTable(f"{table['dataset']}, {SETS[set_name]}, {_clips(table)}", header, lines, _persons(table, set_name))
+    return TextTable(
+        f"{table['dataset']}, {SETS[set_name]}, {_clips(table)}",
+        header,
+        lines,
+        _persons(table, set_name),
+    )
 
 
 def control_table(table: Mapping[str, Any], set_name: str) -> TextTable:
     """What needs the right person, and what any clips would do."""
-    header = ("method", "starts from", *CONTROLS, "own", "own − mixed", "gain, any", "worst decile", "harmed")
+    header = (
+        "method",
+        "starts from",
+        *CONTROLS,
+        "own",
+        "own − mixed",
+        "gain, any",
+        "worst decile",
+        "harmed",
+    )
     methods = {method["variant"]: method for method in table["methods"]}
     lines = []
     for row in rows_of(table, set_name):
-        versus, gain, mixed = row["versus_global"] or {}, row["personal_gain"] or {}, row["own_minus_mixed"] or {}
+        versus, gain, mixed = (
+            row["versus_global"] or {},
+            row["personal_gain"] or {},
+            row["own_minus_mixed"] or {},
+        )
         lines.append(
             (
                 row["variant"],
@@ -140,13 +169,26 @@ def control_table(table: Mapping[str, Any], set_name: str) -> TextTable:
 def _harmed(persons: Sequence[str] | None) -> str:
     if persons is None:
         return NOTHING
-    return f"{len(persons)}" + (f" ({', '.join(map(short_person, persons))})" if 0 < len(persons) <= 4 else "")
+    return f"{len(persons)}" + (
+        f" ({', '.join(map(short_person, persons))})" if 0 < len(persons) <= 4 else ""
+    )
 
 
-def probability_table(table: Mapping[str, Any], set_name: str, summary: Mapping[str, Any]) -> TextTable:
+def probability_table(
+    table: Mapping[str, Any], set_name: str, summary: Mapping[str, Any]
+) -> TextTable:
     """Are the probabilities worth anything, and is what was never taught turned away?"""
     alarms = f"detection % at {percent(summary['false_alarm_rate'], 0)} %"
-    header = ("method", "NLL", "NLL − global", "right − wrong, NLL", "Brier", "ECE %", "pooled ECE %", "AURC")
+    header = (
+        "method",
+        "NLL",
+        "NLL − global",
+        "right − wrong, NLL",
+        "Brier",
+        "ECE %",
+        "pooled ECE %",
+        "AURC",
+    )
     header += ("coverage %",) + (("AUROC", "FPR95 %", alarms) if set_name == OPEN else ())
     lines = []
     for row in rows_of(table, set_name):
@@ -164,12 +206,21 @@ def probability_table(table: Mapping[str, Any], set_name: str, summary: Mapping[
         )
         rejection = (number(row["auroc"]), percent(row["fpr95"]), percent(row["detection"]))
         lines.append(cells + (rejection if set_name == OPEN else ()))
-    return TextTable(f"Probabilities; {summary['calibration_bins']} calibration bins", header, lines)
+    return TextTable(
+        f"Probabilities; {summary['calibration_bins']} calibration bins", header, lines
+    )
 
 
 def cost_table(table: Mapping[str, Any]) -> TextTable:
     """What a person costs, and what each method is."""
-    header = ("method", "what it does", "encoder's parameters", "added parameters", "MACs an answer", "answer cost")
+    header = (
+        "method",
+        "what it does",
+        "encoder's parameters",
+        "added parameters",
+        "MACs an answer",
+        "answer cost",
+    )
     header += ("bytes a person", "enrollment, passes")
     header += ("gradient steps", "completeness")
     lines = []
@@ -194,16 +245,24 @@ def cost_table(table: Mapping[str, Any]) -> TextTable:
 
 def completeness(method: Mapping[str, Any]) -> str:
     """Which runs there are, and which did not converge."""
-    failed = [f"{each['status']} in fold {each['fold']}, seed {each['seed']}" for each in method["failed"]]
+    failed = [
+        f"{each['status']} in fold {each['fold']}, seed {each['seed']}" for each in method["failed"]
+    ]
     return "; ".join([method["completeness"], *failed])
 
 
 def curve_table(table: Mapping[str, Any], figure: str = "accuracy") -> TextTable:
-    """By number of clips; ``figure``: accuracy, versus_global, nll, nll_versus_global or coverage."""
+    """By number of clips; ``figure``: accuracy, versus_global, nll, nll_versus_global or
+    coverage.
+    """
     shots = sorted({point["shots"] for point in table["curves"]})
-    say = {"accuracy": level, "versus_global": points, "nll": number, "nll_versus_global": nats, "coverage": percent}[
-        figure
-    ]
+    say = {
+        "accuracy": level,
+        "versus_global": points,
+        "nll": number,
+        "nll_versus_global": nats,
+        "coverage": percent,
+    }[figure]
     title = {
         "accuracy": "Accuracy % by number of enrollment clips",
         "versus_global": "Difference to global in points, by number of enrollment clips",
@@ -219,7 +278,15 @@ def curve_table(table: Mapping[str, Any], figure: str = "accuracy") -> TextTable
 
 def draws_table(table: Mapping[str, Any]) -> TextTable:
     """Averaged over weight draws, against the mean weights."""
-    header = ("method", "clips", "draws", "accuracy %: draws, mean", "difference", "NLL: draws, mean", "difference")
+    header = (
+        "method",
+        "clips",
+        "draws",
+        "accuracy %: draws, mean",
+        "difference",
+        "NLL: draws, mean",
+        "difference",
+    )
     header += ("coverage %: draws, mean", "difference")
     lines = []
     for entry in table["draws"]:
@@ -242,7 +309,15 @@ def draws_table(table: Mapping[str, Any]) -> TextTable:
 
 def posterior_table(table: Mapping[str, Any]) -> TextTable:
     """What the posterior looks like."""
-    header = ("method", "clips", "KL, nats", "sd / prior sd", "spread between persons", "active units", "verdicts")
+    header = (
+        "method",
+        "clips",
+        "KL, nats",
+        "sd / prior sd",
+        "spread between persons",
+        "active units",
+        "verdicts",
+    )
     lines = [
         (
             entry["variant"],
@@ -260,7 +335,13 @@ def posterior_table(table: Mapping[str, Any]) -> TextTable:
 
 def width_table(table: Mapping[str, Any]) -> TextTable:
     """Is the posterior's width worth anything?"""
-    header = ("method", "clips", "rank correlation of width and error", "persons", "Pareto k, median")
+    header = (
+        "method",
+        "clips",
+        "rank correlation of width and error",
+        "persons",
+        "Pareto k, median",
+    )
     header += (f"k above {GOOD_K}, %", "posteriors")
     lines = []
     for entry in table["widths"]:
@@ -276,24 +357,38 @@ def width_table(table: Mapping[str, Any]) -> TextTable:
                 number(tail.get("posteriors"), ".0f"),
             )
         )
-    return TextTable("Are persons with a wider posterior answered worse, and is its tail covered?", header, lines)
+    return TextTable(
+        "Are persons with a wider posterior answered worse, and is its tail covered?", header, lines
+    )
 
 
 def comparison_table(table: Mapping[str, Any]) -> TextTable:
     """The comparisons asked for by name."""
     header = ("comparison", "a − b", "set", "accuracy, points", "NLL, nats")
     lines = [
-        (each["name"], f"{each['a']} − {each['b']}", each["set"], points(each["accuracy"]), nats(each["nll"]))
+        (
+            each["name"],
+            f"{each['a']} − {each['b']}",
+            each["set"],
+            points(each["accuracy"]),
+            nats(each["nll"]),
+        )
         for each in table["comparisons"]
     ]
-    note = "" if table["picked_baseline"] else "No baseline is picked: that needs results of another data set."
+    note = (
+        ""
+        if table["picked_baseline"]
+        else "No baseline is picked: that needs results of another data set."
+    )
     return TextTable(f"{table['dataset']}: named comparisons, {_clips(table)}", header, lines, note)
 
 
 def decomposition_table(table: Mapping[str, Any]) -> TextTable:
     """How much of a gain is left when the clips are not the person's."""
     parts = ("further training", "regularization", "personalization", "whole")
-    used = [part for part in parts if any(part in entry["accuracy"] for entry in table["decomposition"])]
+    used = [
+        part for part in parts if any(part in entry["accuracy"] for entry in table["decomposition"])
+    ]
     lines = [
         (
             entry["variant"],
@@ -308,16 +403,26 @@ def decomposition_table(table: Mapping[str, Any]) -> TextTable:
     header = ("method", "set", "control", *(f"{part}, points" for part in used))
     header += ("regularization, nats", "personalization, nats")
     return TextTable(
-        "The gain taken apart: (control − global) is regularization, (own − control) personalization", header, lines
+        "The gain taken apart: (control − global) is regularization, (own − control) "
+        "personalization",
+        header,
+        lines,
     )
 
 
 def changes_table(table: Mapping[str, Any]) -> TextTable:
     """One setting changed at a time."""
     header = ("setting", "− vop, points", "NLL − vop", "right − wrong", "sd / prior sd")
-    wrong = {row["variant"]: (row["right_minus_wrong"] or {}).get("accuracy") for row in rows_of(table, OPEN)}
+    wrong = {
+        row["variant"]: (row["right_minus_wrong"] or {}).get("accuracy")
+        for row in rows_of(table, OPEN)
+    }
     shots = table["main_shots"]
-    width = {each["variant"]: each.get("std_ratio") for each in table["posteriors"] if each["shots"] == shots}
+    width = {
+        each["variant"]: each.get("std_ratio")
+        for each in table["posteriors"]
+        if each["shots"] == shots
+    }
     lines = [
         (
             each["variant"],
@@ -336,7 +441,12 @@ def channel_table(table: Mapping[str, Any]) -> TextTable:
     rows = ("own", "own_elsewhere", "wrong", "wrong_elsewhere")
     parts = ("channel", "person", "person_elsewhere", "person_against_channel")
     header = ("method", "own", "own, as recorded", "wrong person", "wrong person, as recorded")
-    header += ("channel", "person", "person, as recorded", "right person as recorded − wrong person, same channel")
+    header += (
+        "channel",
+        "person",
+        "person, as recorded",
+        "right person as recorded − wrong person, same channel",
+    )
     lines = [
         (
             each["variant"],
@@ -346,7 +456,10 @@ def channel_table(table: Mapping[str, Any]) -> TextTable:
         for each in table["channels"]
     ]
     channel = next((each["channel"] for each in table["channels"]), "")
-    title = f"Queries through the {channel} channel: accuracy %, whose clips enrolled and through which channel"
+    title = (
+        f"Queries through the {channel} channel: accuracy %, whose clips enrolled and through "
+        f"which channel"
+    )
     return TextTable(title, header, lines)
 
 
@@ -356,13 +469,25 @@ def outlier_tables(table: Mapping[str, Any]) -> list[TextTable]:
 
 
 def _outlier_table(found: Mapping[str, Any]) -> TextTable:
-    title = f"Outliers of global: {found['rule']} ({len(found['persons'])} of {found['among']} persons)"
-    header = ("method", "accuracy %: before, after", "change", "all others", "detection %: before, after", "change")
+    title = (
+        f"Outliers of global: {found['rule']} ({len(found['persons'])} of {found['among']} persons)"
+    )
+    header = (
+        "method",
+        "accuracy %: before, after",
+        "change",
+        "all others",
+        "detection %: before, after",
+        "change",
+    )
     header += ("all others", "each outlier, accuracy % before → after")
     lines = []
     for entry in found["methods"]:
         accuracy, detection = entry["accuracy"], entry["detection"]
-        each = (f"{short_person(p)} {percent(a)} → {percent(b)}" for p, (a, b) in accuracy["of_persons"].items())
+        each = (
+            f"{short_person(p)} {percent(a)} → {percent(b)}"
+            for p, (a, b) in accuracy["of_persons"].items()
+        )
         lines.append(
             (
                 entry["variant"],
@@ -372,7 +497,9 @@ def _outlier_table(found: Mapping[str, Any]) -> TextTable:
                 f"{percent(detection['before'])}, {percent(detection['after'])}",
                 points(detection["difference"]),
                 points(detection["others"]),
-                ", ".join(each) if len(accuracy["of_persons"]) <= 8 else f"{len(accuracy['of_persons'])} persons",
+                ", ".join(each)
+                if len(accuracy["of_persons"]) <= 8
+                else f"{len(accuracy['of_persons'])} persons",
             )
         )
     return TextTable(title, header, lines, outlier_note(found))
@@ -384,17 +511,22 @@ def outlier_note(found: Mapping[str, Any]) -> str:
         return "Nobody is an outlier by this reading."
     hindsight = found["in_hindsight"]
     said = (
-        f"Chosen on the clips of even takes: {', '.join(map(short_person, found['persons']))}. With nothing done, "
+        f"Chosen on the clips of even takes: {', '.join(map(short_person, found['persons']))}. "
+        f"With nothing done, "
         f"global answers {percent(found['chosen']['mean'])} % of the clips they were chosen on and "
-        f"{percent(found['scored']['mean'])} % of those they are scored on: {points(found['regression'])} points, and "
-        f"{points(found['all_regression'])} for all persons, whose odd takes may be easier; the rest is regression to "
+        f"{percent(found['scored']['mean'])} % of those they are scored on: "
+        f"{points(found['regression'])} points, and "
+        f"{points(found['all_regression'])} for all persons, whose odd takes may be easier; the "
+        f"rest is regression to "
         "the mean."
     )
     if hindsight["persons"]:
         gained = hindsight["other"] - hindsight["chosen"]
         said += (
-            f" Had they been chosen on the scored clips ({len(hindsight['persons'])} persons), the accuracy before "
-            f"would read {percent(hindsight['chosen'])} %, and the same persons' other clips give {100 * gained:+.1f} "
+            f" Had they been chosen on the scored clips ({len(hindsight['persons'])} persons), the "
+            f"accuracy before "
+            f"would read {percent(hindsight['chosen'])} %, and the same persons' other clips give "
+            f"{100 * gained:+.1f} "
             "points with nothing done."
         )
     return said
@@ -421,7 +553,10 @@ def scoreboard_counts(table: Mapping[str, Any]) -> str:
     """``6 reproduced, 2 undecided, ...``; pairs with what did not train in the paper apart."""
     sound = [entry for entry in table["scoreboard"] if not says_little(entry)]
     apart = [entry for entry in table["scoreboard"] if says_little(entry)]
-    said = (", ".join(f"{count} {verdict}" for verdict, count in counted(part).items()) for part in (sound, apart))
+    said = (
+        ", ".join(f"{count} {verdict}" for verdict, count in counted(part).items())
+        for part in (sound, apart)
+    )
     return "; pairs with samovar (2fc), which did not train there: ".join(said)
 
 
@@ -435,8 +570,13 @@ def _persons(table: Mapping[str, Any], set_name: str) -> str:
     if not rows:
         return ""
     counts = sorted({row["accuracy"]["persons"] for row in rows})
-    said = f"{' to '.join(map(str, (counts[0], counts[-1]))) if len(counts) > 1 else counts[0]} persons"
-    tested = max((row["versus_global"]["tested"] for row in rows if row["versus_global"]), default=0)
+    said = (
+        f"{' to '.join(map(str, (counts[0], counts[-1]))) if len(counts) > 1 else counts[0]} "
+        f"persons"
+    )
+    tested = max(
+        (row["versus_global"]["tested"] for row in rows if row["versus_global"]), default=0
+    )
     return f"{said}; Holm over {tested} methods; {_complete(table['methods'])}."
 
 

@@ -11,10 +11,12 @@ SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED = "shown", "the reverse shown", "not sho
 
 
 def verdict(estimate: Estimate | None, *, better: int = 1) -> str:
-    """Whether a difference that is good in the direction ``better`` is shown, its reverse is, or neither.
+    """Whether a difference that is good in the direction ``better`` is shown, its reverse is, or
+    neither.
 
-    Two authorities must agree: the interval leaves 0 out, and the sign-flip test over persons rejects, adjusted where
-    several methods or settings are asked the same. Skewed differences of few persons pass the first alone.
+    Two authorities must agree: the interval leaves 0 out, and the sign-flip test over persons
+    rejects, adjusted where several methods or settings are asked the same. Skewed differences of
+    few persons pass the first alone.
     """
     if estimate is None or estimate["ci95"] is None:
         return NOT_MEASURED
@@ -27,7 +29,9 @@ def verdict(estimate: Estimate | None, *, better: int = 1) -> str:
 
 
 def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
-    """On which data sets a difference is shown: "shown on a and b, not shown on c". Empty without any."""
+    """On which data sets a difference is shown: "shown on a and b, not shown on c". Empty without
+    any.
+    """
     groups: dict[str, list[str]] = {}
     for name, estimate in estimates.items():
         groups.setdefault(verdict(estimate, better=better), []).append(name)
@@ -36,5 +40,7 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
 
 
 def asked_alone(estimate: Estimate) -> Estimate:
-    """The same without Holm's correction, for a question that was asked of one method before anything was measured."""
+    """The same without Holm's correction, for a question that was asked of one method before
+    anything was measured.
+    """
     return {name: value for name, value in estimate.items() if name != "p_holm"}

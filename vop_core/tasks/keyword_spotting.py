@@ -1,10 +1,12 @@
-"""Keyword spotting: which clips train, and which test known persons on new takes (closed) or unknown persons (open).
+"""Keyword spotting: which clips train, and which test known persons on new takes (closed) or
+unknown persons (open).
 
 Two tasks come with a trained model:
 
-``keywords-ar``  the 40 words of Arabic Speech Commands [ASC]
-``keywords-en``  eight command words [DSPSPEECH], ten digits [FSDD], ``unknown`` and ``silence``; synthetic training
-                 persons say all of it wideband, so that bandwidth does not tell digits from commands
+``keywords-ar``  the 40 words of Arabic Speech Commands [ASC] ``keywords-en``  eight command words
+[DSPSPEECH], ten digits [FSDD], ``unknown`` and ``silence``; synthetic training
+                 persons say all of it wideband, so that bandwidth does not tell digits from
+                 commands
 
 and any data set in the format can be cross-validated over its persons.
 """
@@ -86,7 +88,9 @@ def usable_dataset(name: str) -> PersonDataset:
 
 
 def unknown_words(name: str) -> str:
-    """The data set whose words are unknown to models of data set ``name``; the bundled voices where it is not here."""
+    """The data set whose words are unknown to models of data set ``name``; the bundled voices where
+    it is not here.
+    """
     wanted = UNKNOWN_WORDS.get(name)
     if wanted and has_dataset(wanted):
         return wanted
@@ -94,22 +98,27 @@ def unknown_words(name: str) -> str:
 
 
 def comparison_folds(dataset: PersonDataset, folds: int, *, clips: int) -> tuple[Fold, ...]:
-    """The folds of a comparison, over everybody who has ``clips`` recordings to train on: all but one fold train each
-    person, and all methods see the same persons.
+    """The folds of a comparison, over everybody who has ``clips`` recordings to train on: all but
+    one fold train each person, and all methods see the same persons.
 
     Raises EvaluationError where there are fewer such persons than folds.
     """
     able = trainable_persons(dataset, clips)
     if len(able) < folds <= len(dataset.persons):
         raise EvaluationError(
-            f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the {clips} clips that "
+            f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the "
+            f"{clips} clips that "
             f"training needs, too few for {folds} folds; add clips of them, or persons."
         )
     return person_folds(able, folds, seed=FOLD_SEED)
 
 
-def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]) -> tuple[FeatureTable, ...]:
-    """Train, closed and open tables; the last take of every word of a known person is held out as closed."""
+def split(
+    dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]
+) -> tuple[FeatureTable, ...]:
+    """Train, closed and open tables; the last take of every word of a known person is held out as
+    closed.
+    """
     row = {id(record): index for index, record in enumerate(dataset.records)}
     parts = closed_open_split(dataset, open_persons=open_persons)
     tables = []
@@ -119,9 +128,11 @@ def split(dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[st
     return tuple(tables)
 
 
-def crossval_data(name: str, fold: Fold, *, variants: Sequence[str] = (), progress: Progress = None) -> TaskData:
-    """One fold of a data set: its words are the labels, its test persons the open set, its training persons the rest,
-    who may be fewer than all others.
+def crossval_data(
+    name: str, fold: Fold, *, variants: Sequence[str] = (), progress: Progress = None
+) -> TaskData:
+    """One fold of a data set: its words are the labels, its test persons the open set, its training
+    persons the rest, who may be fewer than all others.
 
     ``variants`` are further variants of the clips to test with; training does not use them.
     """
@@ -135,7 +146,9 @@ def crossval_data(name: str, fold: Fold, *, variants: Sequence[str] = (), progre
 
 
 def keywords_ar(*, progress: Progress = None) -> TaskData:
-    """Arabic commands; the open persons are those of fold 0, so that its run in a cross-validation is this model."""
+    """Arabic commands; the open persons are those of fold 0, so that its run in a cross-validation
+    is this model.
+    """
     dataset = usable_dataset("arabic_speech_commands")
     fold = person_folds(dataset.persons, FOLDS, seed=FOLD_SEED)[0]
     return crossval_data("arabic_speech_commands", fold, progress=progress)
@@ -144,7 +157,8 @@ def keywords_ar(*, progress: Progress = None) -> TaskData:
 def keywords_en(*, progress: Progress = None) -> TaskData:
     """English commands and digits, ``unknown`` and ``silence``.
 
-    Open persons: fold 0 of DSPSpeech-20 and one speaker of FSDD. The Mandarin words of DSPSpeech-20 are ``unknown``.
+    Open persons: fold 0 of DSPSpeech-20 and one speaker of FSDD. The Mandarin words of DSPSpeech-20
+    are ``unknown``.
     """
     variants = (*VARIANTS, "telephone", "noise")
     parts: list[tuple[FeatureTable, ...]] = []
@@ -157,29 +171,38 @@ def keywords_en(*, progress: Progress = None) -> TaskData:
         digits.name: (OPEN_DIGIT_SPEAKER,),
         synthetic.name: (),
     }
-    # Real persons carry half of the steps and more; five telephone voices must not make up the digits.
+    # Real persons carry half of the steps and more; five telephone voices must not make up the
+    # digits.
     for dataset, weight in ((dspspeech, 0.45), (digits, 0.25), (synthetic, 0.3)):
         table = load_features(dataset, variants=variants, progress=progress)
         tables = split(dataset, table, open_of[dataset.name])
-        if dataset is synthetic:  # never tested on, so that no figure on real people holds a synthetic person
+        # never tested on, so that no figure on real people holds a synthetic person
+        if dataset is synthetic:
             nobody = table.select(torch.zeros(0, dtype=torch.long))
             tables = (table, nobody, nobody)
         parts.append(tuple(with_silence(relabel(part, KEYWORDS_EN)) for part in tables))
         persons = len(parts[-1][0].persons)
         weights.append(torch.full((persons,), weight / persons))
     train, closed, unknown_persons = (
-        join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN) for index in range(3)
+        join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN)
+        for index in range(3)
     )
-    # Every word that is no keyword is one label: drawn like one keyword, it would hardly be learned.
+    # Every word that is no keyword is one label: drawn like one keyword, it would hardly be
+    # learned.
     label_weights = torch.ones(len(KEYWORDS_EN))
     label_weights[KEYWORDS_EN.index(UNKNOWN)] = UNKNOWN_WEIGHT
     recordings = "-".join(dataset.fingerprint for dataset in (dspspeech, digits, synthetic))
-    return TaskData("keywords-en", recordings, train, closed, unknown_persons, torch.cat(weights), label_weights)
+    return TaskData(
+        "keywords-en", recordings, train, closed, unknown_persons, torch.cat(weights), label_weights
+    )
 
 
 TITLES = {"keywords-en": "English keywords", "keywords-ar": "Arabic commands"}
 LANGUAGES = {"keywords-en": "en", "keywords-ar": "ar"}  # of the words, as of the bundled voices
-TASKS: Mapping[str, Callable[..., TaskData]] = {"keywords-en": keywords_en, "keywords-ar": keywords_ar}
+TASKS: Mapping[str, Callable[..., TaskData]] = {
+    "keywords-en": keywords_en,
+    "keywords-ar": keywords_ar,
+}
 
 
 def synthetic_training_folder() -> Path:
@@ -239,7 +262,9 @@ def reading_notes(counts: Mapping[str, int], labels: Sequence[str]) -> list[str]
 
 
 def with_silence(table: FeatureTable) -> FeatureTable:
-    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's clips, quieter."""
+    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's
+    clips, quieter.
+    """
     if not len(table):
         return table
     rows, gains = [], []
@@ -248,7 +273,9 @@ def with_silence(table: FeatureTable) -> FeatureTable:
         rows.append(clips[torch.linspace(0, clips.numel() - 1, SILENCES_PER_PERSON).long()])
         gains.append(torch.linspace(-7.0, 0.0, SILENCES_PER_PERSON))
     chosen, gain = torch.cat(rows), torch.cat(gains)
-    noise = torch.logaddexp(table.variants["noise"][chosen] + gain[:, None, None], torch.tensor(-13.8))
+    noise = torch.logaddexp(
+        table.variants["noise"][chosen] + gain[:, None, None], torch.tensor(-13.8)
+    )
     return replace(
         table,
         variants={name: torch.cat((value, noise)) for name, value in table.variants.items()},

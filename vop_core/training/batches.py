@@ -30,7 +30,9 @@ class EpisodeBatch:
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """How a task makes a step's persons of its clips: one person a row, variants of a clip by name."""
+    """How a task makes a step's persons of its clips: one person a row, variants of a clip by
+    name.
+    """
 
     def __call__(
         self,
@@ -68,14 +70,19 @@ class EpisodeSampler:
         label_weights: Float[Tensor, " label"] | None = None,
     ) -> None:
         self.table, self.config, self.augment = table, config, augment or as_recorded
-        self.clips = [(table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))]
+        self.clips = [
+            (table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))
+        ]
         needed = config.clips_per_person
         for name, clips in zip(table.persons, self.clips, strict=True):
             if clips.numel() < needed:
                 raise DataError(
-                    f"{name} has {clips.numel()} training clips but a step needs {needed}; leave this person out."
+                    f"{name} has {clips.numel()} training clips but a step needs {needed}; leave "
+                    f"this person out."
                 )
-        self.person_weights = torch.ones(len(table.persons)) if person_weights is None else person_weights
+        self.person_weights = (
+            torch.ones(len(table.persons)) if person_weights is None else person_weights
+        )
         # Labels are drawn by their weights, not by how many clips they have.
         wanted = torch.ones(len(table.labels)) if label_weights is None else label_weights
         self.clip_weights = [
@@ -91,11 +98,14 @@ class EpisodeSampler:
         needed = config.clips_per_person
         rows = torch.stack(
             [
-                self.clips[person][torch.multinomial(self.clip_weights[person], needed, generator=generator)]
+                self.clips[person][
+                    torch.multinomial(self.clip_weights[person], needed, generator=generator)
+                ]
                 for person in persons.tolist()
             ]
         )
-        # multinomial favours frequent picks first: shuffle, so that enrollment and query are exchangeable
+        # multinomial favours frequent picks first: shuffle, so that enrollment and query are
+        # exchangeable
         rows = rows.gather(1, torch.rand(rows.shape, generator=generator).argsort(1))
         features = self.augment(self.table.variants, rows, generator=generator)
         shots = torch.randint(1, config.max_shots + 1, (count, 1), generator=generator)
@@ -104,7 +114,9 @@ class EpisodeSampler:
             present=torch.arange(config.max_shots) < shots,
             query=features[:, config.max_shots :],
             labels=self.table.label[rows[:, config.max_shots :]],
-            training_clips=torch.tensor([float(self.clips[person].numel()) for person in persons.tolist()]),
+            training_clips=torch.tensor(
+                [float(self.clips[person].numel()) for person in persons.tolist()]
+            ),
             enrollment_labels=self.table.label[rows[:, : config.max_shots]],
         )
 
@@ -115,9 +127,16 @@ class RepresentedEpisodes:
     """
 
     def __init__(
-        self, sampler: EpisodeSampler, represent: Callable[[Tensor], Tensor], steps: int, *, generator: torch.Generator
+        self,
+        sampler: EpisodeSampler,
+        represent: Callable[[Tensor], Tensor],
+        steps: int,
+        *,
+        generator: torch.Generator,
     ) -> None:
-        self.steps = [_represented(sampler.draw(generator=generator), represent) for _ in range(steps)]
+        self.steps = [
+            _represented(sampler.draw(generator=generator), represent) for _ in range(steps)
+        ]
         self.position = 0
 
     def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
@@ -136,5 +155,9 @@ class RepresentedEpisodes:
 def _represented(batch: EpisodeBatch, represent: Callable[[Tensor], Tensor]) -> EpisodeBatch:
     parts = {name: getattr(batch, name) for name in ("enrollment", "query")}
     return replace(
-        batch, **{name: represent(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]) for name, clips in parts.items()}
+        batch,
+        **{
+            name: represent(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
+            for name, clips in parts.items()
+        },
     )

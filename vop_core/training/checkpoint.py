@@ -28,7 +28,9 @@ def fingerprint(state: dict[str, Tensor], *about: Any) -> str:
     for name in sorted(state):
         value = state[name].detach().cpu().contiguous()
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+        digest.update(
+            value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b""
+        )
     return digest.hexdigest()[:16]
 
 
@@ -37,7 +39,9 @@ def tensor_file(kind: str) -> Kind:
     return Kind(f"a {kind}'s file", lambda path: _kind_of(path) == kind)
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]) -> None:
+def save_tensors(
+    path: Path, tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]
+) -> None:
     """Write tensors with a JSON description; the file appears whole or not at all.
 
     Raises VopError where it cannot be written, or something else than such a file is there.
@@ -73,18 +77,24 @@ def load_tensors(
     except (SafetensorError, OSError, ValueError, OverflowError):
         if _looks_pickled(path):
             raise error(
-                f"'{path.name}' is a pickled file, which can run foreign code; only safetensors files are read here."
+                f"'{path.name}' is a pickled file, which can run foreign code; only safetensors "
+                f"files are read here."
             ) from None
         raise error(
-            f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once more."
+            f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once "
+            f"more."
         ) from None
     if metadata.get("format") != "vop-studio":
         raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
     if metadata.get("kind") != kind:
-        raise error(f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another file.")
+        raise error(
+            f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another "
+            f"file."
+        )
     if metadata.get("version") != str(VERSIONS[kind]):
         raise error(
-            f"'{path.name}' has format version {metadata.get('version')}, this program reads version "
+            f"'{path.name}' has format version {metadata.get('version')}, this program reads "
+            f"version "
             f"{VERSIONS[kind]}; make the file again with this program."
         )
     try:
@@ -92,7 +102,9 @@ def load_tensors(
         if not isinstance(about, dict):
             raise ValueError
     except ValueError:
-        raise error(f"The description inside '{path.name}' is damaged; make the file again.") from None
+        raise error(
+            f"The description inside '{path.name}' is damaged; make the file again."
+        ) from None
     return tensors, about
 
 
@@ -115,7 +127,8 @@ def _kind_of(path: Path) -> str | None:
 
 
 def _looks_pickled(path: Path) -> bool:
-    # Asked only of what is no safetensors file: a sound one may begin with the same bytes, its header's length.
+    # Asked only of what is no safetensors file: a sound one may begin with the same bytes, its
+    # header's length.
     try:
         with path.open("rb") as stream:
             head = stream.read(4)
@@ -135,10 +148,14 @@ def save_training_state(
     """Everything that an interrupted training needs to go on exactly where it was."""
     tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        tensors |= {
+            f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()
+        }
     tensors["generator"] = generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
-    save_tensors(path, tensors, kind="training state", about={"step": step, "config": asdict(config)})
+    save_tensors(
+        path, tensors, kind="training state", about={"step": step, "config": asdict(config)}
+    )
 
 
 def load_training_state(
@@ -157,12 +174,17 @@ def load_training_state(
     tensors, about = load_tensors(path, kind="training state")
     if about["config"] != json.loads(json.dumps(asdict(config))):
         raise CheckpointError(
-            f"'{path.name}' belongs to a training with other settings; remove it, or go back to those settings."
+            f"'{path.name}' belongs to a training with other settings; remove it, or go back to "
+            f"those settings."
         )
     try:
-        module.load_state_dict({name[7:]: value for name, value in tensors.items() if name.startswith("module.")})
+        module.load_state_dict(
+            {name[7:]: value for name, value in tensors.items() if name.startswith("module.")}
+        )
     except RuntimeError:
-        raise CheckpointError(f"'{path.name}' belongs to a model of another shape; remove it.") from None
+        raise CheckpointError(
+            f"'{path.name}' belongs to a model of another shape; remove it."
+        ) from None
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):

@@ -28,7 +28,13 @@ class TrainConfig:
         return self.max_shots + self.queries_per_person
 
     def __post_init__(self) -> None:
-        for name in ("steps", "persons_per_step", "queries_per_person", "max_shots", "checkpoint_every"):
+        for name in (
+            "steps",
+            "persons_per_step",
+            "queries_per_person",
+            "max_shots",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.encoder_rate < 0:

@@ -17,10 +17,17 @@ Logs = dict[str, float]
 
 
 class Trainable(Protocol):
-    """A module with a loss on a step's episodes; ``progress`` runs from 0 to 1 over the training."""
+    """A module with a loss on a step's episodes; ``progress`` runs from 0 to 1 over the
+    training.
+    """
 
     def loss(
-        self, batch: EpisodeBatch, *, progress: float, label_smoothing: float, generator: torch.Generator
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
     ) -> tuple[Tensor, Logs]: ...
 
 
@@ -78,7 +85,11 @@ def train(
     # dropout draws from torch's own stream: seeded here, given back afterwards
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        start = load_training_state(checkpoint, module, optimizer, generator, config) if checkpoint else 0
+        start = (
+            load_training_state(checkpoint, module, optimizer, generator, config)
+            if checkpoint
+            else 0
+        )
         module.train()
         for step in range(start, config.steps):
             for group in optimizer.param_groups:
@@ -92,7 +103,9 @@ def train(
             )
             optimizer.zero_grad()
             fabric.backward(loss)
-            fabric.clip_gradients(module, optimizer, max_norm=config.gradient_norm, error_if_nonfinite=False)
+            fabric.clip_gradients(
+                module, optimizer, max_norm=config.gradient_norm, error_if_nonfinite=False
+            )
             optimizer.step()
             if report is not None:
                 report(step + 1, logs)

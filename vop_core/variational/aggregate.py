@@ -3,16 +3,17 @@ r"""Several clips of one person, one posterior: four rules, each with its name a
 A hyper-personalizer reads one clip at a time. With n clips it gives n experts N(mu_i, sigma_i^2),
 and a rule makes one posterior of them:
 
-    average_parameters  mu = mean_i mu_i, ln sigma = mean_i ln sigma_i; n clips are no surer than one
-    product_of_experts  1/sigma^2 = sum_i 1/sigma_i^2, mu precision-weighted; counts the prior n times [POE]
-    bayes_fusion        1/sigma^2 = 1/s^2 + sum_i (1/sigma_i^2 - 1/s^2); the repeated prior divided out [BCM]
-    pool_features       no experts: the clips' features are averaged before the posterior is made [DEEPSETS]
+    average_parameters  mu = mean_i mu_i, ln sigma = mean_i ln sigma_i; n clips as sure as one
+    product_of_experts  1/sigma^2 = sum_i 1/sigma_i^2, mu by precision; n times the prior [POE]
+    bayes_fusion        1/sigma^2 = 1/s^2 + sum_i (1/sigma_i^2 - 1/s^2); without repeats [BCM]
+    pool_features       no experts: the clips' features are averaged first [DEEPSETS]
 
-Bayes' fusion is what conditional independence of the clips given the weights demands; without a clip
-it answers with the prior. All rules are symmetric in the clips, and leave a single clip as it is.
+Bayes' fusion is what conditional independence of the clips given the weights demands; without a
+clip it answers with the prior. All rules are symmetric in the clips, and leave a single clip as it
+is.
 
-Reconstruction: the slides say only that weights come from "forwarding a few enrollment samples"; none of
-    the four rules is known to be theirs [VOP slides, Method].
+Reconstruction: the slides say only that weights come from "forwarding a few enrollment samples";
+    none of the four rules is known to be theirs [VOP slides, Method].
 """
 
 import torch
@@ -23,8 +24,8 @@ from vop_core.variational.gaussian import DiagonalGaussian
 
 AGGREGATIONS = ("average_parameters", "pool_features", "product_of_experts", "bayes_fusion")
 
-# ln of the largest precision an expert may claim relative to the prior: sd 1e-13 of the prior's is a point
-# already, and many such experts still sum without overflow in float32
+# ln of the largest precision an expert may claim relative to the prior: sd 1e-13 of the prior's is
+# a point already, and many such experts still sum without overflow in float32
 _LARGEST_LOG_PRECISION_RATIO = 60.0
 
 
@@ -67,13 +68,14 @@ def bayes_fusion(
 ) -> DiagonalGaussian:
     """Combine per-clip posteriors p(w | x_i) that share one prior, counting that prior once [BCM].
 
-    Exact when clips are independent given the weights. No clip gives the prior, exactly. Raises ValueError
-    when experts wider than the prior leave no positive precision, which cannot happen where each expert's precision is
-    the prior's times 1 + softplus of any number.
+    Exact when clips are independent given the weights. No clip gives the prior, exactly. Raises
+    ValueError when experts wider than the prior leave no positive precision, which cannot happen
+    where each expert's precision is the prior's times 1 + softplus of any number.
     """
     present = _present(experts, mask)
     prior_mean, prior_log_std = prior.mean.unsqueeze(-2), prior.log_std.unsqueeze(-2)
-    # everything is measured against the prior's precision, so that the prior itself is represented by zeros
+    # everything is measured against the prior's precision, so that the prior itself is represented
+    # by zeros
     log_ratio = torch.where(present, 2 * (prior_log_std - experts.log_std), 0.0)
     log_ratio = log_ratio.clamp(max=_LARGEST_LOG_PRECISION_RATIO)
     gained = torch.expm1(log_ratio).sum(-2)
@@ -110,7 +112,9 @@ def _present_like(values: Tensor, mask: Tensor | None) -> Bool[Tensor, "*person 
     if mask is None:
         return torch.ones(*values.shape[:-1], 1, dtype=torch.bool, device=values.device)
     if mask.shape != values.shape[:-1]:
-        raise ValueError(f"a mask of {tuple(mask.shape)} does not fit clips of {tuple(values.shape[:-1])}")
+        raise ValueError(
+            f"a mask of {tuple(mask.shape)} does not fit clips of {tuple(values.shape[:-1])}"
+        )
     return mask.unsqueeze(-1)
 
 
@@ -121,4 +125,6 @@ def _keep(values: Tensor, present: Tensor) -> Tensor:
 
 def _require_a_clip(present: Tensor) -> None:
     if not bool(present.any(-2).all()):
-        raise ValueError("this rule needs a clip of every person; only bayes_fusion answers without any")
+        raise ValueError(
+            "this rule needs a clip of every person; only bayes_fusion answers without any"
+        )

@@ -2,12 +2,12 @@ r"""Is this posterior a distribution, and is it about the person?
 
 Amortised posteriors over weights fail in two ways, and accuracy shows neither:
 
-    point mass  sigma far below the prior's: draws are all alike, and "uncertainty" is an empty word [SAMOVAR]
+    point mass  sigma far below the prior's: all draws alike, "uncertainty" an empty word [SAMOVAR]
     prior       the KL is near 0, or every person gets the same posterior: enrollment says nothing
 
-The mean KL over persons is an upper bound on the mutual information between a person's clips and the
-weights. A *unit* (weight) is active when its mean moves from person to person: variance over persons / s^2
-above 0.01 [IWAE].
+The mean KL over persons is an upper bound on the mutual information between a person's clips and
+the weights. A *unit* (weight) is active when its mean moves from person to person: variance over
+persons / s^2 above 0.01 [IWAE].
 """
 
 import math
@@ -38,15 +38,19 @@ class PosteriorHealth:
     persons: int
     kl: float  # nats, summed over weights, mean over persons
     kl_per_dimension: Float[Tensor, " weight"]  # nats, mean over persons
-    std_ratio: float  # sd of the posterior / sd of the prior, geometric mean over persons and weights
-    between_person_variance: Float[Tensor, " weight"] | None  # of the means, in units of the prior's variance
+    # sd of the posterior / sd of the prior, geometric mean over persons and weights
+    std_ratio: float
+    # of the means, in units of the prior's variance
+    between_person_variance: Float[Tensor, " weight"] | None
     active_units: int | None  # weights whose between-person variance is above ACTIVE_VARIANCE
     verdict: Verdict
     sentence: str
 
     @property
     def between_person_std(self) -> float | None:
-        """Root mean square over weights of the means' sd over persons, in units of the prior's sd."""
+        """Root mean square over weights of the means' sd over persons, in units of the prior's
+        sd.
+        """
         if self.between_person_variance is None:
             return None
         return float(self.between_person_variance.mean().sqrt())
@@ -64,7 +68,9 @@ def posterior_health(
     if not posteriors.batch_shape:
         posteriors = posteriors.expand(1)
     if len(posteriors.batch_shape) != 1 or posteriors.batch_shape[0] == 0:
-        raise ValueError(f"posteriors need one person axis, got a batch of {tuple(posteriors.batch_shape)}")
+        raise ValueError(
+            f"posteriors need one person axis, got a batch of {tuple(posteriors.batch_shape)}"
+        )
     kl_per_dimension = posteriors.kl_per_dimension(prior).mean(0)
     kl = float(kl_per_dimension.sum())
     if not math.isfinite(kl):
@@ -84,7 +90,9 @@ def posterior_health(
     )
 
 
-def _between_persons(posteriors: DiagonalGaussian, prior: DiagonalGaussian) -> tuple[Tensor, int] | tuple[None, None]:
+def _between_persons(
+    posteriors: DiagonalGaussian, prior: DiagonalGaussian
+) -> tuple[Tensor, int] | tuple[None, None]:
     if posteriors.batch_shape[0] < 2:
         return None, None
     variance = posteriors.mean.var(0) / prior.variance
@@ -94,20 +102,24 @@ def _between_persons(posteriors: DiagonalGaussian, prior: DiagonalGaussian) -> t
 def _judge(kl: float, std_ratio: float, active_units: int | None) -> tuple[Verdict, str]:
     if std_ratio < POINT_MASS_STD_RATIO:
         return "point mass", (
-            f"The posterior has collapsed to a point: its width is {100 * std_ratio:.1f} % of the prior's, "
+            f"The posterior has collapsed to a point: its width is {100 * std_ratio:.1f} % of the "
+            f"prior's, "
             "so draws are all alike and their spread is no measure of uncertainty."
         )
     if kl < PRIOR_KL:
         return "prior", (
-            f"The posterior is the prior: {kl:.2f} nats separate them, too little to tell two persons apart, "
+            f"The posterior is the prior: {kl:.2f} nats separate them, too little to tell two "
+            f"persons apart, "
             "so enrollment changes nothing that matters."
         )
     if active_units == 0:
         return "prior", (
-            "The posterior is the same for every person: no weight's mean moves from person to person, "
+            "The posterior is the same for every person: no weight's mean moves from person to "
+            "person, "
             "so enrollment says nothing about who speaks."
         )
     return "healthy", (
-        f"The posterior is a distribution: {kl:.1f} nats away from the prior, {100 * std_ratio:.0f} % of its width"
+        f"The posterior is a distribution: {kl:.1f} nats away from the prior, "
+        f"{100 * std_ratio:.0f} % of its width"
         + (f", {active_units} weights differ between persons." if active_units is not None else ".")
     )

@@ -1,20 +1,21 @@
 r"""The evidence lower bound, and the loss that training minimises.
 
-From the slides' identity [VOP slides, Method], for one person k whose N_k clips share the weights w:
+From the slides' identity [VOP slides, Method], for one person k whose N_k clips share the weights
+w:
 
     ln p(y | x) >= ELBO = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL(q(w | x) || p(w))
 
-with equality where q is the posterior p(w | x, y). Divided by -N_k, with the mean over query clips as an
-unbiased estimate of the mean over all of the person's clips:
+with equality where q is the posterior p(w | x, y). Divided by -N_k, with the mean over query clips
+as an unbiased estimate of the mean over all of the person's clips:
 
     loss_k = mean_i ( -ln p(y_i | x_i, w) ) + (beta / N_k) KL(q || p)
 
-One KL per person, summed over weights. N_k is the person's number of training clips: not the episode's
-queries, not the batch, not the data set. beta = 1 is the bound; N_k = 1 is the slides' literal,
-sample-specific reading.
+One KL per person, summed over weights. N_k is the person's number of training clips: not the
+episode's queries, not the batch, not the data set. beta = 1 is the bound; N_k = 1 is the slides'
+literal, sample-specific reading.
 
-Departs: the slides charge KL(q || p(w | x)) for each clip; here the prior does not read the clip, and it is
-    paid once per person, because the person's clips share the weights.
+Departs: the slides charge KL(q || p(w | x)) for each clip; here the prior does not read the clip,
+    and it is paid once per person, because the person's clips share the weights.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ def negative_elbo(
     if beta < 0:
         raise ValueError(f"beta must not be negative, got {beta}")
     if bool((training_clips < 1).any()):
-        raise ValueError("every person needs at least one training clip: the KL is divided by their number")
+        raise ValueError(
+            "every person needs at least one training clip: the KL is divided by their number"
+        )
     misfit = _mean_over_queries(cross_entropy, query_mask)
     return (misfit + beta * kl / training_clips).mean()
 

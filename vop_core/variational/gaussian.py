@@ -2,7 +2,7 @@ r"""Diagonal Gaussians over the weights of a person's layers.
 
 The posterior family of Variational On-the-Fly Personalization,
 
-    q_theta(w | x) = N(w; mu(x), diag(sigma(x)^2))                                   [VOP slides, Method]
+    q_theta(w | x) = N(w; mu(x), diag(sigma(x)^2))                              [VOP slides, Method]
 
 and its divergence, in nats, from a prior N(m, diag(s^2)) of the same family [VAE]:
 
@@ -10,10 +10,11 @@ and its divergence, in nats, from a prior N(m, diag(s^2)) of the same family [VA
 
 The scale is kept as ``log_std`` = ln sigma: any real number is allowed, and sigma -> 0 stays exact.
 
-Reconstruction: the slides say "an approximated posterior distribution" and name no family; the diagonal
-    Gaussian is the common choice.
-Departs: the slides write the prior as p(w | x); here it is a fixed or learned Gaussian that does not read
-    the clip, so that enrolling nobody is defined and a person's weights have one price for all clips.
+Reconstruction: the slides say "an approximated posterior distribution" and name no family; the
+    diagonal Gaussian is the common choice.
+Departs: the slides write the prior as p(w | x); here it is a fixed or learned Gaussian that does
+    not read the clip, so that enrolling nobody is defined and a person's weights have one price for
+    all clips.
 """
 
 import math
@@ -51,7 +52,9 @@ class DiagonalGaussian:
         return self.mean.shape[:-1]
 
     def __getitem__(self, index) -> "DiagonalGaussian":
-        """Select along the batch axes: ``posterior[2]``, ``posterior[:, :3]``, ``posterior[mask]``."""
+        """Select along the batch axes: ``posterior[2]``, ``posterior[:, :3]``,
+        ``posterior[mask]``.
+        """
         if not self.batch_shape:
             raise IndexError("this Gaussian has no batch axis to select from")
         return DiagonalGaussian(self.mean[index], self.log_std[index])
@@ -70,8 +73,12 @@ class DiagonalGaussian:
         return DiagonalGaussian(self.mean.to(*args, **kwargs), self.log_std.to(*args, **kwargs))
 
     @torch.no_grad()
-    def sample(self, count: int, *, generator: torch.Generator) -> Float[Tensor, "draw *batch weight"]:
-        """Draw ``count`` independent weight vectors; no gradient. Same generator state, same draws."""
+    def sample(
+        self, count: int, *, generator: torch.Generator
+    ) -> Float[Tensor, "draw *batch weight"]:
+        """Draw ``count`` independent weight vectors; no gradient. Same generator state, same
+        draws.
+        """
         return self.mean + self.std * self._noise(count, generator=generator)
 
     def rsample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch weight"]:
@@ -79,31 +86,42 @@ class DiagonalGaussian:
         return self.mean + self.std * self._noise(1, generator=generator)[0]
 
     def log_prob(self, value: Float[Tensor, "*value weight"]) -> Float[Tensor, "..."]:
-        """Log density in nats, summed over weights; leading axes of ``value`` broadcast against the batch."""
+        """Log density in nats, summed over weights; leading axes of ``value`` broadcast against the
+        batch.
+        """
         self._check_width(value.shape[-1])
         standardised = (value - self.mean) * (-self.log_std).exp()
         return (-0.5 * standardised.square() - self.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
 
     def kl_per_dimension(self, prior: "DiagonalGaussian") -> Float[Tensor, "*batch weight"]:
-        """KL(self || prior) of every weight by itself, in nats; never below 0 and exactly 0 at the prior.
+        """KL(self || prior) of every weight by itself, in nats; never below 0 and exactly 0 at the
+        prior.
 
-        The prior's batch axes broadcast. Raises ValueError when it covers another number of weights.
+        The prior's batch axes broadcast. Raises ValueError when it covers another number of
+        weights.
         """
         self._check_width(prior.mean.shape[-1])
         log_ratio = self.log_std - prior.log_std
         shift = (self.mean - prior.mean) * (-prior.log_std).exp()
-        # expm1 keeps the small difference sigma^2/s^2 - 1 exact near the prior, where training starts
+        # expm1 keeps the small difference sigma^2/s^2 - 1 exact near the prior, where training
+        # starts
         return 0.5 * shift.square() + 0.5 * torch.expm1(2 * log_ratio) - log_ratio
 
     def kl(self, prior: "DiagonalGaussian") -> Float[Tensor, "*batch"]:
         """KL(self || prior) in nats, summed over weights [VOP slides, Method]."""
         return self.kl_per_dimension(prior).sum(-1)
 
-    def _noise(self, count: int, *, generator: torch.Generator) -> Float[Tensor, "draw *batch weight"]:
+    def _noise(
+        self, count: int, *, generator: torch.Generator
+    ) -> Float[Tensor, "draw *batch weight"]:
         shape = (count, *self.mean.shape)
-        noise = torch.randn(shape, generator=generator, dtype=self.mean.dtype, device=generator.device)
+        noise = torch.randn(
+            shape, generator=generator, dtype=self.mean.dtype, device=generator.device
+        )
         return noise.to(self.mean.device)
 
     def _check_width(self, width: int) -> None:
         if width != self.mean.shape[-1]:  # a width of 1 would otherwise broadcast in silence
-            raise ValueError(f"{width} weights do not match a Gaussian over {self.mean.shape[-1]} weights")
+            raise ValueError(
+                f"{width} weights do not match a Gaussian over {self.mean.shape[-1]} weights"
+            )

@@ -1,8 +1,9 @@
 r"""Is the amortised posterior a fair stand-in for the one that has seen the labels?
 
-For draws z from q(z | x), the weights r = p(z) prod_i p(y_i | x_i, z) / q(z | x) would turn them into draws from the
-posterior p(z | x, y) of the labeled enrollment clips. A generalized Pareto fit to the largest weights says how heavy
-their tail is [PSIS]: with k below 0.7 a few hundred draws stand for that posterior, above it q misses part of it.
+For draws z from q(z | x), the weights r = p(z) prod_i p(y_i | x_i, z) / q(z | x) would turn them
+into draws from the posterior p(z | x, y) of the labeled enrollment clips. A generalized Pareto fit
+to the largest weights says how heavy their tail is [PSIS]: with k below 0.7 a few hundred draws
+stand for that posterior, above it q misses part of it.
 """
 
 import numpy as np
@@ -31,4 +32,5 @@ def pareto_k(log_weights: Float[Tensor, " draw"]) -> float:
     values = log_weights.double().numpy()
     if np.ptp(values) < 1e-12:
         return float("-inf")
-    return float(array_stats.psislw(-values)[1])  # it takes log likelihoods, and weighs by their inverse
+    # it takes log likelihoods, and weighs by their inverse
+    return float(array_stats.psislw(-values)[1])

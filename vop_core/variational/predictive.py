@@ -5,7 +5,7 @@ With S draws w_s ~ q(w | x) and p_s = p(y | x*, w_s):
     probabilities  p = 1/S sum_s p_s
     total          H(p)                    entropy of the averaged prediction
     aleatoric      1/S sum_s H(p_s)        what would remain if the weights were known
-    epistemic      total - aleatoric       mutual information of label and weights, never below 0 [BALD]
+    epistemic      total - aleatoric       information label and weights share, >= 0 [BALD]
 
 Entropies are in nats.
 """
@@ -20,9 +20,12 @@ from vop_core.errors import EvaluationError
 from vop_core.types import Prediction
 
 MOST_DRAWS = 1_000
-"""Of a prediction: its Monte-Carlo error is then below 1.6 points, 0.5 / sqrt(1,000), whatever the posterior."""
+"""Of a prediction: its Monte-Carlo error is then below 1.6 points, 0.5 / sqrt(1,000), whatever the
+posterior.
+"""
 
-# no random variable in [0, 1] has a larger standard deviation (Popoviciu): what one draw alone leaves open
+# no random variable in [0, 1] has a larger standard deviation (Popoviciu): what one draw alone
+# leaves open
 _LARGEST_STD_OF_A_PROBABILITY = 0.5
 
 
@@ -31,21 +34,27 @@ def check_draws(draws: int) -> None:
     if not 0 <= draws <= MOST_DRAWS:
         error = _LARGEST_STD_OF_A_PROBABILITY / math.sqrt(MOST_DRAWS)
         raise EvaluationError(
-            f"{draws:,} draws were asked for; choose from 0 to {MOST_DRAWS:,}, where the sampling error of a "
+            f"{draws:,} draws were asked for; choose from 0 to {MOST_DRAWS:,}, where the sampling "
+            f"error of a "
             f"probability is already below {100 * error:.1f} points."
         )
 
 
-def predict_from_draws(draw_probabilities: Float[Tensor, "draw query label"], level: float = 0.95) -> Prediction:
+def predict_from_draws(
+    draw_probabilities: Float[Tensor, "draw query label"], level: float = 0.95
+) -> Prediction:
     """Average over draws; interval, entropies and Monte-Carlo error come from their spread.
 
-    ``level`` is the mass of the equal-tailed credible interval of each probability. A single draw has no
-    spread: its interval is a point, and its standard error is given as 0.5, the largest there can be.
-    Raises ValueError without draws, for numbers that are no probabilities, or a level outside (0, 1).
+    ``level`` is the mass of the equal-tailed credible interval of each probability. A single draw
+    has no spread: its interval is a point, and its standard error is given as 0.5, the largest
+    there can be. Raises ValueError without draws, for numbers that are no probabilities, or a level
+    outside (0, 1).
     """
     draws = draw_probabilities.shape[0]
     if draws == 0:
-        raise ValueError("a prediction from draws needs at least one draw; use predict_from_mean for none")
+        raise ValueError(
+            "a prediction from draws needs at least one draw; use predict_from_mean for none"
+        )
     if not 0 < level < 1:
         raise ValueError(f"the level of a credible interval lies between 0 and 1, got {level}")
     _check_probabilities(draw_probabilities)
@@ -67,9 +76,11 @@ def predict_from_draws(draw_probabilities: Float[Tensor, "draw query label"], le
 
 
 def predict_from_mean(probabilities: Float[Tensor, "query label"]) -> Prediction:
-    """The answer of one fixed setting of the weights, the posterior mean: no spread, nothing epistemic.
+    """The answer of one fixed setting of the weights, the posterior mean: no spread, nothing
+    epistemic.
 
-    It is the limit of ``predict_from_draws`` for sigma -> 0, and what the frozen personal network computes.
+    It is the limit of ``predict_from_draws`` for sigma -> 0, and what the frozen personal network
+    computes.
     """
     _check_probabilities(probabilities)
     entropy = _entropy(probabilities)
@@ -89,7 +100,9 @@ def _entropy(probabilities: Float[Tensor, "*batch label"]) -> Float[Tensor, "*ba
     return torch.special.entr(probabilities).sum(-1)
 
 
-def _standard_error(draw_probabilities: Float[Tensor, "draw query label"]) -> Float[Tensor, "query label"]:
+def _standard_error(
+    draw_probabilities: Float[Tensor, "draw query label"],
+) -> Float[Tensor, "query label"]:
     draws = draw_probabilities.shape[0]
     if draws == 1:
         return torch.full_like(draw_probabilities[0], _LARGEST_STD_OF_A_PROBABILITY)

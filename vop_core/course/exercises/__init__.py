@@ -1,4 +1,5 @@
-"""Every exercise of the course, by its key in the notebooks. Solutions lie apart, in ``notebooks/solutions``.
+"""Every exercise of the course, by its key in the notebooks. Solutions lie apart, in
+``notebooks/solutions``.
 
 Checks and pictures use an authority other than the function that the notebook shows: a closed form,
 torch.distributions, librosa, scikit-learn or a number that the twin knows exactly.
@@ -18,7 +19,9 @@ _given: Counter[str] = Counter()  # hints already given, in this kernel
 
 
 def check(key: str, answer: Any) -> Feedback:
-    """Check an answer to the exercise of that name. Raises VopError for an exercise that does not exist."""
+    """Check an answer to the exercise of that name. Raises VopError for an exercise that does not
+    exist.
+    """
     return _find(key).feedback(answer, key)
 
 
@@ -28,7 +31,10 @@ def hint(key: str) -> str:
     _given[key] += 1
     if _given[key] <= len(hints):
         return f"Hint {_given[key]} of {len(hints)}: {hints[_given[key] - 1]}"
-    return "No further hints; the solution is in the folder solutions, in the notebook of the same name."
+    return (
+        "No further hints; the solution is in the folder solutions, in the notebook of the same "
+        "name."
+    )
 
 
 def _find(key: str) -> Exercise:

@@ -24,12 +24,17 @@ LESSON_NOISE = 0.7  # of the labels, where a precision is asked for
 
 
 def _lesson() -> tuple[Tensor, Tensor, float]:
-    """A twin's person with nine clips at the true posterior: misfits, divergence, evidence of all labels."""
+    """A twin's person with nine clips at the true posterior: misfits, divergence, evidence of all
+    labels.
+    """
     twin = LinearGaussianTwin.independent(weights=2)
     person = twin.draw_person(clips=9, generator=seeded())
     truth = twin.weights_given_labels(person.clips, person.labels)
     misfits = torch.stack(
-        [-twin.expected_log_likelihood(truth, person.clips[[i]], person.labels[[i]]) for i in range(9)]
+        [
+            -twin.expected_log_likelihood(truth, person.clips[[i]], person.labels[[i]])
+            for i in range(9)
+        ]
     )
     kl = kl_divergence(truth, twin.weights_given_clips(person.clips))
     return misfits, kl, float(twin.log_evidence(person.clips, person.labels))
@@ -38,9 +43,15 @@ def _lesson() -> tuple[Tensor, Tensor, float]:
 def _check_loss(answer: Callable) -> str | None:
     misfits, kl, evidence = _lesson()
     if not near(-9 * answered(answer(misfits, kl, 9, 1.0)), evidence):
-        return "with the true posterior and beta = 1, minus the number of clips times your loss must be the evidence."
+        return (
+            "with the true posterior and beta = 1, minus the number of clips times your loss "
+            "must be the evidence."
+        )
     if not near(answer(misfits[:3].repeat(4), kl, 9, 1.0), answer(misfits[:3], kl, 9, 1.0)):
-        return "the same queries four times over must give the same loss: only training clips divide the divergence."
+        return (
+            "the same queries four times over must give the same loss: only training clips "
+            "divide the divergence."
+        )
     if not near(answer(misfits, kl, 9, 0.0), misfits.mean()):
         return "with beta = 0 only the mean misfit is left."
     return None
@@ -57,16 +68,21 @@ def _beta(queries: int, clips: int) -> float:
 
 
 def _check_precision(answer: Callable) -> str | None:
-    """At the answer, the expected bound's slope in ln sigma must vanish: -(F sigma^2 + P sigma^2) + 1 = 0, by
-    autograd.
+    """At the answer, the expected bound's slope in ln sigma must vanish: -(F sigma^2 + P sigma^2) +
+    1 = 0, by autograd.
     """
     generator = seeded()
     for clips in (1, 5):
         features = torch.randn(clips, generator=generator, dtype=torch.float64)
         prior_precision = float(torch.rand((), generator=generator)) + 0.5
-        precision = torch.as_tensor(answered(answer(prior_precision, features, LESSON_NOISE)), dtype=torch.float64)
+        precision = torch.as_tensor(
+            answered(answer(prior_precision, features, LESSON_NOISE)), dtype=torch.float64
+        )
         log_std = (-0.5 * precision.log()).detach().requires_grad_()
-        q, prior = Normal(torch.zeros(()), log_std.exp()), Normal(torch.zeros(()), prior_precision**-0.5)
+        q, prior = (
+            Normal(torch.zeros(()), log_std.exp()),
+            Normal(torch.zeros(()), prior_precision**-0.5),
+        )
         expected = -0.5 * (features.square().sum() * log_std.mul(2).exp()) / LESSON_NOISE**2
         (expected - kl_divergence(q, prior)).backward()
         if not log_std.grad.abs() < 1e-6:
@@ -77,17 +93,26 @@ def _check_precision(answer: Callable) -> str | None:
 
 def _precision(prior_precision: float, features: Tensor, noise: float) -> float:
     """Where the expected bound is highest, searched for numerically."""
-    force, prior = float(features.square().sum()) / noise**2, Normal(number(0.0), number(prior_precision**-0.5))
+    force, prior = (
+        float(features.square().sum()) / noise**2,
+        Normal(number(0.0), number(prior_precision**-0.5)),
+    )
 
     def slack(log_precision: float) -> float:
         variance = number(math.exp(-log_precision))
-        return 0.5 * force * float(variance) + float(kl_divergence(Normal(number(0.0), variance.sqrt()), prior))
+        return 0.5 * force * float(variance) + float(
+            kl_divergence(Normal(number(0.0), variance.sqrt()), prior)
+        )
 
-    return math.exp(optimize.minimize_scalar(slack, bounds=(-5, 8), method="bounded", options={"xatol": 1e-9}).x)
+    return math.exp(
+        optimize.minimize_scalar(slack, bounds=(-5, 8), method="bounded", options={"xatol": 1e-9}).x
+    )
 
 
 def _share(kl: float, queries: int, clips: int, persons: int, beta: float) -> float:
-    """The shares of all episodes that together ask about each of a person's clips once add up to beta * KL."""
+    """The shares of all episodes that together ask about each of a person's clips once add up to
+    beta * KL.
+    """
     return optimize.brentq(lambda share: clips * share - beta * kl, 0, beta * kl)
 
 
@@ -107,7 +132,9 @@ def _check_fusion(answer: Callable) -> str | None:
         if not (isinstance(found, tuple) and len(found) == 2):
             return "give two numbers: the mean and the standard deviation."
         if not (near(found[0], mean, 1e-4) and near(found[1], std, 1e-4)):
-            return f"on a grid, mean {mean:.3f} and standard deviation {std:.3f} come out for {given}."
+            return (
+                f"on a grid, mean {mean:.3f} and standard deviation {std:.3f} come out for {given}."
+            )
     return None
 
 
@@ -123,9 +150,11 @@ EXERCISES = {
         ),
         (
             "The misfits are averaged, because a few queries stand for all of the person's clips.",
-            "The divergence is paid once for all training clips: its share for one clip is kl / training_clips.",
+            "The divergence is paid once for all training clips: its share for one clip is kl / "
+            "training_clips.",
         ),
-        "Minus N times it is the evidence when q is the posterior: one divergence per person is the bound.",
+        "Minus N times it is the evidence when q is the posterior: one divergence per person is "
+        "the bound.",
     ),
     "beta-of-the-slip": Exercise(
         everywhere(
@@ -144,7 +173,8 @@ EXERCISES = {
             "Set kl / queries equal to beta * kl / training_clips.",
             "Solve for beta; with fewer queries than clips it is above 1.",
         ),
-        "With fewer queries than clips the divergence is overcharged: the posterior falls back to the prior.",
+        "With fewer queries than clips the divergence is overcharged: the posterior falls back to "
+        "the prior.",
     ),
     "precision-asked-for": Exercise(
         _check_precision,
@@ -156,12 +186,15 @@ EXERCISES = {
             _precision,
         ),
         (
-            "A draw w misses a label by (w - mean) phi more: the expected misfit grows by phi^2 sigma^2 / (2 s^2) for "
+            "A draw w misses a label by (w - mean) phi more: the expected misfit grows by phi^2 "
+            "sigma^2 / (2 s^2) for "
             "each clip.",
-            "Add the divergence, differentiate in sigma^2, set it to zero: each clip adds phi^2 / s^2 to the "
+            "Add the divergence, differentiate in sigma^2, set it to zero: each clip adds phi^2 / "
+            "s^2 to the "
             "precision.",
         ),
-        "It is the precision of a posterior that has seen the labels; nothing in it says how little q knows.",
+        "It is the precision of a posterior that has seen the labels; nothing in it says how "
+        "little q knows.",
     ),
     "share-of-the-divergence": Exercise(
         everywhere(
@@ -193,7 +226,8 @@ EXERCISES = {
         ),
         (
             "Precisions add, and the prior is in both experts: take one of them away.",
-            "precision = 1 / std_1**2 + 1 / std_2**2 - 1 / prior_std**2; the mean is weighed by the same three terms.",
+            "precision = 1 / std_1**2 + 1 / std_2**2 - 1 / prior_std**2; the mean is weighed by "
+            "the same three terms.",
         ),
         "The prior counts once, however many clips there are.",
     ),

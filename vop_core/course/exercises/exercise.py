@@ -1,7 +1,8 @@
-"""What an exercise is: a check against an authority of its own, a picture of a right answer, and a ladder of hints.
+"""What an exercise is: a check against an authority of its own, a picture of a right answer, and a
+ladder of hints.
 
-An exercise in a notebook leaves ``...`` to be replaced. Its check never raises: it says what is wrong. Inputs of a
-check are drawn or several, so that a typed number does not pass.
+An exercise in a notebook leaves ``...`` to be replaced. Its check never raises: it says what is
+wrong. Inputs of a check are drawn or several, so that a typed number does not pass.
 """
 
 import math
@@ -31,7 +32,9 @@ class NotAnswered(Exception):
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a check found; displays itself as the picture of a right answer, the answer on it, and a sentence."""
+    """What a check found; displays itself as the picture of a right answer, the answer on it, and a
+    sentence.
+    """
 
     outcome: str
     sentence: str
@@ -47,7 +50,8 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Picture:
-    """An answer called along a line of inputs, and the number that a right one gives at each of them.
+    """An answer called along a line of inputs, and the number that a right one gives at each of
+    them.
 
     Where an answer gives several numbers, the first is drawn.
     """
@@ -90,16 +94,23 @@ class Exercise:
 
     def feedback(self, answer: Any, key: str) -> Feedback:
         """On an answer to this exercise, which notebooks call ``key``."""
-        return Feedback(*self._judged(answer, f"hint: course.hint({key!r})"), self.picture.draw(answer))
+        return Feedback(
+            *self._judged(answer, f"hint: course.hint({key!r})"), self.picture.draw(answer)
+        )
 
     def _judged(self, answer: Any, hint: str) -> tuple[str, str]:
         try:
             wrong = self.check(answered(answer))
         except NotAnswered:
             return NOT_ANSWERED, f"Your turn: replace the dots and run the cell again. A {hint}"
-        except Exception as error:  # whatever a first attempt raises is an answer to be spoken about
+        # whatever a first attempt raises is an answer to be spoken about
+        except Exception as error:
             return WRONG, f"Not yet: your code stopped with {type(error).__name__}: {error}"
-        return (RIGHT, f"Right. {self.praise}") if wrong is None else (WRONG, f"Not yet: {wrong} A {hint}")
+        return (
+            (RIGHT, f"Right. {self.praise}")
+            if wrong is None
+            else (WRONG, f"Not yet: {wrong} A {hint}")
+        )
 
 
 def answered(value: Any) -> Any:
@@ -110,7 +121,9 @@ def answered(value: Any) -> Any:
 
 
 def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str) -> Check:
-    """Answers must be ``wanted`` on every case; ``sentence`` is formatted with the first on which one is not."""
+    """Answers must be ``wanted`` on every case; ``sentence`` is formatted with the first on which
+    one is not.
+    """
 
     def check(answer: Callable) -> str | None:
         wrong = (case for case in cases if not near(answer(*case), wanted(*case)))
@@ -120,10 +133,14 @@ def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str
 
 
 def near(found: object, wanted: float | Tensor, tolerance: float = CLOSE) -> bool:
-    """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and relative."""
+    """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and
+    relative.
+    """
     value = torch.as_tensor(answered(found), dtype=torch.float64)
     goal = torch.as_tensor(wanted, dtype=torch.float64)
-    return value.shape == goal.shape and bool(((value - goal).abs() <= tolerance * (1 + goal.abs())).all())
+    return value.shape == goal.shape and bool(
+        ((value - goal).abs() <= tolerance * (1 + goal.abs())).all()
+    )
 
 
 def seeded() -> torch.Generator:

@@ -41,11 +41,21 @@ def _check_draw(answer: Callable) -> str | None:
     drawn = answered(answer(mean, log_std, noise))
     standardised = (drawn - mean) / log_std.exp()
     if not near(standardised.detach(), noise):
-        return "(draw - mean) / std must be the noise that went in; mind that the width is given as its logarithm."
+        return (
+            "(draw - mean) / std must be the noise that went in; mind that the width is given "
+            "as its logarithm."
+        )
     drawn.sum().backward()
     if mean.grad is None or log_std.grad is None:
-        return "no gradient reaches the mean and the width: compute with them, do not copy their values."
-    return None if near(log_std.grad, noise * log_std.detach().exp()) else "the gradient in ln sigma is another one."
+        return (
+            "no gradient reaches the mean and the width: compute with them, do not copy their "
+            "values."
+        )
+    return (
+        None
+        if near(log_std.grad, noise * log_std.detach().exp())
+        else "the gradient in ln sigma is another one."
+    )
 
 
 def _draw(mean: Tensor, log_std: Tensor, noise: Tensor) -> Tensor:
@@ -85,7 +95,8 @@ EXERCISES = {
             _spread,
         ),
         (
-            "The number of right answers of one person is binomial: n draws, each right with probability p.",
+            "The number of right answers of one person is binomial: n draws, each right with "
+            "probability p.",
             "Its variance is n p (1 - p). The share is that number divided by n.",
         ),
         "What goes beyond this spread is a difference between persons.",
@@ -117,7 +128,8 @@ EXERCISES = {
         ),
         Picture("frequency, Hz", "mel", line(0.0, 8000.0, 33), lambda hertz: (hertz,), _mel),
         (
-            "At 1000 Hz the linear part has reached 3 * 1000 / 200 = 15 mel, and the logarithm takes over there.",
+            "At 1000 Hz the linear part has reached 3 * 1000 / 200 = 15 mel, and the logarithm "
+            "takes over there.",
             "Above: 15 + 27 * log(hertz / 1000) / log(6.4).",
         ),
         "That is librosa's scale.",
@@ -131,7 +143,10 @@ EXERCISES = {
             lambda noise: (number(1.0), number(math.log(0.5)), number(noise)),
             _draw,
         ),
-        ("A standard normal number becomes one of N(mu, sigma^2) by scaling and shifting.", "sigma is log_std.exp()."),
+        (
+            "A standard normal number becomes one of N(mu, sigma^2) by scaling and shifting.",
+            "sigma is log_std.exp().",
+        ),
         "The noise is outside, so gradients reach mean and width.",
     ),
     "kl-by-hand": Exercise(

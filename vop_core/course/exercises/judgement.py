@@ -6,14 +6,25 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from vop_core.course.exercises.exercise import Exercise, Picture, answered, everywhere, line, near, seeded
+from vop_core.course.exercises.exercise import (
+    Exercise,
+    Picture,
+    answered,
+    everywhere,
+    line,
+    near,
+    seeded,
+)
 
-STRANGERS = tuple(stats.norm.ppf((torch.arange(1, 41) / 41).numpy()).tolist())  # forty scores like a normal's
+# forty scores like a normal's
+STRANGERS = tuple(stats.norm.ppf((torch.arange(1, 41) / 41).numpy()).tolist())
 BINS = 15
 
 
 def _calibration_error(confidence: Tensor, right: Tensor) -> float:
-    """torchmetrics, which of two classes, with "right" as the second, bins the confidence as given."""
+    """torchmetrics, which of two classes, with "right" as the second, bins the confidence as
+    given.
+    """
     from torchmetrics.functional.classification import binary_calibration_error
 
     return float(binary_calibration_error(confidence, right.long(), n_bins=BINS))
@@ -22,9 +33,13 @@ def _calibration_error(confidence: Tensor, right: Tensor) -> float:
 def _check_calibration_error(answer: Callable) -> str | None:
     """On answers that were binned here."""
     generator = seeded()
-    confidence = 0.55 + 0.45 * torch.rand(400, generator=generator, dtype=torch.float64)  # the lower bins stay empty
-    shift = torch.where(confidence < 0.775, -0.25, 0.15)  # overconfident below, underconfident above
-    right = (torch.rand(400, generator=generator, dtype=torch.float64) < confidence + shift).double()
+    # the lower bins stay empty
+    confidence = 0.55 + 0.45 * torch.rand(400, generator=generator, dtype=torch.float64)
+    # overconfident below, underconfident above
+    shift = torch.where(confidence < 0.775, -0.25, 0.15)
+    right = (
+        torch.rand(400, generator=generator, dtype=torch.float64) < confidence + shift
+    ).double()
     place = (confidence * BINS).ceil().long() - 1
     bins = (
         torch.zeros(BINS, dtype=torch.float64).index_add(0, place, each)
@@ -35,7 +50,9 @@ def _check_calibration_error(answer: Callable) -> str | None:
 
 
 def _two_bins(excess: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Sixty answers at confidence 0.9, right less often by ``excess``; forty at 0.6, right more often."""
+    """Sixty answers at confidence 0.9, right less often by ``excess``; forty at 0.6, right more
+    often.
+    """
     clips = torch.tensor([60.0, 40.0], dtype=torch.float64)
     confidence = torch.tensor([0.9, 0.6], dtype=torch.float64)
     share = torch.tensor([0.9 - excess, 0.8], dtype=torch.float64)
@@ -45,12 +62,16 @@ def _two_bins(excess: float) -> tuple[Tensor, Tensor, Tensor]:
 def _error_of_bins(clips: Tensor, confidence: Tensor, right: Tensor) -> float:
     """On the single answers of the bins."""
     counts = clips.long()
-    truth = torch.cat([torch.arange(int(n)) < round(float(hits)) for n, hits in zip(counts, right, strict=True)])
+    truth = torch.cat(
+        [torch.arange(int(n)) < round(float(hits)) for n, hits in zip(counts, right, strict=True)]
+    )
     return _calibration_error((confidence / clips).repeat_interleave(counts), truth)
 
 
 def _lowest_accepted(scores: Sequence[float], allowed: float) -> float:
-    """The lowest score that may be accepted, by scikit-learn's ROC curve; above them all where none may."""
+    """The lowest score that may be accepted, by scikit-learn's ROC curve; above them all where none
+    may.
+    """
     from sklearn.metrics import roc_curve
 
     everybody = [*scores, max(scores) + 1]  # scikit-learn wants both classes
@@ -83,12 +104,17 @@ def _check_gain(answer: Callable) -> str | None:
         mine, first, second = noise - noise.mean(1, keepdim=True) + means
         for controls in ((first, second), (second, first)):
             if not near(answer(mine, *controls), own - best):
-                return f"with means {own}, and {best} and {other} of the controls, the gain is {own - best:+.1f}."
+                return (
+                    f"with means {own}, and {best} and {other} of the controls, the gain is "
+                    f"{own - best:+.1f}."
+                )
     return None
 
 
 def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Accuracy of four persons: their own model on average 0.8, the global one 0.7, the mixed one as asked."""
+    """Accuracy of four persons: their own model on average 0.8, the global one 0.7, the mixed one
+    as asked.
+    """
     noise = torch.tensor([-0.1, 0.0, 0.02, 0.08], dtype=torch.float64)
     return 0.8 + noise, 0.7 - noise, mixed + noise.flip(0)
 
@@ -109,8 +135,10 @@ EXERCISES = {
             _error_of_bins,
         ),
         (
-            "A bin's distance is |mean confidence - share of right answers|; both have the bin's clips below the line.",
-            "Weighed by clips, the bin's clips cancel: sum |confidence_sum - right| over all bins, divided by all "
+            "A bin's distance is |mean confidence - share of right answers|; both have the bin's "
+            "clips below the line.",
+            "Weighed by clips, the bin's clips cancel: sum |confidence_sum - right| over all bins, "
+            "divided by all "
             "clips.",
         ),
         "It is torchmetrics' figure.",
@@ -126,7 +154,8 @@ EXERCISES = {
         ),
         (
             "Sort the scores, the highest first. How many strangers may be accepted at most?",
-            "With k accepted, the threshold lies just above the next lower score: math.nextafter(score, math.inf).",
+            "With k accepted, the threshold lies just above the next lower score: "
+            "math.nextafter(score, math.inf).",
         ),
         "Thresholds come from the data they are used on.",
     ),
@@ -141,7 +170,8 @@ EXERCISES = {
         ),
         (
             "First find out which control is better on average over persons.",
-            "Then the mean of own - control, person by person; with the other control it would flatter the method.",
+            "Then the mean of own - control, person by person; with the other control it would "
+            "flatter the method.",
         ),
         "The best control is the one to beat.",
     ),
@@ -151,9 +181,16 @@ EXERCISES = {
             ((16, 5), (4, 1), (32, 10)),
             "with a code of {0} numbers and {1} clips it is another number of bytes.",
         ),
-        Picture("clips", "bytes, with a code of 16 numbers", range(1, 11), lambda clips: (16, clips), _bytes),
+        Picture(
+            "clips",
+            "bytes, with a code of 16 numbers",
+            range(1, 11),
+            lambda clips: (16, clips),
+            _bytes,
+        ),
         (
-            "A Gaussian over a code is two numbers for each of its dimensions: mean and ln sigma, four bytes each.",
+            "A Gaussian over a code is two numbers for each of its dimensions: mean and ln sigma, "
+            "four bytes each.",
             "One for the person, and one for each clip, so that clips can be switched off later.",
         ),
         "A person is a few hundred bytes, and no sound.",

@@ -1,8 +1,8 @@
 """AudioMNIST [AUDIOMNIST]: ten English digits, 50 takes, by 60 persons with various accents.
 
-Files are ``data/NN/DIGIT_NN_TAKE.wav`` at 48 kHz; ``data/audioMNIST_meta.txt`` is JSON: accent, age, gender,
-native speaker and origin of every person. The address is the repository's main branch, which has no published
-checksum.
+Files are ``data/NN/DIGIT_NN_TAKE.wav`` at 48 kHz; ``data/audioMNIST_meta.txt`` is JSON: accent,
+age, gender, native speaker and origin of every person. The address is the repository's main branch,
+which has no published checksum.
 """
 
 import json
@@ -17,7 +17,9 @@ _CLIP = re.compile(r"/(\d\d)/(\d)_(\d\d)_(\d+)\.wav$")
 _KEPT = ("accent", "age", "gender", "native speaker", "origin")
 
 
-def _plan(paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]) -> dict[PurePosixPath, NamedClip]:
+def _plan(
+    paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]
+) -> dict[PurePosixPath, NamedClip]:
     people = _people(tables.get("audioMNIST_meta.txt", b"{}"))
 
     def name_clip(match: re.Match[str]) -> NamedClip | None:
@@ -37,7 +39,9 @@ def _people(table: bytes) -> dict[str, dict[str, str]]:
             for person, facts in people.items()
         }
     except (ValueError, AttributeError, TypeError) as error:
-        raise DataError("'audioMNIST_meta.txt' is not the JSON table it should be; fetch the data set anew.") from error
+        raise DataError(
+            "'audioMNIST_meta.txt' is not the JSON table it should be; fetch the data set anew."
+        ) from error
 
 
 SOURCE = Source(

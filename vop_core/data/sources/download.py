@@ -1,9 +1,9 @@
 """Downloads that show progress, resume and are verified.
 
-pooch places the file and checks its SHA-256; it starts every download from zero, so the transfer itself is
-done here: the bytes so far stay in ``NAME.part``, and the next attempt, in this run or a later one, asks
-the server for the rest (HTTP Range, guarded by If-Range). A server that knows no ranges, or whose file has
-changed, sends the whole file, and the transfer starts over.
+pooch places the file and checks its SHA-256; it starts every download from zero, so the transfer
+itself is done here: the bytes so far stay in ``NAME.part``, and the next attempt, in this run or a
+later one, asks the server for the rest (HTTP Range, guarded by If-Range). A server that knows no
+ranges, or whose file has changed, sends the whole file, and the transfer starts over.
 """
 
 import shutil
@@ -39,44 +39,55 @@ def fetch(
     attempts: int = 5,
     wait_s: float = 1.0,
 ) -> Path:
-    """The source's archive in ``folder``, downloaded unless a verified copy is there; ``url`` names a mirror.
+    """The source's archive in ``folder``, downloaded unless a verified copy is there; ``url`` names
+    a mirror.
 
-    A dropped connection is taken up again up to ``attempts`` times, after 1, 2, 3 ... times ``wait_s``.
+    A dropped connection is taken up again up to ``attempts`` times, after 1, 2, 3 ... times
+    ``wait_s``.
 
     Raises
     ------
     DataError
-        One sentence for: no network, an address that answers with an error, a connection that keeps dropping,
-        a file that is not the published one, a full or read-only disk.
+        One sentence for: no network, an address that answers with an error, a connection that keeps
+        dropping, a file that is not the published one, a full or read-only disk.
     """
     url = url or source.url
     name = f"{source.name}-{Path(urlsplit(url).path).name}"
-    by_hand = f"download it by hand from {source.homepage} and run 'vop data prepare {source.name} FILE'"
+    by_hand = (
+        f"download it by hand from {source.homepage} and run 'vop data prepare {source.name} FILE'"
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_space(source, folder)
-        pooch.get_logger().setLevel("ERROR")  # the caller shows progress; pooch would add lines of its own
+        # the caller shows progress; pooch would add lines of its own
+        pooch.get_logger().setLevel("ERROR")
         transfer = _Transfer(folder / f"{name}.part", source.title, progress, attempts, wait_s)
         known_hash = f"sha256:{source.sha256}" if source.sha256 else None
         return Path(pooch.retrieve(url, known_hash, fname=name, path=folder, downloader=transfer))
     except requests.HTTPError as error:
         code = error.response.status_code
-        raise DataError(f"{source.title} is not at '{url}' (the server answers {code}); {by_hand}.") from error
+        raise DataError(
+            f"{source.title} is not at '{url}' (the server answers {code}); {by_hand}."
+        ) from error
     except _DROPPED as error:
         host = urlsplit(url).netloc
         if transfer.received:
             raise DataError(
-                f"The connection to {host} keeps breaking off after {transfer.received / 1e6:.1f} MB; "
+                f"The connection to {host} keeps breaking off after {transfer.received / 1e6:.1f} "
+                f"MB; "
                 f"run the same command again to resume."
             ) from error
         raise DataError(f"{host} cannot be reached; check the network, or {by_hand}.") from error
     except requests.RequestException as error:
-        raise DataError(f"'{url}' cannot be downloaded ({type(error).__name__}); {by_hand}.") from error
+        raise DataError(
+            f"'{url}' cannot be downloaded ({type(error).__name__}); {by_hand}."
+        ) from error
     except OSError as error:
         raise write_error(folder, error, DataError) from error
     except ValueError as error:  # pooch's word for a wrong checksum
         raise DataError(
-            f"What '{url}' sent is not the published {source.title} (its SHA-256 differs) and was not kept; "
+            f"What '{url}' sent is not the published {source.title} (its SHA-256 differs) and was "
+            f"not kept; "
             f"try again, or {by_hand}."
         ) from error
 
@@ -87,16 +98,20 @@ def _check_space(source: Source, folder: Path) -> None:
     if free < needed:
         raise DataError(
             f"{source.title} needs about {needed / 1e9:.1f} GB, but the disk of '{folder}' has "
-            f"{free / 1e9:.1f} GB left; free some space, or set VOP_CACHE to a folder on another disk."
+            f"{free / 1e9:.1f} GB left; free some space, or set VOP_CACHE to a folder on another "
+            f"disk."
         )
 
 
 class _Transfer:
     """A pooch downloader that continues where an earlier one stopped."""
 
-    def __init__(self, part: Path, title: str, progress: Progress, attempts: int, wait_s: float) -> None:
+    def __init__(
+        self, part: Path, title: str, progress: Progress, attempts: int, wait_s: float
+    ) -> None:
         self.part = part
-        self.validator = part.with_suffix(".validator")  # ETag or date of the file the part belongs to
+        # ETag or date of the file the part belongs to
+        self.validator = part.with_suffix(".validator")
         self.title = title
         self.progress = progress
         self.attempts = attempts
@@ -126,7 +141,8 @@ class _Transfer:
         if self.received and validator:
             headers |= {"Range": f"bytes={self.received}-", "If-Range": validator}
         with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as response:
-            if response.status_code == 416:  # nothing is left to send, or the part is of another file
+            # nothing is left to send, or the part is of another file
+            if response.status_code == 416:
                 if response.headers.get("Content-Range", "").endswith(f"/{self.received}"):
                     return
                 self._start_over()
@@ -142,7 +158,11 @@ class _Transfer:
 
     def _remember(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "")
-        strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
+        strong = (
+            etag
+            if etag and not etag.startswith("W/")
+            else response.headers.get("Last-Modified", "")
+        )
         self.validator.write_text(strong, encoding="utf-8")
 
     def _receive(self, response: requests.Response, *, done: int) -> None:

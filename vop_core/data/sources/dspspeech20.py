@@ -1,9 +1,9 @@
 """DSPSpeech-20 [DSPSPEECH]: 12 Mandarin and 8 English words, 20 takes, by 34 students.
 
-Files are ``speech_data/SPEAKER/SPEAKER-WORD-TAKE.wav``. SPEAKER is a student number; it is replaced by the
-speaker's rank in sorted order, s01 to s34, so all 34 folders must be there. That the ranks agree with the
-ids in the project's cards is an assumption: those were assigned elsewhere. Nobody publishes a checksum; the
-address is pinned to a commit. Persons known to be unusable are listed in
+Files are ``speech_data/SPEAKER/SPEAKER-WORD-TAKE.wav``. SPEAKER is a student number; it is replaced
+by the speaker's rank in sorted order, s01 to s34, so all 34 folders must be there. That the ranks
+agree with the ids in the project's cards is an assumption: those were assigned elsewhere. Nobody
+publishes a checksum; the address is pinned to a commit. Persons known to be unusable are listed in
 :data:`vop_core.data.persons.KNOWN_BAD`.
 """
 
@@ -41,15 +41,20 @@ _CLIP = re.compile(r"/(\d{6,})/(\d{6,})-(\d\d)-(\d\d)\.wav$")
 _COMMIT = "8165959c2567190524898e8187021c8ffb19b262"
 
 
-def _plan(paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]) -> dict[PurePosixPath, NamedClip]:
+def _plan(
+    paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]
+) -> dict[PurePosixPath, NamedClip]:
     paths = list(paths)
     speakers = {match[1] for path in paths if (match := _CLIP.search("/" + str(path)))}
     if speakers and len(speakers) != PERSONS:
         raise DataError(
-            f"DSPSpeech-20 has {PERSONS} speakers, but {len(speakers)} are here; their ids are ranks, "
+            f"DSPSpeech-20 has {PERSONS} speakers, but {len(speakers)} are here; their ids are "
+            f"ranks, "
             f"so all are needed: fetch it anew."
         )
-    rank = {speaker: f"s{position:02d}" for position, speaker in enumerate(sorted(speakers), start=1)}
+    rank = {
+        speaker: f"s{position:02d}" for position, speaker in enumerate(sorted(speakers), start=1)
+    }
 
     def name_clip(match: re.Match[str]) -> NamedClip | None:
         folder, speaker, word, take = match.groups()

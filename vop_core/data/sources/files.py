@@ -1,6 +1,7 @@
 """One way to read a data set's files, whether they lie in a folder, a zip or a tar.
 
-Nothing is ever unpacked: members are read by name into memory, so no archive can write outside its folder.
+Nothing is ever unpacked: members are read by name into memory, so no archive can write outside its
+folder.
 """
 
 import tarfile
@@ -22,7 +23,9 @@ class SourceFiles:
 
     place: Path
 
-    def list(self, tables: Pattern[str] | None = None) -> tuple[list[PurePosixPath], Mapping[str, bytes]]:
+    def list(
+        self, tables: Pattern[str] | None = None
+    ) -> tuple[list[PurePosixPath], Mapping[str, bytes]]:
         """All paths, sorted, and the contents of those whose file name matches ``tables``.
 
         Raises
@@ -46,7 +49,9 @@ class SourceFiles:
     def _members(self):
         try:
             if not self.place.exists():
-                raise DataError(f"There is nothing at '{self.place}'; give a folder or an archive that exists.")
+                raise DataError(
+                    f"There is nothing at '{self.place}'; give a folder or an archive that exists."
+                )
             if self.place.is_dir():
                 yield from self._folder()
             elif zipfile.is_zipfile(self.place):
@@ -54,7 +59,10 @@ class SourceFiles:
             elif tarfile.is_tarfile(self.place):
                 yield from self._tar()
             else:
-                raise DataError(f"'{self.place}' is neither a folder nor a zip or tar archive; give one of these.")
+                raise DataError(
+                    f"'{self.place}' is neither a folder nor a zip or tar archive; give one of "
+                    f"these."
+                )
         except _DAMAGED as error:
             raise DataError(f"'{self.place}' is damaged ({error}); fetch it anew.") from error
 
@@ -73,4 +81,7 @@ class SourceFiles:
         with tarfile.open(self.place, "r|*") as archive:  # a stream: one pass, nothing kept
             for member in archive:
                 if member.isfile():
-                    yield PurePosixPath(member.name), lambda member=member: archive.extractfile(member).read()
+                    yield (
+                        PurePosixPath(member.name),
+                        lambda member=member: archive.extractfile(member).read(),
+                    )

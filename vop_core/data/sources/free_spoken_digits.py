@@ -1,8 +1,8 @@
 """Free Spoken Digit Dataset [FSDD], release 1.0.9: ten English digits, 50 takes, by five persons.
 
-Files are ``recordings/DIGIT_PERSON_TAKE.wav`` at 8 kHz: nothing above 4 kHz is in them. Takes 0 to 4 are the
-authors' test split. Release 1.0.9 is the one with a published checksum; a newer folder, with more persons, is
-converted by ``vop data prepare``.
+Files are ``recordings/DIGIT_PERSON_TAKE.wav`` at 8 kHz: nothing above 4 kHz is in them. Takes 0 to
+4 are the authors' test split. Release 1.0.9 is the one with a published checksum; a newer folder,
+with more persons, is converted by ``vop data prepare``.
 """
 
 import re
@@ -14,7 +14,9 @@ from vop_core.data.sources.source import DIGITS, NamedClip, Source, match_paths
 _CLIP = re.compile(r"/recordings/(\d)_([a-z]+)_(\d+)\.wav$")
 
 
-def _plan(paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]) -> dict[PurePosixPath, NamedClip]:
+def _plan(
+    paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]
+) -> dict[PurePosixPath, NamedClip]:
     def name_clip(match: re.Match[str]) -> NamedClip:
         digit, person, take = match.groups()
         split = "test" if int(take) < 5 else "train"

@@ -1,8 +1,8 @@
 """Google Speech Commands v2 [GSC]: 35 English words by 2,618 persons at their own microphones.
 
-Files are ``word/SPEAKER_nohash_TAKE.wav``, where SPEAKER is a hash of the person; ``validation_list.txt``
-and ``testing_list.txt`` name the clips of the authors' splits, which keep persons apart.
-``_background_noise_`` holds no words and is left out.
+Files are ``word/SPEAKER_nohash_TAKE.wav``, where SPEAKER is a hash of the person;
+``validation_list.txt`` and ``testing_list.txt`` name the clips of the authors' splits, which keep
+persons apart. ``_background_noise_`` holds no words and is left out.
 """
 
 import re
@@ -15,7 +15,9 @@ _CLIP = re.compile(r"/([a-z]+)/([0-9a-f]{6,10})_nohash_(\d+)\.wav$")
 _LISTS = {"validation_list.txt": "validation", "testing_list.txt": "test"}
 
 
-def _plan(paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]) -> dict[PurePosixPath, NamedClip]:
+def _plan(
+    paths: Iterable[PurePosixPath], tables: Mapping[str, bytes]
+) -> dict[PurePosixPath, NamedClip]:
     split_of = {
         line.strip(): split
         for file, split in _LISTS.items()

@@ -53,7 +53,9 @@ def find_source(name: str) -> Source:
         There is none; the message lists the names.
     """
     if name not in SOURCES:
-        raise DataError(f"There is no data source '{name}'; the known ones are {', '.join(SOURCES)}.")
+        raise DataError(
+            f"There is no data source '{name}'; the known ones are {', '.join(SOURCES)}."
+        )
     return SOURCES[name]
 
 
@@ -66,8 +68,8 @@ def get(
 ) -> Preparation:
     """Download, verify and convert a source; ``destination`` is ``VOP_DATA/name`` unless given.
 
-    ``url`` names a mirror; the checksum, where one is published, holds for it too. The archive is deleted
-    once converted.
+    ``url`` names a mirror; the checksum, where one is published, holds for it too. The archive is
+    deleted once converted.
 
     Raises
     ------
@@ -89,14 +91,16 @@ def prepare(
     *,
     progress: Progress = silent,
 ) -> Preparation:
-    """Convert a source that is already here, as a folder or as an archive, to the one on-disk format.
+    """Convert a source that is already here, as a folder or as an archive, to the one on-disk
+    format.
 
     Clips that cannot be decoded and repetitions of the very same samples are left out and listed.
 
     Raises
     ------
     DataError
-        ``place`` is damaged or has not the source's layout; ``destination`` is not empty, or lies in it.
+        ``place`` is damaged or has not the source's layout; ``destination`` is not empty, or lies
+        in it.
     VopError
         The disk is full or read-only.
     """
@@ -105,11 +109,15 @@ def prepare(
     files = SourceFiles(Path(place).expanduser())
     inside = Path(os.path.realpath(preparation.folder))
     if files.place.is_dir() and inside.is_relative_to(os.path.realpath(files.place)):
-        raise DataError(f"'{preparation.folder}' lies in the published data set; choose a folder outside of it.")
+        raise DataError(
+            f"'{preparation.folder}' lies in the published data set; choose a folder outside of it."
+        )
     paths, tables = files.list(source.tables)
     plan = source.plan(paths, tables)
     if not plan:
-        raise DataError(f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'.")
+        raise DataError(
+            f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'."
+        )
     clips = _convert(source, files, plan, preparation, progress)
     try:
         first = next(clips)
@@ -117,7 +125,9 @@ def prepare(
         raise DataError(
             f"Not one clip of '{place}' could be converted; the first one: {preparation.skipped[0]}"
         ) from None
-    preparation.clips = write_dataset(preparation.folder, chain([first], clips), texts={"SOURCE.md": _origin(source)})
+    preparation.clips = write_dataset(
+        preparation.folder, chain([first], clips), texts={"SOURCE.md": _origin(source)}
+    )
     return preparation
 
 
@@ -125,7 +135,8 @@ def _free_folder(source: Source, destination: str | Path | None) -> Path:
     folder = Path(destination).expanduser() if destination else data_root() / source.name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
-            f"'{folder}' already exists and is not empty; check it with 'vop data check', or remove it first."
+            f"'{folder}' already exists and is not empty; check it with 'vop data check', or "
+            f"remove it first."
         )
     make_folder(folder.parent)
     return folder
@@ -155,11 +166,16 @@ def _convert(
 
 
 def _origin(source: Source) -> str:
-    checksum = f"SHA-256 {source.sha256} (published by {source.checksum_origin})" if source.sha256 else "none published"
+    checksum = (
+        f"SHA-256 {source.sha256} (published by {source.checksum_origin})"
+        if source.sha256
+        else "none published"
+    )
     return (
         f"# {source.title}\n\n"
         f"Origin: {source.homepage}\n\nArchive: {source.url}\n\nChecksum: {checksum}\n\n"
         f"Licence: {source.licence}. Citation: [{source.citation}] in CITATION.cff.\n\n"
-        f"Changed: converted to 16 kHz mono 16-bit FLAC and renamed by 'vop data'; undecodable clips and "
+        f"Changed: converted to 16 kHz mono 16-bit FLAC and renamed by 'vop data'; undecodable "
+        f"clips and "
         f"exact duplicates left out.\n"
     )

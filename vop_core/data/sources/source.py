@@ -22,8 +22,8 @@ class NamedClip:
 class Source:
     """A public data set: where it is, under which terms, and how to read its layout.
 
-    ``plan`` receives the paths of all files and the contents of the ``tables`` found among them; it returns
-    the clips, by path. It never sees a sound.
+    ``plan`` receives the paths of all files and the contents of the ``tables`` found among them; it
+    returns the clips, by path. It never sees a sound.
     """
 
     name: str  # of the data set's folder, and first half of its person ids
@@ -48,7 +48,9 @@ def match_paths(
     paths: Iterable[PurePosixPath],
     name_clip: Callable[[re.Match[str]], NamedClip | None],
 ) -> dict[PurePosixPath, NamedClip]:
-    """Clips of all paths whose end matches ``pattern``; archives wrap their files in folders of any name."""
+    """Clips of all paths whose end matches ``pattern``; archives wrap their files in folders of any
+    name.
+    """
     planned = {}
     for path in paths:
         match = pattern.search("/" + str(path))

@@ -1,6 +1,8 @@
-"""python -m vop_core.data.sources.synthetic --out data/voices  makes the bundled voices as committed.
+"""python -m vop_core.data.sources.synthetic --out data/voices  makes the bundled voices as
+committed.
 
-With ``--cohort`` and, for the bundled, ``--language``, it writes a single folder from within this process.
+With ``--cohort`` and, for the bundled, ``--language``, it writes a single folder from within this
+process.
 """
 
 import argparse
@@ -15,8 +17,15 @@ from vop_core.errors import VopError
 
 def main() -> int:
     """Read the command line and write one cohort; 2 with one sentence where that is impossible."""
-    parser = argparse.ArgumentParser(prog="python -m vop_core.data.sources.synthetic", description=build.__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; an earlier build there is replaced")
+    parser = argparse.ArgumentParser(
+        prog="python -m vop_core.data.sources.synthetic", description=build.__doc__
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to write; an earlier build there is replaced",
+    )
     parser.add_argument("--cohort", choices=("bundled", "training", "test"), default="bundled")
     parser.add_argument("--seed", type=int, default=build.BUNDLED_SEED)
     parser.add_argument("--language", choices=tuple(FOLDERS), help="only this bundled folder")
@@ -40,7 +49,9 @@ def write(options: argparse.Namespace) -> None:
         build.build_bundled_voices(options.out, seed=options.seed)
         return
     if options.cohort == "bundled":
-        build.write_bundled(options.out, language=options.language, persons=options.persons, seed=options.seed)
+        build.write_bundled(
+            options.out, language=options.language, persons=options.persons, seed=options.seed
+        )
         return
     script = build.unknown_test_script(takes=options.takes)
     if options.cohort == "training":
@@ -51,7 +62,9 @@ def write(options: argparse.Namespace) -> None:
             invented=options.invented,
             silence_takes=options.silence_takes,
         )
-    build.write_cohort(options.out, options.cohort, persons=options.persons, seed=options.seed, script=script)
+    build.write_cohort(
+        options.out, options.cohort, persons=options.persons, seed=options.seed, script=script
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""From a dry voice to a recording: a room by the image method, a microphone's channel, noise and level.
+"""From a dry voice to a recording: a room by the image method, a microphone's channel, noise and
+level.
 
-Rooms are shoe boxes by pyroomacoustics [PYROOMACOUSTICS]. One person keeps room, place and microphone; each
-take moves the person a little (one of a few cached responses) and changes the level.
+Rooms are shoe boxes by pyroomacoustics [PYROOMACOUSTICS]. One person keeps room, place and
+microphone; each take moves the person a little (one of a few cached responses) and changes the
+level.
 """
 
 from dataclasses import dataclass
@@ -76,7 +78,9 @@ def draw_room(generator: np.random.Generator) -> Room:
 
 
 def draw_microphone(name: str, generator: np.random.Generator) -> Microphone:
-    """Draw one device of a kind: "studio", "headset", "laptop", "phone", "tablet" or "telephone"."""
+    """Draw one device of a kind: "studio", "headset", "laptop", "phone", "tablet" or
+    "telephone".
+    """
     low, high, tilt, bumps, noise_db, drive = _MICROPHONES[name]
     octaves = generator.uniform(np.log2(200), np.log2(6000), bumps)
     return Microphone(
@@ -101,7 +105,8 @@ def draw_microphone(name: str, generator: np.random.Generator) -> Microphone:
 def room_responses(room: Room, count: int, generator: np.random.Generator) -> list[np.ndarray]:
     """``count`` impulse responses with the speaker within a few centimetres of the usual place.
 
-    Each begins shortly before the direct sound, whose amplitude is made 1, and lasts at most half a second.
+    Each begins shortly before the direct sound, whose amplitude is made 1, and lasts at most half a
+    second.
     """
     try:
         import pyroomacoustics
@@ -117,7 +122,10 @@ def room_responses(room: Room, count: int, generator: np.random.Generator) -> li
         offset = np.array([np.cos(angle), np.sin(angle), generator.normal(0, 0.05)]) * distance
         source = np.clip(np.array(room.microphone) + offset, 0.05, np.array(room.size) - 0.05)
         box = pyroomacoustics.ShoeBox(
-            room.size, fs=SAMPLE_RATE, materials=pyroomacoustics.Material(room.absorption), max_order=9
+            room.size,
+            fs=SAMPLE_RATE,
+            materials=pyroomacoustics.Material(room.absorption),
+            max_order=9,
         )
         box.add_source(source)
         box.add_microphone(room.microphone)
@@ -135,12 +143,16 @@ def channel_response(microphone: Microphone) -> np.ndarray:
     decibels = np.clip(microphone.tilt * np.log2(frequency / 1000), -12, 12)
     for centre, gain, width in microphone.bumps:
         decibels = decibels + gain * np.exp(-0.5 * (np.log2(frequency / centre) / width) ** 2)
-    band_pass = 1 / np.sqrt((1 + (microphone.low / frequency) ** 4) * (1 + (frequency / microphone.high) ** 24))
+    band_pass = 1 / np.sqrt(
+        (1 + (microphone.low / frequency) ** 4) * (1 + (frequency / microphone.high) ** 24)
+    )
     return 10 ** (decibels / 20) * band_pass
 
 
 def noise(kind: str, length: int, generator: np.random.Generator) -> np.ndarray:
-    """Background of unit power: "hiss" (nearly white), "fan" (falling) or "hum" (mains harmonics)."""
+    """Background of unit power: "hiss" (nearly white), "fan" (falling) or "hum" (mains
+    harmonics).
+    """
     spectrum = np.fft.rfft(generator.standard_normal(length))
     frequency = np.maximum(np.fft.rfftfreq(length, 1 / SAMPLE_RATE), 40.0)
     slope = {"hiss": 0.2, "fan": 0.8, "hum": 0.6}[kind]
@@ -149,7 +161,9 @@ def noise(kind: str, length: int, generator: np.random.Generator) -> np.ndarray:
     if kind == "hum":
         time = np.arange(length) / SAMPLE_RATE
         phases = generator.uniform(0, 2 * np.pi, 5)
-        sound = sound + sum(np.sin(2 * np.pi * 50 * k * time + phases[k - 1]) * 1.2 / k for k in (1, 2, 3, 4, 5))
+        sound = sound + sum(
+            np.sin(2 * np.pi * 50 * k * time + phases[k - 1]) * 1.2 / k for k in (1, 2, 3, 4, 5)
+        )
     return (sound / sound.std()).astype(np.float32)
 
 
@@ -166,15 +180,20 @@ def record(
 ) -> np.ndarray:
     """Room, device, noise and level: a mono float32 waveform at 16 kHz whose peak stays below 0.89.
 
-    ``level_db`` is the speech's active level in dB re full scale; the noise keeps to ``usual_level_db``, so a
-    take spoken more softly is also noisier. An all-zero ``voice`` gives the background alone.
+    ``level_db`` is the speech's active level in dB re full scale; the noise keeps to
+    ``usual_level_db``, so a take spoken more softly is also noisier. An all-zero ``voice`` gives
+    the background alone.
     """
     lead, tail = round(lead_seconds * SAMPLE_RATE), round(tail_seconds * SAMPLE_RATE)
     length = lead + len(voice) + tail
     padded = 1 << (length + len(response)).bit_length()
-    spectrum = np.fft.rfft(np.concatenate([np.zeros(lead), voice]), padded) * np.fft.rfft(response, padded)
+    spectrum = np.fft.rfft(np.concatenate([np.zeros(lead), voice]), padded) * np.fft.rfft(
+        response, padded
+    )
     grid = np.linspace(0, SAMPLE_RATE / 2, _BANDS)
-    channel = np.interp(np.fft.rfftfreq(padded, 1 / SAMPLE_RATE), grid, channel_response(microphone))
+    channel = np.interp(
+        np.fft.rfftfreq(padded, 1 / SAMPLE_RATE), grid, channel_response(microphone)
+    )
     speech = np.fft.irfft(spectrum * channel, padded)[:length]
     active = np.sqrt(np.mean(speech[lead : lead + len(voice)] ** 2))
     if active > 0:
@@ -183,6 +202,8 @@ def record(
             speech = np.tanh(speech * microphone.drive / 4) * 4 / microphone.drive
         speech = speech * 10 ** (level_db / 20)
     background = noise(microphone.noise, length, generator)
-    background = np.fft.irfft(np.fft.rfft(background, padded) * np.sqrt(channel / channel.max()), padded)[:length]
+    background = np.fft.irfft(
+        np.fft.rfft(background, padded) * np.sqrt(channel / channel.max()), padded
+    )[:length]
     sound = speech + background * 10 ** ((usual_level_db - microphone.noise_db) / 20)
     return (sound * min(1.0, 0.89 / max(np.abs(sound).max(), 1e-9))).astype(np.float32)

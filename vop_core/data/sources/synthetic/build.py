@@ -1,8 +1,8 @@
-"""Folders of synthetic persons in the project's format: the bundled voices, training persons, an ``unknown``
-test set.
+"""Folders of synthetic persons in the project's format: the bundled voices, training persons, an
+``unknown`` test set.
 
-Every folder is made in a fresh process and in a fixed order (persons, then takes), because espeak-ng repeats
-itself only so; the same seed then gives the same sounds.
+Every folder is made in a fresh process and in a fixed order (persons, then takes), because
+espeak-ng repeats itself only so; the same seed then gives the same sounds.
 """
 
 import csv
@@ -45,12 +45,17 @@ Script = tuple[str, str | None]  # label, and the word said or None for silence
 
 
 def build_bundled_voices(
-    destination: Path | str, *, seed: int = BUNDLED_SEED, english_persons: int = 42, arabic_persons: int = 12
+    destination: Path | str,
+    *,
+    seed: int = BUNDLED_SEED,
+    english_persons: int = 42,
+    arabic_persons: int = 12,
 ) -> Path:
-    """Make the bundled voices, ``synthetic-en`` and ``synthetic-ar``, anew below ``destination`` (a minute).
+    """Make the bundled voices, ``synthetic-en`` and ``synthetic-ar``, anew below ``destination`` (a
+    minute).
 
-    Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of different
-    words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
+    Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of
+    different words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
     """
     for folder in FOLDERS.values():
         require_ours(Path(destination) / folder)
@@ -71,24 +76,36 @@ def generate_training_persons(
     silence_takes: int = 2,
     seed: int = 1,
 ) -> Path:
-    """Make a folder of training persons, none of them a bundled one: FLAC clips and ``metadata.csv``.
+    """Make a folder of training persons, none of them a bundled one: FLAC clips and
+    ``metadata.csv``.
 
-    Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables) ``takes``
-    times and, labelled ``unknown`` with the word as an attribute, each of UNKNOWN_TRAINING_WORDS
-    ``unknown_takes`` times and ``invented`` words that nobody else says; ``silence_takes`` clips labelled
-    ``silence`` hold the background alone. With the defaults 146 clips a person. Raises DataError for a word
-    without phonemes, and without the ``synth`` extra.
+    Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables)
+    ``takes`` times and, labelled ``unknown`` with the word as an attribute, each of
+    UNKNOWN_TRAINING_WORDS ``unknown_takes`` times and ``invented`` words that nobody else says;
+    ``silence_takes`` clips labelled ``silence`` hold the background alone. With the defaults 146
+    clips a person. Raises DataError for a word without phonemes, and without the ``synth`` extra.
     """
     chosen = tuple(words) if words is not None else tuple(KEYWORD_WORDS)
     if missing := [word for word in chosen if word not in KEYWORD_WORDS]:
         raise DataError(f"No phonemes for {missing[0]!r}: choose among {', '.join(KEYWORD_WORDS)}.")
     arguments = ("--persons", persons, "--takes", takes, "--unknown-takes", unknown_takes)
-    arguments += ("--invented", invented, "--silence-takes", silence_takes, "--seed", seed, "--words", *chosen)
+    arguments += (
+        "--invented",
+        invented,
+        "--silence-takes",
+        silence_takes,
+        "--seed",
+        seed,
+        "--words",
+        *chosen,
+    )
     _in_fresh_process("training", destination, *arguments)
     return Path(destination)
 
 
-def generate_unknown_test(destination: Path | str, *, persons: int = 20, takes: int = 1, seed: int = 2) -> Path:
+def generate_unknown_test(
+    destination: Path | str, *, persons: int = 20, takes: int = 1, seed: int = 2
+) -> Path:
     """Make a folder in which persons of neither other cohort say UNKNOWN_TEST_WORDS, all labelled
     ``unknown``.
 
@@ -111,7 +128,8 @@ def _in_fresh_process(cohort: str, destination: Path | str, *arguments: object) 
 
 
 def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> None:
-    """Write one bundled folder from within this process; `build_bundled_voices` is the way to call it.
+    """Write one bundled folder from within this process; `build_bundled_voices` is the way to call
+    it.
 
     An earlier build is replaced only once the new one is complete.
     """
@@ -119,7 +137,9 @@ def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> No
     require_ours(folder)
     rows: list[dict[str, str]] = []
     with whole_folder(folder) as unfinished:
-        for index, person in enumerate(draw_persons("bundled", persons, seed=seed, language=language)):
+        for index, person in enumerate(
+            draw_persons("bundled", persons, seed=seed, language=language)
+        ):
             generator = np.random.default_rng([seed, language == "ar", index, 7])
             for row in _write_bundled_person(unfinished, person, words, generator):
                 rows.append(row | {"dataset": FOLDERS[language]})
@@ -130,7 +150,8 @@ def _write_bundled_person(
     folder: Path, person: SyntheticPerson, words: Mapping[str, str], generator: np.random.Generator
 ) -> Iterator[dict[str, str]]:
     labels = list(words)
-    enrollment = generator.choice(labels, ENROLLMENT_CLIPS)  # with replacement: words are drawn independently
+    # with replacement: words are drawn independently
+    enrollment = generator.choice(labels, ENROLLMENT_CLIPS)
     query = generator.choice(labels, QUERY_CLIPS, replace=False)
     roles = ["enrollment"] * ENROLLMENT_CLIPS + ["query"] * QUERY_CLIPS
     speaker = Speaker(person, generator)
@@ -143,7 +164,8 @@ def _write_bundled_person(
             "label": str(label),
             "take": str(take),
             "role": role,
-            "name": f"Synthetic {person.name} · {person.accent}" + " accent" * (person.language == "en"),
+            "name": f"Synthetic {person.name} · {person.accent}"
+            + " accent" * (person.language == "en"),
             **person.attributes(),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
@@ -156,8 +178,11 @@ def _write_metadata(folder: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def write_cohort(destination: Path, cohort: str, *, persons: int, seed: int, script: list[Script]) -> None:
-    """Write ``persons`` persons of a cohort saying all of ``script`` from within this process, as FLAC.
+def write_cohort(
+    destination: Path, cohort: str, *, persons: int, seed: int, script: list[Script]
+) -> None:
+    """Write ``persons`` persons of a cohort saying all of ``script`` from within this process, as
+    FLAC.
 
     Replaces an earlier build; raises DataError where something else is in the way.
     """
@@ -166,7 +191,9 @@ def write_cohort(destination: Path, cohort: str, *, persons: int, seed: int, scr
         write_dataset(unfinished, _cohort_clips(cohort, persons, seed, script))
 
 
-def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) -> Iterator[LabelledClip]:
+def _cohort_clips(
+    cohort: str, persons: int, seed: int, script: list[Script]
+) -> Iterator[LabelledClip]:
     phonemes = KEYWORD_WORDS | UNKNOWN_TRAINING_WORDS | UNKNOWN_TEST_WORDS
     for index, person in enumerate(draw_persons(cohort, persons, seed=seed)):
         speaker = Speaker(person, np.random.default_rng([seed, COHORTS.index(cohort), index, 7]))
@@ -178,7 +205,13 @@ def _cohort_clips(cohort: str, persons: int, seed: int, script: list[Script]) ->
             if word == INVENTED:
                 word = invent_word(inventor)
             sound = speaker.silence() if word is None else speaker.say(phonemes.get(word, word))
-            yield LabelledClip(person.name, label, takes[label], torch.from_numpy(sound), {"word": word or ""} | about)
+            yield LabelledClip(
+                person.name,
+                label,
+                takes[label],
+                torch.from_numpy(sound),
+                {"word": word or ""} | about,
+            )
 
 
 def training_script(
@@ -199,12 +232,16 @@ def unknown_test_script(*, takes: int) -> list[Script]:
 
 
 def require_ours(folder: Path) -> None:
-    """Raise DataError where ``folder`` holds anything but an earlier build, which may be replaced."""
+    """Raise DataError where ``folder`` holds anything but an earlier build, which may be
+    replaced.
+    """
     if not os.path.lexists(folder):
         return
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     if not folder.is_dir() or (files and METADATA not in files):
-        raise DataError(f"'{folder}' holds something other than synthetic voices; choose another folder.")
+        raise DataError(
+            f"'{folder}' holds something other than synthetic voices; choose another folder."
+        )
     if not files:
         return
     with (folder / METADATA).open(encoding="utf-8", errors="replace", newline="") as stream:
@@ -214,5 +251,6 @@ def require_ours(folder: Path) -> None:
             raise DataError(f"'{folder}' holds another data set; choose another folder.")
     if others := sorted(files - ours):
         raise DataError(
-            f"'{folder}' holds '{others[0]}', which is no synthetic voice; move it, or choose another folder."
+            f"'{folder}' holds '{others[0]}', which is no synthetic voice; move it, or choose "
+            f"another folder."
         )

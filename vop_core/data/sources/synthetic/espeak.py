@@ -1,9 +1,9 @@
-"""A thin hold on espeak-ng through ctypes [ESPEAK-NG]; needs the optional ``synth`` extra (GPL, never a core
-dependency).
+"""A thin hold on espeak-ng through ctypes [ESPEAK-NG]; needs the optional ``synth`` extra (GPL,
+never a core dependency).
 
-The same call twice in one process gives slightly different sound (the engine keeps state, and the clock would
-seed its noise). Seeded, a fresh process repeats its sequence exactly: who wants the same files again starts
-a new process and asks in the same order.
+The same call twice in one process gives slightly different sound (the engine keeps state, and the
+clock would seed its noise). Seeded, a fresh process repeats its sequence exactly: who wants the
+same files again starts a new process and asks in the same order.
 """
 
 import ctypes
@@ -17,7 +17,9 @@ from vop_core.errors import DataError
 _SYNCHRONOUS = 2
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _UTF8, _PHONEMES = 1, 0x100
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
 
 
 class Espeak:
@@ -28,7 +30,8 @@ class Espeak:
             import espeakng_loader
         except ImportError:
             raise DataError(
-                "Synthetic voices need the 'synth' extra: install it with  pip install -e \".[synth]\"."
+                "Synthetic voices need the 'synth' extra: install it with  pip install -e "
+                '".[synth]".'
             ) from None
         self.data_folder = Path(espeakng_loader.get_data_path())
         self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
@@ -37,7 +40,9 @@ class Espeak:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int,
             ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
         ]  # fmt: skip
-        self.sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(self.data_folder).encode(), 0)
+        self.sample_rate = self._library.espeak_Initialize(
+            _SYNCHRONOUS, 0, str(self.data_folder).encode(), 0
+        )
         if self.sample_rate <= 0:
             raise DataError("espeak-ng did not start: reinstall the 'synth' extra.")
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(0))  # else seeded by the clock
@@ -65,24 +70,39 @@ class Espeak:
         pitch_range: int,
         phonemes: bool,
     ) -> np.ndarray:
-        """Speak and return a mono float32 waveform in [-1, 1] at ``sample_rate`` Hz, outer silence cut off.
+        """Speak and return a mono float32 waveform in [-1, 1] at ``sample_rate`` Hz, outer silence
+        cut off.
 
-        ``rate`` in words a minute (80 to 450), ``pitch`` and ``pitch_range`` from 0 to 99 on espeak-ng's own
-        scale. With ``phonemes`` the text is a row of mnemonics of the *language's* phoneme table, else
-        ordinary text. Raises DataError for a language or variant espeak-ng does not have (it would silently
-        use another).
+        ``rate`` in words a minute (80 to 450), ``pitch`` and ``pitch_range`` from 0 to 99 on
+        espeak-ng's own scale. With ``phonemes`` the text is a row of mnemonics of the *language's*
+        phoneme table, else ordinary text. Raises DataError for a language or variant espeak-ng does
+        not have (it would silently use another).
         """
         if variant not in self.variants():
-            raise DataError(f"espeak-ng has no voice variant {variant!r}: choose one of {self.data_folder}/voices/!v.")
+            raise DataError(
+                f"espeak-ng has no voice variant {variant!r}: choose one of "
+                f"{self.data_folder}/voices/!v."
+            )
         if self._library.espeak_SetVoiceByName(f"{language}+{variant}".encode()) != 0:
-            raise DataError(f"espeak-ng has no language {language!r}: choose one listed by  espeak-ng --voices.")
-        for parameter, value in ((_RATE, rate), (_VOLUME, 70), (_PITCH, pitch), (_RANGE, pitch_range)):
+            raise DataError(
+                f"espeak-ng has no language {language!r}: choose one listed by  espeak-ng --voices."
+            )
+        for parameter, value in (
+            (_RATE, rate),
+            (_VOLUME, 70),
+            (_PITCH, pitch),
+            (_RANGE, pitch_range),
+        ):
             self._library.espeak_SetParameter(parameter, int(value), 0)
         self._pieces.clear()
         data = (f"[[{text}]]" if phonemes else text).encode()
-        self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8 | _PHONEMES * phonemes, None, None)
+        self._library.espeak_Synth(
+            data, len(data) + 1, 0, 1, 0, _UTF8 | _PHONEMES * phonemes, None, None
+        )
         self._library.espeak_Synchronize()
-        waveform = np.concatenate(self._pieces or [np.zeros(1, np.int16)]).astype(np.float32) / 32768
+        waveform = (
+            np.concatenate(self._pieces or [np.zeros(1, np.int16)]).astype(np.float32) / 32768
+        )
         loud = np.flatnonzero(np.abs(waveform) > 0.003)
         if len(loud) < self.sample_rate // 20:
             raise DataError(f"espeak-ng said nothing for {text!r} as {language}+{variant}.")

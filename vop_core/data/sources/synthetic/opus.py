@@ -1,4 +1,6 @@
-"""Opus files that come out the same each time: libsndfile draws a random stream number, we fix it."""
+"""Opus files that come out the same each time: libsndfile draws a random stream number, we fix
+it.
+"""
 
 import io
 import struct

@@ -1,10 +1,10 @@
-"""Synthetic persons: accent x voice x pitch x rate x vocal tract x room x microphone, in three disjoint
-cohorts.
+"""Synthetic persons: accent x voice x pitch x rate x vocal tract x room x microphone, in three
+disjoint cohorts.
 
-An accent is a language's espeak-ng voice reading English *phonemes*: sounds it lacks are replaced by its
-nearest, and where speakers differ (th as t or s, w as v) each person keeps one habit. No voice variant serves
-two cohorts, so no bundled person shares a voice with a person trained on; a few accents are kept for the
-bundled persons alone.
+An accent is a language's espeak-ng voice reading English *phonemes*: sounds it lacks are replaced
+by its nearest, and where speakers differ (th as t or s, w as v) each person keeps one habit. No
+voice variant serves two cohorts, so no bundled person shares a voice with a person trained on; a
+few accents are kept for the bundled persons alone.
 """
 
 import re
@@ -58,7 +58,8 @@ ACCENTS: dict[str, tuple[str, str]] = {  # name -> espeak-ng language, its phone
 BUNDLED_ONLY_ACCENTS = ("Caribbean", "Arabic", "Italian", "Korean", "Swedish", "Afrikaans")
 """Accents no training or test person has."""
 
-_NEAREST: dict[str, tuple[str, ...]] = {  # English sound -> what to try, nearest first, in a table that is not English
+# English sound -> what to try, nearest first, in a table that is not English
+_NEAREST: dict[str, tuple[str, ...]] = {
     "0": ("O", "A", "o", "a"),
     "3": ("@ r", "E r", "e r"),
     "3:": ("3:", "@ r", "E r", "e r"),
@@ -89,8 +90,8 @@ _HABITS: dict[str, tuple[str, ...]] = {  # where foreign speakers differ; each k
 }
 
 _ODD_VARIANTS = re.compile(  # whispers, robots, jokes and near copies of others
-    r"Demonic|UniRobot|anikaRobot|whisperf?|croak|Storm|Tweaky|AnxiousAndy|fast|Mr serious|kaukovalta"
-    r"|RicishayMax\d?|robosoft\d?|iven[234]|edward2|Gene2|steph[23]"
+    r"Demonic|UniRobot|anikaRobot|whisperf?|croak|Storm|Tweaky|AnxiousAndy|fast|Mr serious"
+    r"|kaukovalta|RicishayMax\d?|robosoft\d?|iven[234]|edward2|Gene2|steph[23]"
 )
 
 
@@ -106,11 +107,13 @@ class SyntheticPerson:
     pitch: int  # espeak-ng scale, 0 to 99
     pitch_range: int  # espeak-ng scale, 0 to 99
     rate: int  # words a minute
-    vocal_tract: float  # > 1 is shorter than the variant's own: all resonances higher by this factor
+    # > 1 is shorter than the variant's own: all resonances higher by this factor
+    vocal_tract: float
     level_db: float  # usual active speech level, dB re full scale
     room: Room
     microphone: Microphone
-    habits: dict[str, str] = field(default_factory=dict)  # English sound -> this person's, for foreign accents
+    # English sound -> this person's, for foreign accents
+    habits: dict[str, str] = field(default_factory=dict)
 
     @property
     def espeak_language(self) -> str:
@@ -131,7 +134,9 @@ class SyntheticPerson:
 
 
 def cohort_variants(cohort: str) -> tuple[str, ...]:
-    """The voice variants of a cohort: of seven usable ones three are bundled, three training, one test."""
+    """The voice variants of a cohort: of seven usable ones three are bundled, three training, one
+    test.
+    """
     usable = [variant for variant in engine().variants() if not _ODD_VARIANTS.fullmatch(variant)]
     places = {"bundled": (0, 2, 4), "training": (1, 3, 5), "test": (6,)}[cohort]
     return tuple(variant for place, variant in enumerate(usable) if place % 7 in places)
@@ -139,15 +144,19 @@ def cohort_variants(cohort: str) -> tuple[str, ...]:
 
 def cohort_accents(cohort: str) -> tuple[str, ...]:
     """The accents of a cohort; some belong to the bundled persons alone."""
-    return tuple(name for name in ACCENTS if cohort == "bundled" or name not in BUNDLED_ONLY_ACCENTS)
+    return tuple(
+        name for name in ACCENTS if cohort == "bundled" or name not in BUNDLED_ONLY_ACCENTS
+    )
 
 
-def draw_persons(cohort: str, count: int, *, seed: int, language: str = "en") -> list[SyntheticPerson]:
-    """Draw ``count`` persons of a cohort; the same seed gives the same persons, and the first ones do not
-    depend on ``count``.
+def draw_persons(
+    cohort: str, count: int, *, seed: int, language: str = "en"
+) -> list[SyntheticPerson]:
+    """Draw ``count`` persons of a cohort; the same seed gives the same persons, and the first ones
+    do not depend on ``count``.
 
-    ``language`` "en": English words in any accent of the cohort; "ar": Arabic words in espeak-ng's one Arabic
-    voice.
+    ``language`` "en": English words in any accent of the cohort; "ar": Arabic words in espeak-ng's
+    one Arabic voice.
     """
     order = np.random.default_rng([seed, COHORTS.index(cohort), language == "ar"])
     accents = ["Arabic"] if language == "ar" else order.permutation(cohort_accents(cohort)).tolist()
@@ -190,7 +199,9 @@ def _draw_person(
 
 
 def pronounce(word: str, person: SyntheticPerson) -> str:
-    """A word in English phonemes (blanks between) as mnemonics of the person's own table (bars between)."""
+    """A word in English phonemes (blanks between) as mnemonics of the person's own table (bars
+    between).
+    """
     table = ACCENTS[person.accent][1]
     if table.startswith("en"):
         return word.replace(" ", "|")
@@ -218,8 +229,8 @@ def phoneme_table(name: str) -> frozenset[str]:
     """The mnemonics of one espeak-ng phoneme table with those it includes, read from its compiled
     ``phontab``.
 
-    The file holds the number of tables, then for each its size, the number of the table included, a 32-byte
-    name and 16 bytes a phoneme, which begin with the mnemonic.
+    The file holds the number of tables, then for each its size, the number of the table included, a
+    32-byte name and 16 bytes a phoneme, which begin with the mnemonic.
     """
     data = (engine().data_folder / "phontab").read_bytes()
     tables: list[tuple[str, int, list[str]]] = []
@@ -228,7 +239,10 @@ def phoneme_table(name: str) -> frozenset[str]:
         size, included = data[place], data[place + 1]
         table = data[place + 4 : place + 36].split(b"\0")[0].decode()
         place += 36
-        mnemonics = [data[place + 16 * k : place + 16 * k + 4].rstrip(b"\0").decode("latin1") for k in range(size)]
+        mnemonics = [
+            data[place + 16 * k : place + 16 * k + 4].rstrip(b"\0").decode("latin1")
+            for k in range(size)
+        ]
         tables.append((table, included, mnemonics))
         place += 16 * size
     sounds: set[str] = set()

@@ -1,9 +1,9 @@
 """What the synthetic persons say: words as phonemes, one table per role.
 
-English phonemes are espeak-ng mnemonics [ESPEAK-NG] separated by blanks, stress marked before the vowel; they
-were taken from its English voices and read over by hand. Arabic words are fully vowelled text in pausal form;
-doubled letters are written twice and a final ta marbuta as ha, because espeak-ng 1.52 drops the vowel after a
-shadda and pronounces the t.
+English phonemes are espeak-ng mnemonics [ESPEAK-NG] separated by blanks, stress marked before the
+vowel; they were taken from its English voices and read over by hand. Arabic words are fully
+vowelled text in pausal form; doubled letters are written twice and a final ta marbuta as ha,
+because espeak-ng 1.52 drops the vowel after a shadda and pronounces the t.
 """
 
 import numpy as np
@@ -115,11 +115,50 @@ UNKNOWN_TEST_WORDS: dict[str, str] = {
 """English words used only to test ``unknown``; none of them is ever trained."""
 
 ONSETS = (
-    *["p", "b", "t", "d", "k", "g", "f", "v", "s", "S", "tS", "dZ", "T", "h", "m", "n", "l", "r", "j", "w"],
-    *("p r", "b r", "t r", "k r", "g r", "f r", "T r", "p l", "b l", "k l", "g l", "f l", "s p", "s t", "s k"),
+    *[
+        "p",
+        "b",
+        "t",
+        "d",
+        "k",
+        "g",
+        "f",
+        "v",
+        "s",
+        "S",
+        "tS",
+        "dZ",
+        "T",
+        "h",
+        "m",
+        "n",
+        "l",
+        "r",
+        "j",
+        "w",
+    ],
+    *(
+        "p r",
+        "b r",
+        "t r",
+        "k r",
+        "g r",
+        "f r",
+        "T r",
+        "p l",
+        "b l",
+        "k l",
+        "g l",
+        "f l",
+        "s p",
+        "s t",
+        "s k",
+    ),
     *("s m", "s n", "s l", "s w", "k w", "s p r", "s t r", ""),
 )
-VOWELS = tuple(["i:", "I", "E", "a", "V", "0", "O:", "O@", "u:", "3:", "aI", "eI", "oU", "aU", "A@", "i@"])
+VOWELS = tuple(
+    ["i:", "I", "E", "a", "V", "0", "O:", "O@", "u:", "3:", "aI", "eI", "oU", "aU", "A@", "i@"]
+)
 WEAK_VOWELS = ("@", "I", "i", "3", "oU")
 CODAS = (
     *["p", "b", "t", "d", "k", "g", "f", "v", "s", "z", "tS", "dZ", "T", "m", "n", "N", "l"],
@@ -129,19 +168,32 @@ SYLLABLES = {1: 0.4, 2: 0.45, 3: 0.15}
 
 
 def invent_word(generator: np.random.Generator) -> str:
-    """Phonemes of an English-sounding word that is in none of the tables: there are more words than any list.
+    """Phonemes of an English-sounding word that is in none of the tables: there are more words than
+    any list.
 
     One to three syllables, the stress on the first or, one time in four, on the second.
     """
-    taken = {words for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS) for words in map(_unstressed, table.values())}
+    taken = {
+        words
+        for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS)
+        for words in map(_unstressed, table.values())
+    }
     while True:
         count = int(generator.choice(list(SYLLABLES), p=list(SYLLABLES.values())))
         stressed = int(count > 1 and generator.random() < 0.25)
         sounds: list[str] = []
         for index in range(count):
             vowel = str(generator.choice(VOWELS if index == stressed else WEAK_VOWELS))
-            coda = str(generator.choice(CODAS)) if index == count - 1 or generator.random() < 0.2 else ""
-            sounds += [str(generator.choice(ONSETS)), f"'{vowel}" if index == stressed else vowel, coda]
+            coda = (
+                str(generator.choice(CODAS))
+                if index == count - 1 or generator.random() < 0.2
+                else ""
+            )
+            sounds += [
+                str(generator.choice(ONSETS)),
+                f"'{vowel}" if index == stressed else vowel,
+                coda,
+            ]
         word = " ".join(filter(None, sounds))
         if _unstressed(word) not in taken and len(word.split()) > 1:
             return word
@@ -193,4 +245,6 @@ ARABIC_WORDS: dict[str, str] = {
     "options": "خِيَارَات",
     "undo": "تَرَاجُع",
 }
-"""Label of Arabic Speech Commands [ASC] -> the Arabic word, as we understand it (no list was at hand)."""
+"""Label of Arabic Speech Commands [ASC] -> the Arabic word, as we understand it (no list was at
+hand).
+"""
