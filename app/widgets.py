@@ -10,7 +10,7 @@ from session.state import Entry, Visit
 
 from vop_core import plots
 from vop_core.data.audio import playable
-from vop_core.tasks.keyword_spotting import LANGUAGES, TITLES
+from vop_core.tasks.registry import TASKS
 from vop_core.types import SAMPLE_RATE
 
 PLOTLY = {"displayModeBar": False, "responsive": True}
@@ -95,11 +95,11 @@ def about_model(visit: Visit) -> None:
     shipped = bundle(visit.task)
     card = shipped.card
     with st.expander(
-        f"About the model: {TITLES[visit.task]}, {len(shipped.labels)} words",
+        f"About the model: {TASKS[visit.task].title}, {len(shipped.labels)} words",
         icon=":material/description:",
     ):
         st.markdown("**Words.** " + " · ".join(shipped.labels))
-        if LANGUAGES[visit.task] != "en":
+        if TASKS[visit.task].language != "en":
             st.caption("Spoken in Arabic; the list gives their English meanings.")
         persons = card.get("persons")
         if persons:

@@ -1,14 +1,16 @@
 """A folder of buzzing persons, and settings small enough to train and test on it in seconds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from tests.data.audio_fixtures import vowel
-from vop_core.bench.recipes import BenchConfig, CheckpointConfig
+from vop_core.bench.recipes import BenchConfig
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.vop import VopConfig
+from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 
 WORDS = ("go", "no", "yes")
@@ -17,9 +19,10 @@ TINY = TrainConfig(
 )
 RECIPE = VopConfig(personal_layers=("film",), code=3, features=8, person_loss=0.1)
 SCORING = Scoring.everywhere((1, 2), repetitions=1, draws=2)
-CONFIG = BenchConfig(
-    checkpoint=CheckpointConfig(tau=0.5, phases=(TINY,)), further=TINY, scoring=SCORING
-)
+KEYWORDS = TASKS["keywords-ar"]
+SMALL = {"name": "bc-resnet", "config": {"tau": 0.5, "stem_stride": 2}}
+_usual = BenchConfig.of_task(KEYWORDS, (TINY,), TINY, SCORING)
+CONFIG = replace(_usual, checkpoint=replace(_usual.checkpoint, encoder=SMALL))
 
 
 def write_persons(

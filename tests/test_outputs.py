@@ -24,7 +24,6 @@ from vop_core import cli
 from vop_core.course import predictions
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.errors import VopError
-from vop_core.models import ship
 from vop_core.text import printable
 
 WRITING_OPTIONS = {"--out", "--json", "--to"}
@@ -172,7 +171,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     monkeypatch.setattr("vop_core.models.evaluate_folder", enough)
     monkeypatch.setattr("vop_core.bench.crossval.crossval", enough)
     monkeypatch.setattr("vop_core.data.sources.synthetic.build._in_fresh_process", enough)
-    monkeypatch.setattr(ship, "TASKS", {"keywords-ar": enough})
+    monkeypatch.setattr("vop_core.tasks.keyword_spotting.ArabicCommands.data", enough)
 
 
 def test_folders_that_hold_anything_else_are_refused_before_the_work(

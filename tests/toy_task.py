@@ -1,24 +1,32 @@
 """A task that is no speech: scikit-learn's digits, as virtual writers write them, under two layers
 of convolution.
 
-Everything that a new encoder and new data need to know is in this file; whatever holds for any task
-is tested on it.
+Everything that a new encoder and a new task need to know is in this file; whatever holds for any
+task is tested on it.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
+from vop_core.data.locations import cache_root
+from vop_core.data.persons import PersonDataset, person_folds
 from vop_core.modes import evaluation_mode
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import Deviations, PersonalClassifier, PersonalSubSpectralNorm
+from vop_core.tasks.base import FOLD_SEED, Task, TaskData
+from vop_core.training.config import TrainConfig
 
 SIDE = 8  # pixels
+BLACK = 2.0  # the strongest pressure, as ink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,3 +152,63 @@ def digits_table(writers: int = 6, takes: int = 3, labels: int = 10, seed: int =
         persons=tuple(f"digits/writer{index:02d}" for index in range(writers)),
         labels=tuple(str(label) for label in range(labels)),
     )
+
+
+def write_digits(folder: Path, writers: int = 8) -> Path:
+    """Pictures of ``digits_table`` as files, listed as every data set is."""
+    table = digits_table(writers)
+    pixels = (table.features * (255 / BLACK)).clamp(0, 255).byte().numpy()
+    rows = ["path,person,label,take"]
+    folder.mkdir(parents=True)
+    for index, (picture, person, label, take) in enumerate(
+        zip(pixels, table.person.tolist(), table.label.tolist(), table.take.tolist(), strict=True)
+    ):
+        Image.fromarray(picture).save(folder / f"{index:04d}.png")
+        rows.append(f"{index:04d}.png,writer{person},{table.labels[label]},{take}")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+def pixels_of(path: Path) -> Float[Tensor, "row column"]:
+    """A picture as ink: paper is 0."""
+    with Image.open(path) as picture:
+        return torch.from_numpy(np.array(picture, dtype=np.float32)) * (BLACK / 255)
+
+
+class Digits(Task):
+    """Which digit was written."""
+
+    kind = name = "digits"
+    title = "Written digits"
+    limits = "Small pictures, and writers who never lived."
+    encoder = {"name": TwoLayers.name, "config": {"channels": 8}}  # noqa: RUF012
+    augmentation = VirtualWriters()
+    shared = TrainConfig(
+        steps=150, persons_per_step=4, queries_per_person=6, max_shots=6, learning_rate=2e-2
+    )
+    branch = replace(shared, steps=30, seed=1000)
+
+    @property
+    def in_the_box(self) -> str:
+        folder = cache_root() / self.name
+        return str(folder if folder.exists() else write_digits(folder))
+
+    def table(self, dataset: PersonDataset, *, variants=(), cache=True, progress=None):
+        person = {name: index for index, name in enumerate(dataset.persons)}
+        label = {name: index for index, name in enumerate(dataset.labels)}
+        records = dataset.records
+        return FeatureTable(
+            variants={"original": torch.stack([pixels_of(each.path) for each in records])},
+            person=torch.tensor([person[each.person] for each in records]),
+            label=torch.tensor([label[each.label] for each in records]),
+            take=torch.tensor([each.take for each in records]),
+            persons=dataset.persons,
+            labels=dataset.labels,
+        )
+
+    def data(self, *, progress=None) -> TaskData:
+        fold = person_folds(self.dataset(self.in_the_box).persons, 4, seed=FOLD_SEED)[0]
+        return self.fold_data(self.in_the_box, fold)
+
+    def features(self, samples):
+        return torch.stack([pixels_of(path) for path in samples])

@@ -5,7 +5,7 @@ import texts
 import widgets
 from session import clips, models, state
 
-from vop_core.tasks.keyword_spotting import TITLES
+from vop_core.tasks.registry import TASKS
 
 FIRST_RESULT_CLIPS = 3
 visit = state.current()
@@ -32,8 +32,8 @@ def uploaded(widget: str) -> None:
 def choose_task() -> None:
     chosen = st.segmented_control(
         "What the model listens for",
-        list(TITLES),
-        format_func=TITLES.get,
+        list(TASKS),
+        format_func=lambda task: TASKS[task].title,
         default=visit.task,
         key=widgets.key(visit, "task"),
         required=True,

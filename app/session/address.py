@@ -7,7 +7,7 @@ from session.shared import bundled_persons
 from session.state import Visit
 from vop_core.course.links import LinkedState
 from vop_core.errors import VopError
-from vop_core.tasks.keyword_spotting import TITLES
+from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS
 
 
@@ -28,9 +28,9 @@ def follow(visit: Visit, address: dict[str, str]) -> None:
 
 
 def _open(visit: Visit, asked: LinkedState) -> None:
-    if asked.task is not None and asked.task not in TITLES:
+    if asked.task is not None and asked.task not in TASKS:
         raise VopError(
-            f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TITLES)}."
+            f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TASKS)}."
         )
     visit.task = asked.task or visit.task
     if asked.person is None:

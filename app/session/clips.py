@@ -11,7 +11,8 @@ from vop_core.data.clip_quality import assess
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import VopError
 from vop_core.evaluation.promises import SealedLabel
-from vop_core.tasks.keyword_spotting import LANGUAGES, SILENCE, UNKNOWN
+from vop_core.tasks.keyword_spotting import SILENCE, UNKNOWN
+from vop_core.tasks.registry import TASKS
 from vop_core.types import Clip
 
 WORD_STRIDE = 7  # proposes words from all over the list
@@ -21,7 +22,7 @@ def example_word(visit: Visit, number: int) -> str:
     """A word to propose for the clip with this number; none where the list holds translations
     only.
     """
-    if LANGUAGES[visit.task] != "en":
+    if TASKS[visit.task].language != "en":
         return ""
     words = [label for label in bundle(visit.task).labels if label not in (UNKNOWN, SILENCE)]
     return words[(number * WORD_STRIDE) % len(words)]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vop_core import models, plots
 from vop_core.data import voices
-from vop_core.tasks.keyword_spotting import LANGUAGES
+from vop_core.tasks.registry import TASKS
 
 
 @st.cache_resource(show_spinner="Loading the model…")
@@ -28,4 +28,4 @@ def warm_up() -> threading.Thread:
 @st.cache_resource(show_spinner=False)
 def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
     """The synthetic persons who speak the task's words. Raises DataError where they are missing."""
-    return voices.bundled_persons(LANGUAGES[task])
+    return voices.bundled_persons(TASKS[task].language)

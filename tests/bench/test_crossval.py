@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 
-from tests.buzzing import CONFIG, RECIPE, SCORING, write_persons
+from tests.buzzing import CONFIG, RECIPE, SCORING, SMALL, write_persons
 from vop_core.bench import recipes as recipes_module
 from vop_core.bench import training as training_module
 from vop_core.bench.crossval import crossval
 from vop_core.bench.recipes import CheckpointConfig, config_hash
+from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.overview import difference_named
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
@@ -151,4 +152,5 @@ def test_a_run_is_named_by_everything_that_defines_it():
         config_hash(run, ["a"]),
     ]
     assert len(set(names)) == len(names)
-    assert config_hash(run) == config_hash(CheckpointConfig(tau=0.5, phases=run.phases))
+    again = CheckpointConfig(encoder=SMALL, augmentation=VirtualPersons(), phases=run.phases)
+    assert config_hash(run) == config_hash(again)

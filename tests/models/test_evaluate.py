@@ -4,12 +4,11 @@ import shutil
 
 import pytest
 
-from tests.buzzing import SCORING, WORDS, write_persons
+from tests.buzzing import KEYWORDS, SCORING, WORDS, write_persons
 from vop_core.data.persons import Fold, load_dataset
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON, Scoring
 from vop_core.models import evaluate_folder, load_bundle
-from vop_core.tasks.keyword_spotting import crossval_data
 
 ONE = Scoring.everywhere((1,), repetitions=1, draws=2)
 
@@ -61,7 +60,7 @@ def test_a_recording_that_is_there_twice_is_neither_evaluated_nor_trained_on(
     with pytest.raises(DataError, match=says):
         evaluate_folder(load_bundle("keywords-ar", folder=models), mine, scoring=ONE)
     with pytest.raises(DataError, match=says):
-        crossval_data(str(mine), Fold(("mine/p0",), ("mine/p1",)))
+        KEYWORDS.fold_data(str(mine), Fold(("mine/p0",), ("mine/p1",)))
 
 
 @pytest.mark.parametrize(

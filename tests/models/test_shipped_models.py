@@ -15,8 +15,8 @@ from vop_core.errors import AudioError
 from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG, difference_named
 from vop_core.models import load_bundle
 from vop_core.models.card import model_card
-from vop_core.models.ship import digit_share_rise
-from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, TASKS, UNKNOWN, relabel
+from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, UNKNOWN, digit_share_rise
+from vop_core.tasks.registry import TASKS
 from vop_core.types import Clip
 
 MOST_RISE = 0.02  # the project's target: words are heard, not bandwidth
@@ -86,7 +86,9 @@ def test_bundled_english_voices_are_heard_far_above_chance(english):
 @pytest.fixture(scope="module")
 def bundled_table():
     dataset = bundled_dataset("en")
-    table = relabel(load_features(dataset, variants=("telephone",), cache=False), KEYWORDS_EN)
+    table = TASKS["keywords-en"].relabel(
+        load_features(dataset, variants=("telephone",), cache=False), KEYWORDS_EN
+    )
     return table, torch.tensor(
         [record.attributes["role"] == "enrollment" for record in dataset.records]
     )
@@ -145,7 +147,9 @@ def test_english_words_never_trained_are_mostly_answered_unknown(english, tmp_pa
 
     assert not set(UNKNOWN_TEST_WORDS) & (set(UNKNOWN_TRAINING_WORDS) | set(KEYWORDS_EN))
     folder = generate_unknown_test(tmp_path / "unknown", persons=6)
-    table = relabel(load_features(load_dataset(folder), cache=False), KEYWORDS_EN)
+    table = TASKS["keywords-en"].relabel(
+        load_features(load_dataset(folder), cache=False), KEYWORDS_EN
+    )
     answers = english.global_model.predict(table.features).label_index
     # Chance is one in twenty. The card states the share (about half): enough to hear, not enough to
     # rely on.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from tests.toys import make_table, seeded, train_config
-from vop_core.data.virtual_persons import OFF, VirtualPersons
+from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 
@@ -101,9 +101,7 @@ def test_a_person_with_too_few_clips_is_named_and_refused():
 
 
 def test_the_same_generator_draws_the_same_step():
-    sampler = EpisodeSampler(
-        make_table(), train_config(), VirtualPersons(replace(OFF, gain=1.0, warp=0.1))
-    )
+    sampler = EpisodeSampler(make_table(), train_config(), replace(OFF, gain=1.0, warp=0.1))
     first, again = (sampler.draw(generator=seeded(3)) for _ in range(2))
     for name, value in vars(first).items():
         torch.testing.assert_close(value, vars(again)[name], rtol=0, atol=0)
@@ -125,7 +123,7 @@ def test_a_virtual_person_hears_all_its_clips_through_the_same_variant():
     table = numbered(4, 3, variants=("original", "slow", "room", "telephone", "noise"))
     virtual = replace(OFF, variant_probability=0.5, telephone_probability=0.3)
     sampler, generator, seen = (
-        EpisodeSampler(table, train_config(persons_per_step=4), VirtualPersons(virtual)),
+        EpisodeSampler(table, train_config(persons_per_step=4), virtual),
         seeded(),
         [],
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.toys import make_encoder, make_table, make_vop, seeded, train_config
-from vop_core.data.virtual_persons import OFF, VirtualPersons
+from vop_core.data.virtual_persons import OFF
 from vop_core.errors import CheckpointError
 from vop_core.methods.global_model import GlobalModel
 from vop_core.training.batches import EpisodeSampler
@@ -15,7 +15,7 @@ from vop_core.training.config import TrainConfig
 from vop_core.training.loop import one_cycle, train
 
 CONFIG = train_config(steps=4, checkpoint_every=2)
-VIRTUAL = VirtualPersons(replace(OFF, gain=0.5, noise_probability=0.5))
+VIRTUAL = replace(OFF, gain=0.5, noise_probability=0.5)
 
 
 class Interrupted(Exception):

@@ -12,7 +12,8 @@ from vop_core.bench.workers import OnProgress
 from vop_core.data.locations import cache_root, find_dataset
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.overview import Overview, overview
-from vop_core.tasks.keyword_spotting import FOLD_SEED
+from vop_core.tasks.base import FOLD_SEED
+from vop_core.tasks.registry import TASKS
 
 SUITE = "crossval"
 
@@ -34,11 +35,13 @@ def crossval(
     without the data set, EvaluationError for more folds than persons or a training that diverged,
     VopError where the cache cannot be written.
     """
-    config = config or two_phases()
+    task = TASKS["keywords-ar"]
+    config = config or two_phases(task)
     folder = find_dataset(dataset)
     root = cache_root()
     jobs = bench(
         SUITE,
+        task,
         str(folder),
         recipe_contenders(tuple(recipes)),
         config=config,

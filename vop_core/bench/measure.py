@@ -13,16 +13,15 @@ import pandas as pd
 import torch
 
 from vop_core.data.episodes import draw_episodes
-from vop_core.data.features import FeatureTable, join_tables, load_features
+from vop_core.data.features import FeatureTable, join_tables
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
-from vop_core.evaluation.classification import classification_metrics
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
 from vop_core.evaluation.score import COLUMNS, OWN, Scoring, score_method
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import adaptation_bytes, gaussian_of
-from vop_core.tasks.keyword_spotting import TaskData, unknown_words, usable_dataset
+from vop_core.tasks.base import Task, TaskData
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.importance import log_importance_weights, pareto_k
 
@@ -35,11 +34,11 @@ class Scene:
 
     table: FeatureTable
     planned: tuple[PlannedEpisode, ...]
+    metrics: Metrics
     unknown: torch.Tensor | None = None
-    metrics: Metrics = classification_metrics
 
     @classmethod
-    def of_task(cls, data: TaskData, scoring: Scoring) -> "Scene":
+    def of_task(cls, task: Task, data: TaskData, scoring: Scoring) -> "Scene":
         """Both sets of a task; who has too few clips for a number of shots is not asked with so
         many.
 
@@ -67,12 +66,12 @@ class Scene:
             raise EvaluationError(
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
             )
-        unknown = unknown_clips(data.name, scoring.unknown_clips) if scoring.unknown_clips else None
-        return cls(table, _drawn(table, data.train.persons, scoring, asked), unknown, data.metrics)
+        planned = _drawn(table, data.train.persons, scoring, asked)
+        return cls(table, planned, task.metrics, task.rejects(data.name, scoring.unknown_clips))
 
     @classmethod
     def of_table(
-        cls, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring
+        cls, task: Task, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring
     ) -> "Scene":
         """Everybody of a table, with every number of shots. Raises EvaluationError when a person
         has too few clips.
@@ -82,7 +81,8 @@ class Scene:
                 "There is no clip to evaluate; give a data set with persons and clips in it."
             )
         everybody = list(range(len(table.persons)))
-        return cls(table, _drawn(table, trained_persons, scoring, lambda shots: everybody))
+        planned = _drawn(table, trained_persons, scoring, lambda shots: everybody)
+        return cls(table, planned, task.metrics)
 
     def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
         """The clips as the method represents them, as recorded or through another channel (then
@@ -130,14 +130,6 @@ def evaluation_clips(
         None if noise is None else represent(noise),
         table.take % 2 == 0,
     )
-
-
-def unknown_clips(dataset: str, count: int) -> torch.Tensor:
-    """Log-mels of words that the data set's models were never taught: spread evenly over another
-    data set.
-    """
-    table = load_features(usable_dataset(unknown_words(dataset)))
-    return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
 
 
 def scene_scores(

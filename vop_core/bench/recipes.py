@@ -4,20 +4,26 @@ config.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from vop_core.data.virtual_persons import VirtualPersonsConfig
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
 from vop_core.methods.vop import VopConfig
+from vop_core.tasks.base import BRANCH, SHARED, Task
+from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
 GLOBAL, VOP = "global", "vop"
-SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
-BRANCH = TrainConfig(
-    steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
+FURTHER = TrainConfig(
+    steps=200,
+    persons_per_step=8,
+    queries_per_person=8,
+    learning_rate=8e-3,
+    encoder_rate=0.1,
+    seed=2000,
 )
 
 
@@ -27,10 +33,9 @@ class CheckpointConfig:
     starts.
     """
 
-    tau: float = 1.0
-    stem_stride: int = 2
-    phases: tuple[TrainConfig, ...] = (SHARED, BRANCH)
-    virtual: VirtualPersonsConfig = field(default_factory=VirtualPersonsConfig)
+    encoder: Mapping[str, Any]  # its name and settings, all but the labels
+    augmentation: Augmentation
+    phases: tuple[TrainConfig, ...]
     seed: int = 0
 
     def with_seed(self, seed: int) -> "CheckpointConfig":
@@ -47,18 +52,23 @@ class BenchConfig:
     they are asked.
     """
 
-    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
-    further: TrainConfig = field(
-        default_factory=lambda: TrainConfig(
-            steps=200,
-            persons_per_step=8,
-            queries_per_person=8,
-            learning_rate=8e-3,
-            encoder_rate=0.1,
-            seed=2000,
-        )
-    )
+    checkpoint: CheckpointConfig
+    further: TrainConfig
     scoring: Scoring = field(default_factory=Scoring)
+
+    @classmethod
+    def of_task(
+        cls,
+        task: Task,
+        phases: tuple[TrainConfig, ...] = (SHARED, BRANCH),
+        further: TrainConfig = FURTHER,
+        scoring: Scoring | None = None,
+    ) -> "BenchConfig":
+        """With the task's encoder and augmentation."""
+        checkpoint = CheckpointConfig(
+            encoder=task.encoder, augmentation=task.augmentation, phases=phases
+        )
+        return cls(checkpoint=checkpoint, further=further, scoring=scoring or Scoring())
 
     @property
     def clips_per_person(self) -> int:
@@ -71,17 +81,12 @@ class BenchConfig:
         return replace(self, checkpoint=self.checkpoint.with_seed(seed), further=further)
 
 
-def two_phases(
-    shared: TrainConfig = SHARED, branch: TrainConfig = BRANCH, **scoring: Any
-) -> BenchConfig:
+def two_phases(task: Task) -> BenchConfig:
     """How shipped models are trained: one shared phase, then the global model and VoP equally many
     steps each.
     """
-    return BenchConfig(
-        checkpoint=CheckpointConfig(phases=(shared,)),
-        further=branch,
-        scoring=Scoring.everywhere(**{"shots": (1, 3, 5, 10)} | scoring),
-    )
+    scoring = Scoring.everywhere((1, 3, 5, 10))
+    return BenchConfig.of_task(task, (task.shared,), task.branch, scoring)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,6 @@ from vop_core.bench.measure import (
     cost_figures,
     posterior_figures,
     scene_scores,
-    unknown_clips,
 )
 from vop_core.bench.recipes import GLOBAL, BenchConfig, Contender, as_plain, config_hash
 from vop_core.bench.results import FAILED, Result, Store, save_results
@@ -34,12 +33,7 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
-from vop_core.tasks.keyword_spotting import (
-    comparison_folds,
-    crossval_data,
-    unknown_words,
-    usable_dataset,
-)
+from vop_core.tasks.base import Task, TaskData, comparison_folds
 from vop_core.writing import make_folder
 
 
@@ -48,6 +42,7 @@ class BenchJob:
     """One data set, fold and seed: the checkpoint, and every contender on it."""
 
     suite: str
+    task: Task
     dataset: str
     recordings: str
     fold: int
@@ -78,15 +73,17 @@ class BenchJob:
 
     def hash(self, contender: Contender) -> str:
         """Names everything that the contender's figures depend on."""
+        scoring = self.config.scoring
         return config_hash(
             *training_of(contender, self.config),
+            self.task.kind,
             self.name,
             self.recordings,
             self.persons.train,
             self.persons.test,
             contender.method,
-            self.config.scoring,
-            Path(unknown_words(self.name)).name if self.config.scoring.unknown_clips else "",
+            scoring,
+            Path(self.task.never_taught(self.name) or "").name if scoring.unknown_clips else "",
         )
 
     def result_file(self, contender: Contender) -> Path:
@@ -107,6 +104,11 @@ class BenchJob:
             config=described(self.config) | {"method": as_plain(contender.settings)},
             **more,
         )
+
+    def data(self) -> TaskData:
+        """What is trained on and tested."""
+        variants = self.config.scoring.variants
+        return self.task.fold_data(self.dataset, self.persons, variants=variants)
 
     @property
     def missing(self) -> tuple[Contender, ...]:
@@ -156,9 +158,9 @@ class Sitting:
 
     def __init__(self, job: BenchJob, log: JobLog) -> None:
         self.job = job
-        self.data = crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
+        self.data = job.data()
         self.trainer = Trainer(self.data, job.config, job.runs, log.report)
-        self.scene = Scene.of_task(self.data, job.config.scoring)
+        self.scene = Scene.of_task(job.task, self.data, job.config.scoring)
 
     @cached_property
     def start_scores(self) -> pd.DataFrame:
@@ -200,6 +202,7 @@ class Sitting:
 
 def bench(
     suite: str,
+    task: Task,
     dataset: str,
     contenders: Sequence[Contender],
     *,
@@ -215,15 +218,16 @@ def bench(
     Persons with too few clips to train on are left out, and counted. Raises DataError without the
     data set, EvaluationError for more folds than persons or a damaged result.
     """
-    config, store = config or BenchConfig(), store or Store.of(suite)
+    config, store = config or BenchConfig.of_task(task), store or Store.of(suite)
     done = frozenset(store.done())
-    found = usable_dataset(dataset)
+    found = task.dataset(dataset)
     name = Path(dataset).name
     split = comparison_folds(found, folds, clips=config.clips_per_person)
     left_out = len(found.persons) - len(split[0].train) - len(split[0].test)
     return [
         BenchJob(
             suite=suite,
+            task=task,
             dataset=dataset,
             recordings=found.fingerprint,
             fold=fold,
@@ -257,9 +261,8 @@ def run_bench(
     for name in dict.fromkeys(job.name for job in waiting):
         job = next(job for job in waiting if job.name == name)
         # fills the feature cache once, before the workers ask for it
-        crossval_data(job.dataset, job.persons, variants=job.config.scoring.variants)
-        if job.config.scoring.unknown_clips:
-            unknown_clips(name, 1)
+        job.data()
+        job.task.rejects(name, job.config.scoring.unknown_clips)
     run_all(
         run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress
     )

@@ -17,7 +17,7 @@ both speech sets, whose persons are tested in these tables: DECISIONS.md.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from vop_core.bench.recipes import (
     GLOBAL,
     RECIPES,
     BenchConfig,
-    CheckpointConfig,
     Contender,
     as_plain,
 )
@@ -40,16 +39,20 @@ from vop_core.data.locations import (
     voices_root,
 )
 from vop_core.data.persons import Fold
-from vop_core.data.virtual_persons import OFF, VirtualPersonsConfig
+from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import OWN, Scoring
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.vop import STEADY, VopConfig
+from vop_core.tasks.base import Task
+from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
+# trained as usual: keywords-en alone is trained for longer, and by telephone
+KEYWORDS = TASKS["keywords-ar"]
 SPEECH = ("arabic_speech_commands", "dspspeech20")
 FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
 # unless others are asked for: 39 rows of 12 persons, from where an interval is a bootstrap
@@ -57,7 +60,6 @@ ABLATION_FOLDS = (0, 1)
 PAPER_SEEDS = (0, 1, 2)
 FEW_PERSONS = (3, 6, 12)
 FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
-SUITES = ("smoke", "tuning", "paper", "outliers", "ablations", "few-persons", "channel")
 CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
 CHANNEL_SCORING = Scoring(
     shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone"
@@ -264,24 +266,14 @@ def suite_jobs(
     Raises EvaluationError for an unknown suite or method, DataError when none of its data sets is
     there.
     """
-    makers = {
-        "smoke": _smoke,
-        "tuning": _tuning,
-        "paper": _paper,
-        # a question to the same result files: nothing is trained or scored twice
-        "outliers": _paper,
-        "ablations": _ablations,
-        "few-persons": _few_persons,
-        "channel": _channel,
-    }
-    if suite not in makers:
+    if suite not in SUITES:
         raise EvaluationError(f"There is no suite '{suite}'; choose one of {', '.join(SUITES)}.")
     for method in methods or ():
         if method not in METHODS:
             raise EvaluationError(
                 f"There is no method '{method}'; choose from {', '.join(METHODS)}."
             )
-    jobs = makers[suite](datasets, seeds)
+    jobs = SUITES[suite](datasets, seeds)
     if suite == "ablations" and folds is None:
         folds = ABLATION_FOLDS
     if methods:
@@ -308,7 +300,7 @@ def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]
 
 
 def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
-    config = BenchConfig(scoring=TUNING_SCORING)
+    config = BenchConfig.of_task(KEYWORDS, scoring=TUNING_SCORING)
     jobs = []
     for name in _present(datasets, SPEECH):
         for seed in seeds or PAPER_SEEDS:
@@ -321,6 +313,7 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
             if asked:
                 jobs += bench(
                     "tuning",
+                    KEYWORDS,
                     name,
                     asked,
                     config=config,
@@ -337,6 +330,7 @@ def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
         for name in _present(datasets, tuple(FOLDS))
         for job in bench(
             "paper",
+            KEYWORDS,
             name,
             chosen_contenders(Path(name).name),
             folds=_folds(name),
@@ -365,18 +359,21 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
         Contender(variant=f"{name}, {NO_VIRTUAL_PERSONS}", method=name, config=config)
         for name, config in (("global", None), ("vop", _BASE))
     ]
+    usual = BenchConfig.of_task(KEYWORDS, scoring=ABLATION_SCORING)
+    real_persons = replace(usual, checkpoint=replace(usual.checkpoint, augmentation=OFF))
     jobs = []
     for name in _present(datasets, SPEECH):
-        for config, asked in ((_ablation_config(), contenders), (_ablation_config(OFF), plain)):
+        for config, asked in ((usual, contenders), (real_persons, plain)):
             jobs += bench(
-                "ablations", name, asked, config=config, folds=_folds(name), seeds=seeds or (0,)
+                "ablations",
+                KEYWORDS,
+                name,
+                asked,
+                config=config,
+                folds=_folds(name),
+                seeds=seeds or (0,),
             )
     return jobs
-
-
-def _ablation_config(virtual: VirtualPersonsConfig | None = None) -> BenchConfig:
-    checkpoint = CheckpointConfig() if virtual is None else CheckpointConfig(virtual=virtual)
-    return BenchConfig(checkpoint=checkpoint, scoring=ABLATION_SCORING)
 
 
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
@@ -387,7 +384,9 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
             for each in chosen_contenders(Path(name).name)
             if each.method in FEW_PERSONS_METHODS
         ]
-        for job in bench("few-persons", name, chosen, folds=_folds(name), seeds=seeds or (0,)):
+        for job in bench(
+            "few-persons", KEYWORDS, name, chosen, folds=_folds(name), seeds=seeds or (0,)
+        ):
             jobs.append(job)
             for count in FEW_PERSONS:
                 kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
@@ -404,9 +403,15 @@ def _channel(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> lis
         chosen = [
             each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS
         ]
-        config = BenchConfig(scoring=CHANNEL_SCORING)
+        config = BenchConfig.of_task(KEYWORDS, scoring=CHANNEL_SCORING)
         jobs += bench(
-            "channel", name, chosen, config=config, folds=_folds(name), seeds=seeds or (0,)
+            "channel",
+            KEYWORDS,
+            name,
+            chosen,
+            config=config,
+            folds=_folds(name),
+            seeds=seeds or (0,),
         )
     return jobs
 
@@ -426,30 +431,32 @@ def _folds(name: str) -> int:
     return FOLDS.get(Path(name).name, 4)
 
 
-def smoke_config() -> BenchConfig:
+def smoke_config(task: Task) -> BenchConfig:
     """Every phase for a few steps: what comes out is no evidence of anything."""
     small = TrainConfig(
         steps=12, persons_per_step=4, queries_per_person=4, max_shots=4, learning_rate=4e-3
     )
-    return BenchConfig(
-        checkpoint=CheckpointConfig(tau=0.5, phases=(small, replace(small, steps=4, seed=1000))),
-        further=replace(small, steps=3, seed=2000),
-        scoring=Scoring(
-            shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20
-        ),
+    scoring = Scoring(
+        shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20
     )
+    phases = small, replace(small, steps=4, seed=1000)
+    return BenchConfig.of_task(task, phases, replace(small, steps=3, seed=2000), scoring)
 
 
-def _smoke(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def smoke(
+    datasets: Sequence[str] | None, seeds: Sequence[int] | None, task: Task = KEYWORDS
+) -> list[BenchJob]:
+    """Every method on a task's data that come in the box, unless others are named."""
     place = cache_root() / "bench-smoke"
     return [
         job
-        for name in datasets or [str(voices_root() / "synthetic-en")]
+        for name in datasets or [str(voices_root() / task.in_the_box)]
         for job in bench(
             "smoke",
+            task,
             name,
             default_contenders(),
-            config=smoke_config(),
+            config=smoke_config(task),
             folds=8,
             only_folds=(0,),
             seeds=seeds or (0,),
@@ -457,6 +464,19 @@ def _smoke(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
             store=store_of("smoke"),
         )
     ]
+
+
+# A suite makes its jobs from the data sets and seeds asked for, if any.
+SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[BenchJob]]] = {
+    "smoke": smoke,
+    "tuning": _tuning,
+    "paper": _paper,
+    # a question to the same result files: nothing is trained or scored twice
+    "outliers": _paper,
+    "ablations": _ablations,
+    "few-persons": _few_persons,
+    "channel": _channel,
+}
 
 
 def store_of(suite: str) -> Store:

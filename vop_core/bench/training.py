@@ -18,13 +18,12 @@ from typing import Any
 import torch
 
 from vop_core.bench.recipes import GLOBAL, BenchConfig, CheckpointConfig, Contender, config_hash
-from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import EvaluationError
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.nets.batched import embeddings_of
-from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
-from vop_core.tasks.keyword_spotting import TaskData
+from vop_core.nets.registry import build_encoder
+from vop_core.tasks.base import TaskData
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_tensors, save_tensors
 from vop_core.training.config import TrainConfig
@@ -191,8 +190,8 @@ class Trainer:
         state.unlink(missing_ok=True)
 
     def _sampler(self, config: TrainConfig) -> EpisodeSampler:
-        data, virtual = self.data, VirtualPersons(self.config.checkpoint.virtual)
-        return EpisodeSampler(data.train, config, virtual, data.person_weights, data.label_weights)
+        data, augment = self.data, self.config.checkpoint.augmentation
+        return EpisodeSampler(data.train, config, augment, data.person_weights, data.label_weights)
 
 
 def training_of(contender: Contender, config: BenchConfig) -> tuple[Any, ...]:
@@ -206,10 +205,8 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
     """A task's global model before any training."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        settings = BcResNetConfig(
-            labels=len(data.train.labels), tau=config.tau, stem_stride=config.stem_stride
-        )
-        return GlobalModel(BcResNet(settings))
+        settings = {"labels": len(data.train.labels), **config.encoder["config"]}
+        return GlobalModel(build_encoder({**config.encoder, "config": settings}))
 
 
 def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:

@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from vop_core.training.loop import Logs
 from vop_core.writing import make_folder
 
 OnProgress = Callable[[Mapping[str, Any]], None] | None
@@ -44,7 +43,7 @@ class JobLog:
         if self.on_progress is not None:
             self.on_progress(self.title | entry)
 
-    def report(self, phase: str, step: int, steps: int, logs: Logs) -> None:
+    def report(self, phase: str, step: int, steps: int, logs: Mapping[str, float]) -> None:
         """A training step; every fiftieth is written."""
         for name, value in logs.items():
             self.smooth[name] = 0.98 * self.smooth.get(name, value) + 0.02 * value

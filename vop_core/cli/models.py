@@ -70,7 +70,7 @@ def _logs(logs: dict[str, float]) -> str:
 
 
 def _check_task(task: str) -> None:
-    from vop_core.tasks.keyword_spotting import TASKS
+    from vop_core.tasks.registry import TASKS
 
     if task not in TASKS:
         raise VopError(f"There is no task '{task}'; choose one of {', '.join(TASKS)}.")

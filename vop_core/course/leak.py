@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.course.material import models, synthetic_crowd
-from vop_core.data.virtual_persons import VirtualPersonsConfig, augment
+from vop_core.data.virtual_persons import VirtualPersons, augment
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
 from vop_core.nets.personal_layers import PersonalClassifier
@@ -83,7 +83,7 @@ def embedded_persons(
     clips = torch.cat([crowd.enrollment, crowd.query], dim=1)
     labels = torch.cat([crowd.enrollment_labels, crowd.query_labels], dim=1)
     held_out = len(crowd.names) // 3
-    config = VirtualPersonsConfig()
+    config = VirtualPersons()
     made = torch.cat(
         [augment(clips[held_out:], config, generator=generator) for _ in range(copies)]
     )

@@ -28,7 +28,7 @@ from vop_core.evaluation.plan import OPEN, EvaluationClips
 from vop_core.evaluation.score import OWN
 from vop_core.models import Bundle, load_bundle
 from vop_core.report.outputs import load_summary, summary_file
-from vop_core.tasks.keyword_spotting import LANGUAGES
+from vop_core.tasks.registry import TASKS
 
 REAL_QUERIES = 40  # asked of each real person
 SHOTS = 5
@@ -80,7 +80,7 @@ def voices(task: str = "keywords-en") -> tuple[BundledPerson, ...]:
     """The bundled synthetic persons who speak a task's words. Raises DataError where they are
     missing.
     """
-    return bundled_persons(LANGUAGES[task])
+    return bundled_persons(TASKS[task].language)
 
 
 @lru_cache(maxsize=2)
@@ -88,7 +88,7 @@ def synthetic_crowd(task: str = "keywords-en") -> Crowd:
     """The bundled persons: the clips that enroll and the clips that are asked about, as they were
     recorded.
     """
-    bundle, dataset = models(task), bundled_dataset(LANGUAGES[task])
+    bundle, dataset = models(task), bundled_dataset(TASKS[task].language)
     table = load_features(dataset)  # kept in the cache: every notebook hears the same clips
     unknown = bundle.labels.index("unknown") if "unknown" in bundle.labels else -1
     numbers = torch.tensor(
@@ -222,5 +222,5 @@ def linked(
     language = next(
         language for language, folder in FOLDERS.items() if person.startswith(f"{folder}/")
     )
-    task = next(task for task, spoken in LANGUAGES.items() if spoken == language)
+    task = next(name for name, task in TASKS.items() if task.language == language)
     return LinkedState(task=task, person=person, clips=clips, query=query, seed=seed)

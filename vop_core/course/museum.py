@@ -18,7 +18,7 @@ from vop_core.data.features import load_features
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.comparison import BY_ERROR, choose_outliers
-from vop_core.tasks.keyword_spotting import LANGUAGES
+from vop_core.tasks.registry import TASKS
 
 TASK = "keywords-en"
 
@@ -55,7 +55,7 @@ def pair_scores(variant: str = "original") -> PairScores:
     """All pairs of enrollment clips of the bundled voices, heard as recorded or through a channel
     of ``load_features``.
     """
-    dataset = bundled_dataset(LANGUAGES[TASK])
+    dataset = bundled_dataset(TASKS[TASK].language)
     table = load_features(dataset, variants=(variant,))
     enrolls = torch.tensor(
         [record.attributes["role"] == "enrollment" for record in dataset.records]

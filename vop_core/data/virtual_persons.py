@@ -22,8 +22,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class VirtualPersonsConfig:
-    """Strengths; all zero switches the augmentation off."""
+class VirtualPersons:
+    """What a training step does to its persons' clips, and how strongly; all zero: nothing."""
 
     warp: float = 0.15  # largest relative stretch of the mel axis
     rate: float = 0.12  # largest relative stretch of the frame axis
@@ -35,8 +35,28 @@ class VirtualPersonsConfig:
     telephone_probability: float = 0.0  # share of persons heard through the telephone band
     variant_probability: float = 0.6  # share of persons heard through a cached waveform variant
 
+    def __call__(
+        self,
+        variants: Mapping[str, Float[Tensor, "entry mel frame"]],  # name -> the table's clips
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip mel frame"]:
+        """One virtual person for each row of clips."""
+        others = [name for name in variants if name not in ("original", "telephone", "noise")]
+        names = []
+        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
+            if "telephone" in variants and draw[0] < self.telephone_probability:
+                names.append("telephone")
+            elif others and draw[1] < self.variant_probability:
+                names.append(others[int(draw[2] * len(others))])
+            else:
+                names.append("original")
+        heard = torch.stack([variants[name][row] for name, row in zip(names, rows, strict=True)])
+        return augment(heard, self, generator=generator)
 
-OFF = VirtualPersonsConfig(
+
+OFF = VirtualPersons(
     warp=0.0,
     rate=0.0,
     channel=0.0,
@@ -103,7 +123,7 @@ def _read_at(rows: Float[Tensor, "batch row column"], at: Float[Tensor, "batch o
 
 def augment(
     value: Float[Tensor, "person clip mel frame"],
-    config: VirtualPersonsConfig,
+    strengths: VirtualPersons,
     *,
     generator: torch.Generator,
 ) -> Float[Tensor, "person clip mel frame"]:
@@ -115,47 +135,18 @@ def augment(
 
     value = stretch(
         value,
-        1 + config.warp * uniform(persons),
-        1 + config.rate * uniform(persons),
-        (config.shift * uniform(persons, clips)).round(),
+        1 + strengths.warp * uniform(persons),
+        1 + strengths.rate * uniform(persons),
+        (strengths.shift * uniform(persons, clips)).round(),
     )
-    channel = config.channel * smooth_curves(persons, mels, generator=generator)
-    gain = config.gain * torch.randn(persons, 1, generator=generator)
+    channel = strengths.channel * smooth_curves(persons, mels, generator=generator)
+    gain = strengths.gain * torch.randn(persons, 1, generator=generator)
     value = value + (channel + gain)[:, None, :, None]
-    low, high = config.noise_range
+    low, high = strengths.noise_range
     floor = low + (high - low) * torch.rand(persons, 1, generator=generator)
     floor = floor + smooth_curves(persons, mels, generator=generator)
-    silent = torch.rand(persons, 1, generator=generator) >= config.noise_probability
+    silent = torch.rand(persons, 1, generator=generator) >= strengths.noise_probability
     floor = floor.masked_fill(silent, -30.0)
     # A noise floor flickers from frame to frame; without that it would be a mere offset.
     flicker = 0.5 * torch.randn(value.shape, generator=generator)
     return torch.logaddexp(value, floor[:, None, :, None] + flicker)
-
-
-@dataclass(frozen=True)
-class VirtualPersons:
-    """What a training step does to its persons' clips: a cached variant for each person, then
-    ``augment``.
-    """
-
-    config: VirtualPersonsConfig
-
-    def __call__(
-        self,
-        variants: Mapping[str, Float[Tensor, "entry mel frame"]],  # name -> the table\'s clips
-        rows: Int[Tensor, "person clip"],
-        *,
-        generator: torch.Generator,
-    ) -> Float[Tensor, "person clip mel frame"]:
-        """One virtual person for each row of clips."""
-        others = [name for name in variants if name not in ("original", "telephone", "noise")]
-        names = []
-        for draw in torch.rand(rows.shape[0], 3, generator=generator).tolist():
-            if "telephone" in variants and draw[0] < self.config.telephone_probability:
-                names.append("telephone")
-            elif others and draw[1] < self.config.variant_probability:
-                names.append(others[int(draw[2] * len(others))])
-            else:
-                names.append("original")
-        heard = torch.stack([variants[name][row] for name, row in zip(names, rows, strict=True)])
-        return augment(heard, self.config, generator=generator)

@@ -12,9 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.audio import clip_features
 from vop_core.data.clip_quality import assess
-from vop_core.data.enrollment import PoorClipWarning, check_clips, check_enrollment, coach_remark
+from vop_core.data.enrollment import PoorClipWarning, check_enrollment, coach_remark
 from vop_core.data.features import matched_noise
 from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
@@ -22,7 +21,7 @@ from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrol
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
 from vop_core.methods.vop import Vop
-from vop_core.tasks.keyword_spotting import TASKS
+from vop_core.tasks.registry import TASKS
 from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
 from vop_core.types import Clip
 from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
@@ -42,14 +41,9 @@ class Bundle:
     vop: Vop
     card: dict[str, Any]
 
-    def features(self, clips: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
-        """Log-mels of clips, each focused on its second of speech: the same function as in
-        training.
-
-        Raises AudioError for no clip, and for one that no model can hear.
-        """
-        check_clips(clips)
-        return torch.stack([clip_features(clip.waveform) for clip in clips])
+    def features(self, clips: Sequence[Any]) -> Float[Tensor, "clip *input"]:
+        """Clips as the task's inputs: the same function as in training. Raises as the task's."""
+        return TASKS[self.task].features(clips)
 
     def enroll(self, clips: Sequence[Clip]) -> PersonalModel:
         """A few clips of one person, whichever words they say, to that person's model.

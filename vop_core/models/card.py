@@ -3,6 +3,7 @@
 from typing import Any
 
 from vop_core.evaluation.tables import markdown
+from vop_core.tasks.registry import TASKS
 
 
 def model_card(card: dict[str, Any]) -> str:
@@ -47,11 +48,7 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "Few persons, read words, one second a clip. Trained for study, not for products: no "
-        "far-field, babble or "
-        "children's speech was tested, and a personal gain measured on so few persons is as "
-        "uncertain as its interval "
-        "says.",
+        TASKS[card["task"]].limits,
         "",
     ]
     return "\n".join(lines)

@@ -7,7 +7,6 @@ from typing import Any
 
 from vop_core.bench.measure import Scene, scene_scores
 from vop_core.bench.recipes import GLOBAL, VOP, as_plain
-from vop_core.data.features import load_features
 from vop_core.data.persons import load_dataset
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
@@ -16,7 +15,7 @@ from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
-from vop_core.tasks.keyword_spotting import reading_notes, relabel
+from vop_core.tasks.registry import TASKS
 
 SHOTS = (1, 3, 5, 10)
 Progress = Callable[[str, int, int], None] | None  # method, queries answered, of how many
@@ -43,12 +42,13 @@ def evaluate_folder(
             f"'{missing[0].name}'; copy them or remove their rows from metadata.csv."
         )
     # before the clips are decoded: a misspelled label is said at once
-    notes = reading_notes(Counter(record.label for record in dataset.records), bundle.labels)
+    task, counts = TASKS[bundle.task], Counter(record.label for record in dataset.records)
+    notes = task.reading_notes(counts, bundle.labels)
     scoring = scoring or Scoring.everywhere(SHOTS)
-    table = relabel(
-        load_features(dataset, variants=("original", "noise"), cache=False), bundle.labels
-    )
-    scene = Scene.of_table(table, bundle.trained_persons, scoring)
+    noise = [name for name in task.variants if name == "noise"]
+    table = task.table(dataset, variants=noise, cache=False)
+    table = task.relabel(table, bundle.labels)
+    scene = Scene.of_table(task, table, bundle.trained_persons, scoring)
     methods = {GLOBAL: METHODS[GLOBAL].from_global(bundle.global_model), VOP: bundle.vop}
     config = {
         "data": dataset.name,

@@ -1,7 +1,6 @@
 """Train the models that come in the box, test them, and write their cards."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,8 @@ from vop_core.bench.recipes import (
 from vop_core.bench.run import described
 from vop_core.bench.training import Trainer
 from vop_core.data.episodes import draw_episodes
-from vop_core.data.features import FeatureTable, join_tables, load_features
-from vop_core.data.locations import cache_folder, cache_root, models_root
-from vop_core.data.persons import load_dataset
-from vop_core.data.voices import bundled_dataset
+from vop_core.data.features import FeatureTable
+from vop_core.data.locations import cache_folder, models_root
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import gaussian_of
@@ -33,26 +30,11 @@ from vop_core.methods.vop import Vop
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
-from vop_core.tasks.keyword_spotting import (
-    COMMANDS,
-    DIGITS,
-    KEYWORDS_EN,
-    TASKS,
-    UNKNOWN,
-    TaskData,
-    relabel,
-)
+from vop_core.tasks.registry import TASKS
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.writing import write_text
-
-LICENCES = {
-    "arabic_speech_commands": "Arabic Speech Commands (Ghandoura and others 2021), CC BY 4.0",
-    "dspspeech20": "DSPSpeech-20 (Zhongyu Chen 2019), MIT",
-    "fsdd": "Free Spoken Digit Dataset (Jackson et al.), CC BY-SA 4.0",
-    "synthetic-training": "synthetic training persons, made by this repository with espeak-ng",
-}
 
 
 def train_task(
@@ -70,19 +52,20 @@ def train_task(
     and VopError, before anything is trained, where the folder cannot be written or holds something
     else than an earlier model.
     """
-    config = config or task_config(task).with_seed(seed)
+    asked = TASKS[task]
+    config = config or two_phases(asked).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")
-    data = TASKS[task]()
-    trainer = Trainer(data, config, cache_folder("runs", data.name), report)
+    data = asked.data()
+    trainer = Trainer(data, config, cache_folder("runs", task), report)
     _, contender = recipe_contenders((recipe,))
     vop = trainer.make(contender)
     global_model = trainer.baseline
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(RECIPES[recipe])} | described(config)
     results = scene_overview(
-        task, about, methods, Scene.of_task(data, config.scoring), config.scoring
+        task, about, methods, Scene.of_task(asked, data, config.scoring), config.scoring
     )
     card = {
         "task": task,
@@ -94,33 +77,17 @@ def train_task(
         "training_clips": len(data.train),
         "data": [
             text
-            for name, text in LICENCES.items()
+            for name, text in asked.licences.items()
             if any(p.startswith(name + "/") for p in data.train.persons)
         ],
         "health": health_of(vop, data.open),
         "cost": cost_of(global_model, vop, data.open),
-        "checks": checks_of(task, global_model, vop, data),
+        "checks": asked.checks({GLOBAL: global_model, "prior": vop}, data),
         "results": results,
     }
     save_bundle(destination, task, data.train.labels, global_model, vop, card)
     write_text(destination / README, model_card(card))
     return load_bundle(task, folder=destination)
-
-
-def task_config(task: str) -> BenchConfig:
-    """How a shipped model is trained; keywords-en for longer, and half of its persons through a
-    telephone band.
-    """
-    config = two_phases()
-    if task != "keywords-en":
-        return config
-    checkpoint, (shared,) = config.checkpoint, config.checkpoint.phases
-    virtual = replace(checkpoint.virtual, telephone_probability=0.5)
-    return replace(
-        config,
-        checkpoint=replace(checkpoint, virtual=virtual, phases=(replace(shared, steps=1500),)),
-        further=replace(config.further, steps=700),
-    )
 
 
 def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
@@ -172,64 +139,3 @@ def cost_of(global_model: GlobalModel, vop: Vop, table: FeatureTable) -> dict[st
         "personal_weights": vop.layout.size,
         "bytes_per_person": vop.enroll(clip).bytes,
     }
-
-
-@torch.no_grad()
-def checks_of(task: str, global_model: GlobalModel, vop: Vop, data: TaskData) -> dict[str, Any]:
-    """keywords-en must hear words, not bandwidth, and know what it was never taught."""
-    if task != "keywords-en":
-        return {}
-    tables = {"held-out takes and persons": _commands_of(data)}
-    bundled = bundled_dataset("en")
-    table = load_features(bundled, variants=("telephone",))
-    tables["bundled synthetic persons"] = _only(relabel(table, KEYWORDS_EN), COMMANDS)
-    checks: dict[str, Any] = {
-        f"rise of commands called digits when low-passed at 4 kHz, {name}": {
-            method: round(digit_share_rise(model, part), 4)
-            for method, model in models(global_model, vop).items()
-        }
-        for name, part in tables.items()
-    }
-    unknown = cache_root() / "synthetic-test"
-    if not (unknown / "metadata.csv").exists():
-        from vop_core.data.sources.synthetic import generate_unknown_test
-
-        generate_unknown_test(unknown)
-    words = relabel(load_features(load_dataset(unknown)), KEYWORDS_EN)
-    checks["English words never trained, answered unknown"] = {
-        method: round(
-            float((_answers(model, words.features) == KEYWORDS_EN.index(UNKNOWN)).float().mean()), 4
-        )
-        for method, model in models(global_model, vop).items()
-    }
-    return checks
-
-
-def models(global_model: GlobalModel, vop: Vop) -> dict[str, GlobalModel | Vop]:
-    """The two networks a check asks when nobody is enrolled."""
-    return {GLOBAL: global_model, "prior": vop}
-
-
-def _answers(model: GlobalModel | Vop, features: torch.Tensor) -> torch.Tensor:
-    return model.predict_persons(None, features[None])[0].argmax(-1)
-
-
-def digit_share_rise(model: GlobalModel | Vop, table: FeatureTable) -> float:
-    """How much more often command clips are called a digit once they are heard through a telephone
-    band.
-    """
-    digits = torch.tensor([table.labels.index(digit) for digit in DIGITS])
-    shares = [
-        torch.isin(_answers(model, table.variants[variant]), digits).float().mean()
-        for variant in ("original", "telephone")
-    ]
-    return float(shares[1] - shares[0])
-
-
-def _commands_of(data: TaskData) -> FeatureTable:
-    return _only(join_tables([data.closed, data.open], data.closed.labels), COMMANDS)
-
-
-def _only(table: FeatureTable, labels: tuple[str, ...]) -> FeatureTable:
-    wanted = torch.tensor([table.labels.index(label) for label in labels if label in table.labels])
-    return table.select(torch.isin(table.label, wanted))

@@ -6,7 +6,7 @@ JSON comes from the tables of scores; all else comes from the JSON. The page is 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ README = Path("README.md")
 SuiteResults = Mapping[str, Mapping[str, Sequence[Result]]]  # suite -> data set -> results
 
 
-def reported_suites(suites: Sequence[str]) -> tuple[str, ...]:
+def reported_suites(suites: Iterable[str]) -> tuple[str, ...]:
     """Those suites that have tables."""
     return tuple(suite for suite in suites if suite not in SKIPPED)
 

@@ -1,0 +1,257 @@
+"""What a task is: whose samples, which encoder reads them, and what an answer about them is worth.
+
+A task says which data train and test its shipped model, how samples become inputs, which encoder
+reads them, how a training step makes new persons of old ones, and what an answer is worth. Bench,
+models, app and command line ask only that; a new task is one file beside this one and one line of
+:mod:`vop_core.tasks.registry`.
+
+The head is the encoder's classifier: an answer is a row of class probabilities for each query.
+Whatever ``metrics`` makes of it, named values for each query, is what score tables hold.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.data.features import FeatureTable
+from vop_core.data.locations import find_dataset
+from vop_core.data.names import folded
+from vop_core.data.persons import (
+    Fold,
+    PersonDataset,
+    closed_open_split,
+    load_dataset,
+    person_folds,
+    trainable_persons,
+)
+from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.ask import Metrics
+from vop_core.evaluation.classification import classification_metrics
+from vop_core.methods.base import PersonalizationMethod
+from vop_core.training.batches import Augmentation
+from vop_core.training.config import TrainConfig
+
+FOLD_SEED = 0
+SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
+BRANCH = TrainConfig(
+    steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
+)
+
+Progress = Callable[[int, int], None] | None
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a method is trained on, and the two sets it is tested on."""
+
+    name: str
+    recordings: str  # fingerprint of the data sets behind it
+    train: FeatureTable
+    closed: FeatureTable
+    open: FeatureTable
+    # how often a training person enters a step, relative
+    person_weights: Float[Tensor, " person"]
+    # how often each of a person's labels is drawn, relative
+    label_weights: Float[Tensor, " label"]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        recordings: str,
+        tables: Sequence[FeatureTable],  # train, closed, open
+        *,
+        person_weights: Float[Tensor, " person"] | None = None,
+        label_weights: Float[Tensor, " label"] | None = None,
+    ) -> "TaskData":
+        """With equal weights unless given."""
+        train = tables[0]
+        persons = torch.ones(len(train.persons)) if person_weights is None else person_weights
+        labels = torch.ones(len(train.labels)) if label_weights is None else label_weights
+        return cls(name, recordings, *tables, persons, labels)
+
+
+class Task(ABC):
+    """One kind of question to personal models, with the data of its shipped model."""
+
+    kind: ClassVar[str]  # the question; the same for every model that answers it
+    name: ClassVar[str]  # of the shipped model, in the registry
+    title: ClassVar[str]  # for people
+    limits: ClassVar[str]  # of its shipped model, as a card says them
+
+    # --- what a model is made of ------------------------------------------------------------------
+
+    encoder: ClassVar[Mapping[str, Any]]  # its name and settings, all but the labels
+    augmentation: ClassVar[Augmentation]
+    shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
+    branch: ClassVar[TrainConfig] = BRANCH  # the further steps of the shipped ones
+
+    # --- the data ---------------------------------------------------------------------------------
+
+    in_the_box: ClassVar[str]  # a data set that every clone has, for the suite ``smoke``
+    variants: ClassVar[tuple[str, ...]] = ()  # of samples, which training and controls read
+    licences: ClassVar[Mapping[str, str]] = {}  # data set -> whose it is
+
+    @abstractmethod
+    def table(
+        self,
+        dataset: PersonDataset,
+        *,
+        variants: Sequence[str] = (),
+        cache: bool = True,
+        progress: Progress = None,
+    ) -> FeatureTable:
+        """Every sample of a data set as an input, and further ``variants`` of it.
+
+        With ``cache=False`` nothing of it is kept on disk. Raises VopError for a sample that is
+        none.
+        """
+
+    @abstractmethod
+    def data(self, *, progress: Progress = None) -> TaskData:
+        """What the shipped model is trained and tested on. Raises DataError where it is missing."""
+
+    def dataset(self, name: str) -> PersonDataset:
+        """The data set of that name or folder, without the persons known to be unusable.
+
+        Raises DataError when it is not there.
+        """
+        dataset = load_dataset(find_dataset(name))
+        return dataset.without(dataset.known_bad) if dataset.known_bad else dataset
+
+    def fold_data(
+        self, name: str, fold: Fold, *, variants: Sequence[str] = (), progress: Progress = None
+    ) -> TaskData:
+        """One fold of a data set: its labels are the classes, its test persons the open set, its
+        training persons the rest, who may be fewer than all others.
+
+        ``variants`` are further variants of the samples to test with; training does not use them.
+        """
+        dataset = self.dataset(name)
+        wanted = tuple(dict.fromkeys((*self.variants, *variants)))
+        table = self.table(dataset, variants=wanted, progress=progress)
+        train, closed, unknown_persons = split(dataset, table, fold.test)
+        parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
+        return TaskData.of(dataset.name, dataset.fingerprint, parts)
+
+    def never_taught(self, dataset: str) -> str | None:
+        """The data set whose samples models of ``dataset`` must reject, if there is one."""
+        return None
+
+    def rejects(self, dataset: str, count: int) -> Float[Tensor, "sample *input"] | None:
+        """So many inputs of ``never_taught``, spread evenly over it."""
+        source = self.never_taught(dataset)
+        if source is None or not count:
+            return None
+        table = self.table(self.dataset(source))
+        return table.features[torch.linspace(0, len(table) - 1, min(count, len(table))).long()]
+
+    # --- labels -----------------------------------------------------------------------------------
+
+    def taught_as(self, label: str, labels: Sequence[str]) -> str | None:
+        """Under which of the task's labels a foreign one was taught; None where it was not."""
+        return None
+
+    def words(self, found: Iterable[str], labels: Sequence[str]) -> dict[str, str]:
+        """The task's label for every one found: the same in whatever spelling, or as it was taught.
+
+        Raises DataError for one that is neither: it may be misspelled, and would spoil the figures
+        unseen.
+        """
+        known = {folded(label): label for label in labels}
+        words = {word: known.get(folded(word)) or self.taught_as(word, labels) for word in found}
+        strange = [word for word, label in words.items() if label is None]
+        if strange:
+            more = f", like {len(strange) - 1} other label(s)," if len(strange) > 1 else ""
+            raise DataError(
+                f"'{strange[0]}'{more} is not a word of this task; its words are "
+                f"{', '.join(labels)}: relabel those clips, {self.remedy(labels)}."
+            )
+        return words
+
+    def remedy(self, labels: Sequence[str]) -> str:
+        """What else may be done with a sample whose label the task does not know."""
+        return "or remove them"
+
+    def relabel(self, table: FeatureTable, labels: Sequence[str]) -> FeatureTable:
+        """The same samples under the task's labels. Raises DataError as ``words``."""
+        words = self.words(table.labels, labels)
+        mapped = torch.tensor([labels.index(words[label]) for label in table.labels])
+        return replace(table, label=mapped.long()[table.label], labels=tuple(labels))
+
+    def reading_notes(self, counts: Mapping[str, int], labels: Sequence[str]) -> list[str]:
+        """How labels are read: a sentence for every other spelling, and one for each label under
+        which others were taught.
+
+        ``counts`` are the samples of every label found. Raises DataError as ``words``.
+        """
+        words = self.words(counts, labels)
+        taught = {word: label for word, label in words.items() if folded(word) != folded(label)}
+        notes = [
+            f"'{word}' is read as '{label}' ({counts[word]} clips)."
+            for word, label in words.items()
+            if word != label and word not in taught
+        ]
+        for label in dict.fromkeys(taught.values()):
+            read_so = [word for word in taught if taught[word] == label]
+            clips = sum(counts[word] for word in read_so)
+            notes.append(
+                f"{clips} clips of words taught as '{label}' are read so: {', '.join(read_so)}."
+            )
+        return notes
+
+    # --- one person's samples, and what answers are worth -----------------------------------------
+
+    @abstractmethod
+    def features(self, samples: Sequence[Any]) -> Float[Tensor, "sample *input"]:
+        """What a person gave, as inputs: the same function as in training.
+
+        Raises VopError for none, and for one that is no input.
+        """
+
+    @property
+    def metrics(self) -> Metrics:
+        """What an answer is worth: named values for each query."""
+        return classification_metrics
+
+    def checks(
+        self, models: Mapping[str, PersonalizationMethod], data: TaskData
+    ) -> dict[str, dict[str, float]]:
+        """What a shipped model's card says beside its scores: check -> model -> figure."""
+        return {}
+
+
+def comparison_folds(dataset: PersonDataset, folds: int, *, clips: int) -> tuple[Fold, ...]:
+    """The folds of a comparison, over everybody who has ``clips`` samples to train on: all but one
+    fold train each person, and all methods see the same persons.
+
+    Raises EvaluationError where there are fewer such persons than folds.
+    """
+    able = trainable_persons(dataset, clips)
+    if len(able) < folds <= len(dataset.persons):
+        raise EvaluationError(
+            f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the "
+            f"{clips} clips that training needs, too few for {folds} folds; add clips of them, or "
+            f"persons."
+        )
+    return person_folds(able, folds, seed=FOLD_SEED)
+
+
+def split(
+    dataset: PersonDataset, table: FeatureTable, open_persons: Sequence[str]
+) -> tuple[FeatureTable, ...]:
+    """Train, closed and open tables; the last take of every label of a known person is held out as
+    closed.
+    """
+    row = {id(record): index for index, record in enumerate(dataset.records)}
+    parts = closed_open_split(dataset, open_persons=open_persons)
+    tables = []
+    for part in (parts.train, parts.closed, parts.open):
+        rows = torch.tensor([row[id(record)] for record in part.records], dtype=torch.long)
+        tables.append(table.select(rows).of_persons(part.persons))
+    return tuple(tables)
