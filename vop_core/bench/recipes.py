@@ -108,7 +108,7 @@ class Contender:
         return self.type.choices()[0] if self.config is None else self.config
 
 
-# Chosen on inner persons of fold 0 only, before any outer fold was scored: see DECISIONS.md.
+# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
 _PERSONAL = VopConfig(
     personal_layers=("band_film",),
     family="low_rank",

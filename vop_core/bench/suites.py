@@ -13,7 +13,7 @@ Settings are chosen on *other people*: what a method uses on one data set was be
 unknown persons (fold 0, own clips at the main shots; three seeds of what needs no training, one of
 what does), who are neither trained nor tested on there. The baseline that VoP is compared with is
 picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of
-both speech sets, whose persons are tested in these tables: DECISIONS.md.
+both speech sets, whose persons are tested in these tables: docs/diary.md.
 """
 
 import json

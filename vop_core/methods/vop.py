@@ -52,7 +52,7 @@ from vop_core.variational.gaussian import DiagonalGaussian
 FAMILIES = ("low_rank", "diagonal")
 CONDITIONINGS = ("cross", "self", "mixture")
 # How a hyper-personalizer is trained in a few steps without losing its units or the person: see
-# DECISIONS.md.
+# docs/diary.md.
 STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
 
 
