@@ -9,7 +9,8 @@ none, so that neither the line width nor a comment changes the figure.
 
 A module is *entered* when a function of it is called (``sys.setprofile``, in this process and its
 threads) between the command and the rows it writes; what runs while a module is imported is not
-counted. The run starts with an empty cache.
+counted. A row *passes* the files that stand on the call stack when its values are made of an
+answer. The run starts with an empty cache.
 """
 
 import os
@@ -24,6 +25,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, TESTS = ("vop_core", "app", "run.py"), ("tests",)
+# where an answer becomes the values of a row
+JUDGE = "evaluation/classification.py"
 NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 
 
@@ -61,31 +64,36 @@ def print_lines(root: Path) -> None:
             print(f"{lines:12} {room}")
 
 
-def modules_of_a_bench_run(method: str) -> list[str]:
-    """The modules of vop_core, as paths, that ``vop bench --suite smoke --method METHOD`` enters,
-    by first entry.
+def modules_of_a_bench_run(method: str) -> tuple[list[str], list[str]]:
+    """The modules of vop_core that ``vop bench --suite smoke --method METHOD`` enters, by first
+    entry; and the path of a row, from the command to the first judged answer.
     """
     from vop_core.cli import main
 
     package = str(ROOT / "vop_core") + os.sep
     entered: dict[str, str] = {}
+    path: list[str] = []
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         name = frame.f_code.co_filename
-        if (
-            event == "call"
-            and name.startswith(package)
-            and name not in entered
-            and not importing(frame)
-        ):
-            entered[name] = name.removeprefix(package)
+        if event != "call" or not name.startswith(package) or name in entered:
+            return
+        stack = callers(frame)
+        if any(each.f_code.co_name == "<module>" for each in stack):
+            return
+        entered[name] = name.removeprefix(package)
+        if entered[name] == JUDGE:
+            files = (each.f_code.co_filename.removeprefix(package) for each in reversed(stack))
+            path.extend(dict.fromkeys(files))
 
-    def importing(frame: FrameType | None) -> bool:
+    def callers(frame: FrameType | None) -> list[FrameType]:
+        """The package's own frames, innermost first."""
+        found = []
         while frame is not None:
-            if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(package):
-                return True
+            if frame.f_code.co_filename.startswith(package):
+                found.append(frame)
             frame = frame.f_back
-        return False
+        return found
 
     sys.argv = ["vop", "bench", "--suite", "smoke", "--method", method, "--jobs", "1"]
     threading.setprofile(watch)
@@ -98,20 +106,19 @@ def modules_of_a_bench_run(method: str) -> list[str]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
-    return list(entered.values())
+    return list(entered.values()), path
 
 
 def print_modules(method: str) -> None:
-    """What a run enters, room by room."""
+    """What a run enters, room by room, and what one of its rows passes."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["VOP_CACHE"] = cache
-        found = modules_of_a_bench_run(method)
-    rooms = Counter(module.partition("/")[0] for module in found)
-    print("\n".join(found))
-    print(
-        f"{len(found)} files: "
-        + ", ".join(f"{count} {room}" for room, count in rooms.most_common())
-    )
+        entered, path = modules_of_a_bench_run(method)
+    rooms = Counter(module.partition("/")[0] for module in entered)
+    counts = ", ".join(f"{count} {room}" for room, count in rooms.most_common())
+    print("\n".join(entered))
+    print(f"{len(entered)} files entered: {counts}")
+    print(f"{len(path)} files from the command to a row: {' > '.join(path)}")
 
 
 if __name__ == "__main__":
