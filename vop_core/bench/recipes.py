@@ -11,7 +11,7 @@ from typing import Any
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
-from vop_core.methods.vop import VopConfig
+from vop_core.methods.vop import PERSONAL, VopConfig
 from vop_core.tasks.base import BRANCH, SHARED, Task
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
@@ -108,30 +108,19 @@ class Contender:
         return self.type.choices()[0] if self.config is None else self.config
 
 
-# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
-_PERSONAL = VopConfig(
-    personal_layers=("band_film",),
-    family="low_rank",
-    code=16,
-    aggregation="pool_features",
-    evidence="encoder",
-    person_loss=0.3,
-    beta=0.2,
-)
-
 DEFAULT_RECIPE = "personal"
 RECIPES: dict[str, VopConfig] = {
-    DEFAULT_RECIPE: _PERSONAL,
+    DEFAULT_RECIPE: PERSONAL,
     # what it was chosen against
-    "bound": replace(_PERSONAL, beta=1.0, evidence_dropout=0.3),
-    "log-mel": replace(_PERSONAL, evidence="input"),
-    "bayes-fusion": replace(_PERSONAL, aggregation="bayes_fusion"),
+    "bound": replace(PERSONAL, beta=1.0, evidence_dropout=0.3),
+    "log-mel": replace(PERSONAL, evidence="input"),
+    "bayes-fusion": replace(PERSONAL, aggregation="bayes_fusion"),
     # lessons: each fails in its own way, and is kept because of it
     "slides-literal": replace(
-        _PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)
+        PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)
     ),
-    "point-mass": replace(_PERSONAL, family="diagonal", prior_scale=1.0, beta=1e-4),
-    "diagonal": replace(_PERSONAL, family="diagonal", prior_scale=0.1),
+    "point-mass": replace(PERSONAL, family="diagonal", prior_scale=1.0, beta=1e-4),
+    "diagonal": replace(PERSONAL, family="diagonal", prior_scale=0.1),
 }
 
 

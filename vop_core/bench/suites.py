@@ -24,7 +24,6 @@ from typing import Any
 
 from vop_core.bench.recipes import (
     GLOBAL,
-    RECIPES,
     BenchConfig,
     Contender,
     as_plain,
@@ -45,7 +44,7 @@ from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import OWN, Scoring
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
-from vop_core.methods.vop import STEADY, VopConfig
+from vop_core.methods.vop import PERSONAL, STEADY, VopConfig
 from vop_core.tasks.base import Task
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
@@ -69,11 +68,7 @@ ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, furt
 # only what a choice is made on
 TUNING_SCORING = Scoring(shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False)
 
-_BASE = replace(RECIPES["personal"], **STEADY)
-VOP_CHOICES: Mapping[str, VopConfig] = {
-    "personal": _BASE,
-    "bound": replace(RECIPES["bound"], **STEADY),
-}
+_BASE = replace(PERSONAL, **STEADY)
 
 # What the paper leaves open: one change each against the recipe ``personal``, trained steadily.
 ABLATIONS: Mapping[str, VopConfig] = {
@@ -103,7 +98,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "no person loss": replace(_BASE, person_loss=0.0),
     "log-mel evidence": replace(_BASE, evidence="input"),
     "means not spread": replace(_BASE, mean_spread=0.0),
-    "fast, units may die": RECIPES["personal"],
+    "fast, units may die": PERSONAL,
 }
 # Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price
 # and at a hundredth.
@@ -118,7 +113,7 @@ NO_VIRTUAL_PERSONS = "no virtual persons"
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
     """A method with each of the settings that are tried."""
-    configs = tuple(VOP_CHOICES.values()) if method == "vop" else METHODS[method].choices()
+    configs = METHODS[method].choices()
     return tuple(Contender(variant=method, method=method, config=config) for config in configs)
 
 
@@ -131,7 +126,7 @@ def tuning_seeds(method: str) -> tuple[int, ...]:
 
 def default_contenders() -> tuple[Contender, ...]:
     """Every method with the first of its settings."""
-    return tuple(contender_choices(method)[0] for method in METHODS)
+    return tuple(Contender(variant=method, method=method) for method in METHODS)
 
 
 def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contender, ...]:

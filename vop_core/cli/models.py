@@ -18,11 +18,11 @@ from vop_core.cli.output import (
 )
 from vop_core.errors import VopError
 
-Task = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
+TaskName = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
 
 
 def train(
-    task: Task,
+    task: TaskName,
     recipe: Annotated[
         str | None, typer.Option(help="A named recipe; the project's choice unless given.")
     ] = None,
@@ -83,7 +83,7 @@ def _check_recipes(names: list[str], known: dict[str, Any]) -> None:
 
 
 def evaluate(
-    task: Task,
+    task: TaskName,
     data: Annotated[
         str, typer.Option("--data", help="Folder of a data set, or its name under VOP_DATA.")
     ],

@@ -24,7 +24,7 @@ paper's were not available.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -94,6 +94,10 @@ class VopConfig(TrainedConfig):
         object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
 
 
+# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
+PERSONAL = VopConfig(personal_layers=("band_film",), person_loss=0.3, beta=0.2)
+
+
 class FixedPrior(nn.Module):
     """The prior's mean is the same for everybody: clips do not move it."""
 
@@ -138,6 +142,12 @@ class Vop(PersonalizationMethod):
     training_draw: ClassVar[Callable[[DiagonalGaussian, torch.Generator], Tensor]] = staticmethod(
         one_draw
     )
+
+    @classmethod
+    def choices(cls) -> tuple[VopConfig, ...]:
+        """The project's own setting, and the bound as it is."""
+        own = replace(PERSONAL, **STEADY)
+        return own, replace(own, beta=1.0, evidence_dropout=0.3)
 
     def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
