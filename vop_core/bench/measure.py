@@ -17,6 +17,7 @@ from vop_core.data.features import FeatureTable, join_tables
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
+from vop_core.evaluation.heads import Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
 from vop_core.evaluation.score import COLUMNS, OWN, Scoring, score_method
 from vop_core.methods.base import PersonalizationMethod
@@ -35,6 +36,7 @@ class Scene:
     table: FeatureTable
     planned: tuple[PlannedEpisode, ...]
     metrics: Metrics
+    head: Head
     unknown: torch.Tensor | None = None
 
     @classmethod
@@ -67,7 +69,8 @@ class Scene:
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
             )
         planned = _drawn(table, data.train.persons, scoring, asked)
-        return cls(table, planned, task.metrics, task.rejects(data.name, scoring.unknown_clips))
+        rejects = task.rejects(data.name, scoring.unknown_clips)
+        return cls(table, planned, task.metrics, task.head, rejects)
 
     @classmethod
     def of_table(
@@ -82,7 +85,7 @@ class Scene:
             )
         everybody = list(range(len(table.persons)))
         planned = _drawn(table, trained_persons, scoring, lambda shots: everybody)
-        return cls(table, planned, task.metrics)
+        return cls(table, planned, task.metrics, task.head)
 
     def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
         """The clips as the method represents them, as recorded or through another channel (then
@@ -151,6 +154,7 @@ def scene_scores(
         scene.planned,
         scoring,
         metrics=scene.metrics,
+        head=scene.head,
         unknown=unknown,
         elsewhere=elsewhere,
         progress=progress,

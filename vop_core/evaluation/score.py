@@ -25,6 +25,7 @@ one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,7 @@ from vop_core.evaluation.controls import (
     mixed_enrollments,
     wrong_person_enrollments,
 )
+from vop_core.evaluation.heads import Classification, Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
 from vop_core.evaluation.selective import (
     area_under_risk_coverage,
@@ -134,6 +136,7 @@ def score_method(
     scoring: Scoring,
     *,
     metrics: Metrics = classification_metrics,
+    head: Head | None = None,
     unknown: Float[Tensor, "unknown *shape"] | None = None,
     elsewhere: Float[Tensor, "clip *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -141,8 +144,8 @@ def score_method(
     """All rows of one method on planned episodes; clips and unknown words in the method's own
     representation.
 
-    ``elsewhere`` are the same clips through another channel, to enroll from. ``progress(done,
-    total)`` counts queries.
+    ``head`` is a classification unless given. ``elsewhere`` are the same clips through another
+    channel, to enroll from. ``progress(done, total)`` counts queries.
 
     Raises
     ------
@@ -152,9 +155,9 @@ def score_method(
         A method in training mode.
     """
     check_evaluation_mode(method)
-    facts = method.facts
-    asked = Questions(method, clips.features, clips.labels, metrics, scoring.chunk_clips)
-    rows = _planned_rows(facts, clips, planned, scoring, elsewhere)
+    facts, head = method.facts, head or Classification()
+    asked = Questions(method, head, clips.features, clips.labels, metrics, scoring.chunk_clips)
+    rows = _planned_rows(facts, head, clips, planned, scoring, elsewhere)
     total = sum(len(trial.query) for row in rows.values() for trial in row.trials)
     done = 0
 
@@ -218,7 +221,8 @@ def check_evaluation_mode(method: ScoredMethod) -> None:
 
 
 def _planned_rows(
-    facts: object,
+    facts: Any,
+    head: Head,
     clips: EvaluationClips,
     planned: Sequence[PlannedEpisode],
     scoring: Scoring,
@@ -230,12 +234,12 @@ def _planned_rows(
         return [Trial(row, e, e.enrollment if enrolled else None, e.query) for e in episodes]
 
     features = clips.features
-    if not facts.personal:
+    if not facts.personal and not head.compares:
         return {OWN: _Row(trials(OWN, planned, enrolled=False), features, facts.draws)}
     closely = [e for e in planned if e.shots in scoring.control_shots]
     main = [e for e in planned if e.shots == scoring.main_shots]
     found = {OWN: _Row(trials(OWN, planned), features, facts.draws)}
-    if facts.prior:
+    if facts.prior and not head.compares:
         found[PRIOR] = _Row(trials(PRIOR, planned, enrolled=False), features, facts.draws)
     if facts.posterior:
         drawn = [e for e in planned if e.shots in scoring.draw_shots and e.repetition == 0]

@@ -123,16 +123,27 @@ class Arm(PersonalizationMethod):
         """Each person's context."""
         return {"context": self.contexts(enrollment, every_clip(enrollment, present))}
 
+    def features(
+        self, adaptation: Adaptation, clips: Float[Tensor, "person clip *input"]
+    ) -> Float[Tensor, "person clip feature"]:
+        """Each clip beside its person's context."""
+        persons, count = clips.shape[:2]
+        owner = torch.arange(persons, device=clips.device).repeat_interleave(count)
+        pieces = zip(
+            clips.flatten(0, 1).split(CLIPS_AT_ONCE), owner.split(CLIPS_AT_ONCE), strict=True
+        )
+        found = [
+            self.encoder.embed(part, context=adaptation["context"][whose]) for part, whose in pieces
+        ]
+        return torch.cat(found).unflatten(0, (persons, count))
+
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
     ) -> Float[Tensor, "person query label"]:
-        """Each query beside its person's context."""
-        persons, queries = query.shape[:2]
-        owner = torch.arange(persons, device=query.device).repeat_interleave(queries)
-        pieces = zip(
-            query.flatten(0, 1).split(CLIPS_AT_ONCE), owner.split(CLIPS_AT_ONCE), strict=True
+        """The classifier on the queries' features."""
+        features = self.features(adaptation, query)
+        return (
+            self.encoder.classifier(features.flatten(0, 1))
+            .softmax(-1)
+            .unflatten(0, query.shape[:2])
         )
-        logits = [
-            self.encoder(clips, context=adaptation["context"][whose]) for clips, whose in pieces
-        ]
-        return torch.cat(logits).softmax(-1).unflatten(0, (persons, queries))

@@ -30,7 +30,7 @@ from vop_core.methods.personal import (
     signatures_of,
 )
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import embeddings_of
+from vop_core.nets.batched import embeddings_of, run_personal
 from vop_core.nets.classifier_inference import classify
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
@@ -194,6 +194,22 @@ class PersonalizationMethod(nn.Module, ABC):
             "What this method keeps of a person cannot be written into a plain network."
         )
 
+    def features(
+        self, adaptation: Adaptation, clips: Float[Tensor, "person clip *shape"]
+    ) -> Float[Tensor, "person clip feature"]:
+        """What the classifier reads of each person's represented clips, with one setting of the
+        weights.
+
+        Raises EvaluationError where what is a person's own is no weight of the encoder.
+        """
+        persons, width = len(clips), self.encoder.classifier.in_features
+        # a classifier that gives back what it reads
+        through = {
+            "classifier.weight": torch.eye(width, device=clips.device).expand(persons, -1, -1),
+            "classifier.bias": torch.zeros(persons, width, device=clips.device),
+        }
+        return run_personal(self.encoder, self.own_weights(adaptation) | through, clips)
+
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """One person's Gaussian over the personal weights. Raises EvaluationError where none is
         kept.
@@ -328,6 +344,12 @@ class ClassifierMethod(PersonalizationMethod):
     def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
         """What the classifier reads."""
         return embeddings_of(self.encoder, inputs)
+
+    def features(
+        self, adaptation: Adaptation, clips: Float[Tensor, "person clip feature"]
+    ) -> Float[Tensor, "person clip feature"]:
+        """The representation: it is everybody's."""
+        return clips
 
 
 class SharedClassifier(ClassifierMethod):

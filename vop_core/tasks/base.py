@@ -5,8 +5,8 @@ reads them, how a training step makes new persons of old ones, and what an answe
 models, app and command line ask only that; a new task is one file beside this one and one line of
 :mod:`vop_core.tasks.registry`.
 
-The head is the encoder's classifier: an answer is a row of class probabilities for each query.
-Whatever ``metrics`` makes of it, named values for each query, is what score tables hold.
+How queries are answered is said by its head: class probabilities, or one similarity for person and
+query. What ``metrics`` make of the answers, named values for each query, is what score tables hold.
 """
 
 from abc import ABC, abstractmethod
@@ -32,6 +32,7 @@ from vop_core.data.persons import (
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
+from vop_core.evaluation.heads import Classification, Head
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
@@ -88,6 +89,7 @@ class Task(ABC):
 
     encoder: ClassVar[Mapping[str, Any]]  # its name and settings, all but the labels
     augmentation: ClassVar[Augmentation]
+    head: ClassVar[Head] = Classification()
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
     branch: ClassVar[TrainConfig] = BRANCH  # the further steps of the shipped ones
 
