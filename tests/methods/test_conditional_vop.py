@@ -24,7 +24,7 @@ def make(**config) -> ConditionalVop:
 
 
 def shift_of(method, found, present):
-    return method.prior_shift.shift(found, present, method.global_weights())
+    return method.prior_shift(found, present, method.global_weights())
 
 
 def statistics(method, *shape, seed=0):
@@ -126,8 +126,6 @@ def test_other_layers_are_refused():
 def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_training():
     torch.manual_seed(0)
     method = ready(FilmHypernetwork(make_encoder(dropout=0.0), FilmHypernetworkConfig(**SMALL)))
-    posterior = method.hyper_personalizer.aggregate(method.clip_features(log_mels(2, 3)))
-    torch.testing.assert_close(method.training_draw(posterior, seeded(1)), posterior.mean)
     assert set(method.adapt(log_mels(2, 3))) == {"mean"}
     method.train()
     losses = [
@@ -135,7 +133,3 @@ def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_
         for seed in (1, 2)
     ]
     torch.testing.assert_close(losses[0], losses[1])
-    personal, query = method.eval().enroll(log_mels(3)), log_mels(4, seed=5)
-    once, drawn = personal.predict(query), personal.predict(query, draws=3, generator=seeded(1))
-    torch.testing.assert_close(drawn.probabilities, once.probabilities)
-    assert (drawn.epistemic < 1e-6).all()

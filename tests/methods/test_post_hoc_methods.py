@@ -50,26 +50,7 @@ QUERY = spoken(
     log_mels(PERSONS, 6, seed=2), torch.randint(LABELS, (PERSONS, 6), generator=seeded(8))
 )
 
-METHODS = (
-    AdaBn,
-    T3a,
-    Prototypes,
-    FineTuneHead,
-    FineTuneFilm,
-    FineTuneAll,
-    Lora,
-    Tent,
-    LastLayerLaplace,
-)
-PERSONAL = tuple(kind for kind in METHODS if kind.facts.personal)
 FINE_TUNES = (FineTuneHead, FineTuneFilm, FineTuneAll)
-SETTINGS = [
-    (kind, config)
-    for kind in METHODS
-    for config in (
-        kind.choices()[:: len(kind.choices()) - 1] if kind.facts.gradients else kind.choices()
-    )
-]
 FEW_STEPS = 2
 
 
@@ -123,100 +104,6 @@ def global_answers(query=QUERY):
 
 def close(first, second, **tolerance):
     torch.testing.assert_close(first, second, **(tolerance or {"rtol": 1e-4, "atol": 1e-5}))
-
-
-# Every method
-
-
-@pytest.mark.parametrize(("kind", "config"), SETTINGS, ids=str)
-def test_every_choice_answers_with_probabilities_and_keeps_finite_numbers_of_each_person(
-    kind, config
-):
-    method = made(kind, replace(config, steps=FEW_STEPS) if kind.facts.gradients else config)
-    enrolled, asked, known = parts(method)
-    with torch.no_grad():
-        adaptation = method.adapt(enrolled, known)
-        probabilities = method.predict_proba(adaptation, asked)
-    assert probabilities.shape == (PERSONS, 6, LABELS)
-    assert (probabilities >= 0).all()
-    close(probabilities.sum(-1), torch.ones(PERSONS, 6))
-    for value in adaptation.values():
-        assert len(value) == PERSONS and value.isfinite().all() and not value.requires_grad
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_the_first_choice_is_the_default(kind):
-    assert kind.choices()[0] == kind.config_type()
-    assert len(set(kind.choices())) == len(kind.choices())
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_adapting_changes_nothing_of_the_method(kind):
-    method = made(kind)
-    before = copy.deepcopy(method.state_dict())
-    answers(method)
-    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
-    assert all(parameter.grad is None for parameter in method.parameters())
-    assert not any(part._forward_hooks for part in method.modules())
-    assert not method.training
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_persons_together_are_persons_one_by_one(kind):
-    method = made(kind)
-    together = answers(method)
-    for person in range(PERSONS):
-        only = slice(person, person + 1)
-        close(together[only], answers(method, ENROLLMENT[only], QUERY[only], WORDS[only]))
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_the_order_of_the_clips_is_irrelevant(kind):
-    method, order = made(kind), torch.tensor([2, 0, 3, 1])
-    close(answers(method), answers(method, ENROLLMENT[:, order], QUERY, WORDS[:, order]))
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_a_query_is_answered_whatever_stands_beside_it(kind):
-    method = made(kind)
-    close(answers(method)[:, :1], answers(method, query=QUERY[:, :1]))
-
-
-@pytest.mark.parametrize("kind", PERSONAL)
-def test_other_clips_make_another_model(kind):
-    method = made(kind)
-    assert (
-        answers(method) - answers(method, spoken(log_mels(PERSONS, SHOTS, seed=9), WORDS))
-    ).abs().max() > 1e-4
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_only_methods_that_say_so_read_labels(kind):
-    method = made(kind)
-    enrolled, _, _ = parts(method)
-    if kind.facts.labels:
-        with pytest.raises(EvaluationError, match="labels"):
-            method.adapt(enrolled)
-    else:
-        first, second = (method.adapt(enrolled, words) for words in (WORDS, WORDS.flip(0)))
-        assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-@pytest.mark.parametrize("kind", PERSONAL)
-def test_a_mask_is_refused_because_nothing_is_trained(kind):
-    method = made(kind)
-    enrolled, _, _ = parts(method)
-    with pytest.raises(ValueError, match="not trained"):
-        method.adapt(enrolled, WORDS, torch.ones(PERSONS, SHOTS, dtype=torch.bool))
-
-
-@pytest.mark.parametrize("kind", METHODS)
-def test_enrolling_works_under_inference_mode(kind):
-    method = made(kind)
-    usual = answers(method)
-    with torch.inference_mode():
-        close(answers(method), usual)
-    assert method.facts.gradients == (method.gradient_steps > 0)
 
 
 # AdaBN
@@ -651,26 +538,3 @@ def test_the_posterior_is_that_of_laplace_torch():
         torch.tensor([0.5]).double(),
     )
     close(evidence[0].float(), theirs.log_marginal_likelihood().detach())
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    ("config", "wrong"),
-    [
-        (AdaBnConfig, {"source_clips": -1.0}),
-        (T3aConfig, {"kept": 0}),
-        (T3aConfig, {"row_clips": 0.0}),
-        (PrototypesConfig, {"prior_clips": 0.0}),
-        (FineTuneConfig, {"learning_rate": 0.0}),
-        (FineTuneConfig, {"softmax": "some"}),
-        (LoraConfig, {"rank": 0}),
-        (TentConfig, {"source_clips": -1.0}),
-        (TentConfig, {"steps": -1}),
-        (LaplaceConfig, {"prior_precision": 0.0}),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused(config, wrong):
-    with pytest.raises(ValueError):
-        replace(config(), **wrong)

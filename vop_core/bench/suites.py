@@ -68,7 +68,7 @@ ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, furt
 # only what a choice is made on
 TUNING_SCORING = Scoring(shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False)
 
-_BASE = replace(PERSONAL, **STEADY)
+_BASE = VopConfig(**PERSONAL, **STEADY)
 
 # What the paper leaves open: one change each against the recipe ``personal``, trained steadily.
 ABLATIONS: Mapping[str, VopConfig] = {
@@ -98,7 +98,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "no person loss": replace(_BASE, person_loss=0.0),
     "log-mel evidence": replace(_BASE, evidence="input"),
     "means not spread": replace(_BASE, mean_spread=0.0),
-    "fast, units may die": PERSONAL,
+    "fast, units may die": VopConfig(**PERSONAL),
 }
 # Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price
 # and at a hundredth.

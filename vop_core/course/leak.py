@@ -44,7 +44,7 @@ class ClassifierVop(nn.Module):
         self.classifier = classifier.requires_grad_(False)
         labels, features = classifier.weight.shape
         self.hyper_personalizer = HyperPersonalizer(
-            HyperPersonalizerConfig(weights=CODE, inputs=features, features=32, steady=True)
+            HyperPersonalizerConfig(features=32, steady=True), weights=CODE, inputs=features
         )
         self.basis = nn.Parameter(0.05 * torch.randn(labels * (features + 1), CODE))
 

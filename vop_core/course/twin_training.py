@@ -30,12 +30,9 @@ def train_on_twin(
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
         network = HyperPersonalizer(
-            HyperPersonalizerConfig(
-                weights=len(model.weight_map),
-                inputs=len(model.clip_map),
-                features=features,
-                learned_prior_mean=False,
-            )
+            HyperPersonalizerConfig(features=features, learned_prior_mean=False),
+            weights=len(model.weight_map),
+            inputs=len(model.clip_map),
         )
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

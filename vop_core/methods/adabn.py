@@ -14,31 +14,28 @@ Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samp
 handful.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn import functional
 
-from vop_core.methods.base import MethodFacts, PersonalizationMethod, whole_enrollments
+from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import Settings, not_negative
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaBnConfig:
+class AdaBnConfig(Settings):
     """How much the global statistics still count."""
 
-    source_clips: float = 10.0  # N_0; 0 forgets them
-
-    def __post_init__(self) -> None:
-        if self.source_clips < 0:
-            raise ValueError(f"source_clips must not be negative, got {self.source_clips}")
+    source_clips: float = not_negative(10.0)  # N_0; 0 forgets them
 
 
 class AdaBn(PersonalizationMethod):
@@ -51,21 +48,14 @@ class AdaBn(PersonalizationMethod):
         foldable=True,
     )
     config_type = AdaBnConfig
-
-    @classmethod
-    def choices(cls) -> tuple[AdaBnConfig, ...]:
-        return tuple(
-            AdaBnConfig(source_clips=clips) for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0)
-        )
+    tried = tuple({"source_clips": clips} for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0))
 
     def adapt(
         self,
         enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Statistics by buffer name. Raises ValueError with a mask: this method is not trained."""
-        whole_enrollments(present)
+        """Statistics by buffer name."""
         return own_statistics(self.encoder, enrollment, self.config.source_clips)
 
     def predict_proba(
@@ -93,34 +83,27 @@ def own_statistics(
 
     def one(own_clips: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        with _normalised_by(encoder, share, found):
+        with ExitStack() as hooks:
+            for name, norm in encoder.normalisations.items():
+                hooks.enter_context(norm.register_forward_hook(_mixing(name, share, found)))
             encoder.embed(own_clips)
         return found
 
     return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips)
 
 
-@contextmanager
-def _normalised_by(encoder: Encoder, share: float, found: dict[str, Tensor]) -> Iterator[None]:
-    """For the while, every normalisation uses mixed statistics and leaves them in ``found``."""
+def _mixing(
+    name: str, share: float, found: dict[str, Tensor]
+) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
+    """What a normalisation gives with mixed statistics, which it leaves in ``found``."""
 
-    def mixing(name: str):
-        def mix(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-            every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
-            variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
-            found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
-            found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
-            return functional.batch_norm(
-                inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps
-            )
+    def mix(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
+        variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
+        found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
+        found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
+        return functional.batch_norm(
+            inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps
+        )
 
-        return mix
-
-    hooks = [
-        norm.register_forward_hook(mixing(name)) for name, norm in encoder.normalisations.items()
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    return mix

@@ -17,7 +17,7 @@ Departs: the encoder and the classifier start from the trained global model, all
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,17 +26,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vop_core.methods.base import (
-    SLOW,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
-    classifier_weights,
     every_clip,
+    fast_and_slow,
     needed_labels,
+    supervised_loss,
 )
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import classifier_rows, classify, embed_episode
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import not_negative, positive
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -44,19 +45,16 @@ from vop_core.training.batches import EpisodeBatch
 class AnilConfig(TrainedConfig):
     """The inner loop."""
 
-    inner_steps: int = 3
-    inner_rate: float = 0.03  # alpha where training starts
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.inner_steps < 0 or not self.inner_rate > 0:
-            raise ValueError(f"inner_steps must be at least 0 and inner_rate positive, got {self}")
+    inner_steps: int = not_negative(3)
+    inner_rate: float = positive(0.03)  # alpha where training starts
 
 
 class Anil(ClassifierMethod):
     """A classifier trained to be fine-tuned in a few steps."""
 
     config_type = AnilConfig
+    tried = fast_and_slow({}, {"inner_steps": 5})
+    rows = "classifier"
     facts = MethodFacts(
         summary="Takes a few gradient steps on a classifier that was trained to be adapted so, "
         "over labeled clips.",
@@ -71,12 +69,6 @@ class Anil(ClassifierMethod):
     def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
         self.log_rate = nn.Parameter(torch.tensor(math.log(self.config.inner_rate)))
-
-    @classmethod
-    def choices(cls) -> tuple[AnilConfig, ...]:
-        """Three steps, and five, learned fast and slowly."""
-        fast = (AnilConfig(), AnilConfig(inner_steps=5))
-        return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     @property
     def gradient_steps(self) -> int:
@@ -110,38 +102,17 @@ class Anil(ClassifierMethod):
         )
         labels = needed_labels(batch.enrollment_labels)
         logits = classify(self.inner_loop(enrollment, labels, batch.present), query)
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing
-        )
-        accuracy = (logits.argmax(-1) == batch.labels).float().mean()
-        return loss, {
-            "loss": loss.item(),
-            "accuracy": accuracy.item(),
-            "inner_rate": self.log_rate.exp().item(),
-        }
+        loss, logs = supervised_loss(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing)
+        return loss, logs | {"inner_rate": self.log_rate.exp().item()}
 
     def adapt(
         self,
         enrollment: Float[Tensor, "person shot feature"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's classifier. Raises EvaluationError without labels."""
-        return {
-            "classifier": self.inner_loop(
-                enrollment, needed_labels(labels), every_clip(enrollment, present)
-            )
-        }
-
-    def predict_proba(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
-    ) -> Float[Tensor, "person query label"]:
-        """With the person's classifier."""
-        return classify(adaptation["classifier"], query).softmax(-1)
-
-    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """The person's classifier."""
-        return classifier_weights(adaptation["classifier"])
+        found = self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment))
+        return {self.rows: found}
 
 
 def cross_entropy_gradient(

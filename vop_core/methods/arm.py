@@ -16,23 +16,24 @@ Departs: our inputs are log-mels of one second, focused on the speech, so that a
     keeps a coarse order in time; the published ones are images.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vop_core.methods.base import (
-    SLOW,
     MethodFacts,
     PersonalizationMethod,
     TrainedConfig,
     every_clip,
+    fast_and_slow,
+    supervised_loss,
 )
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import at_least
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -40,21 +41,15 @@ from vop_core.training.batches import EpisodeBatch
 class ArmConfig(TrainedConfig):
     """The context's size, and the width of the network that makes it."""
 
-    channels: int = 4  # maps of the context
-    hidden: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.channels, self.hidden) < 1:
-            raise ValueError(
-                f"channels and hidden must be at least 1, got {self.channels} and {self.hidden}"
-            )
+    channels: int = at_least(1, 4)  # maps of the context
+    hidden: int = at_least(1, 8)
 
 
 class Arm(PersonalizationMethod):
     """An encoder that is shown the mean of what a context network makes of the person's clips."""
 
     config_type = ArmConfig
+    tried = fast_and_slow({}, {"channels": 1})
     facts = MethodFacts(
         summary="Shows the encoder, beside every query, the mean of a context network's maps of "
         "the clips.",
@@ -63,7 +58,7 @@ class Arm(PersonalizationMethod):
     )
 
     def __init__(self, encoder: Encoder, config: ArmConfig | None = None) -> None:
-        config = ArmConfig() if config is None else config
+        config = self.choices()[0] if config is None else config
         super().__init__(encoder.with_context(config.channels), config)
         if len(encoder.input_shape) != 2:
             raise ValueError(
@@ -78,12 +73,6 @@ class Arm(PersonalizationMethod):
             nn.ReLU(),
             nn.Conv2d(config.hidden, config.channels, 5, padding=2),
         )
-
-    @classmethod
-    def choices(cls) -> tuple[ArmConfig, ...]:
-        """A few maps, and one, learned fast and slowly."""
-        fast = (ArmConfig(), ArmConfig(channels=1))
-        return fast + tuple(replace(config, rate=SLOW) for config in fast)
 
     def contexts(
         self, enrollment: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
@@ -109,19 +98,15 @@ class Arm(PersonalizationMethod):
         contexts = self.contexts(batch.enrollment, batch.present)
         beside = contexts.repeat_interleave(batch.query.shape[1], dim=0)
         logits = self.encoder(batch.query.flatten(0, 1), context=beside)
-        labels = batch.labels.flatten()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        accuracy = (logits.argmax(-1) == labels).float().mean()
-        return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
 
     def adapt(
         self,
         enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's context."""
-        return {"context": self.contexts(enrollment, every_clip(enrollment, present))}
+        return {"context": self.contexts(enrollment, every_clip(enrollment))}
 
     def features(
         self, adaptation: Adaptation, clips: Float[Tensor, "person clip *input"]

@@ -10,7 +10,7 @@ into an *adaptation*, named tensors with a leading person axis and nothing else,
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
@@ -30,10 +31,11 @@ from vop_core.methods.personal import (
     signatures_of,
 )
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import embeddings_of, run_personal
+from vop_core.nets.batched import CLIPS_AT_ONCE, embeddings_of, run_personal
 from vop_core.nets.classifier_inference import classify
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
+from vop_core.settings import Settings, positive
 from vop_core.training.checkpoint import fingerprint
 
 SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
@@ -69,36 +71,34 @@ class MethodFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoConfig:
-    """Nothing can be set."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedConfig:
+class TrainedConfig(Settings):
     """What can be set of every method that is trained from the fold's checkpoint."""
 
-    rate: float = 1.0  # share of the learning rate, for all but the encoder
+    rate: float = positive(1.0)  # share of the learning rate, for all but the encoder
 
-    def __post_init__(self) -> None:
-        if not self.rate > 0:
-            raise ValueError(f"rate must be positive, got {self.rate}")
+
+def fast_and_slow(*tried: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Settings to try at the full learning rate of what a method adds, and at ``SLOW``."""
+    return tried + tuple({**each, "rate": SLOW} for each in tried)
 
 
 class PersonalizationMethod(nn.Module, ABC):
     """An encoder, and one way to make it a person's own."""
 
     facts: ClassVar[MethodFacts]
-    config_type: ClassVar[type] = NoConfig
+    config_type: ClassVar[type[Settings]] = Settings
+    # what is tried on validation persons in place of the defaults; the first is the default
+    tried: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__()
-        self.config = self.config_type() if config is None else config
+        self.config = self.choices()[0] if config is None else config
         self.encoder = encoder
 
     @classmethod
     def choices(cls) -> tuple[Any, ...]:
-        """The settings that are tried on validation persons; the first is the default."""
-        return (cls.config_type(),)
+        """The settings of ``tried``."""
+        return tuple(cls.config_type(**each) for each in cls.tried)
 
     @classmethod
     def from_global(
@@ -146,13 +146,10 @@ class PersonalizationMethod(nn.Module, ABC):
         self,
         enrollment: Float[Tensor, "person shot *shape"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Represented enrollment clips of many persons, where ``present`` (all unless given), to
-        their adaptations.
+        """Represented enrollment clips of many persons to their adaptations.
 
-        Raises EvaluationError without labels where they are read; ValueError with ``present``,
-        which only training needs, where nothing is trained.
+        Raises EvaluationError without labels where they are read.
         """
 
     def adapt_one(
@@ -263,16 +260,26 @@ class PersonalizationMethod(nn.Module, ABC):
         *,
         draws: int,
         generator: torch.Generator | None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Float[Tensor, "draw person query label"]:
         """Class probabilities under each draw; a method without a distribution gives its one answer
-        again.
+        again. ``progress`` is told the draws done and asked for.
         """
         if not self.facts.drawn:
             found = self.predict_proba(adaptation, query)
             return found.expand(draws, *found.shape)
         drawn = self.draw(adaptation, draws, generator=generator)
-        each = ({name: value[index] for name, value in drawn.items()} for index in range(draws))
-        return torch.stack([self.predict_proba(one, query) for one in each])
+        answers, at_once = [], max(1, CLIPS_AT_ONCE // max(1, query.shape[:2].numel()))
+        for start in range(0, draws, at_once):
+            count = min(at_once, draws - start)
+            # each draw is a person
+            part = {name: value[start : start + count] for name, value in drawn.items()}
+            own = {name: value.flatten(0, 1) for name, value in part.items()}
+            found = self.predict_proba(own, query.expand(count, *query.shape).flatten(0, 1))
+            answers.append(found.unflatten(0, (count, -1)))
+            if progress is not None:
+                progress(start + count, draws)
+        return torch.cat(answers)
 
     def predict_persons(
         self,
@@ -338,8 +345,10 @@ class PersonalizationMethod(nn.Module, ABC):
 
 class ClassifierMethod(PersonalizationMethod):
     """Methods that leave everything below the classifier to all persons: a clip is its embedding,
-    computed once.
+    computed once, and a person has a classifier, rows of weights and bias.
     """
+
+    rows: ClassVar[str] = "rows"  # where adaptations hold the classifiers
 
     def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
         """What the classifier reads."""
@@ -351,6 +360,17 @@ class ClassifierMethod(PersonalizationMethod):
         """The representation: it is everybody's."""
         return clips
 
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
+    ) -> Float[Tensor, "person query label"]:
+        """With each person's rows."""
+        return classify(adaptation[self.rows], query).softmax(-1)
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The classifier."""
+        rows = adaptation[self.rows]
+        return {"classifier.weight": rows[..., :-1], "classifier.bias": rows[..., -1]}
+
 
 class SharedClassifier(ClassifierMethod):
     """Methods that read no enrollment: one classifier answers everybody, or everybody's draw of one
@@ -361,7 +381,6 @@ class SharedClassifier(ClassifierMethod):
         self,
         enrollment: Float[Tensor, "person shot feature"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Nothing is kept of anybody."""
         return self.prior(len(enrollment))
@@ -374,20 +393,24 @@ class SharedClassifier(ClassifierMethod):
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
     ) -> Float[Tensor, "person query label"]:
         """The same for everybody."""
-        if "rows" in adaptation:
-            return classify(adaptation["rows"], query).softmax(-1)
+        if self.rows in adaptation:
+            return super().predict_proba(adaptation, query)
         return (
             self.encoder.classifier(query.flatten(0, 1)).softmax(-1).unflatten(0, query.shape[:2])
         )
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The classifier where it is drawn, else nothing."""
-        return classifier_weights(adaptation["rows"]) if "rows" in adaptation else {}
+        return super().own_weights(adaptation) if self.rows in adaptation else {}
 
 
-def classifier_weights(rows: Float[Tensor, "person label row"]) -> dict[str, Tensor]:
-    """Persons' classifiers by parameter name, from their rows."""
-    return {"classifier.weight": rows[..., :-1], "classifier.bias": rows[..., -1]}
+def supervised_loss(
+    logits: Float[Tensor, "query label"], labels: Int[Tensor, " query"], label_smoothing: float
+) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy of a step's queries, and what is logged of it."""
+    loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    accuracy = (logits.argmax(-1) == labels).float().mean()
+    return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
 
 
 def needed_labels(labels: Tensor | None) -> Tensor:
@@ -408,18 +431,6 @@ def needed_generator(generator: torch.Generator | None) -> torch.Generator:
     return generator
 
 
-def whole_enrollments(present: Tensor | None) -> None:
-    """Raises ValueError with a mask: only training, which this method has none of, leaves clips
-    out.
-    """
-    if present is not None:
-        raise ValueError("this method is not trained: it takes whole enrollments, without a mask")
-
-
-def every_clip(
-    enrollment: Float[Tensor, "person shot *shape"], present: Bool[Tensor, "person shot"] | None
-) -> Bool[Tensor, "person shot"]:
-    """Which clips count: all unless said."""
-    if present is not None:
-        return present
+def every_clip(enrollment: Float[Tensor, "person shot *shape"]) -> Bool[Tensor, "person shot"]:
+    """Outside of training, all clips count."""
     return torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)

@@ -16,13 +16,13 @@ Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vop_core.methods.base import MethodFacts
-from vop_core.methods.personal import Adaptation
 from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.nets.personal_layers import PersonalLayout
+from vop_core.settings import not_negative
 
 SMALLEST_DEVIATION = 0.05  # of an activation: below it, a relative change means nothing
 FORGETTING = 0.05  # share of a step in the running mean of typical statistics
@@ -33,8 +33,8 @@ class ConditionalVopConfig(VopConfig):
     """VoP's settings, and where the prior's shift starts from."""
 
     personal_layers: tuple[str, ...] = ("band_film",)
-    beta: float = 0.2
-    person_loss: float = 0.3
+    beta: float = not_negative(0.2)
+    person_loss: float = not_negative(0.3)
     first_gate: float = 0.25  # of every weight, before training
     first_tau: float = 2.0  # clips
 
@@ -42,11 +42,8 @@ class ConditionalVopConfig(VopConfig):
 class ConditionalPrior(nn.Module):
     """The prior's mean moves with what the encoder's normalisations make of the clips."""
 
-    reads_statistics = True
-
     def __init__(self, config: ConditionalVopConfig, layout: PersonalLayout) -> None:
         super().__init__()
-        names = [parameter.name.rpartition(".")[2] for parameter in layout.parameters]
         if set(config.personal_layers) != {"band_film"}:
             raise ValueError(
                 "a conditional prior needs one statistic for each personal weight: choose band_film"
@@ -57,39 +54,28 @@ class ConditionalPrior(nn.Module):
         self.log_tau = nn.Parameter(torch.tensor(config.first_tau).log())
         self.register_buffer("typical", torch.zeros(layout.size))
         self.register_buffer("steps_seen", torch.tensor(0.0))
-        sizes = [parameter.size for parameter in layout.parameters]
-        self.register_buffer("statistic_of_weight", _statistic_of_weight(sizes[::2]))
-        scales = [
-            torch.full((size,), name == "weight") for name, size in zip(names, sizes, strict=True)
-        ]
+        places = torch.arange(layout.size).split([each.size for each in layout.parameters])
+        # scales follow deviations, shifts follow means: the two of a norm change places
+        swapped = torch.cat([places[index ^ 1] for index in range(len(places))])
+        self.register_buffer("statistic_of_weight", swapped)
+        scales = [torch.full(place.shape, index % 2 == 0) for index, place in enumerate(places)]
         self.register_buffer("is_scale", torch.cat(scales))
 
-    def moved(
+    def forward(
         self,
         statistics: Float[Tensor, "person shot statistic"],
         present: Bool[Tensor, "person shot"],
         weights: Float[Tensor, " weight"],  # the global ones
-    ) -> Adaptation:
-        """The deviation of the prior's mean; in training, what is typical is learned first."""
+    ) -> Float[Tensor, "person weight"]:
+        """Deviation of the prior's mean from the global weights; in training, what is typical is
+        learned first.
+        """
         if self.training:
             with torch.no_grad():
                 self.typical.lerp_(
                     statistics[present].mean(0), FORGETTING if self.steps_seen > 0 else 1.0
                 )
                 self.steps_seen += 1
-        return {"shift": self.shift(statistics, present, weights)}
-
-    def unmoved(self, persons: int) -> Adaptation:
-        """Without a clip, the prior's mean does not move."""
-        return {"shift": self.gate.new_zeros(persons, len(self.gate))}
-
-    def shift(
-        self,
-        statistics: Float[Tensor, "person shot statistic"],
-        present: Bool[Tensor, "person shot"],
-        weights: Float[Tensor, " weight"],
-    ) -> Float[Tensor, "person weight"]:
-        """Deviation of the prior's mean from the global weights."""
         count = present.sum(1, keepdim=True).to(statistics.dtype)
         own = (statistics * present[..., None]).sum(1) / count
         change = own - self.typical
@@ -115,19 +101,4 @@ class ConditionalVop(Vop):
     )
     config_type = ConditionalVopConfig
     prior_part = ConditionalPrior
-
-    @classmethod
-    def choices(cls) -> tuple[ConditionalVopConfig, ...]:
-        """A gate that starts small, and one that starts at a half."""
-        return ConditionalVopConfig(**STEADY), ConditionalVopConfig(first_gate=0.5, **STEADY)
-
-
-def _statistic_of_weight(sizes: list[int]) -> Int[Tensor, " weight"]:
-    """For each personal weight the place of its statistic: scales follow deviations, shifts follow
-    means.
-    """
-    order, start = [], 0
-    for size in sizes:
-        order += [*range(start + size, start + 2 * size), *range(start, start + size)]
-        start += 2 * size
-    return torch.tensor(order)
+    tried = (STEADY, {**STEADY, "first_gate": 0.5})

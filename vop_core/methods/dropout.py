@@ -17,28 +17,30 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
+from vop_core.methods.base import (
+    MethodFacts,
+    SharedClassifier,
+    needed_generator,
+    supervised_loss,
+)
 from vop_core.methods.personal import Adaptation
+from vop_core.settings import Settings, checked
 from vop_core.training.batches import EpisodeBatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropoutConfig:
+class DropoutConfig(Settings):
     """How much of the embedding is dropped."""
 
-    probability: float = 0.2
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.probability < 1:
-            raise ValueError(f"probability must lie in [0, 1), got {self.probability}")
+    probability: float = checked(lambda value: 0 <= value < 1, "must lie in [0, 1)", 0.2)
 
 
 class Dropout(SharedClassifier):
     """The global baseline with dropout; the enrollment clips are not used."""
 
     config_type = DropoutConfig
+    tried = ({}, {"probability": 0.5})
     facts = MethodFacts(
         summary="Trains the one global network with dropout before the classifier and ignores the "
         "person.",
@@ -47,11 +49,6 @@ class Dropout(SharedClassifier):
         personal=False,
         foldable=True,
     )
-
-    @classmethod
-    def choices(cls) -> tuple[DropoutConfig, ...]:
-        """A little and a lot."""
-        return (DropoutConfig(), DropoutConfig(probability=0.5))
 
     def loss(
         self,
@@ -66,10 +63,7 @@ class Dropout(SharedClassifier):
         logits = self.encoder.classifier(
             features * self.masks(*features.shape, generator=generator)
         )
-        labels = batch.labels.flatten()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        accuracy = (logits.argmax(-1) == labels).float().mean()
-        return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
 
     def masks(self, *shape: int, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
         """0 with the probability of dropping, else what keeps the expectation at 1."""
@@ -100,8 +94,7 @@ class McDropout(Dropout):
     ) -> Adaptation:
         """One mask a draw, the same for all persons."""
         classifier, persons = self.encoder.classifier, len(adaptation["nothing"])
-        weights = classifier.weight * self.masks(
-            count, 1, classifier.in_features, generator=generator
-        ).to(classifier.weight)
-        rows = torch.cat((weights, classifier.bias.expand(count, -1)[..., None]), dim=-1)
-        return {"rows": rows[:, None].expand(-1, persons, -1, -1)}
+        masks = self.masks(count, 1, classifier.in_features, generator=generator)
+        bias = classifier.bias.expand(count, -1)[..., None]
+        rows = torch.cat((classifier.weight * masks.to(bias), bias), dim=-1)
+        return {self.rows: rows[:, None].expand(-1, persons, -1, -1)}

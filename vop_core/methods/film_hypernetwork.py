@@ -12,13 +12,9 @@ classifier is global.
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from vop_core.methods.base import MethodFacts
 from vop_core.methods.vop import STEADY, Vop, VopConfig
-from vop_core.variational.gaussian import DiagonalGaussian
+from vop_core.settings import not_negative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +22,7 @@ class FilmHypernetworkConfig(VopConfig):
     """VoP's settings; nothing is charged for."""
 
     personal_layers: tuple[str, ...] = ("band_film",)
-    beta: float = 0.0
-
-
-def at_the_mean(
-    posterior: DiagonalGaussian, generator: torch.Generator
-) -> Float[Tensor, "person vector"]:
-    """Nothing is drawn."""
-    return posterior.mean
+    beta: float = not_negative(0.0)
 
 
 class FilmHypernetwork(Vop):
@@ -47,9 +36,4 @@ class FilmHypernetwork(Vop):
         foldable=True,
     )
     config_type = FilmHypernetworkConfig
-    training_draw = staticmethod(at_the_mean)
-
-    @classmethod
-    def choices(cls) -> tuple[FilmHypernetworkConfig, ...]:
-        """With and without the loss that pulls a person's clips together."""
-        return FilmHypernetworkConfig(person_loss=0.3, **STEADY), FilmHypernetworkConfig(**STEADY)
+    tried = ({**STEADY, "person_loss": 0.3}, STEADY)

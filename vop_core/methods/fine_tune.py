@@ -20,9 +20,10 @@ Neither replays training clips, because they do not leave the server.
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,34 +32,21 @@ from vop_core.methods.base import (
     MethodFacts,
     PersonalizationMethod,
     needed_labels,
-    whole_enrollments,
 )
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import run_personal
 from vop_core.nets.personal_layers import PersonalLayout
-
-SOFTMAXES = ("enrolled", "all")
+from vop_core.settings import Settings, checked, not_negative, one_of, positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescentConfig:
+class DescentConfig(Settings):
     """How far a person's weights are moved."""
 
-    steps: int = 10
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    anchor: float = 0.0  # pull to where the descent starts
-
-    def __post_init__(self) -> None:
-        if (
-            self.steps < 0
-            or self.learning_rate <= 0
-            or self.anchor < 0
-            or not 0 <= self.momentum < 1
-        ):
-            raise ValueError(
-                "steps and anchor must not be negative, learning_rate positive, momentum in [0, 1)"
-            )
+    steps: int = not_negative(10)
+    learning_rate: float = positive(0.01)
+    momentum: float = checked(lambda value: 0 <= value < 1, "must lie in [0, 1)", 0.9)
+    anchor: float = not_negative(0.0)  # pull to where the descent starts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +54,7 @@ class FineTuneConfig(DescentConfig):
     """And on which loss."""
 
     # which words the clips' own word is told from: those "enrolled", or "all"
-    softmax: str = "enrolled"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.softmax not in SOFTMAXES:
-            raise ValueError(f"softmax is one of {', '.join(SOFTMAXES)}; got {self.softmax!r}")
+    softmax: str = one_of(("enrolled", "all"), "enrolled")
 
 
 class GradientMethod(PersonalizationMethod):
@@ -107,16 +90,10 @@ class GradientMethod(PersonalizationMethod):
         self,
         enrollment: Float[Tensor, "person shot *shape"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Each person's tensors after the last step.
-
-        Raises EvaluationError without labels where they are read, ValueError with a mask: nothing
-        here is trained.
+        """Each person's tensors after the last step. Raises EvaluationError without labels where
+        they are read.
         """
-        whole_enrollments(present)
-        if self.facts.labels:
-            needed_labels(labels)
         with torch.no_grad():
             fixed = self.fixed(enrollment)
         # Callers evaluate without gradients; a copy made here may be differentiated even under
@@ -176,22 +153,30 @@ def no_deviations(layout: PersonalLayout, persons: int) -> dict[str, Tensor]:
     }
 
 
+def softmaxes_at(*rates: tuple[str, float]) -> tuple[dict[str, Any], ...]:
+    """Settings to try: a softmax, and how fast to descend on it."""
+    return tuple({"softmax": softmax, "learning_rate": rate} for softmax, rate in rates)
+
+
 class FineTune(GradientMethod):
-    """Labeled clips, cross-entropy, deviations of the weights by parameter name."""
+    """Labeled clips, cross-entropy, and deviations of the weights by parameter name, those that are
+    learned unless a method makes them of what is.
+    """
 
     config_type = FineTuneConfig
-    # softmax and learning rate of each choice
-    rates: tuple[tuple[str, float], ...] = (("enrolled", 0.01),)
 
-    @classmethod
-    def choices(cls) -> tuple[FineTuneConfig, ...]:
-        return tuple(
-            cls.config_type(softmax=softmax, learning_rate=rate) for softmax, rate in cls.rates
-        )
+    def deviations(self, own: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each person's deviations, of the tensors that are the person's own."""
+        return own
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
+    ) -> Float[Tensor, "person clip label"]:
+        return self.encoder(clips.flatten(0, 1), self.deviations(own)).unflatten(0, clips.shape[:2])
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The weights that deviate."""
-        return self.encoder.personal_weights(adaptation)
+        return self.encoder.personal_weights(self.deviations(adaptation))
 
     def loss(
         self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
@@ -199,7 +184,7 @@ class FineTune(GradientMethod):
         return enrolled_cross_entropy(logits, needed_labels(labels), softmax=self.config.softmax)
 
 
-class FineTuneHead(ClassifierMethod, FineTune):
+class FineTuneHead(FineTune, ClassifierMethod):
     """The classifier moves; clips are embedded once."""
 
     facts = MethodFacts(
@@ -209,7 +194,7 @@ class FineTuneHead(ClassifierMethod, FineTune):
         gradients=True,
         foldable=True,
     )
-    rates = (
+    tried = softmaxes_at(
         ("enrolled", 0.01),
         ("enrolled", 0.03),
         ("all", 0.001),
@@ -230,17 +215,11 @@ class FineTuneHead(ClassifierMethod, FineTune):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FineTuneFilmConfig(FineTuneConfig):
-    """Smaller steps: they go through the whole encoder."""
-
-    learning_rate: float = 0.003
-
-
 class FineTuneFilm(FineTune):
-    """Scale and shift of the sub-spectral normalisations move."""
+    """Scale and shift of the sub-spectral normalisations move, in smaller steps: they go through
+    the whole encoder.
+    """
 
-    config_type = FineTuneFilmConfig
     facts = MethodFacts(
         summary="Takes gradient steps on scale and shift of the normalisations with the person's "
         "labeled clips.",
@@ -249,7 +228,7 @@ class FineTuneFilm(FineTune):
         gradients=True,
         foldable=True,
     )
-    rates = (
+    tried = softmaxes_at(
         ("enrolled", 0.003),
         ("enrolled", 0.001),
         ("all", 0.0003),
@@ -261,23 +240,12 @@ class FineTuneFilm(FineTune):
     def start(self, persons: int) -> dict[str, Tensor]:
         return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
 
-    def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
-    ) -> Float[Tensor, "person clip label"]:
-        return self.encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
-
-
-@dataclass(frozen=True, kw_only=True)
-class FineTuneAllConfig(FineTuneConfig):
-    """Smaller steps still: many weights move together."""
-
-    learning_rate: float = 0.0003
-
 
 class FineTuneAll(FineTune):
-    """Every weight moves, which is also what must be kept of a person."""
+    """Every weight moves, which is also what must be kept of a person; in smaller steps still:
+    many move together.
+    """
 
-    config_type = FineTuneAllConfig
     facts = MethodFacts(
         summary="Takes gradient steps on every weight with the person's labeled clips.",
         source="ONDEVICE slides",
@@ -285,7 +253,7 @@ class FineTuneAll(FineTune):
         gradients=True,
         foldable=True,
     )
-    rates = (
+    tried = softmaxes_at(
         ("enrolled", 0.0003),
         ("enrolled", 0.0001),
         ("all", 0.00003),

@@ -9,9 +9,8 @@ training.
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from vop_core.methods.base import MethodFacts, SharedClassifier
+from vop_core.methods.base import MethodFacts, SharedClassifier, supervised_loss
 from vop_core.training.batches import EpisodeBatch
 from vop_core.types import Prediction
 
@@ -37,10 +36,7 @@ class GlobalModel(SharedClassifier):
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the step's queries; the enrollment clips are not used."""
         logits = self.encoder(batch.query.flatten(0, 1))
-        labels = batch.labels.flatten()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        accuracy = (logits.argmax(-1) == labels).float().mean()
-        return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
 
     def predict(
         self,

@@ -34,18 +34,19 @@ from vop_core.errors import EvaluationError
 from vop_core.methods.base import MethodFacts, SharedClassifier, needed_generator
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE
+from vop_core.nets.classifier_inference import classifier_rows
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import Settings, checked
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaplaceConfig:
+class LaplaceConfig(Settings):
     """The prior."""
 
-    prior_precision: float | None = None  # delta; None: by the evidence
-
-    def __post_init__(self) -> None:
-        if self.prior_precision is not None and self.prior_precision <= 0:
-            raise ValueError(f"prior_precision must be positive, got {self.prior_precision}")
+    # delta; None: by the evidence
+    prior_precision: float | None = checked(
+        lambda value: value is None or value > 0, "must be positive", None
+    )
 
 
 class LastLayerLaplace(SharedClassifier):
@@ -59,17 +60,11 @@ class LastLayerLaplace(SharedClassifier):
         foldable=True,
     )
     config_type = LaplaceConfig
-
-    @classmethod
-    def choices(cls) -> tuple[LaplaceConfig, ...]:
-        return tuple(
-            LaplaceConfig(prior_precision=precision) for precision in (None, 10.0, 100.0, 1000.0)
-        )
+    tried = tuple({"prior_precision": precision} for precision in (None, 10.0, 100.0, 1000.0))
 
     def __init__(self, encoder: Encoder, config: LaplaceConfig | None = None) -> None:
         super().__init__(encoder, config)
-        classifier = self.encoder.classifier
-        size = classifier.weight.numel() + classifier.bias.numel()
+        size = classifier_rows(encoder.classifier).numel()
         self.register_buffer("root", torch.full((size, size), torch.nan))  # R R^T is the covariance
         self.register_buffer("prior_precision", torch.tensor(torch.nan))
 
@@ -85,9 +80,7 @@ class LastLayerLaplace(SharedClassifier):
             log_likelihood = -functional.cross_entropy(
                 classifier(embeddings), clips.label, reduction="sum"
             ).double()
-            squared_norm = (
-                classifier.weight.double().square().sum() + classifier.bias.double().square().sum()
-            )
+            squared_norm = classifier_rows(classifier).double().square().sum()
             precision = best_prior_precision(eigenvalues, squared_norm, log_likelihood)
         self.prior_precision.fill_(precision)
         self.root.copy_(directions / (eigenvalues + precision).sqrt())
@@ -103,14 +96,13 @@ class LastLayerLaplace(SharedClassifier):
                 "There is no posterior yet; call prepare with the training clips first."
             )
         rows = self.sample_weights(count, generator=needed_generator(generator))
-        return {"rows": rows[:, None].expand(-1, len(adaptation["nothing"]), -1, -1)}
+        return {self.rows: rows[:, None].expand(-1, len(adaptation["nothing"]), -1, -1)}
 
     def sample_weights(
         self, draws: int, *, generator: torch.Generator
     ) -> Float[Tensor, "draw label feature_and_one"]:
         """Draws of (W, b)."""
-        classifier = self.encoder.classifier
-        mean = torch.cat((classifier.weight, classifier.bias[:, None]), dim=1).detach()
+        mean = classifier_rows(self.encoder.classifier).detach()
         noise = torch.randn(draws, len(self.root), generator=generator)
         return mean + (noise @ self.root.T).unflatten(1, mean.shape)
 
@@ -126,7 +118,7 @@ def softmax_curvature(
     for z, p in zip(
         embeddings.split(CLIPS_AT_ONCE), probabilities.split(CLIPS_AT_ONCE), strict=True
     ):
-        phi, p = _with_one(z).double(), p.double()
+        phi, p = functional.pad(z, (0, 1), value=1.0).double(), p.double()
         spread = torch.diag_embed(p) - p[:, :, None] * p[:, None]
         total += spread.flatten(1).T @ (phi[:, :, None] * phi[:, None]).flatten(1)
     blocks = total.view(labels, labels, features, features)
@@ -156,9 +148,3 @@ def log_evidence(
     delta = prior_precision[:, None]
     volume = 0.5 * (delta.log() - (eigenvalues + delta).log()).sum(-1)
     return log_likelihood - 0.5 * prior_precision * squared_norm + volume
-
-
-def _with_one(
-    embeddings: Float[Tensor, "*batch feature"],
-) -> Float[Tensor, "*batch feature_and_one"]:
-    return torch.cat((embeddings, torch.ones_like(embeddings[..., :1])), dim=-1)

@@ -22,18 +22,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.methods.base import MethodFacts, needed_labels
-from vop_core.methods.fine_tune import (
-    FineTuneConfig,
-    GradientMethod,
-    enrolled_cross_entropy,
-    no_deviations,
-)
-from vop_core.methods.personal import Adaptation
+from vop_core.methods.base import MethodFacts
+from vop_core.methods.fine_tune import FineTune, FineTuneConfig, no_deviations, softmaxes_at
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import at_least
 
 LAYERS = ("pointwise", "classifier")  # where the encoder offers them
 
@@ -42,16 +36,11 @@ LAYERS = ("pointwise", "classifier")  # where the encoder offers them
 class LoraConfig(FineTuneConfig):
     """How many directions."""
 
-    rank: int = 4
+    rank: int = at_least(1, 4)
     seed: int = 0  # of D
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rank < 1:
-            raise ValueError(f"rank must be at least 1, got {self.rank}")
 
-
-class Lora(GradientMethod):
+class Lora(FineTune):
     """Low-rank deviations of pointwise convolution and classifier."""
 
     facts = MethodFacts(
@@ -63,6 +52,11 @@ class Lora(GradientMethod):
         foldable=True,
     )
     config_type = LoraConfig
+    tried = (
+        *softmaxes_at(("enrolled", 0.01), ("enrolled", 0.03), ("all", 0.003)),
+        {"rank": 1, "softmax": "all", "learning_rate": 0.003},
+        *softmaxes_at(("enrolled", 0.003), ("all", 0.01)),
+    )
 
     def __init__(self, encoder: Encoder, config: LoraConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -77,15 +71,6 @@ class Lora(GradientMethod):
 
     def _matrices(self) -> list[tuple[str, tuple[int, ...]]]:
         return [(each.name, each.shape) for each in self.layout.parameters if len(each.shape) > 1]
-
-    @classmethod
-    def choices(cls) -> tuple[LoraConfig, ...]:
-        tried = ((4, "enrolled", 0.01), (4, "enrolled", 0.03), (4, "all", 0.003), (1, "all", 0.003))
-        tried += ((4, "enrolled", 0.003), (4, "all", 0.01))
-        return tuple(
-            LoraConfig(rank=rank, softmax=softmax, learning_rate=rate)
-            for rank, softmax, rate in tried
-        )
 
     def start(self, persons: int) -> dict[str, Tensor]:
         found = {}
@@ -103,20 +88,6 @@ class Lora(GradientMethod):
             for name, shape in self._matrices()
         }
         return no_deviations(self.layout, persons) | moved
-
-    def logits(
-        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
-    ) -> Float[Tensor, "person clip label"]:
-        return self.encoder(clips.flatten(0, 1), self.deviations(own)).unflatten(0, clips.shape[:2])
-
-    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """The layers with U D added."""
-        return self.encoder.personal_weights(self.deviations(adaptation))
-
-    def loss(
-        self, logits: Float[Tensor, "person shot label"], labels: Int[Tensor, "person shot"] | None
-    ) -> Float[Tensor, " person"]:
-        return enrolled_cross_entropy(logits, needed_labels(labels), softmax=self.config.softmax)
 
 
 def _buffer(name: str) -> str:

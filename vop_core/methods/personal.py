@@ -5,6 +5,7 @@ enrollment clip by itself as well. The file holds them in safetensors, and by wh
 that enrolled is known again: neither sound nor label.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 
 from vop_core.errors import PersonFileError
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.training.checkpoint import load_tensors, save_tensors
@@ -128,22 +128,10 @@ class PersonalModel:
             clips = method.represent(query)[None]
             if not draws:
                 return predict_from_mean(method.predict_proba(self.adaptation, clips)[0])
-            if not method.facts.drawn:
-                return predict_from_draws(
-                    method.predict_proba(self.adaptation, clips).expand(draws, -1, -1)
-                )
-            drawn = {
-                name: value.flatten(0, 1)  # each draw is a person
-                for name, value in method.draw(self.adaptation, draws, generator=generator).items()
-            }
-            answers, at_once = [], max(1, CLIPS_AT_ONCE // max(1, len(query)))
-            for start in range(0, draws, at_once):
-                part = {name: value[start : start + at_once] for name, value in drawn.items()}
-                count = min(at_once, draws - start)
-                answers.append(method.predict_proba(part, clips.expand(count, *clips.shape[1:])))
-                if progress is not None:
-                    progress(start + count, draws)
-            return predict_from_draws(torch.cat(answers))
+            answers = method.predict_proba_draws(
+                self.adaptation, clips, draws=draws, generator=generator, progress=progress
+            )
+            return predict_from_draws(answers[:, 0])
 
     def freeze(self) -> Encoder:
         """A plain module with the weights of one setting: the global model's keys, shapes and cost.
@@ -274,16 +262,13 @@ def _shapes(
         made = method.prior_model()
     else:
         sizes = method.encoder.input_shape
-        whole = isinstance(input_shape, list) and all(
-            type(size) is int and size > 0 for size in input_shape
+        fits = (
+            isinstance(input_shape, list)
+            and len(input_shape) == len(sizes)
+            and all(type(size) is int and size > 0 for size in input_shape)
+            and all(one in (None, size) for size, one in zip(input_shape, sizes, strict=True))
         )
-        if (
-            not whole
-            or len(input_shape) != len(sizes)
-            or torch.Size(input_shape).numel() > LARGEST_INPUT
-        ):
-            return None
-        if any(wanted not in (None, size) for size, wanted in zip(input_shape, sizes, strict=True)):
+        if not fits or math.prod(input_shape) > LARGEST_INPUT:
             return None
         made = method.enroll(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.long))
     clips = {f"clips.{name}": (shots, *value.shape[1:]) for name, value in made.clips.items()}

@@ -20,6 +20,7 @@ and s minimises the negative log-likelihood of the training clips.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,21 +29,18 @@ from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.methods.base import ClassifierMethod, MethodFacts, needed_labels, whole_enrollments
+from vop_core.methods.base import ClassifierMethod, MethodFacts, needed_labels
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import Settings, positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrototypesConfig:
+class PrototypesConfig(Settings):
     """How firmly the global prototypes stand."""
 
-    prior_clips: float = 3.0  # N_0
+    prior_clips: float = positive(3.0)  # N_0
     share_shift: bool = False  # move all prototypes by the person's mean offset first
-
-    def __post_init__(self) -> None:
-        if self.prior_clips <= 0:
-            raise ValueError(f"prior_clips must be positive, got {self.prior_clips}")
 
 
 class Prototypes(ClassifierMethod):
@@ -56,6 +54,10 @@ class Prototypes(ClassifierMethod):
         foldable=True,
     )
     config_type = PrototypesConfig
+    tried = tuple(
+        {"share_shift": shift, "prior_clips": clips}
+        for shift, clips in [*product((False, True), (3.0, 1.0, 10.0)), (True, 30.0), (True, 0.3)]
+    )
 
     def __init__(self, encoder: Encoder, config: PrototypesConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -63,14 +65,6 @@ class Prototypes(ClassifierMethod):
         # (label, feature)
         self.register_buffer("prototypes", torch.full_like(classifier.weight, torch.nan))
         self.register_buffer("scale", torch.tensor(1.0))  # s
-
-    @classmethod
-    def choices(cls) -> tuple[PrototypesConfig, ...]:
-        tried = [(shift, clips) for shift in (False, True) for clips in (3.0, 1.0, 10.0)]
-        tried += [(True, 30.0), (True, 0.3)]
-        return tuple(
-            PrototypesConfig(prior_clips=clips, share_shift=shift) for shift, clips in tried
-        )
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -93,10 +87,8 @@ class Prototypes(ClassifierMethod):
         self,
         enrollment: Float[Tensor, "person shot feature"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Each person's prototypes. Raises EvaluationError without labels or before ``prepare``."""
-        whole_enrollments(present)
         labels = needed_labels(labels)
         if self.prototypes.isnan().any():
             raise EvaluationError(

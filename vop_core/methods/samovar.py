@@ -27,7 +27,7 @@ Departs: a labeled class also sees its global row and how many clips it has, sin
 are not enrolled.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -36,16 +36,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.methods.base import (
-    SLOW,
     ClassifierMethod,
     MethodFacts,
     TrainedConfig,
-    classifier_weights,
     every_clip,
+    fast_and_slow,
     needed_generator,
     needed_labels,
 )
-from vop_core.methods.personal import Adaptation
+from vop_core.methods.personal import Adaptation, gaussian_of
 from vop_core.nets.classifier_inference import (
     ClassifierInference,
     classifier_rows,
@@ -55,6 +54,7 @@ from vop_core.nets.classifier_inference import (
     mean_of_present,
 )
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import not_negative
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -70,6 +70,7 @@ class GeneratedClassifier(ClassifierMethod):
     """
 
     layers: ClassVar[int]
+    rows = "mean"
 
     def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__(encoder, config)
@@ -112,28 +113,17 @@ class GeneratedClassifier(ClassifierMethod):
         self,
         enrollment: Float[Tensor, "person shot feature"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and ln std of each person's rows."""
-        found = self.infer(enrollment, labels, every_clip(enrollment, present))
+        found = self.infer(enrollment, labels, every_clip(enrollment))
         return {"mean": found.mean, "log_std": found.log_std}
-
-    def predict_proba(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
-    ) -> Float[Tensor, "person query label"]:
-        """With the mean rows."""
-        return classify(adaptation["mean"], query).softmax(-1)
 
     def draw(
         self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
     ) -> Adaptation:
         """Rows drawn for each person, the same for all queries."""
-        found = DiagonalGaussian(adaptation["mean"], adaptation["log_std"])
+        found = gaussian_of(adaptation)
         return {"mean": found.sample(count, generator=needed_generator(generator))}
-
-    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """The classifier of the mean rows."""
-        return classifier_weights(adaptation["mean"])
 
 
 def cross_entropy_of_draws(
@@ -160,25 +150,15 @@ def cross_entropy_of_draws(
 class SamovarConfig(TrainedConfig):
     """What the bound charges, and whether rows are deviations or written from scratch."""
 
-    beta: float = 1.0  # 1 is the bound
+    beta: float = not_negative(1.0)  # 1 is the bound
     additive: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.beta < 0:
-            raise ValueError(f"beta must not be negative, got {self.beta}")
 
 
 class Samovar(GeneratedClassifier):
     """The training objective that the four rows share."""
 
     config_type = SamovarConfig
-
-    @classmethod
-    def choices(cls) -> tuple[SamovarConfig, ...]:
-        """The bound, and a tenth of its price, learned fast and slowly."""
-        fast = (SamovarConfig(), replace(SamovarConfig(), beta=0.1))
-        return fast + tuple(replace(config, rate=SLOW) for config in fast)
+    tried = fast_and_slow({}, {"beta": 0.1})
 
     def loss(
         self,

@@ -33,30 +33,29 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.features import FeatureTable
-from vop_core.methods.base import ClassifierMethod, MethodFacts, whole_enrollments
+from vop_core.methods.base import ClassifierMethod, MethodFacts
 from vop_core.methods.personal import Adaptation
 from vop_core.methods.prototypes import fitted_scale
 from vop_core.nets.encoder import Encoder
+from vop_core.settings import Settings, checked, positive
 
 EVERY_SUPPORT = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class T3aConfig:
+class T3aConfig(Settings):
     """How many supports a class keeps."""
 
-    kept: int = 20  # lowest entropies first; EVERY_SUPPORT filters nothing
-    row_clips: float = 1.0  # how many clips the classifier's row counts for in its class's mean
+    # lowest entropies first; EVERY_SUPPORT filters nothing
+    kept: int = checked(
+        lambda value: value >= 1 or value == EVERY_SUPPORT,
+        f"must be at least 1, or {EVERY_SUPPORT} for all",
+        20,
+    )
+    # how many clips the classifier's row counts for in its class's mean
+    row_clips: float = positive(1.0)
     centred: bool = False  # embeddings are measured from the training clips' mean
     scaled: bool = True  # s is fitted, else 1
-
-    def __post_init__(self) -> None:
-        if self.row_clips <= 0:
-            raise ValueError(f"row_clips must be positive, got {self.row_clips}")
-        if self.kept < 1 and self.kept != EVERY_SUPPORT:
-            raise ValueError(
-                f"kept must be at least 1, or {EVERY_SUPPORT} for all, got {self.kept}"
-            )
 
 
 class T3a(ClassifierMethod):
@@ -69,6 +68,13 @@ class T3a(ClassifierMethod):
         foldable=True,
     )
     config_type = T3aConfig
+    tried = (
+        *({"kept": kept} for kept in (20, 5, 1, EVERY_SUPPORT)),
+        {"centred": True},
+        {"centred": True, "row_clips": 3.0},
+        {"row_clips": 30.0},
+        *({"centred": True, "row_clips": clips} for clips in (10.0, 30.0, 100.0)),
+    )
 
     def __init__(self, encoder: Encoder, config: T3aConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -76,16 +82,6 @@ class T3a(ClassifierMethod):
         self.register_buffer(
             "centre", self.encoder.classifier.weight.new_zeros(self.encoder.classifier.in_features)
         )
-
-    @classmethod
-    def choices(cls) -> tuple[T3aConfig, ...]:
-        mended = (
-            T3aConfig(centred=True),
-            T3aConfig(centred=True, row_clips=3.0),
-            T3aConfig(row_clips=30.0),
-        )
-        mended += tuple(T3aConfig(centred=True, row_clips=clips) for clips in (10.0, 30.0, 100.0))
-        return tuple(T3aConfig(kept=kept) for kept in (20, 5, 1, EVERY_SUPPORT)) + mended
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -102,10 +98,8 @@ class T3a(ClassifierMethod):
         self,
         enrollment: Float[Tensor, "person shot feature"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Each person's centroids. Raises ValueError with a mask: this method is not trained."""
-        whole_enrollments(present)
+        """Each person's centroids."""
         classifier = self.encoder.classifier
         rows = classifier.weight.expand(len(enrollment), -1, -1)
         answers = classifier(torch.cat((rows, enrollment), dim=1)).softmax(-1)

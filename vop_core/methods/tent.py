@@ -12,7 +12,7 @@ the person's statistics from those clips as :mod:`vop_core.methods.adabn` does, 
 global ones because a batch is so small, and then keeps them fixed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -21,22 +21,18 @@ from vop_core.methods.adabn import own_statistics
 from vop_core.methods.base import MethodFacts
 from vop_core.methods.fine_tune import DescentConfig, GradientMethod
 from vop_core.methods.personal import Adaptation
-from vop_core.nets.batched import for_each_person, run_personal
+from vop_core.nets.batched import run_personal
+from vop_core.settings import not_negative, positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class TentConfig(DescentConfig):
     """And under which statistics."""
 
-    learning_rate: float = 0.0003
+    learning_rate: float = positive(0.0003)
     own_statistics: bool = False
     # what the global statistics count for where they are mixed with the person's own
-    source_clips: float = 30.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.source_clips < 0:
-            raise ValueError(f"source_clips must not be negative, got {self.source_clips}")
+    source_clips: float = not_negative(30.0)
 
 
 class Tent(GradientMethod):
@@ -50,24 +46,22 @@ class Tent(GradientMethod):
         foldable=True,
     )
     config_type = TentConfig
-
-    @classmethod
-    def choices(cls) -> tuple[TentConfig, ...]:
-        plain = (TentConfig(), TentConfig(learning_rate=0.001))
-        own = tuple(replace(config, own_statistics=True) for config in plain)
-        slow = TentConfig(learning_rate=0.0001)
-        return (
-            *plain,
-            *own,
-            slow,
-            *(replace(each, own_statistics=True, source_clips=100.0) for each in (plain[0], slow)),
-        )
+    tried = (
+        {},
+        {"learning_rate": 0.001},
+        {"own_statistics": True},
+        {"own_statistics": True, "learning_rate": 0.001},
+        {"learning_rate": 0.0001},
+        {"own_statistics": True, "source_clips": 100.0},
+        {"own_statistics": True, "source_clips": 100.0, "learning_rate": 0.0001},
+    )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        names = (
-            f"{name}.{kind}" for name in self.encoder.normalisations for kind in ("weight", "bias")
-        )
-        return for_each_person(self.encoder, tuple(names), persons)
+        return {
+            f"{name}.{kind}": value.detach().expand(persons, -1).clone()
+            for name, norm in self.encoder.normalisations.items()
+            for kind, value in (("weight", norm.weight), ("bias", norm.bias))
+        }
 
     def fixed(self, clips: Float[Tensor, "person shot *input"]) -> dict[str, Tensor]:
         return (

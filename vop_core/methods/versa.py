@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vop_core.methods.base import SLOW, MethodFacts, TrainedConfig
+from vop_core.methods.base import MethodFacts, TrainedConfig, fast_and_slow
 from vop_core.methods.samovar import GeneratedClassifier, cross_entropy_of_draws
 from vop_core.nets.classifier_inference import classify, embed_episode
+from vop_core.settings import at_least
 from vop_core.training.batches import EpisodeBatch
 
 
@@ -30,26 +31,16 @@ class VersaConfig(TrainedConfig):
     from scratch.
     """
 
-    training_draws: int = 10  # L
+    training_draws: int = at_least(1, 10)  # L
     additive: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.training_draws < 1:
-            raise ValueError(f"training_draws must be at least 1, got {self.training_draws}")
 
 
 class Versa(GeneratedClassifier):
     """Labeled clips to a Gaussian over the classifier, trained for prediction."""
 
     config_type = VersaConfig
+    tried = fast_and_slow({})
     layers = 2
-
-    @classmethod
-    def choices(cls) -> tuple[VersaConfig, ...]:
-        """Learned fast and slowly."""
-        return (VersaConfig(), VersaConfig(rate=SLOW))
-
     facts = MethodFacts(
         summary="Draws each class's row from a Gaussian that a network, trained for prediction, "
         "reads off its clips.",

@@ -23,8 +23,8 @@ Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary perso
 paper's were not available.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -42,91 +42,43 @@ from vop_core.methods.base import (
 )
 from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
 from vop_core.nets.batched import personal_logits
+from vop_core.nets.classifier_inference import spread
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
-from vop_core.nets.personal_layers import PersonalLayout
+from vop_core.settings import not_negative, one_of
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
 
 FAMILIES = ("low_rank", "diagonal")
-CONDITIONINGS = ("cross", "self", "mixture")
 # How a hyper-personalizer is trained in a few steps without losing its units or the person: see
 # docs/diary.md.
 STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
+# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
+PERSONAL: Mapping[str, Any] = {"personal_layers": ("band_film",), "person_loss": 0.3, "beta": 0.2}
 
 
 @dataclass(frozen=True, kw_only=True)
-class VopConfig(TrainedConfig):
+class VopConfig(TrainedConfig, HyperPersonalizerConfig):
     """What is personal, how its posterior is made, and what the bound charges for it."""
 
     personal_layers: tuple[str, ...] = ("film",)
-    family: str = "low_rank"
+    family: str = one_of(FAMILIES, "low_rank")
     code: int = 16  # length of the personality code z
-    prior_scale: float = 1.0  # s
-    learned_prior_mean: bool = True
-    aggregation: str = "pool_features"
-    conditioning: str = "cross"
-    beta: float = 1.0  # 1 is the bound
+    conditioning: str = one_of(("cross", "self", "mixture"), "cross")
+    beta: float = not_negative(1.0)  # 1 is the bound
     kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
     # weight of the auxiliary loss that pulls a person's clip features together
-    person_loss: float = 0.0
-    # what the hyper-personalizer sees of a clip: the "encoder"'s statistics or the "input"
-    evidence: str = "encoder"
-    evidence_dropout: float = 0.0  # share of those statistics hidden in training
-    channels: int = 48
-    features: int = 64
+    person_loss: float = not_negative(0.0)
     additive: bool = True  # else generated weights replace the global ones
-    steady: bool = False  # a hyper-personalizer whose units cannot die
-    mean_spread: float = 0.0  # see HyperPersonalizerConfig
-    free_bits: float = 0.0  # nats a number that the bound does not charge for
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.family not in FAMILIES:
-            raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {self.family!r}")
-        if self.conditioning not in CONDITIONINGS:
-            raise ValueError(
-                f"conditioning is one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
-            )
-        if min(self.beta, self.person_loss, self.free_bits, self.mean_spread) < 0:
-            raise ValueError("beta, person_loss, free_bits and mean_spread must not be negative")
-        object.__setattr__(self, "personal_layers", tuple(self.personal_layers))
-
-
-# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
-PERSONAL = VopConfig(personal_layers=("band_film",), person_loss=0.3, beta=0.2)
-
-
-class FixedPrior(nn.Module):
-    """The prior's mean is the same for everybody: clips do not move it."""
-
-    reads_statistics = False
-
-    def __init__(self, config: VopConfig, layout: PersonalLayout) -> None:
-        super().__init__()
-
-    def moved(self, statistics: Tensor | None, present: Tensor, weights: Tensor) -> Adaptation:
-        """What the clips make of the prior's mean: nothing."""
-        return {}
-
-    def unmoved(self, persons: int) -> Adaptation:
-        """The same without a clip."""
-        return {}
-
-
-def one_draw(
-    posterior: DiagonalGaussian, generator: torch.Generator
-) -> Float[Tensor, "person vector"]:
-    """One reparameterised draw a person: what the bound asks for."""
-    return posterior.rsample(generator=generator)
+    free_bits: float = not_negative(0.0)  # nats a number that the bound does not charge for
 
 
 class Vop(PersonalizationMethod):
     """An encoder with personal layers and the hyper-personalizer that fills them.
 
-    Three parts make it: the prior, the posterior (hyper-personalizer and aggregation), and what
-    training takes of the posterior. Variants are the same class with another part.
+    Variants are the same class with another prior (``prior_part``), or without a posterior
+    (``facts``): then training and answers take its mean.
     """
 
     facts = MethodFacts(
@@ -138,40 +90,23 @@ class Vop(PersonalizationMethod):
         foldable=True,
     )
     config_type = VopConfig
-    prior_part: ClassVar[type[nn.Module]] = FixedPrior
-    training_draw: ClassVar[Callable[[DiagonalGaussian, torch.Generator], Tensor]] = staticmethod(
-        one_draw
+    # the project's own setting, and the bound as it is
+    tried = (
+        {**PERSONAL, **STEADY},
+        {**PERSONAL, **STEADY, "beta": 1.0, "evidence_dropout": 0.3},
     )
-
-    @classmethod
-    def choices(cls) -> tuple[VopConfig, ...]:
-        """The project's own setting, and the bound as it is."""
-        own = replace(PERSONAL, **STEADY)
-        return own, replace(own, beta=1.0, evidence_dropout=0.3)
+    # what moves the prior's mean with the clips; None: they do not move it
+    prior_part: ClassVar[type[nn.Module] | None] = None
 
     def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
         config = self.config
         self.layout = self.encoder.personal_layout(config.personal_layers)
         size = config.code if config.family == "low_rank" else self.layout.size
-        self.prior_shift = self.prior_part(config, self.layout)
-        self.hyper_personalizer = HyperPersonalizer(
-            HyperPersonalizerConfig(
-                weights=size,
-                evidence=config.evidence,
-                inputs=encoder.statistic_count
-                if config.evidence == "encoder"
-                else encoder.input_shape[0],
-                channels=config.channels,
-                features=config.features,
-                dropout=config.evidence_dropout,
-                aggregation=config.aggregation,
-                prior_scale=config.prior_scale,
-                learned_prior_mean=config.learned_prior_mean,
-                steady=config.steady,
-                mean_spread=config.mean_spread,
-            )
-        )
+        self.prior_shift = self.prior_part and self.prior_part(config, self.layout)
+        from_encoder = config.evidence == "encoder"
+        inputs = encoder.statistic_count if from_encoder else encoder.input_shape[0]
+        self.hyper_personalizer = HyperPersonalizer(config, weights=size, inputs=inputs)
         if config.family == "low_rank":
             # Small, so that training starts near the global weights whatever z is drawn.
             self.basis = nn.Parameter(
@@ -191,77 +126,30 @@ class Vop(PersonalizationMethod):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Negative ELBO per clip with one draw a person, plus the auxiliary person loss if asked
-        for.
+        """Negative ELBO per clip with one reparameterised draw a person, plus the auxiliary person
+        loss if asked for.
         """
-        if self.config.conditioning == "self":
-            return self._self_loss(batch, progress, label_smoothing, generator)
-        loss, logs = self._cross_loss(batch, progress, label_smoothing, generator)
-        if self.config.conditioning == "mixture":
-            alone, _ = self._self_loss(batch, progress, label_smoothing, generator)
-            loss = 0.5 * (loss + alone)
+        asked = {"cross": [batch], "self": [alone(batch)], "mixture": [batch, alone(batch)]}
+        found = [
+            self._bound(each, progress, label_smoothing, generator)
+            for each in asked[self.config.conditioning]
+        ]
+        loss, logs = sum(loss for loss, _ in found) / len(found), found[0][1]
         return loss, logs | {"loss": loss.item()}
-
-    def _cross_loss(
-        self,
-        batch: EpisodeBatch,
-        progress: float,
-        label_smoothing: float,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
-        """Other clips of the same person make the weights; one KL a person."""
-        features, statistics = self._hear(batch.enrollment, batch.present)
-        posterior = self.hyper_personalizer.aggregate(features, batch.present)
-        moved = self._moved(statistics, batch.present)
-        loss, logs = self._bound(
-            posterior,
-            moved,
-            batch.query,
-            batch.labels,
-            batch.training_clips,
-            progress,
-            label_smoothing,
-            generator,
-        )
-        if self.config.person_loss:
-            persons = same_person_loss(features, batch.present)
-            loss = loss + self.config.person_loss * persons
-            logs["person_loss"] = persons.item()
-        return loss, logs
-
-    def _self_loss(
-        self,
-        batch: EpisodeBatch,
-        progress: float,
-        label_smoothing: float,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
-        """The slides' literal reading: each clip makes the weights that classify it, and pays its
-        own KL.
-        """
-        alone = batch.query.flatten(0, 1)[:, None]
-        present = every_clip(alone, None)
-        features, statistics = self._hear(alone, present)
-        posterior = self.hyper_personalizer.aggregate(features)
-        labels = batch.labels.reshape(-1, 1)
-        clips = torch.ones(labels.shape[0])
-        moved = self._moved(statistics, present)
-        return self._bound(
-            posterior, moved, alone, labels, clips, progress, label_smoothing, generator
-        )
 
     def _bound(
         self,
-        posterior: DiagonalGaussian,
-        moved: Adaptation,
-        query: Tensor,
-        labels: Tensor,
-        training_clips: Tensor,
+        batch: EpisodeBatch,
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        deviations = self.deviations(moved | {"mean": self.training_draw(posterior, generator)})
+        """Enrollment clips make the weights that classify the queries; one KL a person."""
+        features, statistics = self._hear(batch.enrollment, batch.present)
+        posterior = self.hyper_personalizer.aggregate(features, batch.present)
+        moved, query, labels = self._moved(statistics, batch.present), batch.query, batch.labels
+        drawn = posterior.rsample(generator=generator) if self.facts.posterior else posterior.mean
+        deviations = self.deviations(moved | {"mean": drawn})
         logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
         misfit = functional.cross_entropy(
             logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
@@ -272,17 +160,21 @@ class Vop(PersonalizationMethod):
         )
         kl = charged.sum(-1)
         warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
-        loss = negative_elbo(misfit, kl, training_clips, beta=self.config.beta * warmup)
+        loss = negative_elbo(misfit, kl, batch.training_clips, beta=self.config.beta * warmup)
         with torch.no_grad():
             ratio = (posterior.log_std - self.hyper_personalizer.prior().log_std).mean().exp()
             accuracy = (logits.argmax(-1) == labels).float().mean()
-        return loss, {
-            "loss": loss.item(),
+        logs = {
             "cross_entropy": misfit.mean().item(),
             "kl": per_number.sum(-1).mean().item(),
             "std_ratio": ratio.item(),
             "accuracy": accuracy.item(),
         }
+        if self.config.person_loss:
+            persons = same_person_loss(features, batch.present)
+            loss = loss + self.config.person_loss * persons
+            logs["person_loss"] = persons.item()
+        return loss, logs
 
     # --- hearing clips ----------------------------------------------------------------------------
 
@@ -294,7 +186,7 @@ class Vop(PersonalizationMethod):
         """What the hyper-personalizer makes of each clip before it combines them; zeros for clips
         not present.
         """
-        return self._hear(inputs, every_clip(inputs, present))[0]
+        return self._hear(inputs, every_clip(inputs) if present is None else present)[0]
 
     def _hear(
         self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
@@ -303,17 +195,16 @@ class Vop(PersonalizationMethod):
         where not present.
         """
         clips, from_encoder = inputs[present], self.config.evidence == "encoder"
-        statistics = (
-            self.encoder.statistics(clips)
-            if from_encoder or self.prior_shift.reads_statistics
-            else None
-        )
+        read = from_encoder or self.prior_shift
+        statistics = self.encoder.statistics(clips) if read else None
         evidence = statistics if from_encoder else clips
-        features = _spread(self.hyper_personalizer.clip_features(evidence[None])[0], present)
-        return features, _spread(statistics, present) if self.prior_shift.reads_statistics else None
+        features = spread(self.hyper_personalizer.clip_features(evidence[None])[0], present)
+        return features, spread(statistics, present) if self.prior_shift else None
 
     def _moved(self, statistics: Tensor | None, present: Tensor) -> Adaptation:
-        return self.prior_shift.moved(statistics, present, self.global_weights())
+        if self.prior_shift is None:
+            return {}
+        return {"shift": self.prior_shift(statistics, present, self.global_weights())}
 
     # --- from inference vectors to weights --------------------------------------------------------
 
@@ -348,17 +239,16 @@ class Vop(PersonalizationMethod):
         self,
         enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
-        present: Bool[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and log standard deviation of each person's posterior; labels are not read."""
-        present = every_clip(enrollment, present)
+        present = every_clip(enrollment)
         return self._adaptation(*self._hear(enrollment, present), present)
 
     def adapt_one(
         self, clips: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Adaptation]:
         """A person's posterior, and each clip's own; every clip is heard once."""
-        present = torch.ones(1, len(clips), dtype=torch.bool, device=clips.device)
+        present = every_clip(clips[None])
         heard = self._hear(clips[None], present)
         alone = [None if part is None else part[0][:, None] for part in heard]
         return self._adaptation(*heard, present), self._adaptation(*alone, present.mT)
@@ -371,9 +261,10 @@ class Vop(PersonalizationMethod):
 
     def prior(self, persons: int) -> Adaptation:
         """The prior, for persons of whom there is no clip."""
-        return self._kept(
-            self.hyper_personalizer.prior().expand(persons)
-        ) | self.prior_shift.unmoved(persons)
+        kept = self._kept(self.hyper_personalizer.prior().expand(persons))
+        if self.prior_shift is None:
+            return kept
+        return kept | {"shift": self.global_weights().new_zeros(persons, self.layout.size)}
 
     def _kept(self, gaussian: DiagonalGaussian) -> Adaptation:
         """No width where none is ever drawn from."""
@@ -391,12 +282,8 @@ class Vop(PersonalizationMethod):
         self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
     ) -> Adaptation:
         """Means drawn from each person's posterior."""
-        same = super().draw(adaptation, count, generator=generator)
-        if not self.facts.posterior:
-            return same
-        return same | {
-            "mean": gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
-        }
+        drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
+        return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The personal layers at the posterior mean."""
@@ -416,11 +303,13 @@ class Vop(PersonalizationMethod):
         return WeightPosterior(vector, basis, origin, base, self.layout)
 
 
-def _spread(values: Float[Tensor, "clip number"], present: Bool[Tensor, "person shot"]) -> Tensor:
-    """Values of the clips that are present in their places, zeros in the others."""
-    places = values.new_zeros(*present.shape, values.shape[-1])
-    places[present] = values
-    return places
+def alone(batch: EpisodeBatch) -> EpisodeBatch:
+    """The slides' literal reading: each query is a person, whose one clip makes the weights that
+    classify it, and who pays a KL for it.
+    """
+    clips, labels = batch.query.flatten(0, 1)[:, None], batch.labels.reshape(-1, 1)
+    weight, present = torch.ones(len(clips)), every_clip(clips)
+    return EpisodeBatch(clips, present, clips, labels, training_clips=weight)
 
 
 def same_person_loss(

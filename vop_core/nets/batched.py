@@ -6,7 +6,7 @@ that VoP moves;
 into every weight.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -32,12 +32,25 @@ def personal_logits(
     encoder: Encoder, deviations: Deviations, inputs: Float[Tensor, "person clip *input"]
 ) -> Float[Tensor, "person clip label"]:
     """Each person's clips under that person's deviations, without gradients, in pieces."""
-    at_once = max(1, CLIPS_AT_ONCE // inputs.shape[1])
+
+    def some(own: Deviations, clips: Tensor) -> Tensor:
+        return encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
+
+    return in_pieces(some, deviations, inputs)
+
+
+def in_pieces(
+    answer: Callable[[Deviations, Tensor], Tensor],
+    own: Mapping[str, Tensor],
+    clips: Float[Tensor, "person clip *input"],
+) -> Float[Tensor, "person clip *out"]:
+    """``answer`` for some persons at a time, their part of ``own`` and their clips."""
+    at_once = max(1, CLIPS_AT_ONCE // max(1, clips.shape[1]))
     pieces = []
-    for start in range(0, len(inputs), at_once):
-        own = {name: value[start : start + at_once] for name, value in deviations.items()}
-        pieces.append(encoder(inputs[start : start + at_once].flatten(0, 1), own))
-    return torch.cat(pieces).unflatten(0, inputs.shape[:2])
+    for start in range(0, len(clips), at_once):
+        span = slice(start, start + at_once)
+        pieces.append(answer({name: value[span] for name, value in own.items()}, clips[span]))
+    return torch.cat(pieces)
 
 
 def run_personal(
@@ -48,27 +61,8 @@ def run_personal(
     """``module`` on each person's clips with the tensors of ``own`` in place of its own; the rest
     is shared.
     """
-    shared = {name: tensor for name, tensor in _state(module).items() if name not in own}
 
     def one(tensors: dict[str, Tensor], clips: Tensor) -> Tensor:
-        return functional_call(module, {**shared, **tensors}, (clips,))
+        return functional_call(module, tensors, (clips,))
 
-    at_once = max(1, CLIPS_AT_ONCE // value.shape[1])
-    pieces = []
-    for start in range(0, value.shape[0], at_once):
-        span = slice(start, start + at_once)
-        part = {name: tensor[span] for name, tensor in own.items()}
-        pieces.append(vmap(one, randomness="different")(part, value[span]))
-    return torch.cat(pieces)
-
-
-def for_each_person(module: nn.Module, names: tuple[str, ...], persons: int) -> dict[str, Tensor]:
-    """Copies of the named parameters and buffers, one a person, cut from the graph."""
-    state = _state(module)
-    return {
-        name: state[name].detach().expand(persons, *state[name].shape).clone() for name in names
-    }
-
-
-def _state(module: nn.Module) -> dict[str, Tensor]:
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return in_pieces(vmap(one, randomness="different"), own, value)

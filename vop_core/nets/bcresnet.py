@@ -27,28 +27,24 @@ from vop_core.nets.personal_layers import (
     PersonalPointwise,
     PersonalSubSpectralNorm,
 )
+from vop_core.settings import Settings, at_least, checked
 
 # (number of blocks, channels at tau = 1, stride along frequency, dilation along time)
 STAGES = ((2, 8, 1, 1), (2, 12, 2, 2), (4, 16, 2, 4), (4, 20, 1, 8))
 
 
 @dataclass(frozen=True, kw_only=True)
-class BcResNetConfig:
+class BcResNetConfig(Settings):
     """Shape of the encoder; ``tau`` scales its width as in the paper."""
 
-    labels: int
+    labels: int = at_least(2)
     tau: float = 1.0
-    mels: int = 40  # must be a multiple of 40: five bands of two frequencies are left at the end
+    # five bands of two frequencies are left at the end
+    mels: int = checked(lambda value: value % 40 == 0, "must be a multiple of 40", 40)
     dropout: float = 0.1
     stem_stride: int = 1  # stride along time of the first convolution; Departs: the paper has 1
     # further input maps beside the log-mel, for methods that show the encoder a context
     context_channels: int = 0
-
-    def __post_init__(self) -> None:
-        if self.mels % 40:
-            raise ValueError(f"mels must be a multiple of 40, got {self.mels}")
-        if self.labels < 2:
-            raise ValueError(f"labels must be at least 2, got {self.labels}")
 
     def channels(self, base: int) -> int:
         return max(1, round(base * self.tau))

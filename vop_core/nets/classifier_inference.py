@@ -113,6 +113,14 @@ def embed_episode(
         return torch.where(present[..., None], enrollment, 0.0), query
     clips = enrollment[present]
     features = encoder.embed(torch.cat((clips, query.flatten(0, 1))))
-    spread = features.new_zeros(*present.shape, features.shape[-1])
-    spread[present] = features[: len(clips)]
-    return spread, features[len(clips) :].unflatten(0, query.shape[:2])
+    asked = features[len(clips) :].unflatten(0, query.shape[:2])
+    return spread(features[: len(clips)], present), asked
+
+
+def spread(
+    values: Float[Tensor, "clip number"], present: Bool[Tensor, "person shot"]
+) -> Float[Tensor, "person shot number"]:
+    """Values of the clips that are present in their places, zeros in the others."""
+    places = values.new_zeros(*present.shape, values.shape[-1])
+    places[present] = values
+    return places

@@ -134,16 +134,17 @@ class Encoder(nn.Module, ABC):
                     found.append(
                         PersonalParameter(f"film {index}", f"{name}.norm.{kind}", shape, repeat)
                     )
-        if "pointwise" in layers:
-            found.append(self._whole("pointwise", f"{self.pointwise}.weight"))
-        if "classifier" in layers:
-            found += [
-                self._whole("classifier", f"classifier.{kind}") for kind in ("weight", "bias")
-            ]
+        whole = {
+            f"{self.pointwise}.weight": "pointwise",
+            "classifier.weight": "classifier",
+            "classifier.bias": "classifier",
+        }
+        found += [
+            PersonalParameter(layer, name, tuple(self.get_parameter(name).shape))
+            for name, layer in whole.items()
+            if layer in layers
+        ]
         return PersonalLayout(tuple(found))
-
-    def _whole(self, layer: str, name: str) -> PersonalParameter:
-        return PersonalParameter(layer, name, tuple(self.get_parameter(name).shape))
 
     def personal_weights(self, deviations: Deviations) -> dict[str, Tensor]:
         """The parameters that persons deviate from, with the deviations added: by name, (person,

@@ -28,6 +28,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vop_core.settings import Settings, not_negative, one_of, positive
 from vop_core.variational.aggregate import (
     AGGREGATIONS,
     average_parameters,
@@ -41,34 +42,21 @@ EVIDENCE = ("encoder", "input")
 
 
 @dataclass(frozen=True, kw_only=True)
-class HyperPersonalizerConfig:
-    """Sizes of the module and of what it generates."""
+class HyperPersonalizerConfig(Settings):
+    """How clips are read, and what is made of them."""
 
-    # numbers with a posterior: personal weights, or the length of the personality code
-    weights: int
-    evidence: str = "encoder"  # what a clip shows it: the encoder's statistics, or itself ("input")
-    inputs: int = 40  # numbers in a clip's statistics, or rows of an input
+    # what a clip shows it: the "encoder"'s statistics, or itself, the "input"
+    evidence: str = one_of(EVIDENCE, "encoder")
+    evidence_dropout: float = 0.0  # share of a clip's statistics hidden in training
     channels: int = 48  # of the trunk for inputs
     features: int = 64
-    aggregation: str = "pool_features"
-    dropout: float = 0.0  # share of a clip's statistics hidden in training
-    prior_scale: float = 1.0  # s
+    aggregation: str = one_of(AGGREGATIONS, "pool_features")
+    prior_scale: float = positive(1.0)  # s
     learned_prior_mean: bool = True  # m, else zero
     # pooled features are normalised before the head, and no unit of it can die
     steady: bool = False
-
     # sd over persons that posterior means are normalised to, in prior sds; 0: they are not
-    mean_spread: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.aggregation not in AGGREGATIONS:
-            raise ValueError(
-                f"aggregation is one of {', '.join(AGGREGATIONS)}; got {self.aggregation!r}"
-            )
-        if self.evidence not in EVIDENCE:
-            raise ValueError(f"evidence is one of {', '.join(EVIDENCE)}; got {self.evidence!r}")
-        if self.prior_scale <= 0:
-            raise ValueError(f"prior_scale must be positive, got {self.prior_scale}")
+    mean_spread: float = not_negative(0.0)
 
 
 class StatisticsTrunk(nn.Module):
@@ -133,30 +121,33 @@ def _mean_and_deviation(value: Float[Tensor, "clip channel column"]) -> Float[Te
 class HyperPersonalizer(nn.Module):
     """Enrollment clips of persons, any number each, to one posterior a person, by one named
     aggregation rule.
+
+    ``weights`` is how many numbers have a posterior: personal weights, or the length of the
+    personality code; ``inputs`` how many numbers a clip's statistics are, or rows an input has.
     """
 
-    def __init__(self, config: HyperPersonalizerConfig) -> None:
+    def __init__(self, config: HyperPersonalizerConfig, *, weights: int, inputs: int) -> None:
         super().__init__()
         self.config = config
         if config.evidence == "encoder":
             self.trunk = StatisticsTrunk(
-                config.inputs, config.features, config.dropout, steady=config.steady
+                inputs, config.features, config.evidence_dropout, steady=config.steady
             )
         else:
-            self.trunk = ClipTrunk(config.inputs, config.channels, config.features)
+            self.trunk = ClipTrunk(inputs, config.channels, config.features)
         # One more input tells how many clips were pooled: more evidence may narrow the posterior.
         self.normalised = nn.LayerNorm(config.features) if config.steady else nn.Identity()
         self.head = nn.Sequential(
             nn.Linear(config.features + 1, config.features),
             nn.SiLU() if config.steady else nn.ReLU(),
-            nn.Linear(config.features, 2 * config.weights),
+            nn.Linear(config.features, 2 * weights),
         )
         # Without scale or shift of its own: no training can make all persons alike, or pay less for
         # it [BNVAE].
         self.mean_norm = (
-            nn.BatchNorm1d(config.weights, affine=False) if config.mean_spread else nn.Identity()
+            nn.BatchNorm1d(weights, affine=False) if config.mean_spread else nn.Identity()
         )
-        prior_mean = torch.zeros(config.weights)
+        prior_mean = torch.zeros(weights)
         if config.learned_prior_mean:
             self.prior_mean = nn.Parameter(prior_mean)
         else:

@@ -9,9 +9,10 @@ Reconstruction: the slides say "weights of layers" without naming them, nor whet
 global weights or are added to them; both the choice of layers and the additive form are ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -137,26 +138,23 @@ class PersonalLayout:
     @property
     def size(self) -> int:
         """Number of personal weights."""
-        return sum(parameter.size for parameter in self.parameters)
+        return sum(self._sizes)
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the personal layers, in order."""
         return tuple(dict.fromkeys(parameter.layer for parameter in self.parameters))
 
-    def _slices(self) -> Sequence[tuple[PersonalParameter, slice]]:
-        start, found = 0, []
-        for parameter in self.parameters:
-            found.append((parameter, slice(start, start + parameter.size)))
-            start += parameter.size
-        return found
+    @property
+    def _sizes(self) -> list[int]:
+        return [parameter.size for parameter in self.parameters]
 
     def layer_slice(self, layer: str) -> slice:
         """The layer's part of the flat vector. Raises KeyError for a layer that is not personal."""
-        parts = [part for parameter, part in self._slices() if parameter.layer == layer]
-        if not parts:
+        if layer not in self.layers:
             raise KeyError(f"{layer!r} is not a personal layer; there are {', '.join(self.layers)}")
-        return slice(parts[0].start, parts[-1].stop)
+        whose = [each.layer for each in self.parameters for _ in range(each.size)]
+        return slice(whose.index(layer), whose.index(layer) + whose.count(layer))
 
     def weight_names(self, layer: str) -> tuple[str, ...]:
         """A readable name for each weight of a layer, such as ``scale[3]`` or ``weight[2, 7]``."""
@@ -168,25 +166,16 @@ class PersonalLayout:
             if "norm" in parameter.name:
                 kind = {"weight": "scale", "bias": "shift"}[kind]
             shape = [size for size in parameter.shape if size != 1]
-            if len(shape) == 1:
-                names += [f"{kind}[{index}]" for index in range(parameter.size)]
-            else:
-                names += [
-                    f"{kind}[{row}, {column}]"
-                    for row in range(shape[0])
-                    for column in range(shape[1])
-                ]
+            places = np.ndindex(*(shape if len(shape) > 1 else [parameter.size]))
+            names += [f"{kind}[{', '.join(map(str, place))}]" for place in places]
         return tuple(names)
 
     def unflatten(self, weights: Float[Tensor, "person weight"]) -> dict[str, Tensor]:
         """Flat personal weights -> deviations by parameter name."""
-        deviations = {}
-        for parameter, part in self._slices():
-            value = weights[:, part]
-            if parameter.repeat > 1:
-                value = value.repeat_interleave(parameter.repeat, dim=1)
-            deviations[parameter.name] = value.reshape(-1, *parameter.shape)
-        return deviations
+        return {
+            each.name: part.repeat_interleave(each.repeat, dim=1).reshape(-1, *each.shape)
+            for each, part in zip(self.parameters, weights.split(self._sizes, dim=1), strict=True)
+        }
 
     def flatten_global(self, state: Mapping[str, Tensor]) -> Float[Tensor, " weight"]:
         """The global weights in the same order (bands that share one deviation are averaged)."""

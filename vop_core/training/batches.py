@@ -4,6 +4,7 @@ labeled queries.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -137,17 +138,15 @@ class RepresentedEpisodes:
         self.steps = [
             _represented(sampler.draw(generator=generator), represent) for _ in range(steps)
         ]
-        self.position = 0
+        self.from_start()
 
     def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
         """The next step; after the last one, the first again."""
-        batch = self.steps[self.position % len(self.steps)]
-        self.position += 1
-        return batch
+        return next(self.upcoming)
 
     def from_start(self) -> "RepresentedEpisodes":
         """The same steps for another training."""
-        self.position = 0
+        self.upcoming = cycle(self.steps)
         return self
 
 

@@ -3,32 +3,17 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
-from vop_core.training.batches import EpisodeBatch, EpisodeSampler, RepresentedEpisodes
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_training_state, save_training_state
 from vop_core.training.config import TrainConfig
 
 Logs = dict[str, float]
-
-
-class Trainable(Protocol):
-    """A module with a loss on a step's episodes; ``progress`` runs from 0 to 1 over the
-    training.
-    """
-
-    def loss(
-        self,
-        batch: EpisodeBatch,
-        *,
-        progress: float,
-        label_smoothing: float,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, Logs]: ...
 
 
 def one_cycle(step: int, config: TrainConfig) -> float:
@@ -45,20 +30,18 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
     """Matrices decay, vectors do not; an encoder that is trained already learns at a rate of its
     own.
     """
-    groups = []
-    for rate, inside in ((1.0, False), (config.encoder_rate, True)):
-        found = [
-            value
-            for name, value in module.named_parameters()
-            if (config.encoder_rate != 1.0 and name.startswith("encoder.")) is inside
-        ]
-        for decay, part in (
-            (config.weight_decay, [value for value in found if value.ndim > 1]),
-            (0.0, [value for value in found if value.ndim <= 1]),
-        ):
-            if part:
-                groups.append({"params": part, "weight_decay": decay, "rate": rate})
-    return groups
+    kinds: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, value in module.named_parameters():
+        inside = config.encoder_rate != 1.0 and name.startswith("encoder.")
+        kinds.setdefault((inside, value.ndim <= 1), []).append(value)
+    return [
+        {
+            "params": kinds[inside, vector],
+            "weight_decay": 0.0 if vector else config.weight_decay,
+            "rate": config.encoder_rate if inside else 1.0,
+        }
+        for inside, vector in sorted(kinds)
+    ]
 
 
 def train(
@@ -69,8 +52,11 @@ def train(
     checkpoint: Path | None = None,
     report: Callable[[int, Logs], Any] | None = None,
 ) -> nn.Module:
-    """Fit ``module`` (a ``Trainable``) in place and return it in evaluation mode; the last step
-    counts, not the best.
+    """Fit ``module`` in place and return it in evaluation mode; the last step counts, not the best.
+
+    Each step minimises ``module.loss(batch, progress=, label_smoothing=, generator=)``, which gives
+    the loss on the step's episodes and what is logged of it; ``progress`` runs from 0 to 1 over the
+    training.
 
     With a ``checkpoint`` path, the state is written there every so often and an interrupted
     training goes on from it; a resumed training ends in the same weights as one that was never
