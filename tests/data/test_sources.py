@@ -4,6 +4,7 @@ fail.
 
 import dataclasses
 import errno
+import functools
 import hashlib
 import io
 import os
@@ -13,6 +14,7 @@ import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -22,7 +24,7 @@ import soundfile
 from vop_core.data.format import check_dataset
 from vop_core.data.persons import load_dataset
 from vop_core.data.sources import download, registry
-from vop_core.data.sources.dspspeech20 import WORDS
+from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
 from vop_core.data.sources.registry import SOURCES, find_source, get, prepare
 from vop_core.errors import DataError, VopError
 
@@ -57,86 +59,87 @@ def tarred(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def google_speech_commands() -> bytes:
-    names = [
-        f"./{word}/{who}_nohash_{k}.wav"
-        for word in ("yes", "no")
-        for who in ("004ae714", "0a7c2a8d")
-        for k in (0, 1)
-    ]
-    files = {name: wav(seed) for seed, name in enumerate(names)}
-    files["./_background_noise_/white_noise.wav"] = wav(90)
-    files["./validation_list.txt"] = b"yes/0a7c2a8d_nohash_0.wav\nyes/0a7c2a8d_nohash_1.wav\n"
-    files["./testing_list.txt"] = b"no/0a7c2a8d_nohash_0.wav\n"
-    files["./README.md"] = b"# Speech Commands"
-    return tarred(files)
-
-
-def audio_mnist() -> bytes:
-    root = "AudioMNIST-master/data"
-    files = {
-        f"{root}/{who}/{digit}_{who}_{take}.wav": wav(10 * int(who) + 2 * digit + take, rate=48_000)
-        for who in ("01", "02")
-        for digit in (0, 7)
-        for take in (0, 1)
-    }
-    files[f"{root}/audioMNIST_meta.txt"] = (
-        b'{"01": {"accent": "german", "age": 30, "gender": "male", "native speaker": "no",'
-        b' "origin": "Europe, Germany, Wuerzburg", "recordingroom": "Kino"}}'
-    )
-    files[f"{root}/36/notes.txt"] = b"-"
-    files["AudioMNIST-master/recording_scripts/record.py"] = b"pass"
-    return zipped(files)
-
-
-def free_spoken_digits() -> bytes:
-    root = "free-spoken-digit-dataset-1.0.9"
-    names = [
-        f"{digit}_{who}_{take}.wav"
-        for digit in (0, 7)
-        for who in ("theo", "george")
-        for take in (0, 12)
-    ]
-    files = {f"{root}/recordings/{name}": wav(seed, rate=8000) for seed, name in enumerate(names)}
-    return tarred(
-        {f"{root}/README.md": b"# FSDD", f"{root}/metadata.py": b"metadata = {}", **files}
-    )
-
-
-def arabic_speech_commands() -> bytes:
-    root = "arabic-speech-commands-dataset-72f3438"
-    names = [
-        f"{word}/000000{who}_NO_{take}.wav"
-        for word in ("zoom in", "yes")
-        for who in ("01", "30")
-        for take in ("01", "10")
-    ]
-    files = {f"{root}/dataset/{name}": wav(seed) for seed, name in enumerate(names)}
-    files[f"{root}/background_noise/white_noise.wav"] = wav(91)
-    files[f"{root}/train.csv"] = b"file,class\nzoom in/00000001_NO_01.wav,zoom in\n"
-    files[f"{root}/test.csv"] = b"file,class\nyes/00000030_NO_10.wav,yes\n"
-    return zipped(files)
-
-
-def dspspeech20() -> bytes:
-    speakers = [str(15307110000 + 11 * number) for number in range(34)]
-    files = {
-        f"DSPSpeech-20-8165959/speech_data/{who}/{who}-{word}-{take}.wav": wav(
-            10 * rank + int(word) + int(take), seconds=0.2
-        )
-        for rank, who in enumerate(speakers)
-        for word, take in (("00", "01"), ("12", "03"))
-    }
-    return zipped(files)
-
-
-ARCHIVES = {
-    "speech_commands_v2": google_speech_commands,
-    "audiomnist": audio_mnist,
-    "fsdd": free_spoken_digits,
-    "arabic_speech_commands": arabic_speech_commands,
-    "dspspeech20": dspspeech20,
+STUDENTS = [str(15307110000 + 11 * number) for number in range(34)]
+CLIPS = {  # the layouts of the published archives, with a few clips each
+    "speech_commands_v2": [
+        f"./{word}/{who}_nohash_{take}.wav"
+        for word, who, take in product(("yes", "no"), ("004ae714", "0a7c2a8d"), (0, 1))
+    ],
+    "audiomnist": [
+        f"AudioMNIST-master/data/{who}/{digit}_{who}_{take}.wav"
+        for who, digit, take in product(("01", "02"), (0, 7), (0, 1))
+    ],
+    "fsdd": [
+        f"free-spoken-digit-dataset-1.0.9/recordings/{digit}_{who}_{take}.wav"
+        for digit, who, take in product((0, 7), ("theo", "george"), (0, 12))
+    ],
+    "arabic_speech_commands": [
+        f"arabic-speech-commands-dataset-72f3438/dataset/{word}/000000{who}_NO_{take}.wav"
+        for word, who, take in product(("zoom in", "yes"), ("01", "30"), ("01", "10"))
+    ],
+    "dspspeech20": [
+        f"DSPSpeech-20-8165959/speech_data/{who}/{who}-{word}.wav"
+        for who, word in product(STUDENTS, ("00-01", "12-03"))
+    ],
 }
+OTHERS = {  # what else the archives hold
+    "speech_commands_v2": {
+        "./_background_noise_/white_noise.wav": wav(90),
+        "./validation_list.txt": b"yes/0a7c2a8d_nohash_0.wav\nyes/0a7c2a8d_nohash_1.wav\n",
+        "./testing_list.txt": b"no/0a7c2a8d_nohash_0.wav\n",
+        "./README.md": b"# Speech Commands",
+    },
+    "audiomnist": {
+        "AudioMNIST-master/data/audioMNIST_meta.txt": (
+            b'{"01": {"accent": "german", "age": 30, "gender": "male", "native speaker": "no",'
+            b' "origin": "Europe, Germany, Wuerzburg", "recordingroom": "Kino"}}'
+        ),
+        "AudioMNIST-master/data/36/notes.txt": b"-",
+        "AudioMNIST-master/recording_scripts/record.py": b"pass",
+    },
+    "fsdd": {"free-spoken-digit-dataset-1.0.9/metadata.py": b"metadata = {}"},
+    "arabic_speech_commands": {
+        "arabic-speech-commands-dataset-72f3438/background_noise/white_noise.wav": wav(91),
+        "arabic-speech-commands-dataset-72f3438/train.csv": (
+            b"file,class\nzoom in/00000001_NO_01.wav,zoom in\n"
+        ),
+        "arabic-speech-commands-dataset-72f3438/test.csv": (
+            b"file,class\nyes/00000030_NO_10.wav,yes\n"
+        ),
+    },
+    "dspspeech20": {},
+}
+RATES = {"fsdd": 8_000, "audiomnist": 48_000}
+EXPECTED = {  # attributes of some clips, known by person, label and take
+    "speech_commands_v2": {
+        ("0a7c2a8d", "yes", 0): {"split": "validation"},
+        ("0a7c2a8d", "no", 0): {"split": "test"},
+        ("004ae714", "no", 0): {"split": "train"},
+    },
+    "audiomnist": {
+        ("01", "zero", 0): {"accent": "german", "native_speaker": "no", "recordingroom": None},
+        ("02", "seven", 1): {"accent": ""},
+    },
+    "fsdd": {("theo", "zero", 0): {"split": "test"}, ("george", "seven", 12): {"split": "train"}},
+    "arabic_speech_commands": {
+        ("s01", "zoom in", 1): {"split": "train"},
+        ("s30", "yes", 10): {"split": "test"},
+    },
+    "dspspeech20": {
+        ("s01", "shuzi", 1): {"text": "数字", "language": "zh"},
+        ("s34", "speech", 3): {"text": "Speech", "language": "en"},
+    },
+}
+
+
+@functools.cache
+def archive_of(name: str) -> bytes:
+    seconds = 0.2 if name == "dspspeech20" else 0.5
+    clips = {
+        path: wav(seed, RATES.get(name, 16_000), seconds) for seed, path in enumerate(CLIPS[name])
+    }
+    packed = tarred if SOURCES[name].url.endswith(".tar.gz") else zipped
+    return packed(clips | OTHERS[name])
 
 
 class Server(ThreadingHTTPServer):
@@ -229,18 +232,9 @@ def publish(monkeypatch, name: str, content: bytes) -> None:
     monkeypatch.setattr(registry, "SOURCES", {**SOURCES, name: tiny})
 
 
-EXPECTED = {
-    "speech_commands_v2": {("004ae714", "yes", 1), ("0a7c2a8d", "no", 0)},
-    "audiomnist": {("01", "zero", 0), ("02", "seven", 1)},
-    "fsdd": {("theo", "zero", 0), ("george", "seven", 12)},
-    "arabic_speech_commands": {("s01", "zoom in", 1), ("s30", "yes", 10)},
-    "dspspeech20": {("s01", "shuzi", 1), ("s34", "speech", 3)},
-}
-
-
-@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("name", SOURCES)
 def test_each_source_is_fetched_verified_and_converted(name, serve, monkeypatch, own_folders):
-    content = ARCHIVES[name]()
+    content = archive_of(name)
     publish(monkeypatch, name, content)
     seen = []
     done = get(
@@ -252,53 +246,39 @@ def test_each_source_is_fetched_verified_and_converted(name, serve, monkeypatch,
     assert done.skipped == []
     report = check_dataset(done.folder)
     assert report.problems == ()
-    assert report.clips == done.clips == (68 if name == "dspspeech20" else 8)
-    dataset = load_dataset(done.folder)
-    cells = {(r.person.removeprefix(f"{name}/"), r.label, r.take) for r in dataset.records}
-    assert cells >= EXPECTED[name]
+    assert report.clips == done.clips == len(CLIPS[name])
+    attributes = {
+        (record.person.removeprefix(f"{name}/"), record.label, record.take): record.attributes
+        for record in load_dataset(done.folder).records
+    }
+    for cell, facts in EXPECTED[name].items():
+        assert facts == {fact: attributes[cell].get(fact) for fact in facts}
     assert {stage.split()[0] for stage, *_ in seen} == {"download", "convert"}
     assert seen[-1][1:] == (done.clips, done.clips)
     text = (done.folder / "SOURCE.md").read_text("utf-8")
     assert SOURCES[name].licence in text
     assert list((own_folders / "cache" / "downloads").iterdir()) == []
+    assert_an_unpacked_folder_gives_the_same(name, content, done.folder, own_folders)
 
 
-def attributes(name: str, own_folders) -> dict[tuple[str, str, int], dict]:
-    archive = own_folders / "archive"
-    archive.write_bytes(ARCHIVES[name]())
-    dataset = load_dataset(prepare(name, archive).folder)
-    return {(r.person.split("/")[1], r.label, r.take): r.attributes for r in dataset.records}
-
-
-def test_the_authors_splits_come_along(own_folders):
-    words = attributes("speech_commands_v2", own_folders)
-    assert words["0a7c2a8d", "yes", 0]["split"] == "validation"
-    assert words["0a7c2a8d", "no", 0]["split"] == "test"
-    assert words["004ae714", "no", 0]["split"] == "train"
-    commands = attributes("arabic_speech_commands", own_folders)
-    assert commands["s01", "zoom in", 1]["split"] == "train"
-    assert commands["s30", "yes", 10]["split"] == "test"
-    digits = attributes("fsdd", own_folders)
-    assert digits["theo", "zero", 0]["split"] == "test"
-    assert digits["theo", "zero", 12]["split"] == "train"
-
-
-def test_what_audiomnist_knows_about_its_persons_comes_along(own_folders):
-    facts = attributes("audiomnist", own_folders)
-    assert facts["01", "zero", 0]["accent"] == "german"
-    assert facts["01", "zero", 0]["native_speaker"] == "no"
-    assert "recordingroom" not in facts["01", "zero", 0]
-    assert facts["02", "zero", 0]["accent"] == ""
+def assert_an_unpacked_folder_gives_the_same(name, content, converted, own_folders):
+    unpacked = own_folders / "unpacked"
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        zipfile.ZipFile(io.BytesIO(content)).extractall(unpacked)
+    else:
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            tar.extractall(unpacked, filter="data")
+    again = prepare(name, unpacked, own_folders / "again").folder
+    tables = [(folder / "metadata.csv").read_bytes() for folder in (converted, again)]
+    assert tables[0] == tables[1]
 
 
 def test_student_numbers_do_not_reach_the_disk(own_folders):
     archive = own_folders / "archive.zip"
-    archive.write_bytes(dspspeech20())
+    archive.write_bytes(archive_of("dspspeech20"))
     folder = prepare("dspspeech20", archive).folder
-    everything = [str(path) for path in folder.rglob("*")] + [
-        (folder / "metadata.csv").read_text("utf-8")
-    ]
-    assert not re.search(r"1530711\d{4}", " ".join(everything))
+    written = [*map(str, folder.rglob("*")), (folder / "metadata.csv").read_text("utf-8")]
+    assert not any(student in text for student in STUDENTS for text in written)
 
 
 def test_a_partial_dspspeech20_is_refused_because_ids_are_ranks(own_folders):
@@ -314,28 +294,12 @@ def test_dspspeech20s_word_numbers_mean_what_the_real_table_says(real_data):
     if not (real_data / "dspspeech20").is_dir():
         pytest.skip("no dspspeech20 there")
     for record in load_dataset(real_data / "dspspeech20").records:
-        label, text, language = WORDS[int(record.path.name[:2])]
+        label, text, language = DSPSPEECH_WORDS[int(record.path.name[:2])]
         assert (record.label, record.attributes["text"], record.attributes["language"]) == (
             label,
             text,
             language,
         )
-
-
-@pytest.mark.parametrize("name", ARCHIVES)
-def test_an_unpacked_folder_converts_to_the_same_clips_as_the_archive(name, own_folders):
-    archive = own_folders / "archive"
-    archive.write_bytes(ARCHIVES[name]())
-    unpacked = own_folders / "unpacked"
-    if zipfile.is_zipfile(archive):
-        zipfile.ZipFile(archive).extractall(unpacked)
-    else:
-        with tarfile.open(archive) as tar:
-            tar.extractall(unpacked, filter="data")
-    prepare(name, archive, own_folders / "a")
-    prepare(name, unpacked, own_folders / "b")
-    tables = [(own_folders / folder / "metadata.csv").read_bytes() for folder in "ab"]
-    assert tables[0] == tables[1]
 
 
 def test_undecodable_clips_and_exact_repetitions_are_left_out_and_listed(own_folders):
@@ -374,7 +338,7 @@ def test_recordings_that_become_one_by_conversion_are_left_out_too(own_folders):
 
 @pytest.fixture
 def digits(serve, monkeypatch):
-    content = free_spoken_digits()
+    content = archive_of("fsdd")
     publish(monkeypatch, "fsdd", content)
     return serve(content)
 

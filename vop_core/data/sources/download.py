@@ -9,6 +9,7 @@ ranges, or whose file has changed, sends the whole file, and the transfer starts
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -103,19 +104,20 @@ def _check_space(source: Source, folder: Path) -> None:
         )
 
 
+@dataclass(frozen=True)
 class _Transfer:
     """A pooch downloader that continues where an earlier one stopped."""
 
-    def __init__(
-        self, part: Path, title: str, progress: Progress, attempts: int, wait_s: float
-    ) -> None:
-        self.part = part
-        # ETag or date of the file the part belongs to
-        self.validator = part.with_suffix(".validator")
-        self.title = title
-        self.progress = progress
-        self.attempts = attempts
-        self.wait_s = wait_s
+    part: Path
+    title: str
+    progress: Progress
+    attempts: int
+    wait_s: float
+
+    @property
+    def validator(self) -> Path:
+        """Holds the ETag or date of the file that the part belongs to."""
+        return self.part.with_suffix(".validator")
 
     @property
     def received(self) -> int:
@@ -145,24 +147,17 @@ class _Transfer:
             if response.status_code == 416:
                 if response.headers.get("Content-Range", "").endswith(f"/{self.received}"):
                     return
-                self._start_over()
+                self.part.unlink(missing_ok=True)
+                self.validator.unlink(missing_ok=True)
                 raise ConnectionError("the partial file does not fit")
             response.raise_for_status()
             resumed = response.status_code == 206
             self._remember(response)
             self._receive(response, done=self.received if resumed else 0)
 
-    def _start_over(self) -> None:
-        self.part.unlink(missing_ok=True)
-        self.validator.unlink(missing_ok=True)
-
     def _remember(self, response: requests.Response) -> None:
-        etag = response.headers.get("ETag", "")
-        strong = (
-            etag
-            if etag and not etag.startswith("W/")
-            else response.headers.get("Last-Modified", "")
-        )
+        etag = response.headers.get("ETag", "W/")
+        strong = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
         self.validator.write_text(strong, encoding="utf-8")
 
     def _receive(self, response: requests.Response, *, done: int) -> None:

@@ -10,29 +10,12 @@ from vop_core.data import audio
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.locations import cache_folder, data_root
 from vop_core.data.recordings import sound_digest
-from vop_core.data.sources import (
-    arabic_speech_commands,
-    audio_mnist,
-    dspspeech20,
-    free_spoken_digits,
-    google_speech_commands,
-)
+from vop_core.data.sources.catalogue import SOURCES
 from vop_core.data.sources.download import Progress, fetch, silent
 from vop_core.data.sources.files import SourceFiles
 from vop_core.data.sources.source import NamedClip, Source
 from vop_core.errors import AudioError, DataError
 from vop_core.writing import make_folder
-
-SOURCES: Mapping[str, Source] = {
-    module.SOURCE.name: module.SOURCE
-    for module in (
-        google_speech_commands,
-        audio_mnist,
-        free_spoken_digits,
-        arabic_speech_commands,
-        dspspeech20,
-    )
-}
 
 
 @dataclass

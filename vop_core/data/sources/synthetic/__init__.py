@@ -1,8 +1,6 @@
 """Synthetic persons by espeak-ng, rooms and microphones: the bundled voices and persons to train
 on.
 
-    python -m vop_core.data.sources.synthetic --out data/voices   # the bundled voices, as committed
-
 They are synthetic, and every page and table calls them so. The bundled ones are never trained or
 tuned on.
 """

@@ -8,10 +8,12 @@ espeak-ng repeats itself only so; the same seed then gives the same sounds.
 import csv
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,8 +62,8 @@ def build_bundled_voices(
     for folder in FOLDERS.values():
         require_ours(Path(destination) / folder)
     for language, persons in (("en", english_persons), ("ar", arabic_persons)):
-        arguments = ("--language", language, "--persons", persons, "--seed", seed)
-        _in_fresh_process("bundled", Path(destination) / FOLDERS[language], *arguments)
+        folder = Path(destination) / FOLDERS[language]
+        _in_fresh_process(write_bundled, folder, language=language, persons=persons, seed=seed)
     return Path(destination)
 
 
@@ -88,18 +90,16 @@ def generate_training_persons(
     chosen = tuple(words) if words is not None else tuple(KEYWORD_WORDS)
     if missing := [word for word in chosen if word not in KEYWORD_WORDS]:
         raise DataError(f"No phonemes for {missing[0]!r}: choose among {', '.join(KEYWORD_WORDS)}.")
-    arguments = ("--persons", persons, "--takes", takes, "--unknown-takes", unknown_takes)
-    arguments += (
-        "--invented",
-        invented,
-        "--silence-takes",
-        silence_takes,
-        "--seed",
-        seed,
-        "--words",
-        *chosen,
+    script = training_script(
+        chosen,
+        takes=takes,
+        unknown_takes=unknown_takes,
+        invented=invented,
+        silence_takes=silence_takes,
     )
-    _in_fresh_process("training", destination, *arguments)
+    _in_fresh_process(
+        write_cohort, Path(destination), "training", persons=persons, seed=seed, script=script
+    )
     return Path(destination)
 
 
@@ -111,20 +111,27 @@ def generate_unknown_test(
 
     Raises DataError without the ``synth`` extra.
     """
-    _in_fresh_process("test", destination, "--persons", persons, "--takes", takes, "--seed", seed)
+    script = unknown_test_script(takes=takes)
+    _in_fresh_process(
+        write_cohort, Path(destination), "test", persons=persons, seed=seed, script=script
+    )
     return Path(destination)
 
 
-def _in_fresh_process(cohort: str, destination: Path | str, *arguments: object) -> None:
-    """Run this package's command; its last line of complaint becomes the error."""
-    command = [sys.executable, "-m", "vop_core.data.sources.synthetic"]
-    command += ["--cohort", cohort, "--out", str(destination), *map(str, arguments)]
+def _in_fresh_process(write: Callable[..., None], folder: Path, *given: str, **named: Any) -> None:
+    """Let ``write`` fill the folder where espeak-ng has said nothing yet."""
+    call = "import pickle, sys; write, given, named = pickle.load(sys.stdin.buffer)"
     paths = [str(repository_root()), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment)
+    finished = subprocess.run(
+        [sys.executable, "-c", f"{call}; write(*given, **named)"],
+        input=pickle.dumps((write, (folder, *given), named)),
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )
     if finished.returncode:
-        reason = (finished.stderr.strip().splitlines() or ["it gave no reason."])[-1]
-        raise DataError(f"The synthetic voices could not be made: {reason}")
+        # a traceback ends with the error's kind and what it says
+        _, _, reason = finished.stderr.decode().strip().rpartition("\n")[2].partition(": ")
+        raise DataError(f"The synthetic voices could not be made: {reason or 'it gave no reason.'}")
 
 
 def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> None:

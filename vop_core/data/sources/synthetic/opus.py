@@ -4,13 +4,15 @@ it.
 
 import io
 import struct
-from functools import cache
+import zlib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from vop_core.types import SAMPLE_RATE
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def write_opus(path: Path, waveform: np.ndarray, *, serial: int) -> bytes:
@@ -39,19 +41,6 @@ def _with_serial(data: bytes, serial: int) -> bytes:
 
 
 def _checksum(page: bytes) -> int:
-    """Ogg's CRC-32: polynomial 0x04c11db7, not reflected, starting at zero."""
-    table, value = _checksum_table(), 0
-    for byte in page:
-        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24 ^ byte]
-    return value
-
-
-@cache
-def _checksum_table() -> tuple[int, ...]:
-    table = []
-    for index in range(256):
-        value = index << 24
-        for _ in range(8):
-            value = value << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if value & 0x80000000 else 0)
-        table.append(value)
-    return tuple(table)
+    """Ogg's CRC-32: zlib's polynomial with the bits the other way round, starting at zero."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)

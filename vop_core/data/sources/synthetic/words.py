@@ -167,17 +167,21 @@ CODAS = (
 SYLLABLES = {1: 0.4, 2: 0.45, 3: 0.15}
 
 
+def _unstressed(word: str) -> str:
+    return word.replace("'", "")
+
+
+_KEPT_APART = {
+    _unstressed(word) for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS) for word in table.values()
+}
+
+
 def invent_word(generator: np.random.Generator) -> str:
     """Phonemes of an English-sounding word that is in none of the tables: there are more words than
     any list.
 
     One to three syllables, the stress on the first or, one time in four, on the second.
     """
-    taken = {
-        words
-        for table in (KEYWORD_WORDS, UNKNOWN_TEST_WORDS)
-        for words in map(_unstressed, table.values())
-    }
     while True:
         count = int(generator.choice(list(SYLLABLES), p=list(SYLLABLES.values())))
         stressed = int(count > 1 and generator.random() < 0.25)
@@ -195,12 +199,8 @@ def invent_word(generator: np.random.Generator) -> str:
                 coda,
             ]
         word = " ".join(filter(None, sounds))
-        if _unstressed(word) not in taken and len(word.split()) > 1:
+        if _unstressed(word) not in _KEPT_APART and len(word.split()) > 1:
             return word
-
-
-def _unstressed(word: str) -> str:
-    return word.replace("'", "")
 
 
 ARABIC_WORDS: dict[str, str] = {
