@@ -7,13 +7,12 @@ import pytest
 
 from tests.report.test_report import everything
 from vop_core.data.locations import repository_root
-from vop_core.report import questions
 from vop_core.report.comparisons import difference
 from vop_core.report.findings import FINDINGS, findings, short_answers
 from vop_core.report.questions import QUESTIONS
 from vop_core.report.summary import summary
-from vop_core.report.tables import points
 from vop_core.report.verdicts import tally, verdict
+from vop_core.report.words import points
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +81,7 @@ def test_the_first_question_takes_the_gain_apart_and_its_numbers_move_with_the_s
 def test_every_question_has_an_answer_where_there_are_figures(content):
     text = findings({"paper": content})
     about_posteriors = ("Does a posterior that narrows", "Is a posterior wider")
-    asked = [question.words for question in QUESTIONS if question.suite == "paper"]
+    asked = [question.words for question in QUESTIONS.values() if question.suite == "paper"]
     answered = [question for question in asked if not question.startswith(about_posteriors)]
     assert len(answered) == len(asked) - 2
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
@@ -111,7 +110,7 @@ def test_the_short_answers_follow_the_figures(content):
     for entry in tables["toy"]["decomposition"]:
         shift = 0.0 if entry["control"] == "mixed" else -0.02
         entry["accuracy"]["personalization"] = around(0.01 + shift, 0.03 + shift)
-    said = questions.PersonalizationOrRegularization.in_short(tables)
+    said = QUESTIONS["personalization"].in_short(tables)
     assert "own clips above a mixture of other persons': shown on toy" in said
     assert "own clips above the prior's: not shown on toy" in said
     assert "the personal gain): the reverse shown on toy" in said, (
@@ -126,7 +125,7 @@ def test_only_a_width_that_stays_is_explained_by_the_bound(wide, narrow, constan
         {"variant": "vop", "shots": shots, "std_ratio": ratio}
         for shots, ratio in ((20, narrow), (1, wide))
     ]
-    said = questions.Narrowing.in_short({"toy": {"posteriors": posteriors}})
+    said = QUESTIONS["narrowing"].in_short({"toy": {"posteriors": posteriors}})
     assert f"{narrow / wide:.2f} times as wide after 20 clips as after 1 on toy" in said
     assert ("notebook 05" in said) == constant
 
@@ -151,10 +150,12 @@ def test_the_target_is_reached_by_both_figures_with_their_intervals_or_not_at_al
         around(*gain),
         around(*wrong),
     )
-    assert questions.Target.in_short(tables).startswith(
-        "Both at least 3 points, intervals above 0: "
+    assert (
+        QUESTIONS["target"]
+        .in_short(tables)
+        .startswith("Both at least 3 points, intervals above 0: ")
     )
-    assert ("vop on toy" in questions.Target.in_short(tables)) is reached
+    assert ("vop on toy" in QUESTIONS["target"].in_short(tables)) is reached
     text = findings({"paper": {**content, "datasets": tables}})
     assert (
         f"right − wrong person {points(around(*wrong))}: {'reached' if reached else 'not reached'}."
@@ -197,7 +198,7 @@ def test_few_persons_are_said_in_their_order_and_who_is_shown_is_counted():
             ("global, 3 persons", None),
         )
     ]
-    assert questions.FewPersons.in_short({"toy": {"rows": rows}}) == (
+    assert QUESTIONS["few_persons"].in_short({"toy": {"rows": rows}}) == (
         "Points against global, trained on as many persons: vop -3.0 with 3, +1.0 with 12, +2.0 "
         "with all (1 of 3 "
         "shown) on toy."
@@ -210,9 +211,7 @@ def test_settings_are_named_where_they_are_shown_to_matter():
         {"variant": "replace", "accuracy": around(-0.1, -0.05)},
         {"variant": "other", "accuracy": around(-0.1, 0.05)},
     ]
-    said = questions.SettingsLeftOpen.in_short(
-        {"toy": {"changes": changes}, "empty": {"changes": []}}
-    )
+    said = QUESTIONS["settings"].in_short({"toy": {"changes": changes}, "empty": {"changes": []}})
     assert said == (
         "Shown over persons, after Holm's correction, on toy better: wide, worse: replace, of "
         "3 "
@@ -221,4 +220,4 @@ def test_settings_are_named_where_they_are_shown_to_matter():
 
 
 def test_a_short_answer_without_figures_says_nothing():
-    assert [question.in_short({}) for question in QUESTIONS] == [""] * len(QUESTIONS)
+    assert [question.in_short({}) for question in QUESTIONS.values()] == [""] * len(QUESTIONS)

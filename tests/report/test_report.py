@@ -609,7 +609,7 @@ def test_a_method_that_did_not_converge_has_its_line_in_every_table_of_methods()
     assert (
         bench_text.headline_table(table).lines[-1][-1] == "did not converge: Its training diverged."
     )
-    costs = {line[0]: line[-1] for line in bench_text.cost_table(table).lines}
+    costs = {line[0]: line[-1] for line in bench_text.listed_table(table, "methods").lines}
     assert costs["vop"] == "none of 2 folds; did not converge in fold 0, seed 0"
     assert "did not converge" in bench_page({"paper": content})
 
@@ -702,10 +702,10 @@ def test_a_toy_method_appears_in_every_table_of_methods():
         bench_text.headline_table(table, "closed"),
         bench_text.control_table(table, "open"),
         bench_text.probability_table(table, "open", content),
-        bench_text.cost_table(table),
+        bench_text.listed_table(table, "methods"),
         bench_text.curve_table(table),
         bench_text.decomposition_table(table),
-        bench_text.draws_table(table),
+        bench_text.listed_table(table, "draws"),
         bench_text.outlier_tables(table)[0],
     ):
         assert "toy-method" in [line[0] for line in made.lines], made.title

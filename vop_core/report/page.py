@@ -14,7 +14,6 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader
 
 from vop_core import plots
 from vop_core.evaluation.plan import CLOSED, OPEN
@@ -22,6 +21,7 @@ from vop_core.report import tables as text
 from vop_core.report.findings import short_answers
 from vop_core.report.scoreboard import WHY_NO_MAGNITUDES
 from vop_core.report.tables import TextTable
+from vop_core.report.words import TEMPLATES
 
 PAPER = "paper"
 LINES_SHOWN = 8  # in a figure with a line for each method; the others wait in its legend
@@ -87,8 +87,7 @@ def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         for suite, content in summaries.items()
         for table in content["datasets"].values()
     ]
-    environment = Environment(loader=PackageLoader("vop_core.report"), autoescape=True)
-    page = environment.get_template("page.html")
+    page = TEMPLATES.get_template("page.html")
     return page.render(library=LIBRARY, sections=drawn, answers=answers, settings=settings)
 
 
@@ -138,22 +137,16 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
             calibration = plots.reliability_figure(table["reliability"], shown=shown)
             yield _figure("Confidence and right answers, unknown persons", calibration)
     if table["comparisons"]:
-        yield text.comparison_table(table)
+        yield text.listed_table(table, "comparisons")
     yield text.curve_table(table)
     curves = plots.shots_figure(table["curves"], shown=shown)
     yield _figure("Accuracy of unknown persons by number of clips", curves)
     yield text.curve_table(table, "versus_global")
     if whole:
         yield from _further(table, shown)
-    for make in (
-        text.changes_table,
-        text.channel_table,
-        text.draws_table,
-        text.posterior_table,
-        text.width_table,
-    ):
-        yield make(table)
-    yield text.cost_table(table)
+    yield text.changes_table(table)
+    for name in ("channels", "draws", "posteriors", "widths", "methods"):
+        yield text.listed_table(table, name)
     cost = plots.cost_figure(text.rows_of(table, OPEN), table["methods"])
     yield _figure("What enrollment costs and brings, unknown persons", cost)
 
@@ -168,7 +161,7 @@ def _further(table: Table, shown: Sequence[str] | None) -> Iterator[Any]:
     yield from text.outlier_tables(table)
     if table["scoreboard"]:
         yield Remark("Scoreboard of the paper", WHY_NO_MAGNITUDES)
-        yield text.scoreboard_table(table)
+        yield text.listed_table(table, "scoreboard")
 
 
 def _lines_shown(table: Table) -> tuple[str, ...] | None:

@@ -6,7 +6,8 @@ from typing import Any
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.findings import short_answers
-from vop_core.report.tables import NOTHING, level, points, rows_of
+from vop_core.report.tables import rows_of
+from vop_core.report.words import NOTHING, level, points
 
 PAPER = "paper"
 BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
