@@ -62,7 +62,7 @@ class Questions:
     """A method, what it may be asked about, and how its answers are judged."""
 
     method: ScoredMethod
-    features: Float[Tensor, "clip *shape"]  # of the queries
+    features: Float[Tensor, " clip *shape"]  # of the queries
     labels: Int[Tensor, " clip"]
     metrics: Metrics
     chunk_clips: int  # most network evaluations (queries times draws) in one batch
@@ -111,7 +111,7 @@ def answer_fixed(
 def answer_enrolled(
     asked: Questions,
     trials: Sequence[Trial],
-    source: Float[Tensor, "enrolled *shape"],  # of the clips that enroll
+    source: Float[Tensor, " enrolled *shape"],  # of the clips that enroll
     *,
     draws: int,
     generator: torch.Generator,
