@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from tests.toys import log_mels, make_vop
 from vop_core.errors import PersonFileError
 from vop_core.methods.personal import SIGNATURE
-from vop_core.methods.vop import FAMILIES
 
 CLIPS, QUERY = log_mels(3, seed=1), log_mels(2, seed=2)
 NAMES = ("person.mean", "person.log_std", "clips.mean", "clips.log_std")
@@ -41,24 +40,6 @@ def rewrite(path, *, about=None, tensors=None, **changes):
     if about:
         fields["about"] = json.dumps(json.loads(fields["about"]) | about)
     save_file({name: value for name, value in held.items() if value is not None}, path, fields)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_saved_person_is_loaded_exactly(family, tmp_path):
-    vop = make_vop(family=family)
-    personal = vop.enroll(CLIPS)
-    personal.save(tmp_path / "me.safetensors", task="toy")
-    loaded = vop.load_person(tmp_path / "me.safetensors", task="toy")
-    for own, other in (
-        (personal.posterior, loaded.posterior),
-        (personal.clip_posteriors, loaded.clip_posteriors),
-    ):
-        torch.testing.assert_close(own.mean, other.mean, rtol=0, atol=0)
-        torch.testing.assert_close(own.log_std, other.log_std, rtol=0, atol=0)
-    assert loaded.shots == 3
-    torch.testing.assert_close(
-        loaded.predict(QUERY).probabilities, personal.predict(QUERY).probabilities, rtol=0, atol=0
-    )
 
 
 def test_nobody_can_be_saved_too(vop, tmp_path):
@@ -103,25 +84,12 @@ def test_a_file_of_another_model_is_refused(file):
     refused(make_vop(seed=1), file, "another model")
 
 
-def test_a_file_of_another_version_is_refused(vop, file):
-    for version in ("1", "99"):
-        rewrite(file, version=version)
-        refused(vop, file, f"version {version}")
-
-
 @pytest.mark.parametrize(
     "shape", [None, "40", [40], [41, 9], [40, -1], [40, 1.5], [40, True], [40, 10**9]], ids=str
 )
 def test_a_shape_of_clips_that_cannot_be_is_refused(vop, file, shape):
     rewrite(file, about={"input": shape})
     refused(vop, file, "another shape")
-
-
-def test_a_file_of_another_kind_or_program_is_refused(vop, file):
-    rewrite(file, kind="model")
-    refused(vop, file, "holds a model, but a person")
-    rewrite(file, format="other")
-    refused(vop, file, "not written by VoP Studio")
 
 
 @pytest.mark.parametrize(
@@ -155,35 +123,13 @@ def test_numbers_that_are_none_are_refused(vop, file, name, value):
     refused(vop, file, "not finite")
 
 
-@pytest.mark.parametrize("kept", [0, 4, 9, 60, -1])
-def test_a_truncated_file_is_refused(vop, file, kept):
-    file.write_bytes(file.read_bytes()[:kept])
+def test_what_is_no_file_of_a_person_at_all_is_refused_in_the_same_words(vop, file):
+    rewrite(file, kind="model")
+    refused(vop, file, "holds a model, but a person")
+    for version in ("1", "99"):
+        rewrite(file, kind="person", version=version)
+        refused(vop, file, f"version {version}")
+    file.write_bytes(file.read_bytes()[:-1])
     refused(vop, file, "damaged or not a safetensors file")
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_bytes_are_refused(vop, file, seed):
-    numbers = torch.randint(
-        0, 256, (4000,), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
-    )
-    file.write_bytes(b"\x01" + bytes(numbers.tolist()))
-    refused(vop, file, "damaged or not a safetensors file")
-
-
-@pytest.mark.parametrize("new", [True, False])
-def test_a_pickled_file_is_refused_unread(vop, file, new):
-    torch.save({"mean": torch.zeros(4)}, file, _use_new_zipfile_serialization=new)
-    refused(vop, file, "pickled")
-
-
-@pytest.mark.parametrize("about", ["", "{", "[]", "null", "3"])
-def test_a_damaged_description_is_refused(vop, file, about):
-    rewrite(file)
-    fields = metadata(file) | {"about": about}
-    save_file(load_file(file), file, fields)
-    refused(vop, file, "description|damaged")
-
-
-def test_a_file_that_is_not_there_is_said_to_be_so(vop, tmp_path):
-    refused(vop, tmp_path / "nobody.safetensors", "no file 'nobody.safetensors'")
-    refused(vop, tmp_path, "no file")
+    file.unlink()
+    refused(vop, file, "no file 'me.safetensors'")

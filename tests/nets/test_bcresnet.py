@@ -5,17 +5,10 @@
 import pytest
 import torch
 
+from tests.nets.test_personal_layers import SUBSETS
 from tests.toys import log_mels, make_encoder, ready, seeded
 from vop_core.evaluation.cost import parameter_count
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
-
-SUBSETS = [
-    ("film",),
-    ("band_film",),
-    ("pointwise",),
-    ("classifier",),
-    ("film", "pointwise", "classifier"),
-]
 
 
 def parameters_by_hand(tau: float, labels: int) -> int:

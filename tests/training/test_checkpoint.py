@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.toys import seeded
 from vop_core.errors import CheckpointError
 from vop_core.training.checkpoint import VERSIONS, fingerprint, load_tensors, save_tensors
 
@@ -71,8 +72,7 @@ def test_other_kinds_versions_and_programs_are_refused(file):
     for change, reason in (
         ({"version": "1"}, "version 1"),
         ({"format": "other"}, "not written by VoP Studio"),
-        ({"about": "{"}, "description"),
-        ({"about": "[]"}, "description"),
+        *(({"about": about}, "description") for about in ("", "{", "[]", "null", "3")),
     ):
         save_file(TENSORS, file, head | change)
         refused(file, reason)
@@ -80,7 +80,7 @@ def test_other_kinds_versions_and_programs_are_refused(file):
     refused(file, "not written by VoP Studio")
 
 
-@pytest.mark.parametrize("kept", [0, 5, 40, -1])
+@pytest.mark.parametrize("kept", [0, 4, 5, 9, 40, 60, -1])
 def test_a_truncated_file_is_refused(file, kept):
     file.write_bytes(file.read_bytes()[:kept])
     refused(file, "damaged or not a safetensors file")
@@ -109,7 +109,15 @@ def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
     assert 0x80 in heads
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_random_bytes_are_refused(file, seed):
+    numbers = torch.randint(0, 256, (4000,), generator=seeded(seed), dtype=torch.uint8)
+    file.write_bytes(b"\x01" + bytes(numbers.tolist()))
+    refused(file, "damaged or not a safetensors file")
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    refused(tmp_path, "no file")
     refused(tmp_path / "none.safetensors", "no file 'none.safetensors'")
 
 

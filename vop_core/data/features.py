@@ -41,7 +41,7 @@ class FeatureTable:
     ``variants`` maps a variant's name to inputs of the same clips; "original" is always there.
     """
 
-    variants: dict[str, Float[Tensor, "clip *input"]]
+    variants: dict[str, Float[Tensor, " clip *input"]]
     person: Int[Tensor, " clip"]
     label: Int[Tensor, " clip"]
     take: Int[Tensor, " clip"]
@@ -49,7 +49,7 @@ class FeatureTable:
     labels: tuple[str, ...]
 
     @property
-    def features(self) -> Float[Tensor, "clip *input"]:
+    def features(self) -> Float[Tensor, " clip *input"]:
         """The clips as they were recorded."""
         return self.variants["original"]
 

@@ -64,7 +64,7 @@ class Questions:
 
     method: ScoredMethod
     head: Head
-    features: Float[Tensor, "clip *shape"]  # of the queries
+    features: Float[Tensor, " clip *shape"]  # of the queries
     labels: Int[Tensor, " clip"]
     metrics: Metrics
     chunk_clips: int  # most network evaluations (queries times draws) in one batch
@@ -113,7 +113,7 @@ def answer_fixed(
 def answer_enrolled(
     asked: Questions,
     trials: Sequence[Trial],
-    source: Float[Tensor, "enrolled *shape"],  # of the clips that enroll
+    source: Float[Tensor, " enrolled *shape"],  # of the clips that enroll
     *,
     draws: int,
     generator: torch.Generator,

@@ -21,12 +21,12 @@ CLOSED, OPEN = "closed", "open"  # persons trained on (other takes of them), and
 class EvaluationClips:
     """Everything that is evaluated, clip by clip. ``persons`` are 'dataset/person' names."""
 
-    features: Float[Tensor, "clip *shape"]
+    features: Float[Tensor, " clip *shape"]
     labels: Int[Tensor, " clip"]
     person_index: Int[Tensor, " clip"]  # into persons
     persons: tuple[str, ...]
     # level- and spectrum-matched noise for each clip; None leaves its row out
-    noise_features: Float[Tensor, "clip *shape"] | None = None
+    noise_features: Float[Tensor, " clip *shape"] | None = None
     # clips of even takes, which choose outliers; the others judge them. None: no halves are scored
     even_take: Bool[Tensor, " clip"] | None = None
 

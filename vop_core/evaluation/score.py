@@ -137,8 +137,8 @@ def score_method(
     *,
     metrics: Metrics = classification_metrics,
     head: Head | None = None,
-    unknown: Float[Tensor, "unknown *shape"] | None = None,
-    elsewhere: Float[Tensor, "clip *shape"] | None = None,
+    unknown: Float[Tensor, " unknown *shape"] | None = None,
+    elsewhere: Float[Tensor, " clip *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """All rows of one method on planned episodes; clips and unknown words in the method's own

@@ -14,9 +14,9 @@ Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samp
 handful.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -85,25 +85,25 @@ def own_statistics(
         found: dict[str, Tensor] = {}
         with ExitStack() as hooks:
             for name, norm in encoder.normalisations.items():
-                hooks.enter_context(norm.register_forward_hook(_mixing(name, share, found)))
+                mix = partial(_mix, name, share, found)
+                hooks.enter_context(norm.register_forward_hook(mix))
             encoder.embed(own_clips)
         return found
 
     return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips)
 
 
-def _mixing(
-    name: str, share: float, found: dict[str, Tensor]
-) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
+def _mix(
+    name: str,
+    share: float,
+    found: dict[str, Tensor],
+    norm: nn.Module,
+    inputs: tuple[Tensor],
+    output: Tensor,
+) -> Tensor:
     """What a normalisation gives with mixed statistics, which it leaves in ``found``."""
-
-    def mix(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-        every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
-        variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
-        found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
-        found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
-        return functional.batch_norm(
-            inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps
-        )
-
-    return mix
+    every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
+    variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
+    found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
+    found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
+    return functional.batch_norm(inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps)

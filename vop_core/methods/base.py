@@ -133,7 +133,7 @@ class PersonalizationMethod(nn.Module, ABC):
 
     # --- what a method says -----------------------------------------------------------------------
 
-    def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip *shape"]:
+    def represent(self, inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, " clip *shape"]:
         """What of a clip does not depend on the person, computed once: the input itself unless a
         method knows better.
 
@@ -153,7 +153,7 @@ class PersonalizationMethod(nn.Module, ABC):
         """
 
     def adapt_one(
-        self, clips: Float[Tensor, "shot *shape"], labels: Int[Tensor, " shot"] | None
+        self, clips: Float[Tensor, " shot *shape"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Adaptation]:
         """One person's adaptation, and where a posterior is kept that of each clip by itself."""
         return self.adapt(clips[None], None if labels is None else labels[None]), {}
@@ -216,7 +216,7 @@ class PersonalizationMethod(nn.Module, ABC):
     # --- what follows -----------------------------------------------------------------------------
 
     def enroll(
-        self, enrollment: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None = None
+        self, enrollment: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None = None
     ) -> PersonalModel:
         """A few clips in, a personal model out; nothing of the method changes.
 
@@ -350,7 +350,7 @@ class ClassifierMethod(PersonalizationMethod):
 
     rows: ClassVar[str] = "rows"  # where adaptations hold the classifiers
 
-    def represent(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip feature"]:
+    def represent(self, inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip feature"]:
         """What the classifier reads."""
         return embeddings_of(self.encoder, inputs)
 

@@ -40,7 +40,7 @@ class GlobalModel(SharedClassifier):
 
     def predict(
         self,
-        query: Float[Tensor, "query *input"],
+        query: Float[Tensor, " query *input"],
         *,
         draws: int = 0,
         generator: torch.Generator | None = None,

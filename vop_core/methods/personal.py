@@ -110,7 +110,7 @@ class PersonalModel:
 
     def predict(
         self,
-        query: Float[Tensor, "query *input"],
+        query: Float[Tensor, " query *input"],
         *,
         draws: int = 0,
         generator: torch.Generator | None = None,
@@ -140,7 +140,7 @@ class PersonalModel:
         """
         return self.method.folded(self.adaptation)
 
-    def heard(self, inputs: Float[Tensor, "clip *input"]) -> Bool[Tensor, " clip"]:
+    def heard(self, inputs: Float[Tensor, " clip *input"]) -> Bool[Tensor, " clip"]:
         """Which clips are among those that enrolled: an answer about them says nothing about new
         words.
         """
@@ -275,7 +275,7 @@ def _shapes(
     return clips | {f"person.{name}": tuple(value.shape) for name, value in made.adaptation.items()}
 
 
-def signatures_of(inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip number"]:
+def signatures_of(inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip number"]:
     """A few numbers by which a clip is known again and from which it cannot be had: its slowest
     cosine moments.
     """

@@ -245,7 +245,7 @@ class Vop(PersonalizationMethod):
         return self._adaptation(*self._hear(enrollment, present), present)
 
     def adapt_one(
-        self, clips: Float[Tensor, "shot *input"], labels: Int[Tensor, " shot"] | None
+        self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Adaptation]:
         """A person's posterior, and each clip's own; every clip is heard once."""
         present = every_clip(clips[None])

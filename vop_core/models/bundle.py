@@ -41,7 +41,7 @@ class Bundle:
     vop: Vop
     card: dict[str, Any]
 
-    def features(self, clips: Sequence[Any]) -> Float[Tensor, "clip *input"]:
+    def features(self, clips: Sequence[Any]) -> Float[Tensor, " clip *input"]:
         """Clips as the task's inputs: the same function as in training. Raises as the task's."""
         return TASKS[self.task].features(clips)
 

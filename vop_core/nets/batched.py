@@ -7,6 +7,7 @@ into every weight.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -21,7 +22,7 @@ CLIPS_AT_ONCE = 512  # bounds the memory of a pass
 
 @torch.no_grad()
 def embeddings_of(
-    encoder: Encoder, inputs: Float[Tensor, "clip *input"]
+    encoder: Encoder, inputs: Float[Tensor, " clip *input"]
 ) -> Float[Tensor, "clip feature"]:
     """What the classifier reads of each clip, without gradients, in pieces."""
     return torch.cat([encoder.embed(part) for part in inputs.split(CLIPS_AT_ONCE)])
@@ -32,11 +33,11 @@ def personal_logits(
     encoder: Encoder, deviations: Deviations, inputs: Float[Tensor, "person clip *input"]
 ) -> Float[Tensor, "person clip label"]:
     """Each person's clips under that person's deviations, without gradients, in pieces."""
-
-    def some(own: Deviations, clips: Tensor) -> Tensor:
-        return encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
-
-    return in_pieces(some, deviations, inputs)
+    return in_pieces(
+        lambda own, clips: encoder(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2]),
+        deviations,
+        inputs,
+    )
 
 
 def in_pieces(
@@ -61,8 +62,5 @@ def run_personal(
     """``module`` on each person's clips with the tensors of ``own`` in place of its own; the rest
     is shared.
     """
-
-    def one(tensors: dict[str, Tensor], clips: Tensor) -> Tensor:
-        return functional_call(module, tensors, (clips,))
-
+    one = partial(functional_call, module)  # tensors, clips
     return in_pieces(vmap(one, randomness="different"), own, value)

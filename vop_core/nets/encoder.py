@@ -58,7 +58,7 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def embed(
         self,
-        inputs: Float[Tensor, "clip *input"],
+        inputs: Float[Tensor, " clip *input"],
         deviations: Deviations | None = None,
         context: Float[Tensor, "clip channel *input"] | None = None,
     ) -> Float[Tensor, "clip feature"]:
@@ -67,7 +67,7 @@ class Encoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def statistics(self, inputs: Float[Tensor, "clip *input"]) -> Float[Tensor, "clip statistic"]:
+    def statistics(self, inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip statistic"]:
         """What the encoder, with its global weights, makes of an input: the hyper-personalizer's
         evidence.
 
@@ -86,7 +86,7 @@ class Encoder(nn.Module, ABC):
 
     def forward(
         self,
-        inputs: Float[Tensor, "clip *input"],
+        inputs: Float[Tensor, " clip *input"],
         deviations: Deviations | None = None,
         context: Float[Tensor, "clip channel *input"] | None = None,
     ) -> Float[Tensor, "clip label"]:

@@ -23,8 +23,8 @@ Deviations = Mapping[str, Tensor]
 
 
 def spread_over_clips(
-    per_person: Float[Tensor, "person *shape"], clips: int
-) -> Float[Tensor, "clip *shape"]:
+    per_person: Float[Tensor, " person *shape"], clips: int
+) -> Float[Tensor, " clip *shape"]:
     """Repeat each person's values for each of that person's clips (clips are ordered person by
     person).
     """

@@ -145,7 +145,7 @@ class Task(ABC):
         """The data set whose samples models of ``dataset`` must reject, if there is one."""
         return None
 
-    def rejects(self, dataset: str, count: int) -> Float[Tensor, "sample *input"] | None:
+    def rejects(self, dataset: str, count: int) -> Float[Tensor, " sample *input"] | None:
         """So many inputs of ``never_taught``, spread evenly over it."""
         source = self.never_taught(dataset)
         if source is None or not count:
@@ -210,7 +210,7 @@ class Task(ABC):
     # --- one person's samples, and what answers are worth -----------------------------------------
 
     @abstractmethod
-    def features(self, samples: Sequence[Any]) -> Float[Tensor, "sample *input"]:
+    def features(self, samples: Sequence[Any]) -> Float[Tensor, " sample *input"]:
         """What a person gave, as inputs: the same function as in training.
 
         Raises VopError for none, and for one that is no input.

@@ -37,7 +37,7 @@ class Augmentation(Protocol):
 
     def __call__(
         self,
-        variants: Mapping[str, Float[Tensor, "entry *input"]],  # name -> the table\'s clips
+        variants: Mapping[str, Float[Tensor, " entry *input"]],  # name -> the table\'s clips
         rows: Int[Tensor, "person clip"],
         *,
         generator: torch.Generator,
@@ -45,7 +45,7 @@ class Augmentation(Protocol):
 
 
 def as_recorded(
-    variants: Mapping[str, Float[Tensor, "entry *input"]],  # name -> the table\'s clips
+    variants: Mapping[str, Float[Tensor, " entry *input"]],  # name -> the table\'s clips
     rows: Int[Tensor, "person clip"],
     *,
     generator: torch.Generator,
