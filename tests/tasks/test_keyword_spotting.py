@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.toys import make_table
-from vop_core.data.sources import dspspeech20
+from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
 from vop_core.errors import DataError
 from vop_core.tasks.keyword_spotting import KEYWORDS_EN
 from vop_core.tasks.registry import TASKS
@@ -24,8 +24,8 @@ def test_words_are_the_tasks_in_any_spelling():
 
 
 def test_every_word_of_the_training_data_is_known_to_the_task():
-    words = ENGLISH.words((label for label, *_ in dspspeech20.WORDS), KEYWORDS_EN)
-    for label, _, language in dspspeech20.WORDS:
+    words = ENGLISH.words((label for label, *_ in DSPSPEECH_WORDS), KEYWORDS_EN)
+    for label, _, language in DSPSPEECH_WORDS:
         assert words[label] == ("unknown" if language == "zh" else label)
     assert ENGLISH.words(["house", "April"], KEYWORDS_EN) == {
         "house": "unknown",

@@ -26,7 +26,7 @@ from vop_core.data.features import FeatureTable, join_tables, load_features
 from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
 from vop_core.data.persons import PersonDataset, load_dataset, person_folds
-from vop_core.data.sources import dspspeech20
+from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
 from vop_core.data.sources.source import DIGITS
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
@@ -42,7 +42,7 @@ KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
 TAUGHT_UNKNOWN = frozenset(
     folded(word)
     for word in (
-        *(label for label, _, language in dspspeech20.WORDS if language == "zh"),
+        *(label for label, _, language in DSPSPEECH_WORDS if language == "zh"),
         *UNKNOWN_TRAINING_WORDS,
     )
 )
