@@ -22,7 +22,9 @@ from typer.testing import CliRunner
 
 from vop_core import cli
 from vop_core.course import predictions
+from vop_core.data.features import load_features
 from vop_core.data.locations import cache_folder, cache_root
+from vop_core.data.persons import load_dataset
 from vop_core.errors import VopError
 from vop_core.text import printable
 
@@ -107,6 +109,18 @@ def template(tmp_path_factory):
     return desk
 
 
+@pytest.fixture
+def desk(template, tmp_path, monkeypatch):
+    """A desk of one's own, where the commands run."""
+    desk = tmp_path / "desk"
+    shutil.copytree(template, desk, symlinks=True)
+    (desk / "twin.opus").unlink(missing_ok=True)
+    if os.name != "nt":
+        (desk / "twin.opus").hardlink_to(desk / "a.opus")
+    monkeypatch.chdir(desk)
+    return desk
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -116,17 +130,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("command", ARGUMENTS, ids=" ".join)
-def test_no_command_changes_a_file_that_was_there(command, template, tmp_path, monkeypatch):
+def test_no_command_changes_a_file_that_was_there(command, desk, tmp_path, monkeypatch):
     """Whatever it is aimed at; only what an earlier run of the same command wrote may be
     replaced.
     """
-    desk = tmp_path / "desk"
-    shutil.copytree(template, desk, symlinks=True)
-    (desk / "twin.opus").unlink(missing_ok=True)
-    if os.name != "nt":
-        (desk / "twin.opus").hardlink_to(desk / "a.opus")
     before = contents(desk)
-    monkeypatch.chdir(desk)
     stop_before_the_work(monkeypatch, tmp_path)
     *words, option = command
     replaceable = {"me.safetensors"} if words == ["enroll"] else set()
@@ -174,12 +182,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     monkeypatch.setattr("vop_core.tasks.keyword_spotting.ArabicCommands.data", enough)
 
 
-def test_folders_that_hold_anything_else_are_refused_before_the_work(
-    template, tmp_path, monkeypatch
-):
-    desk = tmp_path / "desk"
-    shutil.copytree(template, desk, symlinks=True)
-    monkeypatch.chdir(desk)
+def test_folders_that_hold_anything_else_are_refused_before_the_work(desk, tmp_path, monkeypatch):
     stop_before_the_work(monkeypatch, tmp_path)
     for folder in ("voices", "mixed"):
         shutil.copytree(VOICES, desk / folder / VOICES.name)
@@ -198,10 +201,7 @@ def test_folders_that_hold_anything_else_are_refused_before_the_work(
     )
 
 
-def test_what_an_earlier_run_wrote_is_replaced(template, tmp_path, monkeypatch):
-    desk = tmp_path / "desk"
-    shutil.copytree(template, desk, symlinks=True)
-    monkeypatch.chdir(desk)
+def test_what_an_earlier_run_wrote_is_replaced(desk):
     for shots in (["a.opus"], ["a.opus", "b.opus"]):
         enrolled = CliRunner().invoke(
             cli.app, ["enroll", *shots, "--task", "keywords-en", "--out", "me.safetensors"]
@@ -326,16 +326,10 @@ def test_a_cache_that_cannot_be_written_is_said_with_the_way_out(no_cache, monke
 
 
 def test_without_a_cache_features_are_computed_and_not_kept(no_cache, template):
-    from vop_core.data.features import load_features
-    from vop_core.data.persons import load_dataset
-
     assert len(load_features(load_dataset(template / "set"))) == 6
 
 
 def test_a_damaged_cache_is_made_anew(template, tmp_path, monkeypatch):
-    from vop_core.data.features import load_features
-    from vop_core.data.persons import load_dataset
-
     monkeypatch.setenv("VOP_CACHE", str(tmp_path))
     found = load_features(load_dataset(template / "set")).features
     (kept,) = (cache_root() / "features").iterdir()

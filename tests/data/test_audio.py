@@ -48,6 +48,10 @@ LOSSY = {
 }
 
 
+def noise(samples: int, level: float = 0.1) -> np.ndarray:
+    return level * np.random.default_rng(0).standard_normal(samples)
+
+
 def correlation(heard: np.ndarray, meant: np.ndarray) -> float:
     """Largest normalised cross-correlation: 1 where one is the other, delayed."""
     size = len(heard) + len(meant)
@@ -94,10 +98,22 @@ def test_every_rate_ends_at_16_khz(rate):
     assert clip.notes == (f"resampled from {rate / 1000:g} kHz{lost}",)
 
 
-def test_two_channels_are_averaged():
-    clip = decode(soundfile_bytes(np.stack([VOICE, 0.5 * VOICE], 1)))
-    np.testing.assert_allclose(clip.waveform.numpy(), 0.75 * VOICE, atol=1e-4)
-    assert clip.notes == ("2 channels averaged",)
+@pytest.mark.parametrize(
+    ("stored", "subtype", "heard", "note"),
+    [
+        ([VOICE, 0.5 * VOICE], "PCM_16", 0.75 * VOICE, "2 channels averaged"),
+        ([VOICE, 0 * VOICE], "PCM_16", VOICE, "1 of 2 channels silent, left out"),
+        ([VOICE, -0.9 * VOICE], "PCM_16", VOICE, "channels cancel each other, loudest one taken"),
+        ([VOICE + 0.2], "PCM_16", VOICE - VOICE.mean(), "constant offset removed"),
+        ([VOICE * 2 / 0.3], "FLOAT", VOICE / 0.3, "turned down by 6.0 dB to fit full scale"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_channels_offsets_and_levels_become_one_clip_and_a_note(stored, subtype, heard, note):
+    clip = decode(soundfile_bytes(np.stack(stored, 1), subtype=subtype))
+    atol = 1e-6 if subtype == "FLOAT" else 1e-4
+    np.testing.assert_allclose(clip.waveform.numpy(), heard, rtol=0, atol=atol)
+    assert clip.notes == (note,)
 
 
 @pytest.mark.parametrize("codec", ["m4a", "webm"])
@@ -108,46 +124,15 @@ def test_two_channels_of_other_containers_are_averaged(codec):
     assert correlation(clip.waveform.numpy(), VOICE) > 0.95
 
 
-def test_a_dead_channel_does_not_halve_the_voice():
-    clip = decode(soundfile_bytes(np.stack([VOICE, np.zeros_like(VOICE)], 1)))
-    np.testing.assert_allclose(clip.waveform.numpy(), VOICE, atol=1e-4)
-    assert clip.notes == ("1 of 2 channels silent, left out",)
-
-
-def test_channels_in_opposite_phase_do_not_cancel():
-    clip = decode(soundfile_bytes(np.stack([VOICE, -0.9 * VOICE], 1)))
-    np.testing.assert_allclose(clip.waveform.numpy(), VOICE, atol=1e-4)
-    assert clip.notes == ("channels cancel each other, loudest one taken",)
-
-
 def test_independent_channels_are_averaged_all_the_same():
-    noise = 0.1 * np.random.default_rng(0).standard_normal((RATE, 6)).astype(np.float32)
-    assert decode(soundfile_bytes(noise)).notes == ("6 channels averaged",)
-
-
-def test_a_constant_offset_is_removed():
-    clip = decode(soundfile_bytes(VOICE + 0.2))
-    np.testing.assert_allclose(clip.waveform.numpy(), VOICE - VOICE.mean(), atol=1e-4)
-    assert clip.notes == ("constant offset removed",)
-
-
-def test_floats_beyond_full_scale_are_turned_down_not_cut():
-    clip = decode(soundfile_bytes(VOICE / 0.3 * 2, subtype="FLOAT"))
-    np.testing.assert_allclose(clip.waveform.numpy(), VOICE / 0.3, atol=1e-6)
-    assert clip.notes == ("turned down by 6.0 dB to fit full scale",)
-
-
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
-def test_a_riff_size_that_is_wrong_changes_nothing(size):
-    data = WAV[:4] + size.to_bytes(4, "little") + WAV[8:]
-    assert torch.equal(decode(data).waveform, decode(WAV).waveform)
-    assert decode(data).notes == ()
+    channels = noise(6 * RATE).reshape(RATE, 6)
+    assert decode(soundfile_bytes(channels)).notes == ("6 channels averaged",)
 
 
 @pytest.mark.parametrize("seconds", [0.15, 60.0])
 def test_the_shortest_and_the_longest_are_read(seconds):
-    noise = 0.1 * np.random.default_rng(0).standard_normal(round(seconds * 8_000))
-    assert abs(decode(soundfile_bytes(noise, 8_000)).seconds - seconds) < 1e-3
+    sound = noise(round(seconds * 8_000))
+    assert abs(decode(soundfile_bytes(sound, 8_000)).seconds - seconds) < 1e-3
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
@@ -177,11 +162,6 @@ def test_what_is_left_of_a_lossy_file_that_breaks_off_is_read(codec, share):
 # ---- what is refused, and in which words
 
 
-def test_empty_is_refused():
-    assert "is empty" in refusal(b"")
-    assert "holds no sound" in refusal(soundfile_bytes(np.zeros(0, np.float32)))
-
-
 @pytest.mark.parametrize("share", [0.02, 0.05])
 @pytest.mark.parametrize("codec", LOSSY)
 def test_files_that_break_off_before_anything_is_said_are_refused(codec, share):
@@ -191,64 +171,42 @@ def test_files_that_break_off_before_anything_is_said_are_refused(codec, share):
 
 
 @pytest.mark.parametrize(
-    ("data", "content"),
-    [
-        (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG picture"),
-        (b"<!doctype html><html></html>", "a web page or XML text"),
-        (b"%PDF-1.7 ...", "a PDF document"),
-        (b"PK\x03\x04" + bytes(60), "a zip archive"),
-        (b"just some words\n", "text"),
-        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "text"),
-        (b"\x07" + np.random.default_rng(1).bytes(5_000), "not sound that can be read"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_other_content_is_named(data, content):
-    assert f"is {content}; choose a wav" in refusal(data)
-
-
-@pytest.mark.parametrize(
     "start", [b"RIFF", b"fLaC", b"OggS", b"FORM", b"ID3", b"\xff\xfb\x90\x00", b"\x1a\x45\xdf\xa3"]
 )
 def test_a_good_beginning_does_not_save_random_bytes(start):
     refusal(start + np.random.default_rng(2).bytes(4_000))
 
 
-@pytest.mark.parametrize("level", [0.0, 1e-4])
-def test_silence_is_refused(level):
-    noise = level * np.random.default_rng(0).standard_normal(RATE)
-    assert "is silent; check that the microphone is on" in refusal(
-        soundfile_bytes(noise, subtype="PCM_24")
-    )
-
-
-def test_silence_with_an_offset_is_refused():
-    assert "is silent" in refusal(soundfile_bytes(np.full(RATE, 0.3)))
-
-
-def test_fully_clipped_is_refused():
-    assert "clipped from end to end" in refusal(soundfile_bytes(np.clip(1_000 * vowel(), -1, 1)))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_no_numbers_are_refused(value):
+def with_one(value: float) -> np.ndarray:
     samples = VOICE.copy()
     samples[100] = value
-    assert "no numbers" in refusal(soundfile_bytes(samples, subtype="FLOAT"))
-    assert "no numbers" in refusal(soundfile_bytes(np.stack([VOICE, samples], 1), subtype="FLOAT"))
+    return samples
 
 
-def test_under_a_tenth_of_a_second_is_refused():
-    noise = 0.1 * np.random.default_rng(0).standard_normal(1_590)
-    words = "less than 0.1 s of audible sound"
-    assert words in refusal(soundfile_bytes(noise))
-    padded = np.concatenate([np.zeros(8_000), noise[:1_200], np.zeros(8_000)])
-    assert words in refusal(soundfile_bytes(padded))
+ODD = [np.nan, np.inf, -np.inf]
 
 
-@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
-def test_over_a_minute_is_refused(kind):
-    assert "longer than 60 s" in refusal(soundfile_bytes(np.zeros(4_000 * 61), 4_000, kind=kind))
+@pytest.mark.parametrize(
+    ("samples", "says", "stored"),
+    [
+        (noise(RATE, 0.0), "is silent; check that the microphone is on", {"subtype": "PCM_24"}),
+        (noise(RATE, 1e-4), "is silent; check that the microphone is on", {"subtype": "PCM_24"}),
+        (np.full(RATE, 0.3), "is silent", {}),
+        (np.clip(1_000 * VOICE, -1, 1), "clipped from end to end", {}),
+        *((with_one(value), "no numbers", {"subtype": "FLOAT"}) for value in ODD),
+        *(
+            (np.stack([VOICE, with_one(value)], 1), "no numbers", {"subtype": "FLOAT"})
+            for value in ODD
+        ),
+        (noise(1_590), "less than 0.1 s of audible sound", {}),
+        (np.pad(noise(1_200), 8_000), "less than 0.1 s of audible sound", {}),
+        (np.zeros(4_000 * 61), "longer than 60 s", {"rate": 4_000}),
+        (np.zeros(4_000 * 61), "longer than 60 s", {"rate": 4_000, "kind": "FLAC"}),
+        *((np.zeros(rate), f"{rate:,} Hz", {"rate": rate}) for rate in (2_000, 3_999, 384_000)),
+    ],
+)
+def test_sound_that_cannot_be_used_is_refused_with_its_reason(samples, says, stored):
+    assert says in refusal(soundfile_bytes(samples, **stored))
 
 
 def test_hours_of_silence_are_refused_without_unpacking_them():
@@ -266,38 +224,8 @@ def test_a_header_that_hides_its_length_is_stopped_after_a_minute():
     assert "longer than 60 s" in refusal(data.replace(b"Xing", b"none").replace(b"Info", b"none"))
 
 
-@pytest.mark.parametrize("rate", [2_000, 3_999, 384_000])
-def test_rates_outside_4_to_192_khz_are_refused(rate):
-    assert f"{rate:,} Hz" in refusal(soundfile_bytes(np.zeros(rate, np.float32), rate))
-
-
 def test_over_20_mb_is_refused():
     assert "larger than 20 MB" in refusal(bytes(20 * 2**20 + 1))
-
-
-def test_a_video_without_sound_is_refused():
-    import io
-
-    import av
-
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=25, width=32, height=32, pix_fmt="yuv420p")
-        for packet in stream.encode(av.VideoFrame(32, 32, "yuv420p")):
-            container.mux(packet)
-        for packet in stream.encode(None):
-            container.mux(packet)
-    assert "no sound track" in refusal(buffer.getvalue(), "word.mp4")
-
-
-SEEDS = {
-    "wav": WAV[:4_000],
-    "flac": soundfile_bytes(VOICE[:4_000], kind="FLAC"),
-    "opus": LOSSY["opus"](vowel(0.3, rate=48_000), 48_000),
-    "mp3": LOSSY["mp3"](vowel(0.3, rate=48_000), 48_000),
-    "m4a": LOSSY["m4a"](vowel(0.3, rate=48_000), 48_000),
-    "webm": LOSSY["webm"](vowel(0.3, rate=48_000), 48_000),
-}
 
 
 @settings(deadline=None, max_examples=150)
@@ -317,22 +245,6 @@ def test_no_bytes_raise_anything_but_an_audio_error(data):
     ):
         with pytest.raises(AudioError):
             decode(start + data)
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    kind=st.sampled_from(sorted(SEEDS)),
-    edits=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
-)
-def test_damaged_files_give_a_sound_clip_or_an_audio_error(kind, edits):
-    data = bytearray(SEEDS[kind])
-    for place, value in edits:
-        data[int(place * len(data))] = value
-    try:
-        clip = decode(bytes(data))
-    except AudioError:
-        return
-    assert clip.waveform.isfinite().all() and clip.waveform.abs().max() <= 1
 
 
 # ---- names, files, features

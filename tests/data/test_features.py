@@ -32,8 +32,8 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture
-def dataset(tmp_path):
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
     """Three persons with a pitch of their own, two words of different length, one of them longer
     than a second.
     """
@@ -46,8 +46,15 @@ def dataset(tmp_path):
         for word, seconds in lengths.items()
         for take in (1, 2)
     ]
-    write_dataset(tmp_path / "words", clips)
-    return load_dataset(tmp_path / "words")
+    folder = tmp_path_factory.mktemp("features") / "words"
+    write_dataset(folder, clips)
+    return load_dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def table(dataset):
+    """Its log-mels, and those of two variants."""
+    return load_features(dataset, variants=("room", "noise"), cache=False)
 
 
 @pytest.fixture
@@ -56,14 +63,14 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def test_without_the_cache_nothing_is_written(dataset, cache, tmp_path):
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+def test_without_the_cache_nothing_is_written(dataset, cache):
+    before = {path: path.stat().st_mtime_ns for path in dataset.root.rglob("*")}
     load_features(dataset, variants=("noise",), cache=False)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in dataset.root.rglob("*")} == before
+    assert not cache.exists()
 
 
-def test_a_table_says_who_says_what(dataset, cache):
-    table = load_features(dataset, cache=False)
+def test_a_table_says_who_says_what(dataset, table):
     assert table.features.shape == (12, 40, 101)
     assert table.features.dtype == torch.float32
     assert (table.persons, table.labels) == (
@@ -76,9 +83,8 @@ def test_a_table_says_who_says_what(dataset, cache):
         assert int(table.take[row]) == record.take
 
 
-def test_what_the_app_hears_is_what_training_heard(dataset, cache):
+def test_what_the_app_hears_is_what_training_heard(dataset, table):
     """The one way from sound to features, up to the half precision of the store."""
-    table = load_features(dataset)
     for row, record in enumerate(dataset.records):
         heard = clip_features(decode_file(record.path).waveform)
         torch.testing.assert_close(table.features[row], heard, rtol=FLOAT16, atol=1e-6)
@@ -118,7 +124,9 @@ def test_a_clip_recorded_anew_is_not_answered_from_the_cache(tmp_path, cache):
     assert not torch.allclose(before, after, atol=0.1)
 
 
-def test_a_clip_that_is_missing_or_no_sound_is_named(dataset, cache):
+def test_a_clip_that_is_missing_or_no_sound_is_named(dataset, cache, tmp_path):
+    shutil.copytree(dataset.root, tmp_path / "words")
+    dataset = load_dataset(tmp_path / "words")
     record = dataset.records[3]
     record.path.write_bytes(b"not a sound at all")
     with pytest.raises(AudioError, match=record.path.name):
@@ -137,8 +145,7 @@ def test_progress_ends_at_the_number_of_clips(dataset, cache):
         load_features(dataset, variants=("whisper",))
 
 
-def test_tables_are_cut_and_renumbered_without_mixing_anybody_up(dataset, cache):
-    table = load_features(dataset, cache=False)
+def test_tables_are_cut_and_renumbered_without_mixing_anybody_up(table):
     part = table.of_persons(["words/cleo", "words/anna"])
     assert part.persons == ("words/anna", "words/cleo")
     assert part.person.tolist() == [0] * 4 + [1] * 4
@@ -147,8 +154,7 @@ def test_tables_are_cut_and_renumbered_without_mixing_anybody_up(dataset, cache)
     assert (len(nobody), nobody.persons) == (0, ())
 
 
-def test_joined_tables_keep_persons_apart_and_words_together(dataset, cache):
-    table = load_features(dataset, variants=("room",), cache=False)
+def test_joined_tables_keep_persons_apart_and_words_together(dataset, table):
     other = replace(
         load_features(dataset.restrict(labels=["yes"]), cache=False),
         persons=tuple(f"b/{index}" for index in range(3)),
@@ -193,8 +199,7 @@ def test_noise_has_the_level_and_the_long_term_spectrum_of_the_clip():
     assert not np.allclose(noise, clip, atol=1e-2)
 
 
-def test_a_persons_room_is_the_same_in_every_clip_and_on_every_day(dataset, cache, tmp_path):
-    table = load_features(dataset, variants=("room", "noise"), cache=False)
+def test_a_persons_room_is_the_same_in_every_clip_and_on_every_day(dataset, table, tmp_path):
     again = load_features(dataset, variants=("room", "noise"), cache=False)
     for name in ("room", "noise"):
         torch.testing.assert_close(table.variants[name], again.variants[name], rtol=0, atol=0)

@@ -5,9 +5,9 @@ it.
 import base64
 import io
 import math
-import wave
 from pathlib import Path, PurePath
 
+import soundfile
 import soxr
 import torch
 from jaxtyping import Float
@@ -189,11 +189,7 @@ def playable(clip: Clip) -> str:
     """The clip as a ``data:`` address (16-bit WAV), so that no server address ever holds a
     voice.
     """
-    samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().astype("<i2")
+    samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16).numpy()
     memory = io.BytesIO()
-    with wave.open(memory, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(clip.sample_rate)
-        file.writeframes(samples.tobytes())
+    soundfile.write(memory, samples, clip.sample_rate, format="WAV", subtype="PCM_16")
     return "data:audio/wav;base64," + base64.b64encode(memory.getvalue()).decode("ascii")

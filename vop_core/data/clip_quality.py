@@ -10,7 +10,6 @@ thresholds were set on 900 clips of three public data sets (24, 27 and 5 persons
 them are good, and on those clips with noise, gain and clipping added.
 """
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.waveform import FRAME, HOP
+from vop_core.data.waveform import FRAME, HOP, hann
 from vop_core.errors import AudioError
 from vop_core.types import SAMPLE_RATE
 
@@ -202,7 +201,7 @@ def _signal_to_noise_db(frames: Float[Tensor, "frame offset"]) -> float:
     """Power of the loud frames over that of the quiet ones, in the speech band, padded zeros left
     out.
     """
-    spectrum = torch.fft.rfft(frames * _hann(FRAME), FRAME)
+    spectrum = torch.fft.rfft(frames * hann(FRAME), FRAME)
     lowest, highest = (round(hertz * FRAME / SAMPLE_RATE) for hertz in SPEECH_BAND)
     power = (spectrum.real.square() + spectrum.imag.square())[:, lowest : highest + 1].sum(-1)
     power = power[power > DIGITAL_SILENCE * power.max()]
@@ -216,7 +215,7 @@ def _voiced_seconds(waveform: Float[Tensor, " sample"]) -> float:
     """Time with a pitch: autocorrelation of 40 ms frames, the window's own divided out
     [BOERSMA].
     """
-    window = _hann(PITCH_FRAME)
+    window = hann(PITCH_FRAME)
     frames = _frames(waveform, PITCH_FRAME)
     frames = (frames - frames.mean(-1, keepdim=True)) * window
     shortest, longest = (round(SAMPLE_RATE / hertz) for hertz in reversed(VOICE_HZ))
@@ -246,9 +245,3 @@ def _frames(waveform: Float[Tensor, " sample"], length: int) -> Float[Tensor, "f
 
 def _decibels(power: float) -> float:
     return 10 * math.log10(max(power, SMALLEST))
-
-
-@functools.cache
-def _hann(length: int) -> Float[Tensor, " offset"]:
-    with torch.inference_mode(False):
-        return torch.hann_window(length)

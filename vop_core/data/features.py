@@ -31,8 +31,6 @@ from vop_core.errors import VopError
 from vop_core.types import SAMPLE_RATE
 from vop_core.writing import make_folder, whole_file
 
-VARIANTS = ("original", "slow", "fast", "room", "telephone", "noise")
-
 
 @dataclass(frozen=True)
 class FeatureTable:
@@ -147,24 +145,20 @@ def matched_noise(
     return noise * (waveform.norm() / noise.norm().clamp_min(1e-8))
 
 
-def _variant(name: str, waveform: Tensor, seed: int) -> Tensor:
-    # A person's room must be the same for all of that person's clips: the seed is the person's.
-    generator = torch.Generator().manual_seed(seed)
-    if name == "slow":
-        return change_rate(waveform, 0.89)
-    if name == "fast":
-        return change_rate(waveform, 1.12)
-    if name == "room":
-        return put_in_room(waveform, generator=generator)
-    if name == "telephone":
-        return low_pass_4khz(waveform)
-    if name == "noise":
-        return matched_noise(waveform, generator=generator)
-    return waveform
+VARIANTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "original": lambda waveform, _: waveform,
+    "slow": lambda waveform, _: change_rate(waveform, 0.89),
+    "fast": lambda waveform, _: change_rate(waveform, 1.12),
+    "room": lambda waveform, generator: put_in_room(waveform, generator=generator),
+    "telephone": lambda waveform, _: low_pass_4khz(waveform),
+    "noise": lambda waveform, generator: matched_noise(waveform, generator=generator),
+}
 
 
-def _person_seed(person: str) -> int:
-    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:6], "big")
+def _persons_generator(person: str) -> torch.Generator:
+    """A person's room must be the same for all of that person's clips: the seed is the person's."""
+    seed = int.from_bytes(hashlib.sha256(person.encode()).digest()[:6], "big")
+    return torch.Generator().manual_seed(seed)
 
 
 def load_features(
@@ -188,25 +182,22 @@ def load_features(
     if unknown:
         raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(VARIANTS)}")
     wanted = list(dict.fromkeys(("original", *variants)))
-    if cache:
-        files = {name: _cache_file(dataset, name, config) for name in wanted}
-        computed = {name: kept for name in wanted if (kept := _kept(files[name])) is not None}
-        missing = [name for name in wanted if name not in computed]
-        for name, value in _compute(dataset, missing, config, progress).items():
+    files = {name: _cache_file(dataset, name, config) for name in wanted if cache}
+    computed = {name: kept for name in files if (kept := _kept(files[name])) is not None}
+    missing = [name for name in wanted if name not in computed]
+    for name, value in _compute(dataset, missing, config, progress).items():
+        computed[name] = value
+        if cache:
             _keep(files[name], value)
-            computed[name] = value
-    else:
-        computed = _compute(dataset, wanted, config, progress)
-    persons, labels = dataset.persons, dataset.labels
-    person_of = {name: index for index, name in enumerate(persons)}
-    label_of = {name: index for index, name in enumerate(labels)}
+    person_of = {name: index for index, name in enumerate(dataset.persons)}
+    label_of = {name: index for index, name in enumerate(dataset.labels)}
     return FeatureTable(
         variants={name: computed[name].float() for name in wanted},
         person=torch.tensor([person_of[record.person] for record in dataset.records]),
         label=torch.tensor([label_of[record.label] for record in dataset.records]),
         take=torch.tensor([record.take for record in dataset.records]),
-        persons=persons,
-        labels=labels,
+        persons=dataset.persons,
+        labels=dataset.labels,
     )
 
 
@@ -235,9 +226,13 @@ def _compute(
 
     def one(record: ClipRecord) -> tuple[bytes, list[Tensor]]:
         waveform = decode_file(record.path).waveform
-        seed = _person_seed(record.person)
         # A variant is made of the whole clip, then focused: what a microphone would have recorded.
-        focused = torch.stack([focus(_variant(name, waveform, seed)) for name in variants])
+        focused = torch.stack(
+            [
+                focus(VARIANTS[name](waveform, _persons_generator(record.person)))
+                for name in variants
+            ]
+        )
         return sound_digest(waveform), list(log_mel(focused, config).half())
 
     recordings = Recordings(dataset.root)

@@ -29,18 +29,19 @@ def activity(waveform: Float[Tensor, " sample"]) -> Float[Tensor, " frame"]:
 
     Amplitude and not power, so that a short bang weighs less than a word.
     """
+    window = hann(FRAME, waveform.dtype)
     spectrum = torch.stft(
         waveform,
         FRAME,
         hop_length=HOP,
-        window=_hann(waveform.dtype),
+        window=window,
         center=True,
         pad_mode="constant",
         return_complex=True,
     )
     lowest = round(LOWEST_SPEECH_HZ * FRAME / SAMPLE_RATE)
     power = (spectrum.real.square() + spectrum.imag.square())[lowest:].sum(0)
-    return (power * 2 / (FRAME * _hann(waveform.dtype).square().sum())).sqrt()
+    return (power * 2 / (FRAME * window.square().sum())).sqrt()
 
 
 def focus(waveform: Float[Tensor, " sample"], seconds: float = 1.0) -> Float[Tensor, " window"]:
@@ -159,7 +160,8 @@ def _middle(speech: Float[Tensor, " frame"]) -> int:
 
 
 @functools.cache
-def _hann(dtype: torch.dtype) -> Float[Tensor, " window"]:
+def hann(length: int, dtype: torch.dtype = torch.float32) -> Float[Tensor, " window"]:
+    """A periodic Hann window, made once."""
     # an inference tensor would break the first later use that autograd sees
     with torch.inference_mode(False):
-        return torch.hann_window(FRAME, dtype=dtype)
+        return torch.hann_window(length, dtype=dtype)

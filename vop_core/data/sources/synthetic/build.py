@@ -7,8 +7,8 @@ espeak-ng repeats itself only so; the same seed then gives the same sounds.
 
 import csv
 import hashlib
+import json
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +42,14 @@ COHORT_DATASETS = {
 }  # whatever the folder is called
 BUNDLED_SEED = 2022
 ENROLLMENT_CLIPS, QUERY_CLIPS = 5, 10
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from {module} import {function}
+folder, given, named = json.load(sys.stdin)
+{function}(Path(folder), *given, **named)
+"""
 
 Script = tuple[str, str | None]  # label, and the word said or None for silence
 
@@ -120,17 +128,17 @@ def generate_unknown_test(
 
 def _in_fresh_process(write: Callable[..., None], folder: Path, *given: str, **named: Any) -> None:
     """Let ``write`` fill the folder where espeak-ng has said nothing yet."""
-    call = "import pickle, sys; write, given, named = pickle.load(sys.stdin.buffer)"
     paths = [str(repository_root()), os.environ.get("PYTHONPATH", "")]
     finished = subprocess.run(
-        [sys.executable, "-c", f"{call}; write(*given, **named)"],
-        input=pickle.dumps((write, (folder, *given), named)),
+        [sys.executable, "-c", PROGRAM.format(module=__name__, function=write.__name__)],
+        input=json.dumps([str(folder), given, named]),
+        text=True,
         capture_output=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )
     if finished.returncode:
         # a traceback ends with the error's kind and what it says
-        _, _, reason = finished.stderr.decode().strip().rpartition("\n")[2].partition(": ")
+        _, _, reason = finished.stderr.strip().rpartition("\n")[2].partition(": ")
         raise DataError(f"The synthetic voices could not be made: {reason or 'it gave no reason.'}")
 
 
