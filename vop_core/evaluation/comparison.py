@@ -36,14 +36,14 @@ from vop_core.evaluation.intervals import (
     persons_harmed,
 )
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
+from vop_core.evaluation.score import MIXED, OWN, PRIOR
 
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
 OUTLIER_EXCESS = 0.3
 
 
-class Episode(NamedTuple):
+class EpisodeKey(NamedTuple):
     """What two methods must share to be compared: the person's drawing of clips, and the trained
     model.
     """
@@ -71,7 +71,7 @@ class Cell(NamedTuple):
     metric: str = "accuracy"
 
 
-Values = dict[Episode, float]
+Values = Mapping[EpisodeKey, float]
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,33 @@ class ScoreIndex:
 
     cells: Mapping[Cell, Values]
     # what values were made of, where that is kept
-    kept: Mapping[Cell, Mapping[Episode, Float[np.ndarray, " part"]]]
+    kept: Mapping[Cell, Mapping[EpisodeKey, Float[np.ndarray, " part"]]]
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "ScoreIndex":
         """Raises EvaluationError for an episode scored twice or a person unknown in two folds of
         one seed.
         """
+        tables = [run.scores.assign(seed=run.seed, fold=run.fold) for run in runs]
+        if not tables:
+            return cls({}, {})
+        scores = pd.concat(tables, ignore_index=True)
+        _check(scores)
+        episodes = [
+            EpisodeKey(*key) for key in scores[list(EpisodeKey._fields)].itertuples(index=False)
+        ]
+        values, parts = scores["value"].tolist(), scores["parts"].tolist()
         cells: dict[Cell, Values] = {}
-        kept: dict[Cell, dict[Episode, np.ndarray]] = {}
-        home: dict[tuple[str, int], int] = {}
-        for seed, fold, scores in runs:
-            columns = (scores[name].tolist() for name in COLUMNS)
-            for set_name, shots, person, repetition, row, metric, value, parts in zip(
-                *columns, strict=True
-            ):
-                cell, episode = (
-                    Cell(row, set_name, shots, metric),
-                    Episode(person, repetition, seed, fold),
-                )
-                if episode in cells.setdefault(cell, {}):
-                    raise EvaluationError(
-                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep "
-                        f"one result of each."
-                    )
-                if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
-                    raise EvaluationError(
-                        f"Person '{person}' is unknown in two folds of seed {seed}; folds must "
-                        f"test different persons."
-                    )
-                cells[cell][episode] = value
-                if parts is not None:
-                    kept.setdefault(cell, {})[episode] = np.asarray(parts, dtype=float)
+        kept: dict[Cell, dict[EpisodeKey, np.ndarray]] = {}
+        for key, lines in scores.groupby(list(Cell._fields), sort=False).indices.items():
+            cell = Cell(*key)
+            cells[cell] = {episodes[line]: values[line] for line in lines}
+            if made_of := {
+                episodes[line]: np.asarray(parts[line], dtype=float)
+                for line in lines
+                if parts[line] is not None
+            }:
+                kept[cell] = made_of
         return cls(cells, kept)
 
     def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
@@ -136,7 +131,7 @@ class ScoreIndex:
 
     def parts(
         self, row: str, set_name: str, shots: int, metric: str = "accuracy"
-    ) -> Mapping[Episode, Float[np.ndarray, " part"]]:
+    ) -> Mapping[EpisodeKey, Float[np.ndarray, " part"]]:
         """What each episode's value was made of, where that is kept."""
         return self.kept.get(Cell(row, set_name, shots, metric), {})
 
@@ -149,7 +144,22 @@ class ScoreIndex:
         return sums
 
 
-def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
+def _check(scores: pd.DataFrame) -> None:
+    again = scores[scores.duplicated([*Cell._fields, *EpisodeKey._fields])]
+    for line in again.itertuples():
+        raise EvaluationError(
+            f"Person '{line.person}' is scored twice in fold {line.fold} with seed {line.seed}; "
+            "keep one result of each."
+        )
+    unknown = scores[scores["set"] == OPEN].drop_duplicates(["person", "seed", "fold"])
+    for line in unknown[unknown.duplicated(["person", "seed"])].itertuples():
+        raise EvaluationError(
+            f"Person '{line.person}' is unknown in two folds of seed {line.seed}; folds must test "
+            "different persons."
+        )
+
+
+def by_person(values: Values) -> dict[str, float]:
     """Means over repetitions, then folds, then seeds; persons in their order."""
     nested: dict[str, dict[int, dict[int, list[float]]]] = {}
     for episode in sorted(values):
@@ -161,7 +171,9 @@ def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
     }
 
 
-def paired(first: Mapping[Episode, float], second: Mapping[Episode, float]) -> dict[str, float]:
+def paired(
+    first: Mapping[EpisodeKey, float], second: Mapping[EpisodeKey, float]
+) -> dict[str, float]:
     """Each person's mean of first - second, over the episodes that both answered."""
     return by_person(
         {episode: value - second[episode] for episode, value in first.items() if episode in second}
@@ -202,7 +214,13 @@ def sign_flip_p_value(
     which can only make p larger. Raises ValueError without persons.
     """
     # sorted: the order of persons changes nothing
-    values = np.sort(np.asarray(differences, dtype=float))
+    return _sign_flip_p_value(tuple(sorted(map(float, differences))), rounding, seed)
+
+
+@lru_cache(maxsize=10_000)
+def _sign_flip_p_value(differences: tuple[float, ...], rounding: float, seed: int) -> float:
+    """Kept, since a report asks the same of many a difference several times."""
+    values = np.array(differences)
     if not len(values):
         raise ValueError("a test needs at least one person")
     bar = abs(values.sum()) - 1e-12 * np.abs(values).sum() - 2 * len(values) * rounding
