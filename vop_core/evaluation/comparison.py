@@ -36,7 +36,7 @@ from vop_core.evaluation.intervals import (
     persons_harmed,
 )
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import MIXED, OWN, PRIOR
+from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
 
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
@@ -71,7 +71,7 @@ class Cell(NamedTuple):
     metric: str = "accuracy"
 
 
-Values = Mapping[EpisodeKey, float]
+Values = dict[EpisodeKey, float]
 
 
 @dataclass(frozen=True)
@@ -87,26 +87,31 @@ class ScoreIndex:
         """Raises EvaluationError for an episode scored twice or a person unknown in two folds of
         one seed.
         """
-        tables = [run.scores.assign(seed=run.seed, fold=run.fold) for run in runs]
-        if not tables:
-            return cls({}, {})
-        scores = pd.concat(tables, ignore_index=True)
-        _check(scores)
-        episodes = [
-            EpisodeKey(*key) for key in scores[list(EpisodeKey._fields)].itertuples(index=False)
-        ]
-        values, parts = scores["value"].tolist(), scores["parts"].tolist()
         cells: dict[Cell, Values] = {}
         kept: dict[Cell, dict[EpisodeKey, np.ndarray]] = {}
-        for key, lines in scores.groupby(list(Cell._fields), sort=False).indices.items():
-            cell = Cell(*key)
-            cells[cell] = {episodes[line]: values[line] for line in lines}
-            if made_of := {
-                episodes[line]: np.asarray(parts[line], dtype=float)
-                for line in lines
-                if parts[line] is not None
-            }:
-                kept[cell] = made_of
+        home: dict[tuple[str, int], int] = {}
+        for seed, fold, scores in runs:
+            columns = (scores[name].tolist() for name in COLUMNS)
+            for set_name, shots, person, repetition, row, metric, value, parts in zip(
+                *columns, strict=True
+            ):
+                cell, episode = (
+                    Cell(row, set_name, shots, metric),
+                    EpisodeKey(person, repetition, seed, fold),
+                )
+                if episode in cells.setdefault(cell, {}):
+                    raise EvaluationError(
+                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep "
+                        f"one result of each."
+                    )
+                if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
+                    raise EvaluationError(
+                        f"Person '{person}' is unknown in two folds of seed {seed}; folds must "
+                        f"test different persons."
+                    )
+                cells[cell][episode] = value
+                if parts is not None:
+                    kept.setdefault(cell, {})[episode] = np.asarray(parts, dtype=float)
         return cls(cells, kept)
 
     def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
@@ -144,30 +149,15 @@ class ScoreIndex:
         return sums
 
 
-def _check(scores: pd.DataFrame) -> None:
-    again = scores[scores.duplicated([*Cell._fields, *EpisodeKey._fields])]
-    for line in again.itertuples():
-        raise EvaluationError(
-            f"Person '{line.person}' is scored twice in fold {line.fold} with seed {line.seed}; "
-            "keep one result of each."
-        )
-    unknown = scores[scores["set"] == OPEN].drop_duplicates(["person", "seed", "fold"])
-    for line in unknown[unknown.duplicated(["person", "seed"])].itertuples():
-        raise EvaluationError(
-            f"Person '{line.person}' is unknown in two folds of seed {line.seed}; folds must test "
-            "different persons."
-        )
-
-
 def by_person(values: Values) -> dict[str, float]:
     """Means over repetitions, then folds, then seeds; persons in their order."""
     nested: dict[str, dict[int, dict[int, list[float]]]] = {}
-    for episode in sorted(values):
-        folds = nested.setdefault(episode.person, {}).setdefault(episode.seed, {})
-        folds.setdefault(episode.fold, []).append(values[episode])
+    for (person, _, seed, fold), value in values.items():
+        folds = nested.setdefault(person, {}).setdefault(seed, {})
+        folds.setdefault(fold, []).append(value)
     return {
         person: fmean(fmean(fmean(found) for found in folds.values()) for folds in seeds.values())
-        for person, seeds in nested.items()
+        for person, seeds in sorted(nested.items())
     }
 
 
