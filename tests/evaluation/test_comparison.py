@@ -16,7 +16,7 @@ from vop_core.evaluation.comparison import (
     BY_ACCURACY,
     BY_ERROR,
     RANDOM_PATTERNS,
-    Episode,
+    EpisodeKey,
     Run,
     ScoreIndex,
     by_person,
@@ -47,7 +47,7 @@ def frame(*lines):
 
 def values(**persons):
     """One episode a person."""
-    return {Episode(person, 0, 0, 0): value for person, value in persons.items()}
+    return {EpisodeKey(person, 0, 0, 0): value for person, value in persons.items()}
 
 
 # Means and pairs
@@ -56,19 +56,27 @@ def values(**persons):
 def test_a_person_is_the_mean_over_repetitions_then_folds_then_seeds():
     found = by_person(
         {
-            Episode("a", 0, 0, 0): 0.0,
-            Episode("a", 1, 0, 0): 1.0,  # fold 0 of seed 0: 1/2
-            Episode("a", 0, 0, 1): 1.0,  # seed 0: 3/4
-            Episode("a", 0, 1, 0): 0.25,  # seed 1: 1/4
-            Episode("b", 0, 0, 0): 0.125,
+            EpisodeKey("a", 0, 0, 0): 0.0,
+            EpisodeKey("a", 1, 0, 0): 1.0,  # fold 0 of seed 0: 1/2
+            EpisodeKey("a", 0, 0, 1): 1.0,  # seed 0: 3/4
+            EpisodeKey("a", 0, 1, 0): 0.25,  # seed 1: 1/4
+            EpisodeKey("b", 0, 0, 0): 0.125,
         }
     )
     assert found == {"a": 0.5, "b": 0.125}
 
 
 def test_a_difference_is_taken_over_common_episodes_only():
-    first = {Episode("a", 0, 0, 0): 0.9, Episode("a", 1, 0, 0): 0.1, Episode("b", 0, 0, 0): 0.3}
-    second = {Episode("a", 0, 0, 0): 0.5, Episode("a", 0, 1, 0): 0.0, Episode("c", 0, 0, 0): 0.3}
+    first = {
+        EpisodeKey("a", 0, 0, 0): 0.9,
+        EpisodeKey("a", 1, 0, 0): 0.1,
+        EpisodeKey("b", 0, 0, 0): 0.3,
+    }
+    second = {
+        EpisodeKey("a", 0, 0, 0): 0.5,
+        EpisodeKey("a", 0, 1, 0): 0.0,
+        EpisodeKey("c", 0, 0, 0): 0.3,
+    }
     assert paired(first, second) == pytest.approx({"a": 0.4})
 
 
@@ -243,7 +251,7 @@ def test_the_parts_of_a_gain_add_up_for_every_person():
     generator = np.random.default_rng(0)
     steps = [
         {
-            Episode(person, 0, seed, 0): generator.random()
+            EpisodeKey(person, 0, seed, 0): generator.random()
             for person in "abc"
             for seed in (0, 1)
             if keep(person, seed)

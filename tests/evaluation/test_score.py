@@ -10,7 +10,7 @@ import torch
 
 from vop_core.data.episodes import draw_episodes
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.comparison import Episode, Run, ScoreIndex
+from vop_core.evaluation.comparison import EpisodeKey, Run, ScoreIndex
 from vop_core.evaluation.plan import EvaluationClips, plan
 from vop_core.evaluation.score import (
     COLUMNS,
@@ -249,7 +249,7 @@ def test_persons_of_different_size_answer_as_they_do_alone(fakes):
         alone, name = score(voices, [episode], fakes.harming()), voices.persons[episode.person]
         for cell, values in alone.cells.items():
             assert values == {
-                Episode(name, 0, 0, 0): together.cells[cell][Episode(name, 0, 0, 0)]
+                EpisodeKey(name, 0, 0, 0): together.cells[cell][EpisodeKey(name, 0, 0, 0)]
             }, cell
 
 

@@ -7,11 +7,10 @@ import pytest
 
 from tests.report.test_report import everything
 from vop_core.data.locations import repository_root
-from vop_core.report.comparisons import difference
+from vop_core.report.estimates import difference, tally, verdict
 from vop_core.report.findings import FINDINGS, findings, short_answers
 from vop_core.report.questions import QUESTIONS
 from vop_core.report.summary import summary
-from vop_core.report.verdicts import tally, verdict
 from vop_core.report.words import points
 
 

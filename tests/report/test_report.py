@@ -23,7 +23,6 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import COLUMNS
 from vop_core.report import questions
 from vop_core.report import tables as bench_text
-from vop_core.report.comparisons import pick_baseline, unlabeled_baselines
 from vop_core.report.findings import findings
 from vop_core.report.outputs import (
     load_summary,
@@ -35,7 +34,14 @@ from vop_core.report.outputs import (
 )
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
 from vop_core.report.readme import BEGIN, END, readme_section
-from vop_core.report.summary import as_text, baseline_of, plain, summary
+from vop_core.report.summary import (
+    as_text,
+    baseline_of,
+    pick_baseline,
+    plain,
+    summary,
+    unlabeled_baselines,
+)
 
 PERSONS = tuple(f"toy/p{index}" for index in range(8))
 FOLDS = 2

@@ -43,7 +43,7 @@ RANDOM_PATTERNS = 99_999
 OUTLIER_EXCESS = 0.3
 
 
-class Episode(NamedTuple):
+class EpisodeKey(NamedTuple):
     """What two methods must share to be compared: the person's drawing of clips, and the trained
     model.
     """
@@ -71,7 +71,7 @@ class Cell(NamedTuple):
     metric: str = "accuracy"
 
 
-Values = dict[Episode, float]
+Values = dict[EpisodeKey, float]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ScoreIndex:
 
     cells: Mapping[Cell, Values]
     # what values were made of, where that is kept
-    kept: Mapping[Cell, Mapping[Episode, Float[np.ndarray, " part"]]]
+    kept: Mapping[Cell, Mapping[EpisodeKey, Float[np.ndarray, " part"]]]
 
     @classmethod
     def of(cls, runs: Iterable[Run]) -> "ScoreIndex":
@@ -88,7 +88,7 @@ class ScoreIndex:
         one seed.
         """
         cells: dict[Cell, Values] = {}
-        kept: dict[Cell, dict[Episode, np.ndarray]] = {}
+        kept: dict[Cell, dict[EpisodeKey, np.ndarray]] = {}
         home: dict[tuple[str, int], int] = {}
         for seed, fold, scores in runs:
             columns = (scores[name].tolist() for name in COLUMNS)
@@ -97,7 +97,7 @@ class ScoreIndex:
             ):
                 cell, episode = (
                     Cell(row, set_name, shots, metric),
-                    Episode(person, repetition, seed, fold),
+                    EpisodeKey(person, repetition, seed, fold),
                 )
                 if episode in cells.setdefault(cell, {}):
                     raise EvaluationError(
@@ -136,7 +136,7 @@ class ScoreIndex:
 
     def parts(
         self, row: str, set_name: str, shots: int, metric: str = "accuracy"
-    ) -> Mapping[Episode, Float[np.ndarray, " part"]]:
+    ) -> Mapping[EpisodeKey, Float[np.ndarray, " part"]]:
         """What each episode's value was made of, where that is kept."""
         return self.kept.get(Cell(row, set_name, shots, metric), {})
 
@@ -149,19 +149,21 @@ class ScoreIndex:
         return sums
 
 
-def by_person(values: Mapping[Episode, float]) -> dict[str, float]:
+def by_person(values: Values) -> dict[str, float]:
     """Means over repetitions, then folds, then seeds; persons in their order."""
     nested: dict[str, dict[int, dict[int, list[float]]]] = {}
-    for episode in sorted(values):
-        folds = nested.setdefault(episode.person, {}).setdefault(episode.seed, {})
-        folds.setdefault(episode.fold, []).append(values[episode])
+    for (person, _, seed, fold), value in values.items():
+        folds = nested.setdefault(person, {}).setdefault(seed, {})
+        folds.setdefault(fold, []).append(value)
     return {
         person: fmean(fmean(fmean(found) for found in folds.values()) for folds in seeds.values())
-        for person, seeds in nested.items()
+        for person, seeds in sorted(nested.items())
     }
 
 
-def paired(first: Mapping[Episode, float], second: Mapping[Episode, float]) -> dict[str, float]:
+def paired(
+    first: Mapping[EpisodeKey, float], second: Mapping[EpisodeKey, float]
+) -> dict[str, float]:
     """Each person's mean of first - second, over the episodes that both answered."""
     return by_person(
         {episode: value - second[episode] for episode, value in first.items() if episode in second}
@@ -202,7 +204,13 @@ def sign_flip_p_value(
     which can only make p larger. Raises ValueError without persons.
     """
     # sorted: the order of persons changes nothing
-    values = np.sort(np.asarray(differences, dtype=float))
+    return _sign_flip_p_value(tuple(sorted(map(float, differences))), rounding, seed)
+
+
+@lru_cache(maxsize=10_000)
+def _sign_flip_p_value(differences: tuple[float, ...], rounding: float, seed: int) -> float:
+    """Kept, since a report asks the same of many a difference several times."""
+    values = np.array(differences)
     if not len(values):
         raise ValueError("a test needs at least one person")
     bar = abs(values.sum()) - 1e-12 * np.abs(values).sum() - 2 * len(values) * rounding

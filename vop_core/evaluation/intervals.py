@@ -17,6 +17,7 @@ n persons:
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, combinations
 
 import numpy as np
@@ -54,7 +55,8 @@ def interval_over_persons(
     """
     values = _checked(values)
     if len(values) >= BOOTSTRAP_PERSONS:
-        bounds, kind = _bootstrap(values, level, seed), "bootstrap over persons"
+        bounds = _bootstrap(tuple(sorted(values.tolist())), level, seed)
+        kind = "bootstrap over persons"
     else:
         bounds, kind = _student(values, level), "Student's t over persons"
     if bounds is not None and limits is not None:
@@ -143,11 +145,11 @@ def _student(values: Float[np.ndarray, " unit"], level: float) -> tuple[float, f
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def _bootstrap(
-    values: Float[np.ndarray, " person"], level: float, seed: int
-) -> tuple[float, float]:
+@lru_cache(maxsize=10_000)
+def _bootstrap(values: tuple[float, ...], level: float, seed: int) -> tuple[float, float]:
+    """Kept, since a report asks the same of many a difference several times."""
     if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+        return values[0], values[0]
     count = len(values)
     widened = np.sqrt(count / (count - 1)) * stats.t.ppf((1 + level) / 2, count - 1)
     level = float(1 - 2 * stats.norm.sf(widened))
@@ -155,7 +157,7 @@ def _bootstrap(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = stats.bootstrap(
-                (np.sort(values),),
+                (values,),
                 np.mean,
                 confidence_level=level,
                 n_resamples=_RESAMPLES,

@@ -61,9 +61,12 @@ def shots_figure(
         if shown is None or variant in shown:
             beside += 1
             said.append(_ends(variant, line, [style.percent(value) for value in values]))
-    figure.update_yaxes(tickformat=".0%", title="accuracy")
     _clip_axis(figure, points)
-    return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))
+    return _with_side_legend(
+        style.finish(
+            figure, alt=" ".join(said), height=height, y={"tickformat": ".0%", "title": "accuracy"}
+        )
+    )
 
 
 def certainty_figure(
@@ -122,12 +125,17 @@ def forest_figure(rows: Sequence[Row], reads: Mapping[str, str]) -> go.Figure:
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": style.AXIS, "width": 1.5})
-    figure.update_xaxes(title="points against global", zeroline=False)
     _method_axis(figure, [row["variant"] for row in tested])
     said = [
         f"{row['variant']}: {_interval_words(row['versus_global']['accuracy'])}." for row in tested
     ]
-    return style.finish(figure, alt=" ".join(said), height=_height(len(tested)), top=56)
+    return style.finish(
+        figure,
+        alt=" ".join(said),
+        height=_height(len(tested)),
+        top=56,
+        x={"title": "points against global", "zeroline": False},
+    )
 
 
 def control_figure(rows: Sequence[Row]) -> go.Figure:
@@ -179,9 +187,14 @@ def control_figure(rows: Sequence[Row]) -> go.Figure:
             + ", ".join(f"{variant} {100 * value:.1f} %" for variant, value in pairs)
             + "."
         )
-    figure.update_xaxes(tickformat=".1%", title="accuracy")
     _method_axis(figure, [row["variant"] for row in personal])
-    return style.finish(figure, alt=" ".join(said), height=_height(len(personal)), top=56)
+    return style.finish(
+        figure,
+        alt=" ".join(said),
+        height=_height(len(personal)),
+        top=56,
+        x={"tickformat": ".1%", "title": "accuracy"},
+    )
 
 
 def reliability_figure(
@@ -235,9 +248,15 @@ def reliability_figure(
                 f"{variant} is {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} "
                 f"confident than right."
             )
-    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="confidence")
-    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title="right answers")
-    return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))
+    return _with_side_legend(
+        style.finish(
+            figure,
+            alt=" ".join(said),
+            height=height,
+            x={"range": [-0.02, 1.02], "tickformat": ".0%", "title": "confidence"},
+            y={"range": [-0.02, 1.02], "tickformat": ".0%", "title": "right answers"},
+        )
+    )
 
 
 def cost_figure(rows: Sequence[Row], methods: Sequence[Row], *, height: int = 460) -> go.Figure:
@@ -271,9 +290,15 @@ def cost_figure(rows: Sequence[Row], methods: Sequence[Row], *, height: int = 46
     if level is not None:
         figure.add_hline(y=level, line={"color": style.GLOBAL.colour, "dash": "dot", "width": 1.5})
         said.append(f"The line is global: {100 * level:.1f} %.")
-    figure.update_xaxes(type="log", title="enrollment, in forward passes of one clip")
-    figure.update_yaxes(tickformat=".0%", title="accuracy")
-    return _with_side_legend(style.finish(figure, alt=" ".join(said), height=height))
+    return _with_side_legend(
+        style.finish(
+            figure,
+            alt=" ".join(said),
+            height=height,
+            x={"type": "log", "title": "enrollment, in forward passes of one clip"},
+            y={"tickformat": ".0%", "title": "accuracy"},
+        )
+    )
 
 
 # --- what they share ------------------------------------------------------------------------------

@@ -40,18 +40,23 @@ def probability_figure(
     for look, answer in rows:
         _add_row(figure, look, [answer.labels[index] for index in shown])
     ticks = [f"<b>{label}</b> ✓" if label == true_label else label for label in labels]
-    figure.update_yaxes(
-        categoryorder="array",
-        categoryarray=labels[::-1],
-        tickvals=labels,
-        ticktext=ticks,
-        showgrid=False,
-    )
-    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", title="probability", nticks=6)
     alt = f"Probabilities of {len(labels)} labels. " + " ".join(
         f"{look.name}: {_top(answer.best)}." for look, answer in rows
     )
-    return style.finish(figure, alt=alt, height=150 + 34 * len(labels), top=64 if controls else 40)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=150 + 34 * len(labels),
+        top=64 if controls else 40,
+        x={"range": [-0.02, 1.02], "tickformat": ".0%", "title": "probability", "nticks": 6},
+        y={
+            "categoryorder": "array",
+            "categoryarray": labels[::-1],
+            "tickvals": labels,
+            "ticktext": ticks,
+            "showgrid": False,
+        },
+    )
 
 
 def labels_worth_showing(
@@ -168,14 +173,19 @@ def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 
         )
     largest = math.log(len(by_global.labels))
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
-    figure.update_xaxes(
-        title=f"entropy, nats ({largest:.1f} is knowing nothing)", range=[0, largest], nticks=6
-    )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = " ".join(
         f"{look.name}: total {each.total:.2f} nats, of which {each.epistemic:.2f} epistemic."
         for look, each in zip(looks, spread, strict=True)
     )
     return style.finish(
-        figure, alt=f"{alt} Knowing nothing would be {largest:.2f}.", height=height, top=40
+        figure,
+        alt=f"{alt} Knowing nothing would be {largest:.2f}.",
+        height=height,
+        top=40,
+        x={
+            "title": f"entropy, nats ({largest:.1f} is knowing nothing)",
+            "range": [0, largest],
+            "nticks": 6,
+        },
+        y={"autorange": "reversed", "showgrid": False},
     )

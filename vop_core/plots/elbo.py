@@ -77,14 +77,18 @@ def gap_figure(
     diagonal = divergence.new_tensor([ends.min, ends.max])
     _curve(figure, diagonal, diagonal, "equal", EVIDENCE)
     _points(figure, divergence, gap, "one q each", BOUND)
-    figure.update_xaxes(title="KL(q || p(w | x, y)), nats", type="log")
-    figure.update_yaxes(title="ln p(y | x) - ELBO(q), nats", type="log")
     alt = (
         f"{len(gap)} different posteriors q, with divergences from {ends.min:.3g} to "
         f"{ends.max:.3g} nats. "
         f"{_agreement(gap, divergence)}"
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "KL(q || p(w | x, y)), nats", "type": "log"},
+        y={"title": "ln p(y | x) - ELBO(q), nats", "type": "log"},
+    )
 
 
 ELLIPSE_SDS = 2.0  # radius of an ellipse, in standard deviations
@@ -229,15 +233,19 @@ def fusion_figure(
         _curve(figure, clips, values, name, RULES[name])
         figure.data[-1].update(mode="lines+markers", marker=_marker(RULES[name], size=8))
     _points(figure, clips, exact, "exact", EVIDENCE, size=15)
-    figure.update_xaxes(title="number of clips", dtick=1)
-    figure.update_yaxes(title="standard deviation of a weight", rangemode="tozero")
     said = [f"{name} says {values[-1]:.3f}" for name, values in rules.items()]
     alt = (
         f"With {clips[-1]:.0f} clips the exact standard deviation of the weight is "
         f"{exact[-1]:.3f}; "
         f"{style.listing(said)}."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "number of clips", "dtick": 1},
+        y={"title": "standard deviation of a weight", "rangemode": "tozero"},
+    )
 
 
 def _curve(

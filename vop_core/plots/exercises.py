@@ -44,10 +44,8 @@ def answer_figure(
             marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 7},
         )
         alt += f" {_compared(places, wanted, found)}"
-    figure.update_xaxes(title=across)
-    figure.update_yaxes(title=down)
     figure.update_layout(showlegend=True)
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(figure, alt=alt, height=height, x={"title": across}, y={"title": down})
 
 
 def _compared(places: Sequence[float], wanted: Sequence[float], found: Sequence[float]) -> str:

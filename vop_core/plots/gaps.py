@@ -51,13 +51,19 @@ def gaps_figure(
             annotation_position="bottom right",
         )
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="nats a person, on average", range=[0, max(1.1 * whole, 1.0)])
-    figure.update_yaxes(showticklabels=False, range=[-0.9, 0.5])  # room below the bar for the words
     said = [f"{nats:.2f} nats {PARTS[name].name}" for name, nats in parts.items()]
     alt = f"The bound stays {whole:.2f} nats below the evidence: {style.listing(said)}."
     if information is not None:
         alt += f" The labels say {information:.2f} nats about the weights."
-    return style.finish(figure, alt=alt, height=height, top=60)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        top=60,
+        x={"title": "nats a person, on average", "range": [0, max(1.1 * whole, 1.0)]},
+        # room below the bar for the words
+        y={"showticklabels": False, "range": [-0.9, 0.5]},
+    )
 
 
 def coverage_figure(
@@ -88,8 +94,6 @@ def coverage_figure(
             line={"color": role.colour, "dash": role.dash, "width": 2.5},
             marker={"color": role.colour, "symbol": role.symbol, "size": 8},
         )
-    figure.update_xaxes(title="claimed: the truth lies inside, %", range=[0, 101])
-    figure.update_yaxes(title="found, %", range=[0, 101])
     last = int((claimed - 0.95).abs().argmin())
     said = [f"{name} {100 * float(values[last]):.0f} %" for name, values in found.items()]
     level = 100 * float(claimed[last])
@@ -97,7 +101,13 @@ def coverage_figure(
         f"How often true weights lie in the region that claims {level:.0f} %: "
         f"{style.listing(said)}."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "claimed: the truth lies inside, %", "range": [0, 101]},
+        y={"title": "found, %", "range": [0, 101]},
+    )
 
 
 def agreement_figure(
@@ -129,8 +139,6 @@ def agreement_figure(
             "opacity": 0.6,
         },
     )
-    figure.update_xaxes(title=f"{name}, exact")
-    figure.update_yaxes(title=f"{name}, by the network")
     miss = float((exact - guessed).square().mean().sqrt())
     spread = float(exact.std())
     alt = (
@@ -138,7 +146,13 @@ def agreement_figure(
         f"mean square), where "
         f"persons differ by {spread:.2f} (standard deviation)."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": f"{name}, exact"},
+        y={"title": f"{name}, by the network"},
+    )
 
 
 def leak_figure(
@@ -171,15 +185,19 @@ def leak_figure(
         annotation={"text": "without any enrollment"},
         annotation_position="bottom right",
     )
-    figure.update_xaxes(title="beta, the price of the divergence", type="log")
-    figure.update_yaxes(title="name the enrolled word, %", rangemode="tozero")
     said = [f"{name} conditioning {100 * values[0]:.0f} %" for name, values in shares.items()]
     alt = (
         f"Wrong answers that name the enrolled word. At beta {betas[0]:g}: {style.listing(said)}; "
         f"without any "
         f"enrollment {100 * chance:.0f} %."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "beta, the price of the divergence", "type": "log"},
+        y={"title": "name the enrolled word, %", "rangemode": "tozero"},
+    )
 
 
 def rank_figure(
@@ -209,10 +227,6 @@ def rank_figure(
         marker={"color": style.PERSONAL.fill(0.75)},
     )
     figure.add_hline(y=expected, line={"color": NOMINAL.colour, "dash": NOMINAL.dash})
-    figure.update_xaxes(
-        title="rank of the true weight among the draws, in bins", showticklabels=False
-    )
-    figure.update_yaxes(title="persons", range=[0, 1.15 * max(*counts, band[1])])
     ends, middle = (counts[0] + counts[-1]) / 2, counts[len(counts) // 2]
     shape = (
         "flat"
@@ -223,7 +237,14 @@ def rank_figure(
     )
     outside = sum(not band[0] <= each <= band[1] for each in counts)
     alt = f"Ranks under {name}: {shape}; {outside} of {len(counts)} bars lie outside of the band."
-    return style.finish(figure, alt=alt, height=height, legend=False)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        legend=False,
+        x={"title": "rank of the true weight among the draws, in bins", "showticklabels": False},
+        y={"title": "persons", "range": [0, 1.15 * max(*counts, band[1])]},
+    )
 
 
 def sharpness_figure(
@@ -245,12 +266,17 @@ def sharpness_figure(
         line={"color": NOMINAL.colour, "dash": NOMINAL.dash},
         annotation={"text": f"k = {good:g}"},
     )
-    figure.update_xaxes(title="width of q / width of the truth", type="log")
-    figure.update_yaxes(title="Pareto k")
     best = min(range(len(k)), key=lambda index: k[index])
     alt = (
         f"Pareto k of a posterior whose width is wrong by a factor: {k[0]:.2f} at {factors[0]:g}, "
         f"lowest at "
         f"{factors[best]:.2g}, {k[-1]:.2f} at {factors[-1]:g}."
     )
-    return style.finish(figure, alt=alt, height=height, legend=False)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        legend=False,
+        x={"title": "width of q / width of the truth", "type": "log"},
+        y={"title": "Pareto k"},
+    )

@@ -81,13 +81,12 @@ def gradient_figure(
     figure.add_vline(
         x=truth, line={"color": style.AXIS, "dash": "dash"}, annotation={"text": "the gradient"}
     )
-    figure.update_xaxes(title=name)
     said = [
         f"{label} has a standard deviation of {float(values.std()):.2f}"
         for label, values in estimates.items()
     ]
     alt = f"Estimates of a gradient of {truth:.3f} from single draws: {style.listing(said)}."
-    return style.finish(figure, alt=alt, height=height, legend=False)
+    return style.finish(figure, alt=alt, height=height, legend=False, x={"title": name})
 
 
 def densities_figure(
@@ -120,9 +119,13 @@ def densities_figure(
             line={"color": style.AXIS, "dash": "dash"},
             annotation={"text": "the person's weight"},
         )
-    figure.update_xaxes(title="value of the weight", range=[low, high])
-    figure.update_yaxes(title="density", rangemode="tozero")
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "value of the weight", "range": [low, high]},
+        y={"title": "density", "rangemode": "tozero"},
+    )
 
 
 def widths_figure(
@@ -150,8 +153,6 @@ def widths_figure(
             line={"color": role.colour, "dash": role.dash, "width": 2.5},
             marker={"color": role.colour, "symbol": role.symbol, "size": 8},
         )
-    figure.update_xaxes(title=counted)
-    figure.update_yaxes(title="standard deviation of a weight", rangemode="tozero")
     said = [
         f"{name} from {float(values[0]):.2f} to {float(values[-1]):.2f}"
         for name, values in widths.items()
@@ -160,4 +161,10 @@ def widths_figure(
         f"Standard deviation of a weight, from {count[0]} to {count[-1]} ({counted}): "
         f"{style.listing(said)}."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": counted},
+        y={"title": "standard deviation of a weight", "rangemode": "tozero"},
+    )

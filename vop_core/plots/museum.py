@@ -40,15 +40,19 @@ def selection_figure(
         annotation={"text": TRUTH.name},
     )
     figure.add_vline(x=at, line={"color": style.AXIS, "dash": "dot"})
-    figure.update_xaxes(title=f"epochs that were looked at, {clips} test clips", type="log")
-    figure.update_yaxes(title="best test accuracy, %")
     nearest = min(range(len(epochs)), key=lambda index: abs(epochs[index] - at))
     alt = (
         f"A model that is right {100 * truth:.0f} % of the time shows {100 * shown[nearest]:.1f} % "
         f"as its best of "
         f"{epochs[nearest]} epochs on {clips} test clips."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": f"epochs that were looked at, {clips} test clips", "type": "log"},
+        y={"title": "best test accuracy, %"},
+    )
 
 
 def threshold_figure(
@@ -80,16 +84,15 @@ def threshold_figure(
         figure.add_vline(
             x=value, line={"color": style.AXIS, "dash": dash, "width": 2}, annotation={"text": name}
         )
-    figure.update_xaxes(title="cosine of two clips")
     said = [f"{name} at {value:.2f}" for name, value in thresholds.items()]
     channels = style.listing(list(scores))
     alt = (
         f"Cosines of pairs of clips of one person and of two, under {channels}; "
         f"{style.listing(said)}."
     )
-    return style.finish(figure, alt=alt, height=height, legend=False).update_layout(
-        margin={"t": 30}
-    )
+    return style.finish(
+        figure, alt=alt, height=height, legend=False, x={"title": "cosine of two clips"}
+    ).update_layout(margin={"t": 30})
 
 
 def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 380) -> go.Figure:
@@ -110,12 +113,16 @@ def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 3
         line={"color": TRUTH.colour, "dash": TRUTH.dash},
         annotation={"text": "the check's limit"},
     )
-    figure.update_xaxes(title="distance from the truth / what the check allows", type="log")
-    figure.update_yaxes(autorange="reversed")
     worst = max(found, key=lambda name: found[name][0])
     alt = (
         f"{len(found)} exhibits, each with its broken way beyond the limit of its check and its "
         f"repaired way within. "
         f"Furthest beyond: {worst}, {found[worst][0]:.0f} times the limit."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "distance from the truth / what the check allows", "type": "log"},
+        y={"autorange": "reversed"},
+    )

@@ -58,8 +58,6 @@ def persons_figure(
             text=[names[order[place]] for place in chosen],
             hovertemplate="%{text}<br>%{y:.0f} % right<extra></extra>",
         )
-    figure.update_xaxes(title=f"{len(order)} persons, worst served first", showticklabels=False)
-    figure.update_yaxes(title="right answers, %", range=[0, 103])
     alt = (
         f"Right answers of one global model for {len(order)} persons: {100 * mean:.0f} % on "
         f"average, "
@@ -68,7 +66,13 @@ def persons_figure(
         f"alike, "
         f"95 % of persons would lie between {100 * expected[0]:.0f} and {100 * expected[1]:.0f} %."
     )
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": f"{len(order)} persons, worst served first", "showticklabels": False},
+        y={"title": "right answers, %", "range": [0, 103]},
+    )
 
 
 def truth_figure(
@@ -92,14 +96,18 @@ def truth_figure(
                 "line": {"width": 2, "color": role.colour},
             },
         )
-    figure.update_xaxes(title="probability of the word that was said, %", range=[-2, 102])
-    figure.update_yaxes(autorange="reversed")
     said = [
         f"the {name} model gives it {100 * sum(each) / len(each):.0f} % on average"
         for name, each in models.items()
     ]
     alt = f"{who}: the word that was said, in {len(words)} clips; {style.listing(said)}."
-    return style.finish(figure, alt=alt, height=height)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        x={"title": "probability of the word that was said, %", "range": [-2, 102]},
+        y={"autorange": "reversed"},
+    )
 
 
 def gains_figure(
@@ -140,12 +148,6 @@ def gains_figure(
             hovertemplate=f"mean {mean:+.1f} [{low:+.1f}, {high:+.1f}]<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": style.AXIS, "width": 1.5})
-    figure.update_xaxes(
-        title="points against global, one mark a person (mean with 95 % interval above)"
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(gains))), ticktext=list(gains), range=[-0.5, len(gains) - 0.3]
-    )
     said = [
         f"with {name} {mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
         for name, (mean, low, high) in intervals.items()
@@ -155,4 +157,10 @@ def gains_figure(
         alt=f"{what}, against the global model: {style.listing(said)}.",
         height=height,
         legend=False,
+        x={"title": "points against global, one mark a person (mean with 95 % interval above)"},
+        y={
+            "tickvals": list(range(len(gains))),
+            "ticktext": list(gains),
+            "range": [-0.5, len(gains) - 0.3],
+        },
     )

@@ -92,10 +92,6 @@ def weight_figure(
     if view.draws is not None:
         _add_rug(figure, view.draws[:, weight])
     _add_global_weight(figure, float(view.combined.global_weights[weight]))
-    figure.update_xaxes(title=f"value of {view.names[weight]}", range=[low, high])
-    figure.update_yaxes(
-        title="density, each peak = 1" if equal_peaks else "density", rangemode="tozero", nticks=5
-    )
     prior, combined = curves[0], curves[-1]
     alt = (
         f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard "
@@ -107,7 +103,18 @@ def weight_figure(
         f"{style.percent(combined[4] / max(prior[4], 1e-12))} of "
         f"the prior's."
     )
-    return style.finish(figure, alt=alt, height=height, top=70)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        top=70,
+        x={"title": f"value of {view.names[weight]}", "range": [low, high]},
+        y={
+            "title": "density, each peak = 1" if equal_peaks else "density",
+            "rangemode": "tozero",
+            "nticks": 5,
+        },
+    )
 
 
 def _add_density(
@@ -244,10 +251,6 @@ def layer_figure(
         f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
     )
     ordered = "most moved first" if most_moved_first or partial else "in the layer's order"
-    figure.update_xaxes(
-        title=f"{shown}, {ordered}", showticklabels=False, showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(title="deviation from the prior mean", nticks=7)
     ratio = float((view.combined.std / view.prior.std).mean())
     alt = (
         f"{shown} of the layer, {ordered}: the combined posterior's standard deviation is on "
@@ -255,7 +258,19 @@ def layer_figure(
         f"{style.percent(ratio)} of the prior's; the weight moved most is "
         f"{view.names[view.by_movement[0]]}."
     )
-    return style.finish(figure, alt=alt, height=height, top=70)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        top=70,
+        x={
+            "title": f"{shown}, {ordered}",
+            "showticklabels": False,
+            "showgrid": False,
+            "zeroline": False,
+        },
+        y={"title": "deviation from the prior mean", "nticks": 7},
+    )
 
 
 def _order(moved: Tensor, most_moved_first: bool) -> Tensor:
@@ -318,8 +333,6 @@ def kl_figure(
         customdata=share.numpy(),
         hovertemplate="%{y:.3f} nats; %{customdata:.0%} up to here<extra></extra>",
     )
-    figure.update_xaxes(title=f"{unit}, largest first", showgrid=False)
-    figure.update_yaxes(title="KL, nats", rangemode="tozero")
     half = int((share < 0.5).sum()) + 1
     alt = (
         f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} "
@@ -327,4 +340,11 @@ def kl_figure(
         f"all over "
         f"{values.numel()} dimensions; {half} of them carry half of it."
     )
-    return style.finish(figure, alt=alt, height=height, legend=False)
+    return style.finish(
+        figure,
+        alt=alt,
+        height=height,
+        legend=False,
+        x={"title": f"{unit}, largest first", "showgrid": False},
+        y={"title": "KL, nats", "rangemode": "tozero"},
+    )

@@ -5,8 +5,9 @@ of middle luminance, at least 3:1 against a white and against a near-black page,
 serves both themes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -81,10 +82,17 @@ AXIS = "rgba(128,136,148,0.65)"
 
 
 def finish(
-    figure: go.Figure, *, alt: str, height: int, legend: bool = True, top: int = 34
+    figure: go.Figure,
+    *,
+    alt: str,
+    height: int,
+    legend: bool = True,
+    top: int = 34,
+    x: Mapping[str, Any] | None = None,
+    y: Mapping[str, Any] | None = None,
 ) -> go.Figure:
     """Give a figure the common layout and its text alternative (kept in
-    ``figure.layout.meta["alt"]``).
+    ``figure.layout.meta["alt"]``); ``x`` and ``y`` are what is this figure's own on its axes.
 
     ``height`` and ``top`` (the margin that holds the legend) in pixels.
     """
@@ -107,8 +115,9 @@ def finish(
         hovermode="closest",
         dragmode=False,
     )
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor=AXIS, linecolor=AXIS, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor=AXIS, linecolor=AXIS, automargin=True)
+    common = {"gridcolor": GRID, "zerolinecolor": AXIS, "linecolor": AXIS, "automargin": True}
+    figure.update_xaxes({**common, **(x or {})})
+    figure.update_yaxes({**common, **(y or {})})
     return figure
 
 

@@ -20,10 +20,10 @@ from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.report import tables as text
 from vop_core.report.findings import short_answers
 from vop_core.report.scoreboard import WHY_NO_MAGNITUDES
+from vop_core.report.summary import PAPER
 from vop_core.report.tables import TextTable
 from vop_core.report.words import TEMPLATES
 
-PAPER = "paper"
 LINES_SHOWN = 8  # in a figure with a line for each method; the others wait in its legend
 SHOWN_FIRST = ("global", "vop", "film-hypernetwork", "adabn")
 LIBRARY = "plotly.min.js"

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
-from vop_core.report.comparisons import ADABN, WITHOUT_GAUSSIAN
-from vop_core.report.summary import ABLATIONS, PAPER, READS
+from vop_core.report.estimates import REVERSE, SHOWN, Estimate, asked_alone, verdict
+from vop_core.report.summary import ABLATIONS, ADABN, PAPER, READS, WITHOUT_GAUSSIAN
 from vop_core.report.tables import look_up
-from vop_core.report.verdicts import REVERSE, SHOWN, Estimate, asked_alone, verdict
 from vop_core.report.words import TEMPLATES, one_line
 from vop_core.variational.importance import GOOD_K
 

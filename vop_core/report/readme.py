@@ -6,10 +6,10 @@ from typing import Any
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.findings import short_answers
+from vop_core.report.summary import PAPER
 from vop_core.report.tables import rows_of
 from vop_core.report.words import NOTHING, level, points
 
-PAPER = "paper"
 BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 # One or two of everything that may be read of a person.
 METHODS = (

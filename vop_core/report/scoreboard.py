@@ -11,12 +11,12 @@ Reconstruction: what the published +- means is unknown; a difference smaller tha
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TypedDict
+from typing import Any
 
 from vop_core.bench.method_runs import MethodRuns, on_own_start
 from vop_core.bench.recipes import GLOBAL
 from vop_core.evaluation.plan import CLOSED, OPEN
-from vop_core.report.comparisons import SIGNIFICANCE, Estimate, adjust, own_difference
+from vop_core.report.estimates import SIGNIFICANCE, Estimate, adjust, differences
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = (
     "reproduced",
@@ -50,6 +50,7 @@ OURS: Mapping[str, str] = {  # the unlabeled form: it reads what VoP reads
     "Baseline w/ samovar (1fc)": "samovar-1fc",
     "VoP": "vop",
 }
+Entry = dict[str, Any]
 WHY_NO_MAGNITUDES = (
     "Only the sign of each difference is compared. The published magnitudes cannot be: they were "
     "measured on the "
@@ -65,42 +66,24 @@ WHY_NO_MAGNITUDES = (
 )
 
 
-class PublishedDifference(TypedDict):
-    """One published difference a - b, and what became of it here."""
-
-    a: str
-    b: str
-    set: str
-    published: float  # points
-    ours: Estimate | None
-    our_names: list[str]
-    verdict: str
-    reason: str
-
-
-def scoreboard(variants: Mapping[str, MethodRuns]) -> list[PublishedDifference]:
-    """All pairs of the published table, open set first, the published winner named first.
+def scoreboard(variants: Mapping[str, MethodRuns]) -> list[Entry]:
+    """All pairs of the published table, open set first, the published winner named first: the
+    difference a - b in points, and what became of it here.
 
     Pairs are tested together: our p-values are Holm's over all that have a published order.
     """
     pairs = [(first, second, name) for name in (OPEN, CLOSED) for first, second in _pairs(name)]
     ours = {pair: _our_difference(pair, variants) for pair in pairs}
-    adjust(
-        {
-            str(pair): found
-            for pair, found in ours.items()
-            if found is not None and _is_ordered(pair)
-        }
-    )
+    adjust(found for pair, found in ours.items() if _is_ordered(pair))
     return [_published_difference(pair, ours[pair], variants) for pair in pairs]
 
 
-def counted(entries: Sequence[PublishedDifference]) -> dict[str, int]:
+def counted(entries: Sequence[Entry]) -> dict[str, int]:
     """How many of each verdict."""
     return {verdict: sum(entry["verdict"] == verdict for entry in entries) for verdict in VERDICTS}
 
 
-def says_little(entry: PublishedDifference) -> bool:
+def says_little(entry: Entry) -> bool:
     """Whether one of the two did not train in the paper."""
     return COLLAPSED in (entry["a"], entry["b"])
 
@@ -124,15 +107,15 @@ def _our_difference(
         return None
     first, second = (variants[name] for name in names)
     if first.variant == GLOBAL:
-        return own_difference(on_own_start(first, second), second, pair[2])
-    return own_difference(
-        first, on_own_start(second, first) if second.variant == GLOBAL else second, pair[2]
-    )
+        first = on_own_start(first, second)
+    elif second.variant == GLOBAL:
+        second = on_own_start(second, first)
+    return differences(first, second, pair[2])["accuracy"]
 
 
 def _published_difference(
     pair: tuple[str, str, str], ours: Estimate | None, variants: Mapping[str, MethodRuns]
-) -> PublishedDifference:
+) -> Entry:
     first, second, set_name = pair
     names = [OURS[first], OURS[second]]
     if ours is None:
@@ -142,16 +125,17 @@ def _published_difference(
         verdict, reason = UNDECIDED, "the published difference is within its own ±"
     else:
         verdict, reason = _verdict(ours)
-    return PublishedDifference(
-        a=first,
-        b=second,
-        set=set_name,
-        published=round(PUBLISHED[set_name][first][0] - PUBLISHED[set_name][second][0], 2),
-        ours=ours,
-        our_names=names,
-        verdict=verdict,
-        reason=reason,
-    )
+    published = PUBLISHED[set_name][first][0] - PUBLISHED[set_name][second][0]
+    return {
+        "a": first,
+        "b": second,
+        "set": set_name,
+        "published": round(published, 2),
+        "ours": ours,
+        "our_names": names,
+        "verdict": verdict,
+        "reason": reason,
+    }
 
 
 def _verdict(ours: Estimate) -> tuple[str, str]:

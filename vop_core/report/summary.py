@@ -5,97 +5,95 @@ made of these.
 errors are fractions, NLL is in nats, differences are a - b and paired over persons, an interval is
 null where there is none. README, page and figures read only this, so that a number they show is a
 number of the file.
+
+The baseline that VoP is compared with is picked on other data sets' persons, never on those of the
+comparison. Outliers are chosen on the clips of even takes and scored on those of odd takes, else
+regression to the mean does the work.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
 
 from vop_core.bench.method_runs import MethodRuns, group_runs, on_own_start
-from vop_core.bench.recipes import GLOBAL
+from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.bench.results import Result, differing_settings
 from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
+    OUTLIER_RULES,
+    OutlierRule,
+    Values,
     by_person,
+    decomposition,
+    few_persons_interval,
     gain_over_controls,
     harmed,
     level_of,
+    outlier_choice,
     paired,
 )
 from vop_core.evaluation.intervals import LEVEL, worst_decile
-from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
-from vop_core.evaluation.selective import FALSE_ALARM_RATE
-from vop_core.report.comparisons import (
-    CHECKPOINT,
-    SETS,
-    VOP,
-    Comparison,
-    adjust,
-    changes,
-    channels,
-    curve,
-    difference,
-    draws_against_mean,
-    estimate,
-    gain_taken_apart,
-    named_comparisons,
-    outliers,
-    pick_baseline,
-    posterior_by_shots,
-    unlabeled_baselines,
-    worth_of_the_width,
+from vop_core.evaluation.plan import CLOSED, OPEN
+from vop_core.evaluation.score import (
+    DRAWS,
+    MIXED,
+    NOISE,
+    OWN,
+    OWN_ELSEWHERE,
+    PRIOR,
+    WRONG_ELSEWHERE,
+    WRONG_PERSON,
+    drawn_row,
 )
+from vop_core.evaluation.selective import FALSE_ALARM_RATE
+from vop_core.plots import bench as bench_plots
+from vop_core.report.estimates import VALUES, adjust, difference, differences, estimate
 from vop_core.report.scoreboard import scoreboard
+from vop_core.variational.importance import GOOD_K
 
 FORMAT = 1
+DIGITS = 6
 PAPER, ABLATIONS = "paper", "ablations"
+ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "adabn", "film-hypernetwork", "checkpoint"
+FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
+SETS = (OPEN, CLOSED)
 # means over persons, own row
 LEVELS = ("nll", "brier", "ece", "aurc", "auroc", "fpr95", "detection", "coverage")
 CONTROLS = (MIXED, WRONG_PERSON, PRIOR, NOISE)
-READS = (
-    "nothing",
-    "unlabeled clips",
-    "labels",
-    "unlabeled clips and gradients",
-    "labels and gradients",
+READS = tuple(bench_plots.READS)
+COSTS = (
+    "encoder_parameters",
+    "answer_multiply_accumulates",
+    "added_parameters",
+    "answer_ratio",
+    "bytes_per_person",
+    "enrollment_passes",
+    "gradient_steps",
 )
-DIGITS = 6
+CHANNEL_ROWS = {
+    "own": OWN,
+    "own_elsewhere": OWN_ELSEWHERE,
+    "wrong": WRONG_PERSON,
+    "wrong_elsewhere": WRONG_ELSEWHERE,
+}
+CHANNEL_PARTS = {
+    "channel": ("own", "own_elsewhere"),
+    "person": ("own", "wrong"),
+    "person_elsewhere": ("own_elsewhere", "wrong_elsewhere"),
+    "person_against_channel": ("own_elsewhere", "wrong"),
+}
+Entry = dict[str, Any]
+Variants = Mapping[str, MethodRuns]
 
 
-class BenchTable(TypedDict):
-    """Everything about one data set."""
-
-    dataset: str
-    recordings: str
-    folds: int
-    labels: int | None  # words, of a public set: one over it is chance
-    main_shots: int
-    shared_config: dict[str, Any]  # of the baseline, without seeds
-    picked_baseline: str | None  # whom VoP is compared with, picked on the other data sets
-    # what each is, what it was trained with, what it costs, what is missing
-    methods: list[dict[str, Any]]
-    rows: list[dict[str, Any]]  # a method in a set, at the main number of clips
-    curves: list[dict[str, Any]]
-    draws: list[dict[str, Any]]
-    posteriors: list[dict[str, Any]]
-    widths: list[dict[str, Any]]  # is a person's posterior wider where more is answered wrongly
-    # clips, confidence, right answers of each bin; unknown persons
-    reliability: dict[str, list[list[float]]]
-    comparisons: list[Comparison]
-    decomposition: list[dict[str, Any]]
-    outliers: list[dict[str, Any]]
-    changes: list[dict[str, Any]]  # one setting changed, against the recipe; only in the ablations
-    # microphone or person; only where clips came through two channels
-    channels: list[dict[str, Any]]
-    scoreboard: list[Any]
-
-
-def summary(results: Mapping[str, Sequence[Result]], suite: str) -> dict[str, Any]:
+def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
     """All tables of a suite from its results, data set -> results.
 
     Raises
@@ -122,12 +120,7 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> dict[str, An
     return plain(content)
 
 
-def bench_table(
-    dataset: str,
-    variants: Mapping[str, MethodRuns],
-    picked_baseline: str | None,
-    suite: str = PAPER,
-) -> BenchTable:
+def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, suite: str) -> Entry:
     """One data set's tables; the main suite's with the scoreboard of the paper, the ablations' with
     their changes.
     """
@@ -137,38 +130,44 @@ def bench_table(
     done = {variant: runs for variant, runs in variants.items() if runs.done}
     named = {variant: done.get(baseline_of(variant, variants)) for variant in done}
     bases = {variant: base and on_own_start(base, done[variant]) for variant, base in named.items()}
-    personal = {variant: runs for variant, runs in done.items() if runs.facts.get("personal")}
-    return BenchTable(
-        dataset=dataset,
-        recordings=first.recordings,
-        folds=first.folds,
-        labels=SOURCES[dataset].labels if dataset in SOURCES else None,
-        main_shots=first.config.get("scoring", {}).get("main_shots", 0),
-        shared_config=shared,
-        picked_baseline=picked_baseline,
-        methods=[_method(runs, shared) for runs in variants.values()],
-        rows=[row for set_name in SETS for row in _rows(done, bases, set_name)],
-        curves=[
-            point
-            for variant, runs in done.items()
-            for point in curve(runs, _other(bases[variant], runs))
-        ],
-        draws=[entry for runs in done.values() for entry in draws_against_mean(runs)],
-        posteriors=[entry for runs in done.values() for entry in posterior_by_shots(runs)],
-        widths=[found for runs in done.values() if (found := worth_of_the_width(runs)) is not None],
-        reliability={variant: _bins(runs) for variant, runs in done.items()},
-        comparisons=named_comparisons(done, picked_baseline),
-        decomposition=[
+    # nobody is compared with themselves
+    others = {v: None if base is done[v] else base for v, base in bases.items()}
+    return {
+        "dataset": dataset,
+        "recordings": first.recordings,
+        "folds": first.folds,
+        # words, of a public set: one over it is chance
+        "labels": SOURCES[dataset].labels if dataset in SOURCES else None,
+        "main_shots": first.config.get("scoring", {}).get("main_shots", 0),
+        # of the baseline, without seeds
+        "shared_config": shared,
+        # whom VoP is compared with, picked on the other data sets
+        "picked_baseline": picked_baseline,
+        # what each is, what it was trained with, what it costs, what is missing
+        "methods": [_method(runs, shared) for runs in variants.values()],
+        # a method in a set, at the main number of clips
+        "rows": [row for set_name in SETS for row in _rows(done, others, set_name)],
+        "curves": [point for v, runs in done.items() for point in curve(runs, others[v])],
+        "draws": [entry for runs in done.values() for entry in draws_against_mean(runs)],
+        "posteriors": [entry for runs in done.values() for entry in posterior_by_shots(runs)],
+        # is a person's posterior wider where more is answered wrongly
+        "widths": [found for runs in done.values() if (found := worth_of_the_width(runs))],
+        # clips, confidence, right answers of each bin; unknown persons
+        "reliability": {variant: _bins(runs) for variant, runs in done.items()},
+        "comparisons": named_comparisons(done, picked_baseline),
+        "decomposition": [
             entry
-            for variant, runs in personal.items()
-            if (base := bases[variant]) is not None
+            for variant, runs in done.items()
+            if runs.facts.get("personal") and (base := bases[variant]) is not None
             for entry in gain_taken_apart(runs, base, done.get(CHECKPOINT))
         ],
-        outliers=outliers(variants),
-        changes=changes(done) if suite == ABLATIONS else [],
-        channels=channels(done),
-        scoreboard=list(scoreboard(variants)) if suite == PAPER else [],
-    )
+        "outliers": outliers(done),
+        # one setting changed, against the recipe
+        "changes": changes(done) if suite == ABLATIONS else [],
+        # microphone or person; only where clips came through two channels
+        "channels": channels(done),
+        "scoreboard": scoreboard(variants) if suite == PAPER else [],
+    }
 
 
 def _place(item: tuple[str, MethodRuns]) -> tuple[bool, int, bool, str]:
@@ -187,9 +186,26 @@ def baseline_of(variant: str, variants: Iterable[str]) -> str:
     return alike if alike in variants else GLOBAL
 
 
-def _other(baseline: MethodRuns | None, runs: MethodRuns) -> MethodRuns | None:
-    """Nobody is compared with themselves."""
-    return None if baseline is runs else baseline
+def _adjusted(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries that ask several methods or settings the same: p-values are Holm's over them."""
+    for value in VALUES:
+        adjust(entry.get(value) for entry in entries)
+    return list(entries)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = list(values)
+    return float(np.mean(values)) if values else None
+
+
+def _shared(*sides: Values) -> list[Values]:
+    """The same figures, of the episodes that all sides have."""
+    episodes = set.intersection(*map(set, sides))
+    return [{episode: side[episode] for episode in episodes} for side in sides]
+
+
+def _mean_over_persons(values: Values) -> float | None:
+    return _mean(by_person(values).values())
 
 
 # --- what a method is -----------------------------------------------------------------------------
@@ -209,16 +225,12 @@ def starts_from(facts: Mapping[str, Any]) -> str:
     if facts.get("encoder_fixed"):
         return "trained on global, encoder fixed"
     shared = facts.get("trained_as")
-    return (
-        f"trained on from the checkpoint, as {shared}"
-        if shared
-        else "trained on from the checkpoint"
-    )
+    return "trained on from the checkpoint" + (f", as {shared}" if shared else "")
 
 
-def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> dict[str, Any]:
-    first = runs.first
-    found = {
+def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> Entry:
+    first, facts, done = runs.first, runs.facts, bool(runs.done)
+    return {
         "variant": runs.variant,
         "method": first.method,
         "completeness": runs.completeness,
@@ -230,16 +242,11 @@ def _method(runs: MethodRuns, shared: Mapping[str, Any]) -> dict[str, Any]:
         "config": dict(first.config.get("method", {})),
         "differs": differing_settings(first.settings["config"], shared),
         "train_persons": sorted({len(result.train_persons) for result in runs.done}),
-    }
-    if not runs.done:
-        return found | {"summary": "", "source": "", "reads": "", "starts_from": "", "cost": {}}
-    facts = runs.facts
-    return found | {
-        "summary": facts.get("summary", ""),
-        "source": facts.get("source", ""),
-        "reads": reads(facts),
-        "starts_from": starts_from(facts),
-        "cost": _cost(runs),
+        "summary": facts.get("summary", "") if done else "",
+        "source": facts.get("source", "") if done else "",
+        "reads": reads(facts) if done else "",
+        "starts_from": starts_from(facts) if done else "",
+        "cost": _cost(runs) if done else {},
     }
 
 
@@ -247,52 +254,37 @@ def _cost(runs: MethodRuns) -> dict[str, float | None]:
     """What a person costs: medians over the runs, since times vary; the rest is alike in all of
     them.
     """
-
-    def median(name: str) -> float | None:
-        values = [
-            result.figures[name] for result in runs.done if result.figures.get(name) is not None
-        ]
-        return float(np.median(values)) if values else None
-
-    answer, encoder = median("answer_multiply_accumulates"), median("encoder_multiply_accumulates")
-    return {
-        "encoder_parameters": median("encoder_parameters"),
-        "answer_multiply_accumulates": answer,
-        "added_parameters": median("added_parameters"),
-        "answer_ratio": None if answer is None or not encoder else answer / encoder,
-        "bytes_per_person": median("bytes_per_person"),
-        "enrollment_passes": median("enrollment_passes"),
-        "gradient_steps": median("gradient_steps"),
-    }
+    figures = pd.DataFrame([dict(result.figures) for result in runs.done])
+    columns = [*COSTS, "encoder_multiply_accumulates"]
+    median = figures.reindex(columns=columns).astype(float).median()
+    median["answer_ratio"] = (
+        median["answer_multiply_accumulates"] / median["encoder_multiply_accumulates"]
+    )
+    return {name: float(median[name]) if np.isfinite(median[name]) else None for name in COSTS}
 
 
 # --- how it did -----------------------------------------------------------------------------------
 
 
 def _rows(
-    variants: Mapping[str, MethodRuns], bases: Mapping[str, MethodRuns | None], set_name: str
-) -> list[dict[str, Any]]:
+    variants: Variants, baselines: Mapping[str, MethodRuns | None], set_name: str
+) -> list[Entry]:
     """All methods in a set; Holm's adjustment over all of them that are asked the same question."""
-    rows = [
-        _row(runs, _other(bases[variant], runs), set_name) for variant, runs in variants.items()
-    ]
+    rows = [_row(runs, baselines[variant], set_name) for variant, runs in variants.items()]
     found = [row for row in rows if row is not None]
     for question in ("versus_global", "right_minus_wrong", "own_minus_mixed", "personal_gain"):
-        asked = {row["variant"]: row[question] for row in found if row[question] is not None}
-        for value in ("accuracy", "nll"):
-            adjust({variant: answer[value] for variant, answer in asked.items() if value in answer})
-        for answer in asked.values():
+        asked = _adjusted([row[question] for row in found if row[question] is not None])
+        for answer in asked:
             answer["tested"] = len(asked)
     return found
 
 
-def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[str, Any] | None:
+def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry | None:
     scores, shots = runs.scores, runs.main_shots
-    own = scores.values(OWN, set_name, shots)
-    if not own:
+    accuracy = scores.person_values(OWN, set_name, shots)
+    if not accuracy:
         return None
-    accuracy = by_person(own)
-    cells = {name: scores.person_values(OWN, set_name, shots, name) for name in LEVELS}
+    levels = {name: scores.person_values(OWN, set_name, shots, name) for name in LEVELS}
     controls = {row: scores.person_values(row, set_name, shots) for row in CONTROLS}
     pooled = [
         bins.expected_calibration_error
@@ -304,65 +296,43 @@ def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[s
         "shots": shots,
         "accuracy": estimate(level_of(accuracy, limits=(0.0, 1.0))),
         "worst_decile": worst_decile(list(accuracy.values())),
-        **{
-            name: float(np.mean(list(values.values()))) if values else None
-            for name, values in cells.items()
-        },
-        "ece_pooled": float(np.mean(pooled)) if pooled else None,
-        "controls": {
-            row: float(np.mean(list(values.values()))) for row, values in controls.items() if values
-        },
-        "versus_global": None if baseline is None else _versus(runs, baseline, set_name),
+        **{name: _mean(values.values()) for name, values in levels.items()},
+        "ece_pooled": _mean(pooled),
+        "controls": {row: _mean(values.values()) for row, values in controls.items() if values},
+        "versus_global": _versus(runs, baseline, set_name),
         "right_minus_wrong": _within(runs, set_name, WRONG_PERSON),
         "own_minus_mixed": _within(runs, set_name, MIXED),
         "personal_gain": _gain(runs, baseline, set_name),
     }
 
 
-def _versus(runs: MethodRuns, baseline: MethodRuns, set_name: str) -> dict[str, Any] | None:
+def _versus(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry | None:
     """Against ``global``, with the persons harmed."""
-    gaps = _paired(runs, baseline, set_name, OWN)
-    if not gaps["accuracy"]:
+    gaps = differences(runs, baseline, set_name) if baseline else {"accuracy": None}
+    if gaps["accuracy"] is None:
         return None
     names = harmed(runs.scores, baseline.scores, set_name, runs.main_shots)
-    return {
-        "baseline": baseline.variant,
-        **{value: difference(gap) for value, gap in gaps.items()},
-        "harmed": None if names is None else list(names),
-    }
+    return {"baseline": baseline.variant, **gaps, "harmed": names}
 
 
-def _within(runs: MethodRuns, set_name: str, row: str) -> dict[str, Any] | None:
+def _within(runs: MethodRuns, set_name: str, row: str) -> Entry | None:
     """Own clips against one of the method's own controls."""
-    gaps = _paired(runs, runs, set_name, row)
-    return {value: difference(gap) for value, gap in gaps.items()} if gaps["accuracy"] else None
+    gaps = differences(runs, runs, set_name, row)
+    return gaps if gaps["accuracy"] else None
 
 
-def _paired(
-    first: MethodRuns, second: MethodRuns, set_name: str, row: str
-) -> dict[str, dict[str, float]]:
-    """First's own row - a row of second, per person, at the main number of clips."""
-    shots = first.main_shots
-    return {
-        value: paired(
-            first.scores.values(OWN, set_name, shots, value),
-            second.scores.values(row, set_name, shots, value),
-        )
-        for value in ("accuracy", "nll")
-    }
-
-
-def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> dict[str, Any] | None:
+def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry | None:
     """The personal gain as plain values."""
     if baseline is None or not runs.facts.get("personal"):
         return None
     found = gain_over_controls(
         runs.scores, baseline.scores, set_name, runs.main_shots, baseline_name=baseline.variant
     )
-    if found is None:
-        return None
-    bounds = None if found.conservative is None else list(found.conservative)
-    return {"best": found.best, "accuracy": difference(found.episodes), "ci95_conservative": bounds}
+    return found and {
+        "best": found.best,
+        "accuracy": difference(found.episodes),
+        "ci95_conservative": found.conservative,
+    }
 
 
 def _bins(runs: MethodRuns) -> list[list[float]]:
@@ -372,6 +342,353 @@ def _bins(runs: MethodRuns) -> list[list[float]]:
         return []
     total = sum(pooled[1:], start=pooled[0])
     return np.stack([total.count, total.confidence_sum, total.correct_sum], axis=1).tolist()
+
+
+def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[Entry]:
+    """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the
+    baseline.
+
+    Each number of clips leaves other clips to ask about; the differences are of the same ones.
+    """
+    found = []
+    for shots in runs.scores.shots(OWN, OPEN):
+        own = {
+            value: runs.scores.values(OWN, OPEN, shots, value) for value in (*VALUES, "coverage")
+        }
+        against = baseline.scores if baseline else None
+        gaps = {
+            value: difference(paired(own[value], against.values(OWN, OPEN, shots, value)))
+            if against
+            else None
+            for value in VALUES
+        }
+        found.append(
+            {
+                "variant": runs.variant,
+                "shots": shots,
+                "accuracy": estimate(level_of(by_person(own["accuracy"]), limits=(0.0, 1.0))),
+                "versus_global": gaps["accuracy"],
+                "nll": _mean_over_persons(own["nll"]),
+                "nll_versus_global": gaps["nll"],
+                "coverage": _mean_over_persons(own["coverage"]),
+            }
+        )
+    return found
+
+
+# --- named comparisons ----------------------------------------------------------------------------
+
+
+def unlabeled_baselines(grouped: Mapping[str, Variants]) -> tuple[str, ...]:
+    """Variants that, like VoP, personalize from unlabeled clips without any gradient, and are no
+    form of VoP.
+    """
+    # conditional-vop is VoP with another prior
+    found = {
+        variant
+        for variants in grouped.values()
+        for variant, runs in variants.items()
+        if reads(runs.facts) == "unlabeled clips" and VOP not in runs.first.method.split("-")
+    }
+    return tuple(sorted(found))
+
+
+def pick_baseline(
+    grouped: Mapping[str, Variants], for_dataset: str, candidates: Sequence[str]
+) -> str | None:
+    """The candidate with the highest accuracy on unknown persons of the *other* data sets, with own
+    clips.
+
+    Only candidates that have run on all the others take part; of equal ones the first by name. None
+    where nothing can be picked.
+    """
+    others = [variants for dataset, variants in sorted(grouped.items()) if dataset != for_dataset]
+    quality = {}
+    for candidate in sorted(candidates):
+        means = [_own_accuracy(variants.get(candidate)) for variants in others]
+        known = [mean for mean in means if mean is not None]
+        if known and len(known) == len(means):
+            quality[candidate] = float(np.mean(known))
+    return max(quality, key=lambda name: quality[name]) if quality else None
+
+
+def _own_accuracy(runs: MethodRuns | None) -> float | None:
+    return runs and _mean_over_persons(runs.scores.values(OWN, OPEN, runs.main_shots))
+
+
+def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[Entry]:
+    """VoP against AdaBN, against the baseline picked elsewhere, and against the deterministic
+    hypernetwork.
+    """
+    asked = [
+        ("VoP against AdaBN", ADABN),
+        (
+            "VoP against the best unlabeled baseline without gradients, picked on the other data "
+            "sets' persons",
+            picked_baseline,
+        ),
+        (
+            "VoP against the deterministic hypernetwork, each with its chosen settings",
+            WITHOUT_GAUSSIAN,
+        ),
+    ]
+    found = [
+        {"name": name, "a": VOP, "b": other, "set": set_name}
+        | differences(variants[VOP], variants[other], set_name)
+        for name, other in asked
+        if other in variants and VOP in variants
+        for set_name in SETS
+    ]
+    return [each for each in found if each["accuracy"] is not None]
+
+
+def gain_taken_apart(
+    runs: MethodRuns, baseline: MethodRuns, checkpoint: MethodRuns | None
+) -> list[Entry]:
+    """own - baseline = (control - baseline) + (own - control): what is left without the person, and
+    what is not.
+
+    One entry for each set and control (other persons' clips; nobody's, where the method has an
+    answer then). Where the fold's checkpoint was scored, the whole starts there, and the baseline's
+    further training is the first part.
+    """
+    found = []
+    names = ("further training", "regularization", "personalization", "whole")
+    for set_name in SETS:
+        for control in (MIXED, PRIOR):
+            steps = [(checkpoint, OWN), (baseline, OWN), (runs, control), (runs, OWN)]
+            steps = [(end, row) for end, row in steps if end is not None]
+            entry: Entry = {"variant": runs.variant, "set": set_name, "control": control}
+            for value in VALUES:
+                parts = decomposition(
+                    [end.scores.values(row, set_name, end.main_shots, value) for end, row in steps]
+                )
+                entry[value] = dict(zip(names[-len(parts) :], map(difference, parts), strict=True))
+            if entry["accuracy"]["whole"] is not None:
+                found.append(entry)
+    return found
+
+
+# --- outliers -------------------------------------------------------------------------------------
+
+
+def outliers(variants: Variants) -> list[Entry]:
+    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on
+    their other clips.
+    """
+    if GLOBAL not in variants:
+        return []
+    runs = variants[GLOBAL]
+    even, odd = (
+        runs.scores.person_values(OWN, OPEN, runs.main_shots, f"accuracy_{half}")
+        for half in ("even", "odd")
+    )
+    if not even.keys() & odd.keys():
+        return []
+    return [_outliers_by(rule, even, odd, variants) for rule in OUTLIER_RULES]
+
+
+def _outliers_by(
+    rule: OutlierRule, even: Mapping[str, float], odd: Mapping[str, float], variants: Variants
+) -> Entry:
+    choice = outlier_choice(even, odd, rule)
+    methods = [
+        _on_outliers(runs, on_own_start(variants[GLOBAL], runs), choice.persons)
+        for variant, runs in variants.items()
+        if variant != GLOBAL
+    ]
+    return {
+        "rule": rule.words,
+        "persons": choice.persons,
+        "among": choice.among,
+        "chosen": estimate(choice.chosen),
+        "scored": estimate(choice.scored),
+        "regression": estimate(choice.regression),
+        "all_regression": difference({p: odd[p] - value for p, value in even.items() if p in odd}),
+        "in_hindsight": {
+            "persons": choice.in_hindsight,
+            "chosen": choice.hindsight_chosen,
+            "other": choice.hindsight_other,
+        },
+        "methods": methods if choice.persons else [],
+    }
+
+
+def _on_outliers(runs: MethodRuns, baseline: MethodRuns, persons: Sequence[str]) -> Entry:
+    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all
+    other persons.
+    """
+    found: Entry = {}
+    for name in ("accuracy", "detection"):
+        before, after = (
+            side.scores.values(OWN, OPEN, runs.main_shots, f"{name}_odd")
+            for side in (baseline, runs)
+        )
+        old, new = map(by_person, _shared(before, after))
+        gaps = {person: new[person] - old[person] for person in new}
+        chosen = [person for person in persons if person in gaps]
+        found[name] = {
+            "before": _mean(old[p] for p in chosen),
+            "after": _mean(new[p] for p in chosen),
+            "difference": estimate(few_persons_interval({p: gaps[p] for p in chosen})),
+            "others": estimate(
+                few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})
+            ),
+            "of_persons": {p: [old[p], new[p]] for p in chosen},
+        }
+    return found | {"variant": runs.variant}
+
+
+# --- microphone or person; one setting changed ----------------------------------------------------
+
+
+def channels(variants: Variants) -> list[Entry]:
+    """``channel_parts`` of all methods; each part is asked of several, so p-values are Holm's over
+    them.
+    """
+    found = [parts for runs in variants.values() if (parts := channel_parts(runs)) is not None]
+    for part in CHANNEL_PARTS:
+        adjust(entry["differences"][part] for entry in found)
+    return found
+
+
+def channel_parts(runs: MethodRuns) -> Entry | None:
+    """How much of "personal" is the channel, where all queries came through another one than most
+    recordings.
+
+    Enrolled is the right or a wrong person, through the queries' channel or as recorded. None where
+    that was not asked.
+    """
+    values = {
+        name: runs.scores.values(row, OPEN, runs.main_shots) for name, row in CHANNEL_ROWS.items()
+    }
+    if not all(values.values()):
+        return None
+    return {
+        "variant": runs.variant,
+        "channel": runs.first.config.get("scoring", {}).get("channel"),
+        "levels": {name: _mean_over_persons(found) for name, found in values.items()},
+        "differences": {
+            name: difference(paired(values[first], values[second]))
+            for name, (first, second) in CHANNEL_PARTS.items()
+        },
+    }
+
+
+def changes(variants: Variants) -> list[Entry]:
+    """What each other form of VoP is worth against the recipe that it changes, unknown persons, own
+    clips.
+    """
+    if VOP not in variants:
+        return []
+    found = [
+        {"variant": variant} | differences(runs, variants[VOP], OPEN)
+        for variant, runs in variants.items()
+        if variant != VOP and runs.first.method in FORMS_OF_VOP
+    ]
+    return _adjusted([entry for entry in found if entry["accuracy"] is not None])
+
+
+# --- draws and posteriors -------------------------------------------------------------------------
+
+
+def draws_against_mean(runs: MethodRuns) -> list[Entry]:
+    """The answer averaged over weight draws beside the answer of the mean weights, same episodes,
+    unknown persons.
+    """
+    scoring = runs.first.config.get("scoring", {})
+    rows = {drawn_row(count): count for count in scoring.get("further_draws", ())}
+    rows[DRAWS] = scoring.get("draws")
+    found = []
+    for row, shots in [(name, shots) for name in rows for shots in runs.scores.shots(name, OPEN)]:
+        entry: Entry = {"variant": runs.variant, "shots": shots, "draws": rows[row]}
+        for value in (*VALUES, "coverage"):
+            drawn, own = (runs.scores.values(each, OPEN, shots, value) for each in (row, OWN))
+            of_draws, of_mean = map(_mean_over_persons, _shared(drawn, own))
+            entry[value] = {
+                "draws": of_draws,
+                "mean": of_mean,
+                "difference": difference(paired(drawn, own)),
+            }
+        if entry["accuracy"]["difference"] is not None:
+            found.append(entry)
+    return found
+
+
+def posterior_by_shots(runs: MethodRuns) -> list[Entry]:
+    """The posterior's figures by number of clips: means over folds and seeds, and how often each
+    verdict was given.
+    """
+    every = [result.posterior for result in runs.done if result.posterior]
+    found = []
+    for shots in sorted({int(shots) for figures in every for shots in figures}):
+        here = pd.DataFrame([figures[str(shots)] for figures in every if str(shots) in figures])
+        verdicts = here.pop("verdict") if "verdict" in here else pd.Series(dtype=object)
+        found.append(
+            {
+                "variant": runs.variant,
+                "shots": shots,
+                "runs": len(here),
+                "verdicts": verdicts.value_counts().sort_index().to_dict(),
+                **here.mean(numeric_only=True).to_dict(),
+            }
+        )
+    return found
+
+
+def worth_of_the_width(runs: MethodRuns) -> Entry | None:
+    """Whether unknown persons with a wider posterior are answered worse, and whether the
+    posterior's tail is covered.
+
+    Spearman's rank correlation between a person's posterior width and error, within each run: a
+    mean over persons of the product of standard ranks, so that an interval over persons can stand
+    beside it. Pareto k compares with the posterior that has seen the labels. None for methods that
+    keep no width.
+    """
+    width, accuracy, tails = (
+        runs.scores.values(OWN, OPEN, runs.main_shots, name)
+        for name in ("std_ratio", "accuracy", "pareto_k")
+    )
+    correlation = level_of(_rank_products(width, accuracy), limits=(-1.0, 1.0))
+    if not tails and correlation is None:
+        return None
+    values = np.array(list(tails.values()))
+    return {
+        "variant": runs.variant,
+        "shots": runs.main_shots,
+        "correlation": estimate(correlation),
+        "pareto_k": {
+            "median": float(np.median(values)),
+            "above": float(np.mean(values > GOOD_K)),
+            "posteriors": len(values),
+        }
+        if tails
+        else None,
+    }
+
+
+def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:
+    """Each person's mean product of standard ranks; without the runs in which all are alike."""
+    if not width:
+        return {}
+    names = ["person", "repetition", "seed", "fold"]
+    right = pd.Series(accuracy).rename_axis(names).groupby(["seed", "fold", "person"])
+    errors = right.agg(lambda found: np.mean(1 - found.to_numpy()))
+    table = pd.Series(width).rename_axis(names).rename("width").reset_index()
+    table = table.join(errors.rename("error"), on=["seed", "fold", "person"])
+    runs = table.groupby(["seed", "fold"])
+    table["product"] = np.prod(
+        [runs[column].transform(_standard_ranks) for column in ("width", "error")], axis=0
+    )
+    products = table.dropna().groupby("person")["product"]
+    return products.agg(lambda found: float(np.mean(found.to_numpy()))).to_dict()
+
+
+def _standard_ranks(values: pd.Series) -> Float[np.ndarray, " person"]:
+    """Ranks, ties shared, with mean 0 and variance 1; not a number where all are alike."""
+    ranks = stats.rankdata(values)
+    spread = ranks.std()
+    return (ranks - ranks.mean()) / (spread if spread > 0 else np.nan)
 
 
 # --- JSON -----------------------------------------------------------------------------------------

@@ -4,15 +4,13 @@ Accuracies in percent, differences in points (a - b), NLL in nats; intervals in 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from vop_core.plots.style import listing
-from vop_core.report.verdicts import asked_alone, tally, verdict
+from vop_core.report.estimates import Estimate, asked_alone, tally, verdict
 
 NOTHING = "–"
-Estimate = Mapping[str, Any]
 
 
 def percent(value: float | None, digits: int = 1) -> str:

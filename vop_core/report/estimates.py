@@ -1,0 +1,103 @@
+"""Means and differences over persons as plain values, and whether a difference is shown: decided by
+intervals and tests over persons, never by hand.
+
+An estimate holds its ``mean``, ``ci95`` (the 95 % interval, null where there is none), ``persons``
+and ``interval``: how that was made. A difference has the sign-flip test's ``p`` beside it, and
+``p_holm``, adjusted, where several methods or settings are asked the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vop_core.bench.method_runs import MethodRuns
+from vop_core.evaluation.comparison import difference_of, holm, paired, sign_flip_p_value
+from vop_core.evaluation.intervals import Interval
+from vop_core.evaluation.score import OWN
+from vop_core.plots.style import listing
+
+SIGNIFICANCE = 0.05
+ROUNDING = 1e-5  # of a difference of two figures of five digits, as result files hold them
+VALUES = ("accuracy", "nll")  # that differences are taken of; below 0 is better in the second
+SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED = "shown", "the reverse shown", "not shown", "not measured"
+Estimate = dict[str, Any]
+
+
+def estimate(interval: Interval | None) -> Estimate | None:
+    """An interval as plain values."""
+    if interval is None:
+        return None
+    return {
+        "mean": interval.mean,
+        "ci95": None if interval.bounds is None else list(interval.bounds),
+        "persons": interval.persons,
+        "interval": interval.kind,
+    }
+
+
+def difference(values: Mapping[str, float]) -> Estimate | None:
+    """The mean of each person's difference, with interval and p-value; None without persons."""
+    found = estimate(difference_of(values))
+    if found is not None:
+        found["p"] = sign_flip_p_value(list(values.values()), rounding=ROUNDING)
+    return found
+
+
+def differences(
+    first: MethodRuns, second: MethodRuns, set_name: str, row: str = OWN
+) -> dict[str, Estimate | None]:
+    """First, with own clips, - a row of second: accuracy and NLL at the main number of clips."""
+    shots = first.main_shots
+    return {
+        value: difference(
+            paired(
+                first.scores.values(OWN, set_name, shots, value),
+                second.scores.values(row, set_name, shots, value),
+            )
+        )
+        for value in VALUES
+    }
+
+
+def adjust(asked: Iterable[Estimate | None]) -> None:
+    """Write Holm's adjusted p-values into differences that belong together; those without a p stay
+    as they are.
+    """
+    tested = {str(place): found for place, found in enumerate(asked) if found and "p" in found}
+    for place, value in holm({place: found["p"] for place, found in tested.items()}).items():
+        tested[place]["p_holm"] = value
+
+
+def verdict(estimate: Estimate | None, *, better: int = 1) -> str:
+    """Whether a difference that is good in the direction ``better`` is shown, its reverse is, or
+    neither.
+
+    Two authorities must agree: the interval leaves 0 out, and the sign-flip test over persons
+    rejects, adjusted where several methods or settings are asked the same. Skewed differences of
+    few persons pass the first alone.
+    """
+    if estimate is None or estimate["ci95"] is None:
+        return NOT_MEASURED
+    if estimate.get("p_holm", estimate.get("p", 0.0)) > SIGNIFICANCE:
+        return NOT_SHOWN
+    low, high = sorted(better * bound for bound in estimate["ci95"])
+    if low > 0:
+        return SHOWN
+    return REVERSE if high < 0 else NOT_SHOWN
+
+
+def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
+    """On which data sets a difference is shown: "shown on a and b, not shown on c". Empty without
+    any.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, estimate in estimates.items():
+        groups.setdefault(verdict(estimate, better=better), []).append(name)
+    kinds = [kind for kind in (SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED) if kind in groups]
+    return ", ".join(f"{kind} on {listing(groups[kind])}" for kind in kinds)
+
+
+def asked_alone(estimate: Estimate) -> Estimate:
+    """The same without Holm's correction, for a question that was asked of one method before
+    anything was measured.
+    """
+    return {name: value for name, value in estimate.items() if name != "p_holm"}
