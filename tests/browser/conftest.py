@@ -133,7 +133,7 @@ def _wait_for(health: str, server: subprocess.Popen, seconds: float = 180) -> No
                 if answer.status == 200:
                     return
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.1)
     raise RuntimeError(f"no server after {seconds} s")
 
 
@@ -162,9 +162,11 @@ def echo_address(tmp_path_factory):
     yield from serve(folder / "echo.py", folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(chromium, microphone):
-    """Chromium with the fake microphone."""
+    """Chromium with the fake microphone. Not for the whole session: playwright keeps an event loop
+    running, and other tests run their own.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PATIENCE = 240_000  # ms; a whole notebook runs meanwhile
 WORD = 1_600  # ms of recording
+NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
 SPOKEN = "(cell) => cell.querySelector('[role=status]').innerText"
 DRAWN = """(cell) => {
     const {data, layout} = cell.querySelector('.js-plotly-plot');
@@ -84,69 +85,51 @@ def open_notebook(page, lab: str, name: str) -> None:
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
 
 
-def run_all(page) -> None:
-    """Run every cell anew, and wait for the last one."""
-    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-    assert (
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(String)")
-        == "true"
+def find_cell(page, code: str) -> int:
+    """The place of the first code cell that holds ``code``."""
+    return page.evaluate(
+        f"(code) => {NOTEBOOK}.widgets.findIndex("
+        "({model}) => model.type === 'code' && model.sharedModel.source.includes(code))",
+        code,
     )
+
+
+def show_cell(page, index: int):
+    """Scroll to a cell, which JupyterLab draws when it comes into view; returns its element."""
+    page.evaluate(f"{NOTEBOOK}.scrollToItem({index}, 'center')")
+    return page.evaluate_handle(f"{NOTEBOOK}.widgets[{index}].node").as_element()
 
 
 def run_up_to(page, code: str):
     """Run every cell up to the first that holds ``code``, and that one; returns its element."""
-    notebook = "window.jupyterapp.shell.currentWidget.content"
-    index = page.evaluate(
-        f"(code) => {notebook}.widgets.findIndex("
-        "({model}) => model.type === 'code' && model.sharedModel.source.includes(code))",
-        code,
-    )
+    index = find_cell(page, code)
     page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-    page.evaluate(f"{notebook}.activeCellIndex = {index}")
+    page.evaluate(f"{NOTEBOOK}.activeCellIndex = {index}")
     for command in ("run-all-above", "run-cell"):
         assert (
             page.evaluate(f"window.jupyterapp.commands.execute('notebook:{command}').then(String)")
             != "false"
         )
-    page.evaluate(f"{notebook}.scrollToItem({index}, 'center')")
-    return page.evaluate_handle(f"{notebook}.widgets[{index}].node").as_element()
-
-
-def scroll_to(page, selector: str):
-    """The first element of that kind; JupyterLab draws a cell when it comes into view."""
-    notebook = "window.jupyterapp.shell.currentWidget.content"
-    for cell in range(page.evaluate(f"{notebook}.model.cells.length")):
-        page.evaluate(f"{notebook}.scrollToItem({cell}, 'center')")
-        page.wait_for_timeout(150)
-        if page.locator(selector).count():
-            found = page.locator(selector).first
-            found.scroll_into_view_if_needed()
-            return found
-    raise AssertionError(f"nothing on the page is {selector}")
+    return show_cell(page, index)
 
 
 def test_the_stored_pictures_show_before_anything_runs(lab, page):
     open_notebook(page, lab, "03_the_elbo")
-    assert scroll_to(page, ".jp-OutputArea img").is_visible()
-
-
-def test_nobody_is_asked_for_news(lab, page):
-    """The course works offline, and its first page is not a question of another project."""
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    open_notebook(page, lab, "00_why_personalize")
-    page.wait_for_timeout(3_000)  # JupyterLab asks a moment after it has started
-    assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
-    assert not [url for url in asked if not url.startswith((lab, "data:", "blob:"))]
+    cell = show_cell(page, find_cell(page, "course.show("))
+    assert cell.wait_for_selector(".jp-OutputArea img").is_visible()
 
 
 @pytest.mark.parametrize("name", ["03_the_elbo", "06_enrollment", "08_the_failure_museum"])
 def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
     """The first control of a notebook's first interactive figure is moved, by keyboard or by
-    choice: one that moves curves, one that is a list, one that moves a line.
+    choice: one that moves curves, one that is a list, one that moves a line. Above it a prediction
+    is asked for by buttons. The course works offline, and its first page is not a question of
+    another project: nobody is asked for news.
     """
     from playwright.sync_api import expect
 
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     open_notebook(page, lab, name)
     cell = run_up_to(page, "course.explore(")
     cell.wait_for_selector(".js-plotly-plot .main-svg")
@@ -159,19 +142,17 @@ def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
     # Words and figure arrive by two messages of the kernel: each is waited for on its own.
     page.wait_for_function(f"([cell, said]) => ({SPOKEN})(cell) !== said", arg=[cell, said])
     page.wait_for_function(f"([cell, before]) => ({DRAWN})(cell) !== before", arg=[cell, before])
-    expect(page.locator(COMPLAINTS)).to_have_count(0)
-
-
-def test_predictions_are_asked_for_by_buttons(lab, page):
-    open_notebook(page, lab, "06_enrollment")
-    cell = run_up_to(page, "course.predict(")
-    assert cell.wait_for_selector("input[type=radio]").is_visible()
+    predicted = show_cell(page, find_cell(page, "course.predict("))
+    assert predicted.wait_for_selector("input[type=radio]").is_visible()
+    for unwanted in (COMPLAINTS, ".jp-Notification-Toast, .Toastify__toast"):
+        expect(page.locator(unwanted)).to_have_count(0)
+    assert not [url for url in asked if not url.startswith((lab, "data:", "blob:"))]
 
 
 def test_a_word_is_recorded_in_the_notebook_and_not_saved_with_it(lab, page, microphone):
     open_notebook(page, lab, "10_your_own_voice")
-    run_all(page)
-    button = scroll_to(page, "button:has-text('Record one word')")
+    cell = run_up_to(page, "recorder = Recorder()")
+    button = cell.wait_for_selector("button:has-text('Record one word')")
     for number in range(4):
         microphone.hear(number)
         button.click()

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 PATIENCE = 120_000  # ms; generous, for machines that do other things as well
 WORD = 1_600  # ms of recording: at least one whole word of the fake microphone
 MOST_SLOWER_THAN_ECHO = 1.5
-ROUNDS = 7
+ROUNDS = 5
 SITTINGS = 5
 
 STOP_AND_WAIT = """

@@ -3,7 +3,6 @@ as its source says.
 """
 
 import ast
-import os
 import re
 from pathlib import Path
 
@@ -41,15 +40,16 @@ def test_there_are_notebooks():
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @every_notebook
-def test_a_notebook_runs_with_its_exercises_open_and_solved(path):
+def test_a_notebook_runs_with_its_exercises_open_and_solved(path, forked_kernels):
     """One run under the short budget, quiet on stderr; an open exercise asks for an answer, its
     solution is right.
     """
     notebook = everything(path)
-    before = os.times()
+    clock = nbformat.v4.new_code_cell("__import__('os').times().user")
+    notebook.cells.append(clock)
     execute(notebook, environment={"VOP_COURSE_BUDGET": "short", "VOP_DATA": ""})
-    after = os.times()
-    assert after.children_user - before.children_user < LONGEST_SECONDS
+    notebook.cells.remove(clock)
+    assert float(clock.outputs[0].data["text/plain"]) < LONGEST_SECONDS
     complaints = []
     for cell in notebook.cells:
         said = [output for output in cell.get("outputs", []) if cell.cell_type == "code"]
