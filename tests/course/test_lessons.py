@@ -95,36 +95,38 @@ def test_a_nearest_neighbour_repeats_what_it_has_seen():
 
 
 def crowd(persons: int = 6) -> material.Crowd:
-    clips = torch.arange(persons * 5.0).view(persons, 5, 1, 1)  # each clip is its own number
-    labels = torch.arange(persons * 5).view(persons, 5)
+    """Everybody says the same five words; each clip is its own number."""
+    clips = torch.arange(persons * 5.0).view(persons, 5, 1, 1)
+    labels = torch.arange(5).repeat(persons, 1)
     return material.Crowd(tuple(map(str, range(persons))), ("a",), clips, labels, clips, labels)
 
 
 def test_controls_never_enroll_a_person_s_own_clip():
     people = crowd()
-    own = people.enrollment_labels
-    ((clips, labels),) = baselines.enrollments(people, OWN)
-    assert torch.equal(labels, own)
-    for whose in (WRONG, MIXED):
-        for clips, labels in baselines.enrollments(people, whose):
-            assert torch.equal(clips[..., 0, 0].long(), labels)  # clips and labels stay together
-            assert not any(
-                torch.isin(mine, theirs).any() for mine, theirs in zip(own, labels, strict=True)
-            )
-    ((_, mixed),) = baselines.enrollments(people, MIXED)
-    assert all(len(set((row // 5).tolist())) > 1 for row in mixed)
-    for _, labels in baselines.enrollments(people, WRONG):
-        assert all(len(set((row // 5).tolist())) == 1 for row in labels)
+    heard = {
+        whose: [
+            (clips[..., 0, 0].long(), labels)
+            for clips, labels in baselines.enrollments(people, whose)
+        ]
+        for whose in WHOSE
+    }
+    assert [len(heard[whose]) for whose in (OWN, WRONG, MIXED)] == [1, baselines.STRANGERS, 1]
+    own = torch.arange(6)[:, None]
+    for whose, others, persons in ((OWN, False, 1), (WRONG, True, 1), (MIXED, True, 5)):
+        for clips, labels in heard[whose]:
+            assert torch.equal(clips % 5, labels)  # clips and labels stay together
+            assert torch.equal(labels, people.enrollment_labels)  # and the words are the person's
+            assert bool((clips // 5 != own).all()) == others
+            assert [len(row.unique()) for row in clips // 5] == [persons] * 6
     with pytest.raises(ValueError, match="whose"):
         baselines.enrollments(people, "nobody")
-    assert len(WHOSE) == 3
 
 
 def test_a_crowd_as_clips_keeps_person_and_label_together():
     people = crowd(3)
-    clips = people.first(2).clips()
-    assert clips.persons == ("0", "1")
-    assert clips.person_index.tolist() == [0] * 10 + [1] * 10
+    clips = people.clips()
+    assert clips.persons == ("0", "1", "2")
+    assert clips.person_index.tolist() == [0] * 10 + [1] * 10 + [2] * 10
     assert torch.equal(clips.features[:5, 0, 0].long(), clips.labels[:5])
 
 

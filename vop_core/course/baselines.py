@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vop_core.course.material import Crowd, models, synthetic_crowd
 from vop_core.evaluation.classification import correctness
+from vop_core.evaluation.controls import WordIndex, mixed_enrollments, wrong_person_enrollments
 from vop_core.methods.adabn import AdaBn, AdaBnConfig
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.fine_tune import FineTuneHead
@@ -49,40 +50,32 @@ def enrollments(
     crowd: Crowd, whose: str
 ) -> list[tuple[Float[Tensor, "person shot mel frame"], Int[Tensor, "person shot"]]]:
     """What enrolls each person, with its labels: one enrollment, or several wrong ones, of which
-    the mean counts.
+    the mean counts. The controls are the evaluation's.
 
     Raises ValueError for what is not among ``WHOSE``.
     """
     if whose == OWN:
         return [(crowd.enrollment, crowd.enrollment_labels)]
-    others = len(crowd.names) - 1  # shifts from 1 to this never bring a person's own clips back
-    if whose == WRONG:
-        shifts = _spread(STRANGERS, others)
-        return [
-            (crowd.enrollment.roll(shift, 0), crowd.enrollment_labels.roll(shift, 0))
-            for shift in shifts
-        ]
-    if whose == MIXED:
-        shifts = _spread(crowd.enrollment.shape[1], others)
-        clips = [crowd.enrollment.roll(shift, 0)[:, shot] for shot, shift in enumerate(shifts)]
-        labels = [
-            crowd.enrollment_labels.roll(shift, 0)[:, shot] for shot, shift in enumerate(shifts)
-        ]
-        return [(torch.stack(clips, dim=1), torch.stack(labels, dim=1))]
-    raise ValueError(f"whose clips enroll is one of {', '.join(WHOSE)}; got {whose!r}")
+    if whose not in WHOSE:
+        raise ValueError(f"whose clips enroll is one of {', '.join(WHOSE)}; got {whose!r}")
+    clips = crowd.clips()
+    index = WordIndex(clips.person_index, clips.labels)
+    controls = [
+        wrong_person_enrollments(episode, clips, index, most=STRANGERS, seed=0)
+        if whose == WRONG
+        else mixed_enrollments(episode, clips, index, seed=0)
+        for episode in crowd.episodes()
+    ]
+    rows = [torch.stack([each.clips for each in made]) for made in zip(*controls, strict=True)]
+    return [(clips.features[each], clips.labels[each]) for each in rows]
 
 
-def _spread(count: int, largest: int) -> list[int]:
-    """Numbers from 1 to ``largest``, spread over them, no two alike while there are enough."""
-    return [1 + number * max(1, largest // count) % largest for number in range(count)]
-
-
+@lru_cache(maxsize=64)
 def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float[Tensor, " person"]:
     """Each person's share of right answers under a method. The bundled persons unless a crowd is
     given.
     """
-    if crowd is None:
-        return _synthetic_accuracies(name, whose)
+    crowd = crowd or synthetic_crowd()
     method = methods()[name]
     persons, clips = crowd.query_labels.shape
     query = method.represent(crowd.query.flatten(0, 1)).unflatten(0, (persons, clips))
@@ -95,8 +88,3 @@ def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float
                 correctness(method.predict_proba(adaptation, query), crowd.query_labels).mean(1)
             )
     return torch.stack(found).mean(0)
-
-
-@lru_cache(maxsize=32)
-def _synthetic_accuracies(name: str, whose: str) -> Float[Tensor, " person"]:
-    return accuracies(name, whose, synthetic_crowd())

@@ -24,7 +24,7 @@ from vop_core.data.persons import load_dataset
 from vop_core.data.voices import FOLDERS, BundledPerson, bundled_dataset, bundled_persons
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
-from vop_core.evaluation.plan import OPEN, EvaluationClips
+from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
 from vop_core.evaluation.score import OWN
 from vop_core.models import Bundle, load_bundle
 from vop_core.report.outputs import load_summary, summary_file
@@ -34,7 +34,7 @@ REAL_QUERIES = 40  # asked of each real person
 SHOTS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crowd:
     """Persons with as many clips each, as a model of one task hears them."""
 
@@ -45,17 +45,6 @@ class Crowd:
     query: Float[Tensor, "person query mel frame"]
     query_labels: Int[Tensor, "person query"]
 
-    def first(self, persons: int) -> "Crowd":
-        """The first few persons."""
-        return Crowd(
-            self.names[:persons],
-            self.labels,
-            self.enrollment[:persons],
-            self.enrollment_labels[:persons],
-            self.query[:persons],
-            self.query_labels[:persons],
-        )
-
     def clips(self) -> EvaluationClips:
         """All clips in one table, person by person, enrollment before query."""
         features = torch.cat([self.enrollment, self.query], dim=1)
@@ -64,6 +53,25 @@ class Crowd:
         index = torch.arange(persons)[:, None].expand(persons, clips)
         return EvaluationClips(
             features.flatten(0, 1), labels.flatten(), index.flatten(), self.names
+        )
+
+    def episodes(self) -> tuple[PlannedEpisode, ...]:
+        """One of each person, on the rows of :meth:`clips`; everybody else is a peer."""
+        persons, shots = self.enrollment_labels.shape
+        rows = torch.arange(persons * (shots + self.query_labels.shape[1])).view(persons, -1)
+        everybody = range(persons)
+        return tuple(
+            PlannedEpisode(
+                person,
+                self.names[person],
+                OPEN,
+                shots,
+                repetition=0,
+                enrollment=rows[person, :shots],
+                query=rows[person, shots:],
+                peers=tuple(other for other in everybody if other != person),
+            )
+            for person in everybody
         )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from vop_core.course import material
-from vop_core.course.baselines import WHOSE, accuracies
+from vop_core.course.baselines import MIXED, OWN, WHOSE, accuracies, enrollments
 from vop_core.course.museum import expected_best_epoch
 from vop_core.data.spectrogram import LogMelConfig, log_mel, mel_filterbank
 from vop_core.data.virtual_persons import stretch
@@ -332,17 +332,12 @@ def enrolled_with(clips: int, whose: str) -> tuple[float, float]:
     """The shipped model on the bundled persons: mean width of the posterior / prior, and share of
     right answers.
 
-    ``whose``: "own clips", or "other persons' clips", one from each of the next persons in the
-    list.
+    ``whose``: "own clips", or "other persons' clips", the evaluation's mixed control.
     """
     crowd, vop = material.synthetic_crowd(), material.models().vop
-    enrollment = crowd.enrollment[:, :clips]
-    if whose == "other persons' clips":
-        enrollment = torch.stack(
-            [crowd.enrollment.roll(-1 - shot, 0)[:, shot] for shot in range(clips)], dim=1
-        )
+    ((heard, _),) = enrollments(crowd, OWN if whose == OWN else MIXED)
     with torch.no_grad():
-        adaptation = vop.adapt(enrollment)
+        adaptation = vop.adapt(heard[:, :clips])
         answers = vop.predict_proba(adaptation, crowd.query)
         width = (adaptation["log_std"] - vop.hyper_personalizer.prior().log_std).mean().exp()
     return float(width), float(correctness(answers, crowd.query_labels).mean())
