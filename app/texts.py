@@ -17,13 +17,13 @@ SOURCES = {
     "synthetic": (":material/smart_toy:", "synthetic"),
 }
 CONTROLS = {
-    "vop-zero": ("Prior mean", "Your model without any clip: what personalization starts from."),
-    "vop-wrong-person": (
+    "prior": ("Prior mean", "Your model without any clip: what personalization starts from."),
+    "wrong-person": (
         "Wrong person",
         "Made with another synthetic person's clips: a gain here is not about you.",
     ),
-    "vop-mixed": ("Mixed persons", "Every clip from another synthetic person."),
-    "vop-noise": ("Noise", "Your clips' level and spectrum with the speech scrambled away."),
+    "mixed": ("Mixed persons", "Every clip from another synthetic person."),
+    "noise": ("Noise", "Your clips' level and spectrum with the speech scrambled away."),
 }
 OUTCOMES = {
     "won": "Only yours right",

@@ -11,6 +11,14 @@ from vop_core.training.batches import EpisodeBatch
 from vop_core.training.config import TrainConfig
 
 MELS, FRAMES, LABELS = 40, 9, 3
+# choices of personal layers
+SUBSETS = [
+    ("film",),
+    ("band_film",),
+    ("pointwise",),
+    ("classifier",),
+    ("film", "pointwise", "classifier"),
+]
 
 
 def seeded(seed: int = 0) -> torch.Generator:

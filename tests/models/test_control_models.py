@@ -23,13 +23,13 @@ def test_no_clip_of_ones_own_enters_a_control_and_each_enrolls_as_many(generator
         type(bundle), "features", lambda self, clips: heard.append(list(clips)) or hear(self, clips)
     )
     models = bundle.control_models(own, others, generator=generator_for(3))
-    assert list(models) == ["vop-zero", "vop-wrong-person", "vop-mixed", "vop-noise"]
+    assert list(models) == ["prior", "wrong-person", "mixed", "noise"]
     wrong, mixed, noise = heard
     assert len(wrong) == len(mixed) == len(noise) == 3
     assert not any(clip is mine for clips in heard for clip in clips for mine in own)
     assert len({clip.name.split("-")[0] for clip in wrong}) == 1
     assert len({clip.name.split("-")[0] for clip in mixed}) == 3
-    assert torch.equal(models["vop-zero"].posterior.mean, bundle.vop.prior_model().posterior.mean)
+    assert torch.equal(models["prior"].posterior.mean, bundle.vop.prior_model().posterior.mean)
 
 
 def test_the_pages_noise_has_the_clips_level_and_not_the_wave(generator):

@@ -5,8 +5,7 @@
 import pytest
 import torch
 
-from tests.nets.test_personal_layers import SUBSETS
-from tests.toys import log_mels, make_encoder, ready, seeded
+from tests.toys import SUBSETS, log_mels, make_encoder, ready, seeded
 from vop_core.evaluation.cost import parameter_count
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 

@@ -5,7 +5,6 @@ import torch
 
 from tests.toys import log_mels, ready
 from vop_core.nets.hyper_personalizer import (
-    EVIDENCE,
     HyperPersonalizer,
     HyperPersonalizerConfig,
     StatisticsTrunk,
@@ -66,13 +65,6 @@ def test_the_priors_mean_is_learned_or_zero():
     fixed = HyperPersonalizer(config, weights=5, inputs=40)
     assert "prior_mean" not in dict(fixed.named_parameters())
     assert fixed.prior().mean.tolist() == [0] * 5
-
-
-def test_both_kinds_of_evidence_give_features():
-    assert EVIDENCE == ("encoder", "input")
-    statistics = module(evidence="encoder", inputs=12)
-    assert statistics.clip_features(torch.randn(2, 3, 12)).shape == (2, 3, 8)
-    assert module().clip_features(log_mels(2, 3)).shape == (2, 3, 8)
 
 
 def test_a_steady_head_reads_features_of_any_scale():

@@ -6,21 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from tests.toys import make_encoder, ready, seeded
+from tests.toys import SUBSETS, make_encoder, ready, seeded
 from vop_core.nets.personal_layers import (
     PersonalClassifier,
     PersonalPointwise,
     PersonalSubSpectralNorm,
     spread_over_clips,
 )
-
-SUBSETS = [
-    ("film",),
-    ("band_film",),
-    ("pointwise",),
-    ("classifier",),
-    ("film", "pointwise", "classifier"),
-]
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

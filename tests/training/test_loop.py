@@ -86,8 +86,9 @@ def test_a_trained_module_comes_back_itself_in_evaluation_mode():
     assert not any(part.training for part in trained.modules())
 
 
-def interrupted(tmp_path):
-    state = tmp_path / "run.state"
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    state = tmp_path_factory.mktemp("interrupted") / "run.state"
     with pytest.raises(Interrupted):
         fit(fresh(), checkpoint=state, stop_at=2 + 1)
     return state
@@ -96,19 +97,19 @@ def interrupted(tmp_path):
 @pytest.mark.parametrize(
     "change", [{"steps": 6}, {"seed": 1}, {"learning_rate": 1e-3}, {"persons_per_step": 2}]
 )
-def test_a_training_with_other_settings_does_not_go_on_from_it(change, tmp_path):
+def test_a_training_with_other_settings_does_not_go_on_from_it(change, interrupted):
     with pytest.raises(CheckpointError, match="other settings"):
-        fit(fresh(), replace(CONFIG, **change), checkpoint=interrupted(tmp_path))
+        fit(fresh(), replace(CONFIG, **change), checkpoint=interrupted)
 
 
-def test_a_model_of_another_shape_does_not_go_on_from_it(tmp_path):
+def test_a_model_of_another_shape_does_not_go_on_from_it(interrupted):
     with pytest.raises(CheckpointError, match="another shape"):
-        fit(make_vop(code=5), checkpoint=interrupted(tmp_path))
+        fit(make_vop(code=5), checkpoint=interrupted)
 
 
-def test_a_damaged_state_is_refused(tmp_path):
-    state = interrupted(tmp_path)
-    state.write_bytes(state.read_bytes()[:-10])
+def test_a_damaged_state_is_refused(interrupted, tmp_path):
+    state = tmp_path / "run.state"
+    state.write_bytes(interrupted.read_bytes()[:-10])
     with pytest.raises(CheckpointError, match="damaged"):
         fit(fresh(), checkpoint=state)
 

@@ -18,6 +18,7 @@ from vop_core.data.features import matched_noise
 from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
+from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
 from vop_core.methods.vop import Vop
@@ -63,8 +64,8 @@ class Bundle:
     def control_models(
         self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
     ) -> dict[str, PersonalModel]:
-        """Models that must not help the person who gave ``own``, by method name; each enrolls as
-        many clips.
+        """Models that must not help the person who gave ``own``, by row; each enrolls as many
+        clips.
 
         The prior mean, one other person's clips, a clip each of several, and noise with the level
         and spectrum of one's own. ``others`` holds other persons' enrollment clips, at least one;
@@ -76,21 +77,21 @@ class Bundle:
         persons = range(len(others))
         other = int(torch.randint(len(others), (), generator=generator))
         chosen = {
-            "vop-wrong-person": enrollment_from(other, words, index, generator=generator),
-            "vop-mixed": mixed_enrollment(persons, words, index, generator=generator),
+            WRONG_PERSON: enrollment_from(other, words, index, generator=generator),
+            MIXED: mixed_enrollment(persons, words, index, generator=generator),
         }
         enrolled = {
             name: [clips[number] for number in control.clips.tolist()]
             for name, control in chosen.items()
         }
-        enrolled["vop-noise"] = [
+        enrolled[NOISE] = [
             replace(clip, waveform=matched_noise(clip.waveform, generator=generator))
             for clip in own
         ]
         models = {
             name: self.vop.enroll(self.features(control)) for name, control in enrolled.items()
         }
-        return {"vop-zero": self.vop.prior_model()} | models
+        return {PRIOR: self.vop.prior_model()} | models
 
     @cached_property
     def fingerprint(self) -> str:

@@ -25,8 +25,8 @@ READS = {  # what a method reads -> how its difference is drawn
 }
 ENROLLED_BY = {  # row of a method -> how it is drawn
     "own": style.Role("own clips", style.PERSONAL.colour, "solid", "diamond"),
-    "mixed": style.CONTROLS["vop-mixed"],
-    "wrong-person": style.CONTROLS["vop-wrong-person"],
+    "mixed": style.CONTROLS["mixed"],
+    "wrong-person": style.CONTROLS["wrong-person"],
     "prior": style.Role("prior", "#7C8694", "dash", "square-open"),
 }
 FEWEST_OF_A_BIN = 10  # clips in a confidence bin that a reliability diagram still draws

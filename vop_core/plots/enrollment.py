@@ -7,8 +7,8 @@ from plotly.subplots import make_subplots
 
 from vop_core.plots import style
 
-OWN, OTHERS = style.PERSONAL, style.CONTROLS["vop-mixed"]
-ROLES = {"own clips": OWN, "other persons' clips": OTHERS, "noise": style.CONTROLS["vop-noise"]}
+OWN, OTHERS = style.PERSONAL, style.CONTROLS["mixed"]
+ROLES = {"own clips": OWN, "other persons' clips": OTHERS, "noise": style.CONTROLS["noise"]}
 
 
 def earned_figure(

@@ -168,7 +168,7 @@ def leak_figure(
     ``chance`` is the same share for a model that heard no enrollment. All shares are fractions.
     """
     figure = go.Figure()
-    looks = {"self": style.CONTROLS["vop-wrong-person"], "cross": style.PERSONAL}
+    looks = {"self": style.CONTROLS["wrong-person"], "cross": style.PERSONAL}
     for name, values in shares.items():
         role = looks[name]
         figure.add_scatter(

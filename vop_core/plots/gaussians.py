@@ -142,7 +142,7 @@ def widths_figure(
         style.PERSONAL,
         style.GLOBAL,
         style.BEFORE,
-        style.CONTROLS["vop-wrong-person"],
+        style.CONTROLS["wrong-person"],
     )
     for (name, values), role in zip(widths.items(), looks, strict=False):
         figure.add_scatter(

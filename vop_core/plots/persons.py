@@ -123,7 +123,7 @@ def gains_figure(
     ``gains`` in points by whose clips, ``intervals`` the mean and its ends.
     """
     figure = go.Figure()
-    looks = (style.PERSONAL, style.CONTROLS["vop-wrong-person"], style.CONTROLS["vop-mixed"])
+    looks = (style.PERSONAL, style.CONTROLS["wrong-person"], style.CONTROLS["mixed"])
     for (name, values), role in zip(gains.items(), looks, strict=False):
         spread = [
             0.25 * ((7 * index) % 11 - 5) / 5 for index in range(len(values))

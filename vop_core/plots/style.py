@@ -34,10 +34,10 @@ CLIP = Role("one clip", "#12907F", "dot", "triangle-up-open")
 BEFORE = Role("before", "#9A6FD0", "longdash", "square-open")
 
 CONTROLS = {
-    "vop-zero": Role("prior mean (no clips)", "#7C8694", "dash", "square-open"),
-    "vop-wrong-person": Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
-    "vop-mixed": Role("mixed persons", "#12907F", "longdash", "triangle-up-open"),
-    "vop-noise": Role("noise", "#9A6FD0", "longdashdot", "asterisk-open"),
+    "prior": Role("prior mean (no clips)", "#7C8694", "dash", "square-open"),
+    "wrong-person": Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
+    "mixed": Role("mixed persons", "#12907F", "longdash", "triangle-up-open"),
+    "noise": Role("noise", "#9A6FD0", "longdashdot", "asterisk-open"),
 }
 
 CLIP_COLOURS = (
