@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.data.audio_fixtures import RATE, vowel
 from vop_core.data.audio import decode_file
-from vop_core.data.clip_quality import assess, check_usable
+from vop_core.data.clip_quality import GRADES, assess, check_usable
 from vop_core.errors import AudioError
 
 
@@ -132,9 +132,8 @@ def test_an_ordinary_peak_at_full_scale_is_no_clipping():
 
 
 def test_more_noise_never_improves_the_verdict():
-    order = ["good", "usable", "poor"]
     verdicts = [
-        order.index(assess(word(0.5, noise=noise)).verdict)
+        GRADES.index(assess(word(0.5, noise=noise)).verdict)
         for noise in (1e-4, 1e-3, 0.02, 0.06, 0.2, 0.5)
     ]
     assert verdicts == sorted(verdicts) and verdicts[0] == 0 and verdicts[-1] == 2

@@ -12,7 +12,7 @@ them are good, and on those clips with noise, gain and clipping added.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,6 +24,7 @@ from vop_core.errors import AudioError
 from vop_core.types import SAMPLE_RATE
 
 Grade = Literal["good", "usable", "poor"]
+GRADES = get_args(Grade)  # from best to worst
 Problem = Literal["clipping", "noise", "level", "voiced seconds"]
 
 # amplitude, -60 dBFS: dither and codecs' residue stay below; the data's quietest peak is at -37
@@ -168,11 +169,9 @@ def _grade(value: float, usable: float, poor: float) -> Grade:
 
 def _worst(verdicts: dict[Problem, Grade]) -> tuple[Grade, Problem | None]:
     """The worst verdict, and the first problem in the ranking that has it."""
-    for verdict in ("poor", "usable"):
-        for problem, found in verdicts.items():
-            if found == verdict:
-                return verdict, problem
-    return "good", None
+    problem = max(verdicts, key=lambda each: GRADES.index(verdicts[each]))
+    verdict = verdicts[problem]
+    return verdict, problem if verdict != "good" else None
 
 
 def _sounding(waveform: Float[Tensor, " sample"], sample_rate: int) -> Bool[Tensor, " piece"]:

@@ -108,11 +108,13 @@ class _Budget:
         self.seconds += samples.shape[1] / rate
         self.values += samples.size
         if self.seconds > LONGEST_SECONDS + 1e-6:
-            too_long = "lasts longer than 60 s; cut it to the words you want to use."
-            raise AudioError(f"{self.name} {too_long}")
+            raise AudioError(
+                f"{self.name} lasts longer than 60 s; cut it to the words you want to use."
+            )
         if self.values > MOST_VALUES:
-            too_many = "has too many channels to unpack; export it with one channel."
-            raise AudioError(f"{self.name} {too_many}")
+            raise AudioError(
+                f"{self.name} has too many channels to unpack; export it with one channel."
+            )
 
 
 def read(data: bytes, *, name: str) -> Recording:
@@ -212,10 +214,11 @@ def _with_av(container: Container, name: str) -> _Decoded:
         if not file.streams.audio:
             raise AudioError(f"{name} holds no sound track; choose a {ACCEPTED} file.")
         stream = file.streams.audio[0]
-        if stream.codec_context is None and container.codec:
-            raise _unreadable(container, name)
         if stream.codec_context is None:
-            raise AudioError(f"{name} holds sound of an unknown kind; export it as wav or flac.")
+            unknown = AudioError(
+                f"{name} holds sound of an unknown kind; export it as wav or flac."
+            )
+            raise _unreadable(container, name) if container.codec else unknown
         promised = _promised_seconds(file, stream, container)
         for packet in _packets(file, stream):
             packets += 1
@@ -320,8 +323,12 @@ def _length_notes(decoded: _Decoded, seconds: float, promise: float) -> list[str
 
 
 def _unreadable(container: Container, name: str) -> AudioError:
-    what = f"begins like {container.kind} but is damaged or incomplete; record or export it again."
     if container.codec:
-        around = f"is a wav file around {container.codec}, which cannot be read"
-        what = f"{around}; export it as 16-bit wav or flac."
-    return AudioError(f"{name} {what}")
+        return AudioError(
+            f"{name} is a wav file around {container.codec}, which cannot be read; export it as "
+            f"16-bit wav or flac."
+        )
+    return AudioError(
+        f"{name} begins like {container.kind} but is damaged or incomplete; record or export it "
+        f"again."
+    )

@@ -149,15 +149,10 @@ def _require_known(
 ) -> None:
     unknown = sorted(set(asked or ()) - set(known))
     if unknown:
+        more = f" and {len(known) - 6} more" if len(known) > 6 else ""
         raise DataError(
-            f"Data set '{name}' has no {kind} '{unknown[0]}'; it has {_shortened(known)}."
+            f"Data set '{name}' has no {kind} '{unknown[0]}'; it has {', '.join(known[:6])}{more}."
         )
-
-
-def _shortened(names: Sequence[str], limit: int = 6) -> str:
-    return ", ".join(names[:limit]) + (
-        f" and {len(names) - limit} more" if len(names) > limit else ""
-    )
 
 
 def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:

@@ -87,17 +87,15 @@ def word_seconds(waveform: Float[Tensor, " sample"]) -> list[tuple[int, int]]:
         for start in range(begin, end, SAMPLE_RATE // HOP)
     ]
     weights = [float(speech[begin:end].sum()) for begin, end in words]
-    kept = [
-        word
-        for word, weight in zip(words, weights, strict=True)
-        if weight > WORD_SHARE * max(weights)
-    ]
     seconds: list[tuple[int, int]] = []
-    for begin, end in kept:
+    for (begin, end), weight in zip(words, weights, strict=True):
+        if weight <= WORD_SHARE * max(weights):
+            continue
         second = _second_around((begin + end) // 2 * HOP, samples, SAMPLE_RATE)
         if not seconds or second[0] - seconds[-1][0] > SAMPLE_RATE // 2:
             seconds.append(second)
-    return seconds if len(seconds) > 1 else [heard_second(waveform)]
+    first = _focused(speech, samples, SAMPLE_RATE)
+    return seconds if len(seconds) > 1 else [(first, first + SAMPLE_RATE)]
 
 
 def low_pass_4khz(waveform: Float[Tensor, "*batch sample"]) -> Float[Tensor, "*batch sample"]:
