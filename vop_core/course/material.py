@@ -4,7 +4,7 @@ any, committed results.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -47,14 +47,11 @@ class Crowd:
 
     def first(self, persons: int) -> "Crowd":
         """The first few persons."""
-        return Crowd(
-            self.names[:persons],
-            self.labels,
-            self.enrollment[:persons],
-            self.enrollment_labels[:persons],
-            self.query[:persons],
-            self.query_labels[:persons],
-        )
+        part = {
+            name: getattr(self, name)[:persons]
+            for name in ("names", "enrollment", "enrollment_labels", "query", "query_labels")
+        }
+        return replace(self, **part)
 
     def clips(self) -> EvaluationClips:
         """All clips in one table, person by person, enrollment before query."""
