@@ -96,15 +96,12 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
         ) from None
     text = jupytext.reads(path.read_text(encoding="utf-8"), fmt="md")
     cells = []
+    make_cell = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     for cell in text.cells:
         tags = cell.metadata.get("tags", [])
         if keep(tags):
             metadata = {"tags": tags} if tags else {}
-            make = (
-                nbformat.v4.new_code_cell
-                if cell.cell_type == "code"
-                else nbformat.v4.new_markdown_cell
-            )
+            make = make_cell[cell.cell_type]
             cells.append(make(cell.source, id=f"cell-{len(cells)}", metadata=metadata))
     first = next(index for index, cell in enumerate(cells) if cell.cell_type == "code")
     cells.insert(
@@ -130,9 +127,7 @@ def results_read(path: Path) -> dict[str, str]:
     return {name: hashlib.sha256(table.encode()).hexdigest()[:16] for name, table in tables.items()}
 
 
-def execute(
-    notebook: Notebook, *, environment: Mapping[str, str] | None = None, timeout: int = LONGEST_CELL
-) -> None:
+def execute(notebook: Notebook, *, environment: Mapping[str, str]) -> None:
     """Run every cell in place, in a kernel of this environment, in the notebooks' folder."""
     from nbclient import NotebookClient
 
@@ -140,11 +135,11 @@ def execute(
         filter(None, [str(repository_root()), os.environ.get("PYTHONPATH")])
     )
     client = NotebookClient(
-        notebook, timeout=timeout, resources={"metadata": {"path": str(notebooks_folder())}}
+        notebook, timeout=LONGEST_CELL, resources={"metadata": {"path": str(notebooks_folder())}}
     )
     with tempfile.TemporaryDirectory() as profile:  # nobody's own IPython settings
         own = {"PYTHONPATH": python_path, "IPYTHONDIR": profile, "MPLBACKEND": "agg"}
-        client.execute(env=os.environ | own | dict(environment or {}))
+        client.execute(env=os.environ | own | dict(environment))
 
 
 def make_static(notebook: Notebook) -> None:
@@ -219,13 +214,10 @@ def build(path: Path) -> tuple[Path, Path]:
     """Make a source's student notebook, executed, and its solved one. Returns where they lie."""
     built = read(path)
     # everybody's pictures: no data that not all have
-    environment = {"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""}
-    execute(built.student, environment=environment)
+    execute(built.student, environment={"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""})
     make_static(built.student)
-    student, solved = (
-        notebooks_folder() / f"{built.name}.ipynb",
-        notebooks_folder() / "solutions" / f"{built.name}.ipynb",
-    )
+    student = notebooks_folder() / f"{built.name}.ipynb"
+    solved = student.parent / "solutions" / student.name
     write(built.student, student)
     write(built.solved, solved)
     return student, solved

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vop_core.course.reading import widget_view
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.errors import VopError
 from vop_core.writing import write_text
@@ -97,10 +98,7 @@ class Question:
         box = ipywidgets.VBox(
             [ipywidgets.HTML(f"<b>Predict first:</b> {self.question}"), buttons, said]
         )
-        view = box._repr_mimebundle_()
-        return bundle | {
-            kind: value for kind, value in view.items() if kind.endswith("widget-view+json")
-        }
+        return bundle | widget_view(box)
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> Question:

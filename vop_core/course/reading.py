@@ -98,3 +98,10 @@ def display_bundle(bundle: dict[str, Any]) -> None:
     from IPython.display import display
 
     display(bundle, raw=True)
+
+
+def widget_view(widget: Any) -> dict[str, Any]:
+    """The part of a widget's output by which a running notebook shows it, by media type."""
+    bundle = widget._repr_mimebundle_()
+    bundle = bundle[0] if isinstance(bundle, tuple) else bundle
+    return {kind: value for kind, value in bundle.items() if kind.endswith("widget-view+json")}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vop_core.course.reading import widget_view
 from vop_core.data.audio import decode, decode_file, words
 from vop_core.data.clip_quality import assess
 from vop_core.data.enrollment import check_enrollment
@@ -125,11 +126,7 @@ class Recorder:
         }
         if importlib.util.find_spec("anywidget") is None:
             return bundle
-        view = _widget(self)._repr_mimebundle_()
-        view = view[0] if isinstance(view, tuple) else view
-        return bundle | {
-            kind: value for kind, value in view.items() if kind.endswith("widget-view+json")
-        }
+        return bundle | widget_view(_widget(self))
 
 
 def _said(number: int, clip: Clip) -> str:

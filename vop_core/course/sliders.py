@@ -13,7 +13,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from vop_core.course.reading import PLOTLY_MIME
+from vop_core.course.reading import PLOTLY_MIME, widget_view
 from vop_core.plots.style import text_alternative
 
 WIDGETS = ("ipywidgets", "anywidget")
@@ -57,11 +57,7 @@ class Explorer:
         first = self.first
         bundle = {"text/plain": text_alternative(first), PLOTLY_MIME: first.to_plotly_json()}
         if all(importlib.util.find_spec(name) for name in WIDGETS):
-            bundle |= {
-                kind: value
-                for kind, value in self.box._repr_mimebundle_().items()
-                if kind.endswith("widget-view+json")
-            }
+            bundle |= widget_view(self.box)
         return bundle
 
 
