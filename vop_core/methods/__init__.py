@@ -1,1 +1,1 @@
-"""One way to personalize per file; VoP is a sibling of its rivals."""
+"""One way to personalize per file; VoP is a sibling of its baselines."""
