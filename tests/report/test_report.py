@@ -543,28 +543,36 @@ def test_an_interval_around_zero_decides_nothing():
 # What is put together, and what is not
 
 
-def test_completeness_is_stated():
-    runs = group_runs(
-        [result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1), (1, 1))]
-    )
-    assert runs["vop"].completeness == "2 of 2 folds, seeds 0 1"
-    assert (
-        group_runs([result("vop", VOP_GAINS, fold=1)])["vop"].completeness == "1 of 2 folds, seed 0"
-    )
-    ragged = group_runs(
-        [result("vop", VOP_GAINS, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (1, 1))]
-    )
-    assert ragged["vop"].completeness == "3 of 4 runs, 2 folds, seeds 0 1"
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (((0, 0), (1, 0), (0, 1), (1, 1)), "2 of 2 folds, seeds 0 1"),
+        (((1, 0),), "1 of 2 folds, seed 0"),
+        (((0, 0), (1, 0), (1, 1)), "3 of 4 runs, 2 folds, seeds 0 1"),
+    ],
+)
+def test_completeness_is_stated(places, said):
+    runs = [result("vop", VOP_GAINS, fold=fold, seed=seed) for fold, seed in places]
+    assert group_runs(runs)["vop"].completeness == said
 
 
-def test_a_setting_that_differs_is_refused_by_its_name_and_a_seed_is_not():
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"method": {"beta": 1.0}}, r"\(method\.beta\)"),
+        ({"scoring": {"main_shots": 5, "seed": 1}}, r"\(scoring\.seed\)"),
+    ],
+)
+def test_a_setting_that_differs_is_refused_by_its_name(changed, named):
     one = result("vop", VOP_GAINS)
-    other = result("vop", VOP_GAINS, fold=1, config=one.config | {"method": {"beta": 1.0}})
-    with pytest.raises(
-        EvaluationError, match=r"'vop' on toy come from different settings \(method\.beta\)"
-    ):
+    other = result("vop", VOP_GAINS, fold=1, config=one.config | changed)
+    with pytest.raises(EvaluationError, match="'vop' on toy come from different settings " + named):
         group_runs([one, other])
-    assert group_runs([one, result("vop", VOP_GAINS, seed=1)])["vop"].done
+
+
+def test_the_seed_of_the_training_is_no_setting():
+    runs = [result("vop", VOP_GAINS, seed=seed) for seed in (0, 1)]
+    assert group_runs(runs)["vop"].done == tuple(runs)
 
 
 def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
@@ -572,15 +580,6 @@ def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
     runs = [result("vop", VOP_GAINS, fold=fold, facts={"version": fold}) for fold in range(FOLDS)]
     with pytest.raises(EvaluationError, match=r"facts\.version"):
         group_runs([replace(failed, seed=0, fold=0), *(replace(each, seed=1) for each in runs)])
-
-
-def test_the_seed_of_the_episodes_is_a_setting():
-    one = result("vop", VOP_GAINS)
-    other = result(
-        "vop", VOP_GAINS, fold=1, config=one.config | {"scoring": {"main_shots": 5, "seed": 1}}
-    )
-    with pytest.raises(EvaluationError, match=r"scoring\.seed"):
-        group_runs([one, other])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
+from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
@@ -16,7 +17,7 @@ from vop_core.tasks.base import BRANCH, SHARED, Task
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
-GLOBAL, VOP = "global", "vop"
+VOP = "vop"
 FURTHER = TrainConfig(
     steps=200,
     persons_per_step=8,

@@ -38,6 +38,7 @@ from vop_core.evaluation.intervals import (
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
 
+GLOBAL = "global"  # the method that all others are compared with
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
 OUTLIER_EXCESS = 0.3
@@ -317,7 +318,7 @@ def gain_over_controls(
     set_name: str,
     shots: int,
     *,
-    baseline_name: str = "global",
+    baseline_name: str = GLOBAL,
 ) -> PersonalGain | None:
     """A method's personal gain: own clips against the best of the baseline, the prior and mixed
     persons.

@@ -115,12 +115,7 @@ def forest_figure(rows: Sequence[Row], reads: Mapping[str, str]) -> go.Figure:
             error_x=style.interval(values, low, high, look.colour),
             mode="markers",
             name=what,
-            marker={
-                "symbol": look.symbol,
-                "size": 10,
-                "color": look.colour,
-                "line": {"width": 2, "color": look.colour},
-            },
+            marker=look.marker(10, edge=2),
             customdata=[_interval_words(estimate) for estimate in found],
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
@@ -174,12 +169,7 @@ def control_figure(rows: Sequence[Row]) -> go.Figure:
             y=[variant for variant, _ in pairs],
             mode="markers",
             name=look.name,
-            marker={
-                "symbol": look.symbol,
-                "size": 10,
-                "color": look.colour,
-                "line": {"width": 2, "color": look.colour},
-            },
+            marker=look.marker(10, edge=2),
             hovertemplate=f"%{{y}}, {look.name}: %{{x:.1%}}<extra></extra>",
         )
         said.append(
@@ -237,7 +227,7 @@ def reliability_figure(
             name=variant,
             visible=_visible(variant, shown),
             line={"color": look.colour, "dash": look.dash, "width": 1.5},
-            marker={"symbol": look.symbol, "size": 8, "color": look.colour},
+            marker=look.marker(8),
             hovertemplate=f"{variant}<br>said %{{x:.1%}}, right %{{y:.1%}}, %{{customdata:.0f}} "
             f"clips<extra></extra>",
         )
@@ -277,12 +267,7 @@ def cost_figure(rows: Sequence[Row], methods: Sequence[Row], *, height: int = 46
             error_y=style.interval([estimate["mean"]], low, high, look.fill(0.5)),
             mode="markers",
             name=row["variant"],
-            marker={
-                "symbol": look.symbol,
-                "size": 11,
-                "color": look.colour,
-                "line": {"width": 2, "color": look.colour},
-            },
+            marker=look.marker(11, edge=2),
             hovertemplate=f"{row['variant']}: %{{x:.1f}} passes, %{{y:.1%}}<extra></extra>",
         )
         said.append(f"{row['variant']}: {passes:.1f} passes, {100 * estimate['mean']:.1f} %.")
@@ -335,12 +320,7 @@ def _line(
         showlegend=legend,
         visible=_visible(look.name, shown),
         line={"color": look.colour, "dash": look.dash, "width": 2},
-        marker={
-            "symbol": look.symbol,
-            "size": 9,
-            "color": look.colour,
-            "line": {"width": 2, "color": look.colour},
-        },
+        marker=look.marker(9, edge=2),
         hovertemplate=f"{look.name}, %{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         **place,
     )

@@ -103,12 +103,7 @@ def _add_row(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbabili
         mode="markers",
         name=look.name,
         legendrank=LEGEND_RANKS.get(look.name, 4),
-        marker={
-            "symbol": look.symbol,
-            "color": look.colour,
-            "size": 11,
-            "line": {"width": 2, "color": look.colour},
-        },
+        marker=look.marker(11, edge=2),
         hovertemplate=f"{look.name}<br>%{{y}}: %{{x:.1%}}<extra></extra>",
     )
 

@@ -37,7 +37,7 @@ def earned_figure(
                 legendgroup=name,
                 showlegend=row == 1,
                 line={"color": role.colour, "dash": role.dash, "width": 2.5},
-                marker={"color": role.colour, "symbol": role.symbol, "size": 9},
+                marker=role.marker(9),
                 row=row,
                 col=1,
             )

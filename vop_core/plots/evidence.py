@@ -114,12 +114,7 @@ def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> No
         name=look.name,
         showlegend=legend,
         line={"color": look.colour, "dash": look.dash, "width": 2},
-        marker={
-            "symbol": look.symbol,
-            "size": 9,
-            "color": look.colour,
-            "line": {"width": 2, "color": look.colour},
-        },
+        marker=look.marker(9, edge=2),
         hovertemplate=f"{look.name}<br>%{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         row=row,
         col=1,

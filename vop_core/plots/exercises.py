@@ -41,7 +41,7 @@ def answer_figure(
             y=[value if math.isfinite(value) else None for value in found],
             mode="markers",
             name="your answer",
-            marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 7},
+            marker=style.PERSONAL.marker(7),
         )
         alt += f" {_compared(places, wanted, found)}"
     figure.update_layout(showlegend=True)

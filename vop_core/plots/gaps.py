@@ -92,7 +92,7 @@ def coverage_figure(
             mode="lines+markers",
             name=name,
             line={"color": role.colour, "dash": role.dash, "width": 2.5},
-            marker={"color": role.colour, "symbol": role.symbol, "size": 8},
+            marker=role.marker(8),
         )
     last = int((claimed - 0.95).abs().argmin())
     said = [f"{name} {100 * float(values[last]):.0f} %" for name, values in found.items()]
@@ -177,7 +177,7 @@ def leak_figure(
             mode="lines+markers",
             name=f"{name} conditioning",
             line={"color": role.colour, "dash": role.dash, "width": 2.5},
-            marker={"color": role.colour, "symbol": role.symbol, "size": 10},
+            marker=role.marker(10),
         )
     figure.add_hline(
         y=100 * chance,
@@ -259,7 +259,7 @@ def sharpness_figure(
         y=list(k),
         mode="lines+markers",
         line={"color": style.PERSONAL.colour, "width": 2.5},
-        marker={"color": style.PERSONAL.colour, "symbol": style.PERSONAL.symbol, "size": 8},
+        marker=style.PERSONAL.marker(8),
     )
     figure.add_hline(
         y=good,

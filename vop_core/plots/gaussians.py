@@ -151,7 +151,7 @@ def widths_figure(
             mode="lines+markers",
             name=name,
             line={"color": role.colour, "dash": role.dash, "width": 2.5},
-            marker={"color": role.colour, "symbol": role.symbol, "size": 8},
+            marker=role.marker(8),
         )
     said = [
         f"{name} from {float(values[0]):.2f} to {float(values[-1]):.2f}"

@@ -32,7 +32,7 @@ def selection_figure(
         mode="lines+markers",
         name=BROKEN.name,
         line={"color": BROKEN.colour, "dash": BROKEN.dash, "width": 2.5},
-        marker={"color": BROKEN.colour, "symbol": BROKEN.symbol, "size": 10},
+        marker=BROKEN.marker(10),
     )
     figure.add_hline(
         y=100 * truth,
@@ -106,7 +106,7 @@ def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 3
             y=list(found),
             mode="markers",
             name=role.name,
-            marker={"color": role.colour, "symbol": role.symbol, "size": 12},
+            marker=role.marker(12),
         )
     figure.add_vline(
         x=1,

@@ -48,7 +48,7 @@ def persons_figure(
             y=[100 * values[place] for place in chosen],
             mode="markers",
             name=role.name,
-            marker={"color": role.colour, "symbol": role.symbol, "size": 9},
+            marker=role.marker(9),
             error_y=style.interval(
                 [100 * values[place] for place in chosen],
                 [100 * low[order[place]] for place in chosen],
@@ -89,12 +89,7 @@ def truth_figure(
             y=numbered,
             mode="markers",
             name=f"{name} model",
-            marker={
-                "color": role.colour,
-                "symbol": role.symbol,
-                "size": 11,
-                "line": {"width": 2, "color": role.colour},
-            },
+            marker=role.marker(11, edge=2),
         )
     said = [
         f"the {name} model gives it {100 * sum(each) / len(each):.0f} % on average"

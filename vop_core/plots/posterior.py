@@ -152,12 +152,7 @@ def _add_density(
         legendgroup=label,
         showlegend=False,
         hoverinfo="skip",
-        marker={
-            "symbol": look.symbol,
-            "color": look.colour,
-            "size": 9,
-            "line": {"width": 1.5, "color": look.colour},
-        },
+        marker=look.marker(9, edge=1.5),
     )
 
 

@@ -66,7 +66,7 @@ def frame_figure(
         mode="lines+markers",
         name="gathered in mel bands",
         line={"color": BAND.colour, "width": 2, "shape": "hvh"},
-        marker={"color": BAND.colour, "symbol": BAND.symbol, "size": 8},
+        marker=BAND.marker(8),
         row=2,
         col=1,
     )

@@ -26,6 +26,13 @@ class Role:
         red, green, blue = (int(self.colour[start : start + 2], 16) for start in (1, 3, 5))
         return f"rgba({red},{green},{blue},{opacity})"
 
+    def marker(self, size: int, edge: int | float | None = None) -> dict[str, Any]:
+        """The role's marker; ``size`` and ``edge``, the width of its outline, in pixels."""
+        drawn = {"symbol": self.symbol, "size": size, "color": self.colour}
+        if edge is None:
+            return drawn
+        return drawn | {"line": {"width": edge, "color": self.colour}}
+
 
 PRIOR = Role("prior", "#7C8694", "dash", "line-ns-open")
 GLOBAL = Role("global model", "#C77700", "dot", "circle-open")

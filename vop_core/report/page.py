@@ -9,8 +9,6 @@ says so where a figure would be.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import count
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -39,10 +37,9 @@ class Section(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """A figure as JSON for plotly.js, with its words."""
+    """A figure as JSON for plotly.js, with its words; the page numbers it."""
 
     title: str
-    name: str
     alt: str
     height: int
     drawn: str
@@ -57,25 +54,14 @@ class Remark(NamedTuple):
 
 def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """The whole page, from the summaries of the suites."""
-    names = (f"figure-{number}" for number in count(1))
     sections = [
         Section(
             re.sub(r"[^a-z0-9]+", "-", f"{suite}-{dataset}".lower()),
             f"{dataset}, suite {suite}",
-            [
-                block
-                for block in _blocks(content, table, whole=suite == PAPER)
-                if _says_anything(block)
-            ],
+            list(filter(_says_anything, _blocks(content, table, whole=suite == PAPER))),
         )
         for suite, content in summaries.items()
         for dataset, table in content["datasets"].items()
-    ]
-    drawn = [
-        section._replace(
-            blocks=[block(next(names)) if callable(block) else block for block in section.blocks]
-        )
-        for section in sections
     ]
     # links lead from another folder: their words are enough
     answers = [
@@ -88,7 +74,7 @@ def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         for table in content["datasets"].values()
     ]
     page = TEMPLATES.get_template("page.html")
-    return page.render(library=LIBRARY, sections=drawn, answers=answers, settings=settings)
+    return page.render(library=LIBRARY, sections=sections, answers=answers, settings=settings)
 
 
 def plotting_library() -> str:
@@ -98,24 +84,22 @@ def plotting_library() -> str:
     return get_plotlyjs()
 
 
-def _says_anything(block: Any) -> bool:
+def _says_anything(block: "TextTable | Drawing | Remark | None") -> bool:
     """Not a table without a line or note, nor a figure without a mark."""
     if isinstance(block, TextTable):
         return bool(block.lines or block.note)
-    return bool(block.keywords["figure"].data) if isinstance(block, partial) else True
+    return block is not None
 
 
-def _figure(title: str, figure: go.Figure) -> "partial[Drawing]":
-    """A figure that is still to be numbered."""
-    return partial(_drawing, title=title, figure=figure)
-
-
-def _drawing(name: str, *, title: str, figure: go.Figure) -> Drawing:
+def _figure(title: str, figure: go.Figure) -> Drawing | None:
+    """None for a figure without a mark."""
+    if not figure.data:
+        return None
     alt = plots.text_alternative(figure)
     figure.layout.template = go.layout.Template()  # the page brings its own colours
     drawn = json.dumps(figure.to_plotly_json(), ensure_ascii=False, allow_nan=False, default=list)
     # no name may end the script
-    return Drawing(title, name, alt, figure.layout.height, drawn.replace("</", "<\\/"))
+    return Drawing(title, alt, figure.layout.height, drawn.replace("</", "<\\/"))
 
 
 def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:

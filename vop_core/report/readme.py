@@ -1,6 +1,6 @@
 """The README's table of results, filled from the summaries so that no number in it is typed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vop_core.errors import EvaluationError
@@ -8,7 +8,7 @@ from vop_core.evaluation.plan import OPEN
 from vop_core.report.findings import short_answers
 from vop_core.report.summary import PAPER
 from vop_core.report.tables import rows_of
-from vop_core.report.words import NOTHING, level, points
+from vop_core.report.words import NOTHING, TEMPLATES, level, points
 
 BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 # One or two of everything that may be read of a person.
@@ -44,26 +44,21 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         name: {row["variant"]: row for row in rows_of(table, OPEN)}
         for name, table in tables.items()
     }
-    lines = [
-        (method, reads[method], *(_cell(rows.get(method)) for rows in found.values()))
-        for method in METHODS
-        if method in reads
-    ]
-    persons = ", ".join(
+    persons = (
         f"{name} {max(row['accuracy']['persons'] for row in rows.values())}"
         for name, rows in found.items()
         if rows
     )
-    shots = " or ".join(sorted({str(table["main_shots"]) for table in tables.values()}))
-    note = (
-        f"Unknown persons ({persons}), {shots} clips each: accuracy of `global` in percent, of all "
-        f"others the paired "
-        "difference to it in points, with 95 % intervals over persons."
-    )
-    header = ("method", "reads", *found)
-    finding = [f"**{answer}**" for _, answer in short_answers({PAPER: summaries[PAPER]})[:1]]
-    return "\n".join(
-        [*finding, "", _line(header), _line(["---"] * len(header)), *map(_line, lines), "", note]
+    return TEMPLATES.get_template("readme.md").render(
+        finding=next((answer for _, answer in short_answers({PAPER: summaries[PAPER]})), ""),
+        names=list(found),
+        lines=[
+            [method, reads[method], *(_cell(rows.get(method)) for rows in found.values())]
+            for method in METHODS
+            if method in reads
+        ],
+        persons=", ".join(persons),
+        shots=sorted({str(table["main_shots"]) for table in tables.values()}),
     )
 
 
@@ -73,10 +68,6 @@ def _cell(row: Mapping[str, Any] | None) -> str:
     return (
         points(row["versus_global"]["accuracy"]) if row["versus_global"] else level(row["accuracy"])
     )
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def fill(text: str, section: str) -> str:
