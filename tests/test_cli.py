@@ -107,6 +107,14 @@ def clips(tmp_path):
     return paths
 
 
+@pytest.fixture
+def person(run, clips, tmp_path):
+    """The file of a person enrolled with one clip."""
+    out = tmp_path / "me.safetensors"
+    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
+    return out
+
+
 # Help and failures
 
 
@@ -263,15 +271,15 @@ def test_three_clips_make_a_person_and_a_fourth_gets_both_models_answers(run, cl
     assert clip["changed"] == (clip["global"]["label"] != clip["personal"]["label"])
 
 
-def test_the_same_seed_gives_the_same_answer_and_the_mean_needs_none(run, clips, tmp_path):
-    out = tmp_path / "me.safetensors"
-    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
+def test_the_same_seed_gives_the_same_answer_and_the_mean_needs_none(run, clips, person):
     drawn = [
-        run("predict", clips[3], "--person", out, "--seed", seed, "--json", "-").stdout
+        run("predict", clips[3], "--person", person, "--seed", seed, "--json", "-").stdout
         for seed in (1, 1, 2)
     ]
     assert drawn[0] == drawn[1] != drawn[2]
-    mean = json.loads(run("predict", clips[3], "--person", out, "--draws", 0, "--json", "-").stdout)
+    mean = json.loads(
+        run("predict", clips[3], "--person", person, "--draws", 0, "--json", "-").stdout
+    )
     assert "interval95" not in mean["clips"][0]["personal"]
 
 
@@ -284,13 +292,11 @@ def test_the_answer_is_a_table_for_people_and_a_file_for_programs(run, clips, tm
     assert len(json.loads(file.read_text("utf-8"))["clips"]) == 2
 
 
-def test_conversions_are_remarked_on_stderr_and_json_stays_json(run, clips, tmp_path):
+def test_conversions_are_remarked_on_stderr_and_json_stays_json(run, person, tmp_path):
     stereo = tmp_path / "stereo.wav"
     sound = np.repeat(voice(1, 2, 3).numpy()[:, None], 2, axis=1)
     soundfile.write(stereo, sound, 44_100)
-    out = tmp_path / "me.safetensors"
-    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
-    result = run("predict", stereo, "--person", out, "--json", "-")
+    result = run("predict", stereo, "--person", person, "--json", "-")
     (clip,) = json.loads(result.stdout)["clips"]
     assert clip["notes"]
     assert "stereo.wav: " in result.stderr
@@ -367,16 +373,14 @@ def test_draws_have_a_bound_that_is_said_before_any_work(run, tmp_path, draws):
     [b"", b"RIFF", bytes(range(256)) * 20, b"<html></html>", b"path,person\n"],
     ids=["empty", "truncated", "random", "html", "text"],
 )
-def test_bad_clips_are_refused_and_an_earlier_file_is_kept(run, clips, tmp_path, content):
-    out = tmp_path / "me.safetensors"
-    run("enroll", clips[0], "--task", "keywords-en", "--out", out)
-    before = out.read_bytes()
+def test_bad_clips_are_refused_and_an_earlier_file_is_kept(run, clips, person, tmp_path, content):
+    before = person.read_bytes()
     bad = tmp_path / "bad.wav"
     bad.write_bytes(content)
-    refused(run("enroll", clips[0], bad, "--task", "keywords-en", "--out", out), r"bad\.wav")
-    assert out.read_bytes() == before
-    refused(run("predict", bad, "--person", out), r"bad\.wav")
-    refused(run("predict", tmp_path / "none.wav", "--person", out), r"none\.wav")
+    refused(run("enroll", clips[0], bad, "--task", "keywords-en", "--out", person), r"bad\.wav")
+    assert person.read_bytes() == before
+    refused(run("predict", bad, "--person", person), r"bad\.wav")
+    refused(run("predict", tmp_path / "none.wav", "--person", person), r"none\.wav")
 
 
 @pytest.mark.parametrize(
@@ -399,9 +403,7 @@ def test_unusable_sound_is_refused(run, tmp_path, samples, kind):
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_a_person_file_that_is_none_is_refused(run, clips, tmp_path):
-    person = tmp_path / "me.safetensors"
-    run("enroll", clips[0], "--task", "keywords-en", "--out", person)
+def test_a_person_file_that_is_none_is_refused(run, clips, person, tmp_path):
     whole = person.read_bytes()
     for content in (b"", whole[: len(whole) // 2], b"\x80\x04pickle", b"PK\x03\x04zip", bytes(999)):
         person.write_bytes(content)
@@ -409,9 +411,7 @@ def test_a_person_file_that_is_none_is_refused(run, clips, tmp_path):
     refused(run("predict", clips[3], "--person", tmp_path / "nobody"), "nobody")
 
 
-def test_a_person_file_of_another_model_is_refused(run, clips, tmp_path):
-    person = tmp_path / "me.safetensors"
-    run("enroll", clips[0], "--task", "keywords-en", "--out", person)
+def test_a_person_file_of_another_model_is_refused(run, clips, person):
     with safe_open(person, framework="pt") as stream:
         metadata = stream.metadata()
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
