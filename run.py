@@ -20,8 +20,7 @@ def check_python(version):
     if not (3, 11) <= tuple(version) <= (3, 13):
         sys.exit(
             "VoP Studio needs Python 3.11, 3.12 or 3.13 and this is Python {}.{}: install one of "
-            "them "
-            "(python.org, or your system's packages) and start run.py with it, for example "
+            "them (python.org, or your system's packages) and start run.py with it, for example "
             "python3.12 run.py app.".format(*version)
         )
 
@@ -337,8 +336,8 @@ def make_environment(environment: Environment) -> None:
     if version and not (3, 11) <= version <= (3, 13):
         raise SetupError(
             f"The folder {environment.folder.name} was made with Python {version[0]}.{version[1]}, "
-            "which is not supported: close everything that runs from that folder, delete it "
-            "and start again with Python 3.11, 3.12 or 3.13."
+            "which is not supported: close everything that runs from that folder, delete it and "
+            "start again with Python 3.11, 3.12 or 3.13."
         )
     if version and environment.metadata("pip-*"):
         return
@@ -347,8 +346,8 @@ def make_environment(environment: Environment) -> None:
         import venv  # noqa: F401
     except ImportError:
         raise SetupError(
-            "This Python comes without its venv module: install it (on Debian and Ubuntu: "
-            f"apt install python3.{sys.version_info[1]}-venv) and start again."
+            "This Python comes without its venv module: install it (on Debian and Ubuntu: apt "
+            f"install python3.{sys.version_info[1]}-venv) and start again."
         ) from None
     # A folder whose interpreter has gone away is made anew; a sound one without pip only gets pip.
     clear = [] if version else ["--clear"]
@@ -527,14 +526,13 @@ def explain(step: str, output: str, environment: Environment) -> str:
     if any(sign in said for sign in DISK_FULL):
         return (
             f"The disk is full ({step.lower()}): free about {FREE_BYTES / 1e9:.0f} GB on the disk "
-            f"that holds "
-            f"{environment.repository} and start again."
+            f"that holds {environment.repository} and start again."
         )
     if any(sign in said for sign in NO_NETWORK):
         return (
             f"The package index cannot be reached ({step.lower()}): connect this machine to the "
-            f"internet, "
-            "or set HTTPS_PROXY or pip's index-url to what your network offers, and start again."
+            "internet, or set HTTPS_PROXY or pip's index-url to what your network offers, and "
+            "start again."
         )
     if any(sign in said for sign in IN_USE):
         return (
@@ -664,8 +662,8 @@ def main(arguments) -> int:
         message = str(error)
     except OSError as error:
         refused = (
-            f"{error.filename or REPOSITORY} cannot be written or run: check who owns it, "
-            "or use a copy of the checkout in a folder of your own."
+            f"{error.filename or REPOSITORY} cannot be written or run: check who owns it, or use a "
+            "copy of the checkout in a folder of your own."
         )
         message = {
             errno.ENOSPC: f"The disk of {REPOSITORY} is full: free some space and start again.",

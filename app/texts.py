@@ -62,9 +62,8 @@ def earned(
     if curve.accuracy:
         sentences.append(
             f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
-            f"without clips, "
-            f"{100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. "
-            "A few clips of one voice illustrate; they prove nothing."
+            f"without clips, {100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. A few clips "
+            "of one voice illustrate; they prove nothing."
         )
     return sentences
 

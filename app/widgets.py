@@ -109,16 +109,15 @@ def about_model(visit: Visit) -> None:
             )
             st.markdown(
                 f"**Test.** {len(persons['open'])} further persons it never heard; results stand "
-                f"on the Posterior page."
+                "on the Posterior page."
             )
         cost = card.get("cost")
         if cost:
             st.markdown(
                 f"**Price.** {cost['global_parameters']:,} parameters; a person's posterior takes "
                 f"{cost['bytes_per_person']:,} bytes, and a frozen personal network costs what the "
-                f"global one costs: "
-                f"{cost['frozen_multiply_accumulates'] / 1e6:.1f} million multiply-accumulates a "
-                f"clip."
+                f"global one costs: {cost['frozen_multiply_accumulates'] / 1e6:.1f} million "
+                "multiply-accumulates a clip."
             )
         st.caption(
             "A reconstruction from the paper's abstract and slides; its numbers are not the "

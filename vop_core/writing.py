@@ -166,7 +166,7 @@ def check_output(path: str | Path, *, inputs: Iterable[str | Path] = (), replace
         if path.exists() and path.stat().st_size and not replaces.holds(path):
             raise VopError(
                 f"'{path}' is there already and is not {replaces.name}; choose another name, or "
-                f"move it away."
+                "move it away."
             )
         with _beside(Path(os.path.realpath(path))):
             pass

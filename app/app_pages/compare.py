@@ -121,7 +121,7 @@ def verdict(answered: Answers) -> None:
         surer = "surer" if points > 0 else "less sure"
         st.markdown(
             f":material/drag_handle: **Same answer**, {abs(points):.1f} points {surer} with your "
-            f"clips."
+            "clips."
         )
 
 
@@ -215,11 +215,9 @@ def uncertainty(answered: Answers) -> None:
     own = answered.by_personal.uncertainty
     st.caption(
         f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and "
-        f"{own.epistemic:.2f} "
-        f"epistemic (the weights), from {answered.by_personal.draws} draws. The global model has "
-        f"one "
-        f"set of weights: "
-        "it cannot disagree with itself, and all its uncertainty counts as aleatoric."
+        f"{own.epistemic:.2f} epistemic (the weights), from {answered.by_personal.draws} draws. "
+        "The global model has one set of weights: it cannot disagree with itself, and all its "
+        "uncertainty counts as aleatoric."
     )
 
 
@@ -230,8 +228,7 @@ def running_tally(answered: Answers) -> None:
         answers.count(visit, answered, None)
         st.caption(
             f"This is the recording of **{visit.query.twin}**, which made your model: its answer "
-            f"shows "
-            "nothing about new words, so it is not counted."
+            "shows nothing about new words, so it is not counted."
         )
     elif visit.query.seal is not None:
         word = answers.true_word(visit)
@@ -259,8 +256,8 @@ def running_tally(answered: Answers) -> None:
     if len(found) < FEWEST_TO_JUDGE:
         st.caption(
             f"{texts.counted(len(found), 'query')} in this visit: an impression, not a "
-            f"measurement. "
-            "Measured results, over whole groups of people, stand on the Posterior page."
+            "measurement. Measured results, over whole groups of people, stand on the Posterior "
+            "page."
         )
 
 

@@ -176,10 +176,8 @@ def show_posterior() -> None:
 st.title("Posterior", anchor=False)
 st.markdown(
     "Your clips do not give a personal weight a value but a **distribution**: it starts as the "
-    "prior, "
-    "each clip says what it knows, and a rule makes one of them. Whether that narrows it, and "
-    "whether the "
-    "narrowing is worth anything, is measured beside it."
+    "prior, each clip says what it knows, and a rule makes one of them. Whether that narrows it, "
+    "and whether the narrowing is worth anything, is measured beside it."
 )
 widgets.messages(visit)
 if visit.entries:

@@ -44,9 +44,8 @@ def choose_task() -> None:
 def borrow_form() -> None:
     st.caption(
         "Computer-made voices that no model was trained on. They show how personalization works "
-        "where "
-        "there is no microphone; "
-        "they are not people, and results on them are not results on people."
+        "where there is no microphone; they are not people, and results on them are not results on "
+        "people."
     )
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     person = widgets.choose_person(left, visit, "person")
@@ -109,9 +108,8 @@ def result() -> None:
             st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
             f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: "
-            f"a posterior from "
-            f"{texts.counted(shots, 'clip')}, "
-            f"made in {1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
+            f"a posterior from {texts.counted(shots, 'clip')}, made in "
+            f"{1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         with st.container(horizontal=True):
             st.page_link(
@@ -144,8 +142,7 @@ def tiles() -> None:
 st.title("Your voice", anchor=False)
 st.markdown(
     "Say a few words. Each clip is evidence about how *you* sound, and a model of your own "
-    "appears: no "
-    "training, no labels."
+    "appears: no training, no labels."
 )
 choose_task()
 give_clips()
@@ -153,8 +150,7 @@ widgets.messages(visit)
 if len(visit.persons) > 1:
     st.warning(
         "These clips come from different people. A personal model of a mixture is nobody's: remove "
-        "the "
-        "clips that are not yours.",
+        "the clips that are not yours.",
         icon=":material/group:",
     )
 result()

@@ -88,8 +88,8 @@ def open_notebook(page, lab: str, name: str) -> None:
 def find_cell(page, code: str) -> int:
     """The place of the first code cell that holds ``code``."""
     return page.evaluate(
-        f"(code) => {NOTEBOOK}.widgets.findIndex("
-        "({model}) => model.type === 'code' && model.sharedModel.source.includes(code))",
+        f"(code) => {NOTEBOOK}.widgets.findIndex(({{model}}) => model.type === 'code' && "
+        "model.sharedModel.source.includes(code))",
         code,
     )
 

@@ -182,9 +182,9 @@ def test_no_picture_before_the_warm_up_imports_a_compiler():
     import sys
 
     code = (
-        "import sys, torch; from vop_core import plots; from vop_core.types import Clip;"
-        "plots.clip_figure(Clip(torch.rand(16000)));"
-        "assert 'numba' not in sys.modules, 'the first picture waits for numba'"
+        "import sys, torch; from vop_core import plots; from vop_core.types import "
+        "Clip;plots.clip_figure(Clip(torch.rand(16000)));assert 'numba' not in sys.modules, 'the "
+        "first picture waits for numba'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

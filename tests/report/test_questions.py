@@ -199,8 +199,7 @@ def test_few_persons_are_said_in_their_order_and_who_is_shown_is_counted():
     ]
     assert QUESTIONS["few_persons"].in_short({"toy": {"rows": rows}}) == (
         "Points against global, trained on as many persons: vop -3.0 with 3, +1.0 with 12, +2.0 "
-        "with all (1 of 3 "
-        "shown) on toy."
+        "with all (1 of 3 shown) on toy."
     )
 
 
@@ -212,8 +211,7 @@ def test_settings_are_named_where_they_are_shown_to_matter():
     ]
     said = QUESTIONS["settings"].in_short({"toy": {"changes": changes}, "empty": {"changes": []}})
     assert said == (
-        "Shown over persons, after Holm's correction, on toy better: wide, worse: replace, of "
-        "3 "
+        "Shown over persons, after Holm's correction, on toy better: wide, worse: replace, of 3 "
         "tried."
     )
 

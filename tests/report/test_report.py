@@ -914,8 +914,7 @@ PLAIN = set(
     re.findall(
         "[a-z]+",
         "method set comparison difference because setting settings its there are what does over "
-        "each other than the in "
-        "differs from shared ones training persons fold files same",
+        "each other than the in differs from shared ones training persons fold files same",
     )
 )
 

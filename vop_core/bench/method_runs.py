@@ -118,13 +118,12 @@ def _method_runs(results: Sequence[Result]) -> MethodRuns:
             raise EvaluationError(
                 f"The results of '{first.variant}' on {first.dataset} come from different settings "
                 f"({', '.join(different[:NAMED_KEYS])}); keep those of one setting, or give the "
-                f"other another name."
+                "other another name."
             )
         if places.count((result.seed, result.fold)) > 1:
             raise EvaluationError(
                 f"'{first.variant}' on {first.dataset} has two results for fold {result.fold} with "
-                f"seed {result.seed}; "
-                "keep one of them."
+                f"seed {result.seed}; keep one of them."
             )
     done = (
         Run(result.seed, result.fold, result.scores) for result in results if result.status == DONE
@@ -148,8 +147,7 @@ def _check_alike(firsts: Sequence[Result]) -> None:
             if one != other:
                 raise EvaluationError(
                     f"'{base.variant}' and '{result.variant}' on {base.dataset} have different "
-                    f"{words}; "
-                    "their figures cannot stand in one table."
+                    f"{words}; their figures cannot stand in one table."
                 )
 
 
@@ -160,6 +158,5 @@ def _check_persons(done: Sequence[Result]) -> None:
         if of_fold.setdefault(result.fold, result.open_persons) != result.open_persons:
             raise EvaluationError(
                 f"Fold {result.fold} of {result.dataset} has other unknown persons in "
-                f"'{result.variant}' than in "
-                "another result; keep the results of one split."
+                f"'{result.variant}' than in another result; keep the results of one split."
             )

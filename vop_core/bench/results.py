@@ -160,7 +160,7 @@ def _runs(path: Path) -> list[dict[str, Any]]:
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         raise EvaluationError(
             f"'{path.name}' holds no results that this program reads; move it away and run the "
-            f"bench again."
+            "bench again."
         ) from None
 
 

@@ -57,8 +57,7 @@ def enroll(
     kl = float(person.posterior.kl(person.prior))
     said = [
         f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the "
-        f"posterior is "
-        f"{kl:.2f} nats from the prior.",
+        f"posterior is {kl:.2f} nats from the prior.",
         person.health.sentence,
         poor_share([assess(clip.waveform) for clip in heard]),
     ]

@@ -48,8 +48,7 @@ def check_voices() -> None:
     if damaged:
         raise DataError(
             f"{len(damaged)} bundled clip(s) are missing or altered, the first is "
-            f"'{damaged[0].name}'; "
-            f"fetch the repository anew or run 'vop voices build'."
+            f"'{damaged[0].name}'; fetch the repository anew or run 'vop voices build'."
         )
     typer.echo("Every bundled clip is as it was made.")
 
@@ -106,7 +105,7 @@ def _check_port(port: int) -> None:
         except OSError:
             raise VopError(
                 f"Port {port} is taken; close the program that has it, or choose another with "
-                f"--port."
+                "--port."
             ) from None
 
 

@@ -56,8 +56,7 @@ def _refusal_of_the_system(error: Exception) -> str:
     ):
         return (
             f"'{printable(error.object)}' cannot be opened, for this console's language has only "
-            f"the letters of "
-            f"{error.encoding}; run the same command with PYTHONUTF8=1."
+            f"the letters of {error.encoding}; run the same command with PYTHONUTF8=1."
         )
     if not isinstance(error, OSError) or error.errno is None:
         return ""
@@ -70,15 +69,15 @@ def _refusal_of_the_system(error: Exception) -> str:
     )
     return (
         f"'{name}' cannot be read or written ({error.strerror}); check that path, then run the "
-        f"same command again."
+        "same command again."
     )
 
 
 def _failure(error: Exception) -> str:
     told = printable((str(error).strip().splitlines() or ["no message"])[0][:200])
     return (
-        f"Something went wrong inside VoP Studio ({type(error).__name__}: {told}); "
-        f"run the same command with VOP_DEBUG=1 to see where, and report that."
+        f"Something went wrong inside VoP Studio ({type(error).__name__}: {told}); run the same "
+        "command with VOP_DEBUG=1 to see where, and report that."
     )
 
 

@@ -24,6 +24,6 @@ def within_budget(full: Value, short: Value) -> Value:
     if asked not in BUDGETS:
         raise VopError(
             f"{BUDGET} is '{asked}', but there are only the budgets {' and '.join(BUDGETS)}; unset "
-            f"it."
+            "it."
         )
     return short if asked == "short" else full

@@ -30,7 +30,7 @@ def begin() -> None:
     if within_budget(full=False, short=True):
         print(
             f"{BUDGET} is short: trainings are cut down, and figures differ from those of the full "
-            f"budget."
+            "budget."
         )
 
 

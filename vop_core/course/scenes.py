@@ -177,10 +177,9 @@ def virtual_person(vocal_tract: float, speaking_rate: float) -> go.Figure:
     return mel_figure(
         {"as recorded": heard, "a virtual person": said},
         alt=(
-            f"Log-mels of one word, as recorded and for a virtual person: the mel axis is read "
-            f"{vocal_tract:g} times, "
-            f"the frame "
-            f"axis {speaking_rate:g} times as fast, so {_where(vocal_tract)}."
+            "Log-mels of one word, as recorded and for a virtual person: the mel axis is read "
+            f"{vocal_tract:g} times, the frame axis {speaking_rate:g} times as fast, so "
+            f"{_where(vocal_tract)}."
         ),
     )
 
@@ -260,9 +259,8 @@ def width_asked_for(enrollment_clips: int, training_clips: int) -> go.Figure:
     }
     alt = (
         f"With {enrollment_clips} clip(s) enrolled, the weight is known to a standard deviation of "
-        f"{float(known.stddev[0]):.2f}. A "
-        f"training that scores {training_clips} labelled clips a person asks for "
-        f"{float(asked.stddev[0]):.2f}."
+        f"{float(known.stddev[0]):.2f}. A training that scores {training_clips} labelled clips a "
+        f"person asks for {float(asked.stddev[0]):.2f}."
     )
     pairs = {name: (float(each.mean[0]), float(each.stddev[0])) for name, each in shown.items()}
     return densities_figure(pairs, truth=float(person.weights[0]), alt=alt)
@@ -298,11 +296,8 @@ def fused(rule: str, clips: int, others_among_them: int) -> go.Figure:
     away = abs(float(made.mean[0]) - float(persons.weights[0, 0])) / float(made.std[0])
     alt = (
         f"{clips} clips, {stranger} of them another person's, made one posterior by {rule}: "
-        f"standard deviation "
-        f"{float(made.std[0]):.2f}, exact {float(exact.stddev[0]):.2f}. The person's weight lies "
-        f"{away:.1f} of its "
-        f"standard "
-        "deviations from its mean."
+        f"standard deviation {float(made.std[0]):.2f}, exact {float(exact.stddev[0]):.2f}. The "
+        f"person's weight lies {away:.1f} of its standard deviations from its mean."
     )
     return densities_figure(shown, truth=float(persons.weights[0, 0]), alt=alt)
 

@@ -103,7 +103,7 @@ class _Budget:
         if not LOWEST_RATE <= rate <= HIGHEST_RATE:
             raise AudioError(
                 f"{self.name} has a sample rate of {rate:,} Hz; export it at 4 to 192 kHz, best at "
-                f"16 kHz."
+                "16 kHz."
             )
         self.seconds += samples.shape[1] / rate
         self.values += samples.size
@@ -326,9 +326,9 @@ def _unreadable(container: Container, name: str) -> AudioError:
     if container.codec:
         return AudioError(
             f"{name} is a wav file around {container.codec}, which cannot be read; export it as "
-            f"16-bit wav or flac."
+            "16-bit wav or flac."
         )
     return AudioError(
         f"{name} begins like {container.kind} but is damaged or incomplete; record or export it "
-        f"again."
+        "again."
     )

@@ -41,8 +41,7 @@ def check_clips(clips: Sequence[Any]) -> None:
         if clip.sample_rate != SAMPLE_RATE:
             raise AudioError(
                 f"{clip.name} has {clip.sample_rate:,} samples a second and the models hear "
-                f"{SAMPLE_RATE:,}; "
-                f"read it with decode or decode_file."
+                f"{SAMPLE_RATE:,}; read it with decode or decode_file."
             )
         check_usable(clip.waveform, name=clip.name)
 
@@ -55,8 +54,7 @@ def check_enrollment(clips: Sequence[Any]) -> None:
     if len(clips) > MOST_CLIPS:
         raise AudioError(
             f"{MOST_CLIPS} clips are as many as the models were trained with, and these are "
-            f"{len(clips)}; "
-            f"leave out {len(clips) - MOST_CLIPS}."
+            f"{len(clips)}; leave out {len(clips) - MOST_CLIPS}."
         )
     windows = torch.stack([focus(clip.waveform) for clip in clips])
     for later in range(1, len(clips)):

@@ -71,8 +71,7 @@ def _draw(
     if len(clips) < shots + wanted:
         raise EvaluationError(
             f"Person '{name}' has {len(clips)} clip(s), too few for {shots} enrollment and "
-            f"{wanted} query "
-            f"clip(s); use fewer shots or add clips of this person."
+            f"{wanted} query clip(s); use fewer shots or add clips of this person."
         )
     word, free = label_index[clips], torch.ones(len(clips), dtype=torch.bool)
     if queries is None:
@@ -123,5 +122,5 @@ def check_disjoint(train_persons: Iterable[str], test_persons: Iterable[str]) ->
         shown = ", ".join(leaking[:5]) + more
         raise LeakageError(
             f"{len(leaking)} person(s) stand on both the training and the test side ({shown}); "
-            f"give each person to one side only."
+            "give each person to one side only."
         )

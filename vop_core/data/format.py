@@ -190,7 +190,7 @@ def check_dataset(folder: str | Path) -> DatasetReport:
             problems.append(str(error))
     problems += [
         f"Person '{person}' has {clips_of[person]} usable clip(s), too few to enroll and to be "
-        f"asked about; add clips or remove this person."
+        "asked about; add clips or remove this person."
         for person in dict.fromkeys(record.person for record in metadata.records.values())
         if clips_of[person] < FEWEST_CLIPS
     ]
@@ -224,6 +224,6 @@ def _check_stored_form(path: Path, where: str) -> None:
         raise DataError(said) from error
     if stored.samplerate != SAMPLE_RATE or stored.channels != 1:
         raise DataError(
-            f"{where}, which has {stored.samplerate} Hz and {stored.channels} channel(s); "
-            f"convert it to {SAMPLE_RATE} Hz mono."
+            f"{where}, which has {stored.samplerate} Hz and {stored.channels} channel(s); convert "
+            f"it to {SAMPLE_RATE} Hz mono."
         )

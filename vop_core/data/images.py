@@ -57,7 +57,7 @@ def load_images(path: str | Path) -> ImageDataset:
     if not len(images) == len(person_names) == len(label_names):
         raise DataError(
             f"'{path}' has {len(images)} images, but other numbers of persons or labels; write it "
-            f"anew."
+            "anew."
         )
     persons, person = np.unique(np.char.add(f"{name}/", person_names), return_inverse=True)
     labels, label = np.unique(label_names, return_inverse=True)

@@ -43,8 +43,8 @@ def cache_folder(*parts: str) -> Path:
         try_folder(folder)
     except OSError as error:
         raise VopError(
-            f"The cache folder '{cache_root()}' cannot be written ({error.strerror}); "
-            f"set VOP_CACHE to a folder that can."
+            f"The cache folder '{cache_root()}' cannot be written ({error.strerror}); set "
+            "VOP_CACHE to a folder that can."
         ) from error
     return folder
 
@@ -84,10 +84,8 @@ def find_dataset(name_or_folder: str | Path) -> Path:
             return stored
     raise DataError(
         f"There is no data set at '{name_or_folder}', nor of that name in the data folder; give a "
-        f"folder with a "
-        f"metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with 'vop data get "
-        f"NAME' "
-        f"('vop data list' shows the names)."
+        "folder with a metadata.csv, set VOP_DATA to the folder that holds it, or fetch one with "
+        "'vop data get NAME' ('vop data list' shows the names)."
     )
 
 

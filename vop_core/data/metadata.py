@@ -65,8 +65,8 @@ def read_metadata(folder: str | Path, *, name: str | None = None) -> Metadata:
     table = folder / METADATA
     if not table.is_file():
         raise DataError(
-            f"'{folder}' has no {METADATA}; a data set is a folder with {METADATA} "
-            f"(path, person, label, take) and its clips."
+            f"'{folder}' has no {METADATA}; a data set is a folder with {METADATA} (path, person, "
+            "label, take) and its clips."
         )
     rows = read_table(table, REQUIRED_COLUMNS)
     if not rows:
@@ -124,12 +124,12 @@ def confusable_names(pairs: Iterable[tuple[str, str]], *, where: str) -> Iterato
     for first, second in look_alikes(persons):
         yield (
             f"The persons '{first}' and '{second}' of {where} differ only in how they are written; "
-            f"write them alike, or rename one: a person on both sides of a split leaks."
+            "write them alike, or rename one: a person on both sides of a split leaks."
         )
     for first, second in look_alikes(labels):
         yield (
             f"The labels '{first}' and '{second}' of {where} differ only in how they are written; "
-            f"write them alike, or rename one: a word is one label."
+            "write them alike, or rename one: a word is one label."
         )
 
 

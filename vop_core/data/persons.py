@@ -139,8 +139,7 @@ def _digest(record: ClipRecord) -> str:
     except OSError:
         raise DataError(
             f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove "
-            f"its row from "
-            "metadata.csv."
+            "its row from metadata.csv."
         ) from None
 
 
@@ -216,7 +215,7 @@ def person_folds(persons: Iterable[str], folds: int, *, seed: int) -> tuple[Fold
     if len(names) < folds:
         raise EvaluationError(
             f"{folds} folds need at least {folds} persons, but there are {len(names)}; use fewer "
-            f"folds."
+            "folds."
         )
     shuffled = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
     tests = [{names[position] for position in shuffled[fold::folds]} for fold in range(folds)]

@@ -53,5 +53,5 @@ class Recordings:
             )
         raise DataError(
             f"{later} of '{record.person}' is the same recording as {earlier} of '{first.person}'; "
-            f"remove one, or a split over persons leaks."
+            "remove one, or a split over persons leaks."
         )

@@ -56,8 +56,8 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
     for line, cells in rows:
         if any(cells[len(columns) :]):
             raise DataError(
-                f"Line {line} of '{path}' has {len(cells)} fields for {len(columns)} columns; "
-                f"put a field that holds the separator into double quotes."
+                f"Line {line} of '{path}' has {len(cells)} fields for {len(columns)} columns; put "
+                "a field that holds the separator into double quotes."
             )
         cells += [""] * (len(columns) - len(cells))
         found.append(
@@ -111,7 +111,7 @@ def _rows(
     except csv.Error as error:
         raise DataError(
             f"'{path}' is no proper table from line {line} on ({error}); see that every field that "
-            f"begins with a double quote ends with one."
+            "begins with a double quote ends with one."
         ) from error
 
 

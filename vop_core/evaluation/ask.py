@@ -89,8 +89,7 @@ class Questions:
         if answers.ndim != 3 or answers.shape[:2] != query.shape[:2]:
             raise EvaluationError(
                 f"The method answers with shape {tuple(answers.shape)} for {query.shape[0]} "
-                f"person(s) "
-                f"and {query.shape[1]} queries; evaluate a model of this task."
+                f"person(s) and {query.shape[1]} queries; evaluate a model of this task."
             )
         return answers
 

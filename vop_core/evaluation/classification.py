@@ -29,8 +29,7 @@ def classification_metrics(
     if probabilities.shape[-1] <= most:
         raise EvaluationError(
             f"The method knows {probabilities.shape[-1]} labels, but is asked about label {most}; "
-            f"evaluate a model of "
-            "this task."
+            "evaluate a model of this task."
         )
     if not bool(((probabilities.sum(-1) - 1).abs() < 1e-3).all()) or bool(
         (probabilities < 0).any()

@@ -103,12 +103,12 @@ class ScoreIndex:
                 if episode in cells.setdefault(cell, {}):
                     raise EvaluationError(
                         f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep "
-                        f"one result of each."
+                        "one result of each."
                     )
                 if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
                     raise EvaluationError(
                         f"Person '{person}' is unknown in two folds of seed {seed}; folds must "
-                        f"test different persons."
+                        "test different persons."
                     )
                 cells[cell][episode] = value
                 if parts is not None:
@@ -267,8 +267,7 @@ def harmed(
             if len(one) != len(other):
                 raise EvaluationError(
                     f"Person '{episode.person}' was asked about {len(one)} clips by one method and "
-                    f"{len(other)} by "
-                    "another; run both again with the same episodes."
+                    f"{len(other)} by another; run both again with the same episodes."
                 )
             gaps.setdefault((episode.person, episode.fold), []).append(one - other)
     if not gaps:

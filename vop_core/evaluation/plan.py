@@ -110,7 +110,7 @@ def _check_episode(episode: Episode, clips: EvaluationClips) -> None:
     if not len(enrollment) or not len(query):
         raise EvaluationError(
             f"{who} has {len(enrollment)} enrollment and {len(query)} query clip(s) in an episode, "
-            f"too few to evaluate; record more clips or leave this person out."
+            "too few to evaluate; record more clips or leave this person out."
         )
     every = torch.cat([enrollment, query])
     if int(every.min()) < 0 or int(every.max()) >= len(clips.labels):

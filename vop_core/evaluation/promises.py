@@ -161,9 +161,7 @@ def _source_free(data_files: Sequence[str], connections: int) -> Promise:
         not data_files and not connections,
         f"{_count(len(data_files), 'data file')} and {_count(connections, 'connection')} opened",
         "No training data is needed on the device: while your model was made, no data file was "
-        "opened "
-        "and nothing "
-        "was fetched.",
+        "opened and nothing was fetched.",
     )
 
 
@@ -182,9 +180,7 @@ def _unsupervised(read: int, known: int) -> Promise:
         read == 0,
         f"{read} of {_count(known, 'known label')} read" if known else "no labels exist, none read",
         "Nobody says which words were spoken: only sound went in. Where the word of a clip is "
-        "known, it "
-        "is sealed, "
-        "and the seals count how often they are opened.",
+        "known, it is sealed, and the seals count how often they are opened.",
     )
 
 
@@ -194,8 +190,8 @@ def _training_free(ledger: _Ledger, changed: int, tensors: int) -> Promise:
         not (ledger.optimizer_steps or ledger.saved_tensors or changed),
         f"{_count(ledger.optimizer_steps, 'gradient step')}",
         f"Forward passes only: {_count(ledger.optimizer_steps, 'optimizer step')}, "
-        f"{_count(ledger.saved_tensors, 'tensor')} kept for a backward pass, "
-        f"{changed} of the model's {tensors} tensors changed.",
+        f"{_count(ledger.saved_tensors, 'tensor')} kept for a backward pass, {changed} of the "
+        f"model's {tensors} tensors changed.",
     )
 
 

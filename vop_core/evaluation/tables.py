@@ -79,9 +79,8 @@ def footnote(overview: Overview) -> str:
     intervals = f"95 % intervals: {named}. " if named else ""
     return (
         f"Means over persons. {intervals}Worst decile: mean accuracy of the worst tenth of "
-        f"persons, at least "
-        "one. Harmed: persons whose own interval of method - global lies below 0; by chance, one "
-        "in forty."
+        "persons, at least one. Harmed: persons whose own interval of method - global lies below "
+        "0; by chance, one in forty."
     )
 
 

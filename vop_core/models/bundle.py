@@ -178,8 +178,7 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     except (RuntimeError, KeyError, TypeError, ValueError, OSError):
         raise CheckpointError(
             f"The model of '{task}' does not fit this program (its weights, shapes or card "
-            f"differ); "
-            f"make it again with: vop train {task}"
+            f"differ); make it again with: vop train {task}"
         ) from None
     if len(labels) != vop.encoder.config.labels:
         raise CheckpointError(

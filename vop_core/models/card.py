@@ -18,22 +18,17 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         f"- **Data**: {'; '.join(card['data'])}. {card['training_clips']} training clips of "
         f"{len(card['persons']['trained'])} persons; {len(card['persons']['open'])} persons kept "
-        f"out (open set).",
+        "out (open set).",
         f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in "
-        f"{card['training_minutes']} minutes (three "
-        "trainings, on one of two shared cores). The full config, and every person's name, is in "
-        "`card.json`.",
+        f"{card['training_minutes']} minutes (three trainings, on one of two shared cores). The "
+        "full config, and every person's name, is in `card.json`.",
         f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): "
-        f"{health['sentence']} "
-        f"KL {health['kl_nats']} nats over {health['units']} units, {health['active_units']} of "
-        f"them active; sd "
-        f"{health['std_ratio']} of the prior's.",
+        f"{health['sentence']} KL {health['kl_nats']} nats over {health['units']} units, "
+        f"{health['active_units']} of them active; sd {health['std_ratio']} of the prior's.",
         f"- **Cost**: {cost['global_parameters']} parameters and "
-        f"{cost['global_multiply_accumulates']} "
-        f"multiply-accumulates a clip, for the global and for the frozen personal network alike; "
-        f"the detachable "
-        f"hyper-personalizer has {cost['hyper_personalizer_parameters']} parameters, a person "
-        f"takes "
+        f"{cost['global_multiply_accumulates']} multiply-accumulates a clip, for the global and "
+        "for the frozen personal network alike; the detachable hyper-personalizer has "
+        f"{cost['hyper_personalizer_parameters']} parameters, a person takes "
         f"{cost['bytes_per_person']} bytes.",
         *[
             f"- **Check**: {name}: "

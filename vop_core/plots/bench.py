@@ -236,7 +236,7 @@ def reliability_figure(
         if shown is None or variant in shown:
             said.append(
                 f"{variant} is {100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'} "
-                f"confident than right."
+                "confident than right."
             )
     return _with_side_legend(
         style.finish(

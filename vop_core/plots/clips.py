@@ -103,8 +103,8 @@ def clip_figure(clip: Clip, *, colour: str = style.PERSONAL.colour, height: int 
     figure.update_xaxes(range=[0, clip.seconds])
     alt = (
         f"{clip.name}: {clip.seconds:.1f} seconds of sound; waveform with a peak of "
-        f"{style.percent(peak)} of full scale, "
-        "and its mel spectrogram, low to high pitch from bottom to top."
+        f"{style.percent(peak)} of full scale, and its mel spectrogram, low to high pitch from "
+        "bottom to top."
         + (
             f" The model hears the second from {begin:.1f} to {end:.1f} s."
             if end - begin < clip.seconds

@@ -61,9 +61,7 @@ def bound_figure(
     alt = (
         f"The ELBO below the evidence of {evidence:.3f} nats, for {position_name} from "
         f"{_said(positions[0])} to {_said(positions[-1])}. It comes closest at "
-        f"{_said(positions[nearest])}, "
-        f"{gap[nearest]:.3g} nats below. "
-        f"{_agreement(gap, divergence)}"
+        f"{_said(positions[nearest])}, {gap[nearest]:.3g} nats below. {_agreement(gap, divergence)}"
     )
     return style.finish(figure, alt=alt, height=height, top=64)
 
@@ -79,8 +77,7 @@ def gap_figure(
     _points(figure, divergence, gap, "one q each", BOUND)
     alt = (
         f"{len(gap)} different posteriors q, with divergences from {ends.min:.3g} to "
-        f"{ends.max:.3g} nats. "
-        f"{_agreement(gap, divergence)}"
+        f"{ends.max:.3g} nats. {_agreement(gap, divergence)}"
     )
     return style.finish(
         figure,
@@ -167,10 +164,8 @@ def ellipse_figure(
     evidence = float(bound.elbo) + divergence
     alt = (
         f"The true posterior of two weights and a distribution q. The evidence is {evidence:.3f} "
-        f"nats; q reaches "
-        f"{float(bound.elbo):.3f}, so {divergence:.3f} nats are missing, and that is the "
-        f"divergence of q from the "
-        f"truth."
+        f"nats; q reaches {float(bound.elbo):.3f}, so {divergence:.3f} nats are missing, and that "
+        "is the divergence of q from the truth."
     )
     return style.finish(figure, alt=alt, height=height)
 
@@ -210,8 +205,8 @@ def price_figure(
     best = betas[gap.argmin()]
     alt = (
         f"The trained posterior is nearest to the evidence at beta {best:.2g}. At beta "
-        f"{betas[0]:.2g} its "
-        f"width is {std_ratio[0]:.1%} of the prior's, at beta {betas[-1]:.2g} {std_ratio[-1]:.1%}. "
+        f"{betas[0]:.2g} its width is {std_ratio[0]:.1%} of the prior's, at beta {betas[-1]:.2g} "
+        f"{std_ratio[-1]:.1%}. "
         f"Marked: " + style.listing([f"{name} at {beta:.3g}" for name, beta in marks.items()]) + "."
     )
     figure = style.finish(figure, alt=alt, height=height, top=76)
@@ -236,8 +231,7 @@ def fusion_figure(
     said = [f"{name} says {values[-1]:.3f}" for name, values in rules.items()]
     alt = (
         f"With {clips[-1]:.0f} clips the exact standard deviation of the weight is "
-        f"{exact[-1]:.3f}; "
-        f"{style.listing(said)}."
+        f"{exact[-1]:.3f}; {style.listing(said)}."
     )
     return style.finish(
         figure,

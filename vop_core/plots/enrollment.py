@@ -45,8 +45,7 @@ def earned_figure(
     figure.update_xaxes(title="clips enrolled", dtick=1, row=2, col=1)
     said = [
         f"with {name}, {width_name} goes from {widths[name][0]:.2f} to {widths[name][-1]:.2f} and "
-        f"{score_name} from "
-        f"{found[0]:.2f} to {found[-1]:.2f}"
+        f"{score_name} from {found[0]:.2f} to {found[-1]:.2f}"
         for name, found in scores.items()
     ]
     alt = f"From {clips[0]} to {clips[-1]} clips: {style.listing(said)}."

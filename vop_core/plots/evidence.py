@@ -127,8 +127,7 @@ def _words(width: _Line, lines: Sequence[_Line], score: str) -> str:
 
     parts = [
         f"The posterior's standard deviation goes to {style.percent(width.values[-1])} of the "
-        f"prior's "
-        f"with {width.clips[-1]} clips."
+        f"prior's with {width.clips[-1]} clips."
     ]
     parts += [
         f"{line.look.name}: {score} {said(line.values[0])} with {line.clips[0]} clips, "

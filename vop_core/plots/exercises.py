@@ -32,8 +32,8 @@ def answer_figure(
     )
     alt = (
         f"What a right answer draws: {down}, against {across}, goes from {wanted[0]:.4g} at "
-        f"{places[0]:g} "
-        f"to {wanted[-1]:.4g} at {places[-1]:g}, between {min(wanted):.4g} and {max(wanted):.4g}."
+        f"{places[0]:g} to {wanted[-1]:.4g} at {places[-1]:g}, between {min(wanted):.4g} and "
+        f"{max(wanted):.4g}."
     )
     if found is not None:
         figure.add_scatter(

@@ -52,8 +52,7 @@ def forest_figure(data: "DataTree") -> go.Figure:
     moved = int(((after[2] < before[1]) | (after[2] > before[3])).sum())
     alt = (
         f"Of {numbers} numbers, {narrower} have a narrower 95 % interval than before any clip, and "
-        f"the medians of "
-        f"{moved} lie outside the middle half of the prior."
+        f"the medians of {moved} lie outside the middle half of the prior."
     )
     return style.finish(figure, alt=alt, height=90 + NUMBER_HEIGHT * numbers)
 

@@ -143,8 +143,7 @@ def agreement_figure(
     spread = float(exact.std())
     alt = (
         f"{name} of {len(exact)} persons: the network misses the exact one by {miss:.2f} (root "
-        f"mean square), where "
-        f"persons differ by {spread:.2f} (standard deviation)."
+        f"mean square), where persons differ by {spread:.2f} (standard deviation)."
     )
     return style.finish(
         figure,
@@ -188,8 +187,7 @@ def leak_figure(
     said = [f"{name} conditioning {100 * values[0]:.0f} %" for name, values in shares.items()]
     alt = (
         f"Wrong answers that name the enrolled word. At beta {betas[0]:g}: {style.listing(said)}; "
-        f"without any "
-        f"enrollment {100 * chance:.0f} %."
+        f"without any enrollment {100 * chance:.0f} %."
     )
     return style.finish(
         figure,
@@ -269,8 +267,7 @@ def sharpness_figure(
     best = min(range(len(k)), key=lambda index: k[index])
     alt = (
         f"Pareto k of a posterior whose width is wrong by a factor: {k[0]:.2f} at {factors[0]:g}, "
-        f"lowest at "
-        f"{factors[best]:.2g}, {k[-1]:.2f} at {factors[-1]:g}."
+        f"lowest at {factors[best]:.2g}, {k[-1]:.2f} at {factors[-1]:g}."
     )
     return style.finish(
         figure,

@@ -56,10 +56,8 @@ def divergence_figure(
     figure.update_yaxes(title="nats per unit", row=2, col=1)
     figure.update_xaxes(title="value of the weight", row=2, col=1)
     alt = (
-        f"A prior and a posterior of one weight. The area under q ln(q / p) is the divergence: "
-        f"{kl:.3f} nats. It is "
-        f"negative where "
-        "q is below p, and positive where q is above."
+        "A prior and a posterior of one weight. The area under q ln(q / p) is the divergence: "
+        f"{kl:.3f} nats. It is negative where q is below p, and positive where q is above."
     )
     return style.finish(figure, alt=alt, height=height)
 

@@ -43,8 +43,7 @@ def selection_figure(
     nearest = min(range(len(epochs)), key=lambda index: abs(epochs[index] - at))
     alt = (
         f"A model that is right {100 * truth:.0f} % of the time shows {100 * shown[nearest]:.1f} % "
-        f"as its best of "
-        f"{epochs[nearest]} epochs on {clips} test clips."
+        f"as its best of {epochs[nearest]} epochs on {clips} test clips."
     )
     return style.finish(
         figure,
@@ -116,8 +115,7 @@ def exhibits_figure(found: Mapping[str, tuple[float, float]], *, height: int = 3
     worst = max(found, key=lambda name: found[name][0])
     alt = (
         f"{len(found)} exhibits, each with its broken way beyond the limit of its check and its "
-        f"repaired way within. "
-        f"Furthest beyond: {worst}, {found[worst][0]:.0f} times the limit."
+        f"repaired way within. Furthest beyond: {worst}, {found[worst][0]:.0f} times the limit."
     )
     return style.finish(
         figure,

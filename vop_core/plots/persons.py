@@ -60,11 +60,9 @@ def persons_figure(
         )
     alt = (
         f"Right answers of one global model for {len(order)} persons: {100 * mean:.0f} % on "
-        f"average, "
-        f"{100 * values[0]:.0f} % for {names[order[0]]}, {100 * values[-1]:.0f} % for the best "
-        f"served. If all were "
-        f"alike, "
-        f"95 % of persons would lie between {100 * expected[0]:.0f} and {100 * expected[1]:.0f} %."
+        f"average, {100 * values[0]:.0f} % for {names[order[0]]}, {100 * values[-1]:.0f} % for the "
+        "best served. If all were alike, 95 % of persons would lie between "
+        f"{100 * expected[0]:.0f} and {100 * expected[1]:.0f} %."
     )
     return style.finish(
         figure,

@@ -95,13 +95,9 @@ def weight_figure(
     prior, combined = curves[0], curves[-1]
     alt = (
         f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard "
-        f"deviation "
-        f"{prior[4]:.3f}. "
-        f"Combined posterior of {len(view.clips)} clip{'s' * (len(view.clips) != 1)}: mean "
-        f"{combined[3]:.3f}, "
-        f"standard deviation {combined[4]:.3f}, "
-        f"{style.percent(combined[4] / max(prior[4], 1e-12))} of "
-        f"the prior's."
+        f"deviation {prior[4]:.3f}. Combined posterior of {len(view.clips)} "
+        f"clip{'s' * (len(view.clips) != 1)}: mean {combined[3]:.3f}, standard deviation "
+        f"{combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of the prior's."
     )
     return style.finish(
         figure,
@@ -249,8 +245,7 @@ def layer_figure(
     ratio = float((view.combined.std / view.prior.std).mean())
     alt = (
         f"{shown} of the layer, {ordered}: the combined posterior's standard deviation is on "
-        f"average "
-        f"{style.percent(ratio)} of the prior's; the weight moved most is "
+        f"average {style.percent(ratio)} of the prior's; the weight moved most is "
         f"{view.names[view.by_movement[0]]}."
     )
     return style.finish(
@@ -331,9 +326,7 @@ def kl_figure(
     half = int((share < 0.5).sum()) + 1
     alt = (
         f"KL divergence of the posterior from the prior, per {unit}: {float(values.sum()):.2f} "
-        f"nats in "
-        f"all over "
-        f"{values.numel()} dimensions; {half} of them carry half of it."
+        f"nats in all over {values.numel()} dimensions; {half} of them carry half of it."
     )
     return style.finish(
         figure,

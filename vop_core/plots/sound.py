@@ -77,9 +77,7 @@ def frame_figure(
     loudest = float(band_hertz[band_power.argmax()])
     alt = (
         f"A frame from {window[0]:.3f} to {window[1]:.3f} s of a word, and its power over "
-        f"frequency. Of "
-        f"{len(band_hertz)} mel "
-        f"bands, the one around {loudest:.0f} Hz holds most."
+        f"frequency. Of {len(band_hertz)} mel bands, the one around {loudest:.0f} Hz holds most."
     )
     return style.finish(figure, alt=alt, height=height)
 

@@ -106,8 +106,7 @@ def load_summary(path: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise EvaluationError(
             f"'{path.name}' was written by another version (format {version}, this program reads "
-            f"{FORMAT}); make it "
-            "again with: vop report"
+            f"{FORMAT}); make it again with: vop report"
         )
     return content
 

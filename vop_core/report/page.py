@@ -176,8 +176,8 @@ def _settings(suite: str, table: Table) -> tuple[TextTable, str]:
         "there are",
     )
     title = (
-        f"{table['dataset']}, suite {suite}: recordings {table['recordings']}, "
-        f"{table['folds']} folds over persons"
+        f"{table['dataset']}, suite {suite}: recordings {table['recordings']}, {table['folds']} "
+        "folds over persons"
     )
     shared = json.dumps(table["shared_config"], ensure_ascii=False, indent=1)
     return TextTable(title, (*header, "result files"), lines), shared

@@ -53,16 +53,12 @@ OURS: Mapping[str, str] = {  # the unlabeled form: it reads what VoP reads
 Entry = dict[str, Any]
 WHY_NO_MAGNITUDES = (
     "Only the sign of each difference is compared. The published magnitudes cannot be: they were "
-    "measured on the "
-    "Qualcomm Keyword Speech data set, which may not be redistributed (four phrases; ours are "
-    "other words, languages "
-    "and persons), with a backbone, an optimiser, splits and a number of enrollment clips that "
-    "were not available to "
-    "us, and the meaning of their ± is unknown. The published samovar (2fc) is at or below the "
-    "chance of four classes: "
-    "it did not train, and an order against it says little; such pairs are counted apart. "
-    "Undecided: our figures, or "
-    "the published ones, do not tell the two apart."
+    "measured on the Qualcomm Keyword Speech data set, which may not be redistributed (four "
+    "phrases; ours are other words, languages and persons), with a backbone, an optimiser, splits "
+    "and a number of enrollment clips that were not available to us, and the meaning of their ± is "
+    "unknown. The published samovar (2fc) is at or below the chance of four classes: it did not "
+    "train, and an order against it says little; such pairs are counted apart. Undecided: our "
+    "figures, or the published ones, do not tell the two apart."
 )
 
 

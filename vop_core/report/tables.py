@@ -256,8 +256,8 @@ SPECIFICATIONS = {
         ),
     ),
     "channels": Specification(
-        "Queries through the {channel} channel: accuracy %, whose clips enrolled and through "
-        "which channel",
+        "Queries through the {channel} channel: accuracy %, whose clips enrolled and through which "
+        "channel",
         (
             METHOD,
             Column("own", "levels.own", percent),

@@ -239,7 +239,7 @@ def comparison_folds(dataset: PersonDataset, folds: int, *, clips: int) -> tuple
         raise EvaluationError(
             f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the "
             f"{clips} clips that training needs, too few for {folds} folds; add clips of them, or "
-            f"persons."
+            "persons."
         )
     return person_folds(able, folds, seed=FOLD_SEED)
 

@@ -79,7 +79,7 @@ class EpisodeSampler:
             if clips.numel() < needed:
                 raise DataError(
                     f"{name} has {clips.numel()} training clips but a step needs {needed}; leave "
-                    f"this person out."
+                    "this person out."
                 )
         self.person_weights = (
             torch.ones(len(table.persons)) if person_weights is None else person_weights

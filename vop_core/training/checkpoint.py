@@ -78,24 +78,23 @@ def load_tensors(
         if _looks_pickled(path):
             raise error(
                 f"'{path.name}' is a pickled file, which can run foreign code; only safetensors "
-                f"files are read here."
+                "files are read here."
             ) from None
         raise error(
             f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once "
-            f"more."
+            "more."
         ) from None
     if metadata.get("format") != "vop-studio":
         raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
     if metadata.get("kind") != kind:
         raise error(
             f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another "
-            f"file."
+            "file."
         )
     if metadata.get("version") != str(VERSIONS[kind]):
         raise error(
             f"'{path.name}' has format version {metadata.get('version')}, this program reads "
-            f"version "
-            f"{VERSIONS[kind]}; make the file again with this program."
+            f"version {VERSIONS[kind]}; make the file again with this program."
         )
     try:
         about = json.loads(metadata.get("about", ""))
@@ -175,7 +174,7 @@ def load_training_state(
     if about["config"] != json.loads(json.dumps(asdict(config))):
         raise CheckpointError(
             f"'{path.name}' belongs to a training with other settings; remove it, or go back to "
-            f"those settings."
+            "those settings."
         )
     try:
         module.load_state_dict(

@@ -81,8 +81,8 @@ def bayes_fusion(
     gained = torch.expm1(log_ratio).sum(-2)
     if bool((gained <= -1).any()):
         raise ValueError(
-            "Bayes' fusion found no positive precision: the experts are wider than the prior; "
-            "give each the prior's precision times 1 + softplus of any number"
+            "Bayes' fusion found no positive precision: the experts are wider than the prior; give "
+            "each the prior's precision times 1 + softplus of any number"
         )
     shift = _keep(log_ratio.exp() * (experts.mean - prior_mean), present).sum(-2)
     return DiagonalGaussian(prior.mean + shift / (1 + gained), prior.log_std - 0.5 * gained.log1p())

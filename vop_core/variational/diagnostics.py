@@ -103,20 +103,17 @@ def _judge(kl: float, std_ratio: float, active_units: int | None) -> tuple[Verdi
     if std_ratio < POINT_MASS_STD_RATIO:
         return "point mass", (
             f"The posterior has collapsed to a point: its width is {100 * std_ratio:.1f} % of the "
-            f"prior's, "
-            "so draws are all alike and their spread is no measure of uncertainty."
+            "prior's, so draws are all alike and their spread is no measure of uncertainty."
         )
     if kl < PRIOR_KL:
         return "prior", (
             f"The posterior is the prior: {kl:.2f} nats separate them, too little to tell two "
-            f"persons apart, "
-            "so enrollment changes nothing that matters."
+            "persons apart, so enrollment changes nothing that matters."
         )
     if active_units == 0:
         return "prior", (
             "The posterior is the same for every person: no weight's mean moves from person to "
-            "person, "
-            "so enrollment says nothing about who speaks."
+            "person, so enrollment says nothing about who speaks."
         )
     return "healthy", (
         f"The posterior is a distribution: {kl:.1f} nats away from the prior, "

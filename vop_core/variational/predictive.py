@@ -35,8 +35,7 @@ def check_draws(draws: int) -> None:
         error = _LARGEST_STD_OF_A_PROBABILITY / math.sqrt(MOST_DRAWS)
         raise EvaluationError(
             f"{draws:,} draws were asked for; choose from 0 to {MOST_DRAWS:,}, where the sampling "
-            f"error of a "
-            f"probability is already below {100 * error:.1f} points."
+            f"error of a probability is already below {100 * error:.1f} points."
         )
 
 

@@ -44,13 +44,13 @@ def _check_loss(answer: Callable) -> str | None:
     misfits, kl, evidence = _lesson()
     if not near(-9 * answered(answer(misfits, kl, 9, 1.0)), evidence):
         return (
-            "with the true posterior and beta = 1, minus the number of clips times your loss "
-            "must be the evidence."
+            "with the true posterior and beta = 1, minus the number of clips times your loss must "
+            "be the evidence."
         )
     if not near(answer(misfits[:3].repeat(4), kl, 9, 1.0), answer(misfits[:3], kl, 9, 1.0)):
         return (
-            "the same queries four times over must give the same loss: only training clips "
-            "divide the divergence."
+            "the same queries four times over must give the same loss: only training clips divide "
+            "the divergence."
         )
     if not near(answer(misfits, kl, 9, 0.0), misfits.mean()):
         return "with beta = 0 only the mean misfit is left."
@@ -187,11 +187,9 @@ EXERCISES = {
         ),
         (
             "A draw w misses a label by (w - mean) phi more: the expected misfit grows by phi^2 "
-            "sigma^2 / (2 s^2) for "
-            "each clip.",
+            "sigma^2 / (2 s^2) for each clip.",
             "Add the divergence, differentiate in sigma^2, set it to zero: each clip adds phi^2 / "
-            "s^2 to the "
-            "precision.",
+            "s^2 to the precision.",
         ),
         "It is the precision of a posterior that has seen the labels; nothing in it says how "
         "little q knows.",

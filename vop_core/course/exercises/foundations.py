@@ -42,8 +42,8 @@ def _check_draw(answer: Callable) -> str | None:
     standardised = (drawn - mean) / log_std.exp()
     if not near(standardised.detach(), noise):
         return (
-            "(draw - mean) / std must be the noise that went in; mind that the width is given "
-            "as its logarithm."
+            "(draw - mean) / std must be the noise that went in; mind that the width is given as "
+            "its logarithm."
         )
     drawn.sum().backward()
     if mean.grad is None or log_std.grad is None:

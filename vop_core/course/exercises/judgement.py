@@ -138,8 +138,7 @@ EXERCISES = {
             "A bin's distance is |mean confidence - share of right answers|; both have the bin's "
             "clips below the line.",
             "Weighed by clips, the bin's clips cancel: sum |confidence_sum - right| over all bins, "
-            "divided by all "
-            "clips.",
+            "divided by all clips.",
         ),
         "It is torchmetrics' figure.",
     ),

@@ -132,7 +132,7 @@ def _ranks(paths: Paths, tables: Tables) -> dict[str, str]:
     if speakers and len(speakers) != _STUDENTS:
         raise DataError(
             f"DSPSpeech-20 has {_STUDENTS} speakers, but {len(speakers)} are here; their ids are "
-            f"ranks, so all are needed: fetch it anew."
+            "ranks, so all are needed: fetch it anew."
         )
     return {speaker: f"s{rank:02d}" for rank, speaker in enumerate(speakers, start=1)}
 

@@ -75,8 +75,7 @@ def fetch(
         if transfer.received:
             raise DataError(
                 f"The connection to {host} keeps breaking off after {transfer.received / 1e6:.1f} "
-                f"MB; "
-                f"run the same command again to resume."
+                "MB; run the same command again to resume."
             ) from error
         raise DataError(f"{host} cannot be reached; check the network, or {by_hand}.") from error
     except requests.RequestException as error:
@@ -88,8 +87,7 @@ def fetch(
     except ValueError as error:  # pooch's word for a wrong checksum
         raise DataError(
             f"What '{url}' sent is not the published {source.title} (its SHA-256 differs) and was "
-            f"not kept; "
-            f"try again, or {by_hand}."
+            f"not kept; try again, or {by_hand}."
         ) from error
 
 
@@ -100,7 +98,7 @@ def _check_space(source: Source, folder: Path) -> None:
         raise DataError(
             f"{source.title} needs about {needed / 1e9:.1f} GB, but the disk of '{folder}' has "
             f"{free / 1e9:.1f} GB left; free some space, or set VOP_CACHE to a folder on another "
-            f"disk."
+            "disk."
         )
 
 

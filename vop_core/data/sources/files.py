@@ -61,7 +61,7 @@ class SourceFiles:
             else:
                 raise DataError(
                     f"'{self.place}' is neither a folder nor a zip or tar archive; give one of "
-                    f"these."
+                    "these."
                 )
         except _DAMAGED as error:
             raise DataError(f"'{self.place}' is damaged ({error}); fetch it anew.") from error

@@ -119,7 +119,7 @@ def _free_folder(source: Source, destination: str | Path | None) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
             f"'{folder}' already exists and is not empty; check it with 'vop data check', or "
-            f"remove it first."
+            "remove it first."
         )
     make_folder(folder.parent)
     return folder

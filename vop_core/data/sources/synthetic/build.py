@@ -267,5 +267,5 @@ def require_ours(folder: Path) -> None:
     if others := sorted(files - ours):
         raise DataError(
             f"'{folder}' holds '{others[0]}', which is no synthetic voice; move it, or choose "
-            f"another folder."
+            "another folder."
         )
