@@ -38,9 +38,8 @@ try:
     from vop_core import course
 except ImportError as missing:
     raise SystemExit(
-        f"This kernel cannot run the course ({missing}): start JupyterLab with 'python run.py "
-        f"lab', "
-        "or choose the kernel of the folder .venv beside run.py."
+        f"This kernel cannot run the course ({missing}): start JupyterLab with "
+        "'python run.py lab', or choose the kernel of the folder .venv beside run.py."
     ) from None"""
 # how a notebook reads committed results: a data set and, where it is not the paper's, a suite
 RESULTS_CALL = (
