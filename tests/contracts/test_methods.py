@@ -367,7 +367,7 @@ def test_every_setting_that_is_tried_works_none_twice_and_the_first_is_the_defau
         torch.testing.assert_close(probabilities.sum(-1), torch.ones(len(task.query)))
 
 
-@pytest.mark.parametrize("kind", {kind.config_type for kind in REGISTRY.values()})
+@pytest.mark.parametrize("kind", dict.fromkeys(kind.config_type for kind in REGISTRY.values()))
 def test_a_rule_for_a_setting_is_not_lost_where_a_class_gives_another_default(kind):
     for base in kind.__mro__[1:-1]:
         for each in fields(base):
