@@ -81,6 +81,9 @@ class Fixed:
         self.accent = accent
         self.largest = 0
 
+    def modules(self):
+        return ()
+
     def accent_of(self, enrollment, persons, draws, generator):
         return torch.full((persons,), self.accent)
 

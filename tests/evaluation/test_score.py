@@ -48,6 +48,9 @@ class ShiftMethod:
         said = {"personal": True, "labels": False, "draws": 0, "posterior": False, "prior": False}
         self.facts = SimpleNamespace(**said | facts)
 
+    def modules(self):
+        return ()
+
     def predict_represented(self, enrollment, query, *, labels=None, draws=0, generator=None):
         self.labels_seen, self.draws = labels, draws
         enrollment = query[:, :1] if enrollment is None else enrollment

@@ -5,14 +5,14 @@ padding are thrown away. Trials with many queries come first, so that neighbours
 little padding.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.heads import Head
@@ -28,6 +28,8 @@ class ScoredMethod(Protocol):
     """What scoring asks of a method; see :mod:`vop_core.methods.base`."""
 
     facts: Any  # labels, personal, draws, posterior, prior
+
+    def modules(self) -> Iterable[nn.Module]: ...
 
     def predict_represented(
         self,

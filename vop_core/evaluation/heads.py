@@ -3,9 +3,8 @@
 A head asks a method; what its answers are worth is said by the task's metrics.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -15,31 +14,32 @@ from torch.nn import functional
 from vop_core.errors import EvaluationError
 
 
-class Head(ABC):
-    """How a method answers."""
+@runtime_checkable
+class Head(Protocol):
+    """How a method answers: represented samples to answers (person, query, answer), averaged over
+    draws of the weights, if any.
+    """
 
     # every answer needs enrollment clips, also that of a method without persons
-    compares: ClassVar[bool]
+    compares: bool
 
-    @abstractmethod
     def __call__(
         self,
         method: Any,
-        enrollment: Float[Tensor, "person shot *shape"] | None,
-        query: Float[Tensor, "person query *shape"],
+        enrollment: Tensor | None,
+        query: Tensor,
         *,
-        labels: Int[Tensor, "person shot"] | None,
+        labels: Tensor | None,
         draws: int,
         generator: torch.Generator,
-    ) -> Float[Tensor, "person query answer"]:
-        """Represented samples to answers, averaged over draws of the weights, if any."""
+    ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
-class Classification(Head):
+class Classification:
     """Which label: the method's own class probabilities."""
 
-    compares = False
+    compares: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -57,12 +57,12 @@ class Classification(Head):
 
 
 @dataclass(frozen=True)
-class Similarity(Head):
+class Similarity:
     """Whose: the cosine between a query and the mean of the enrollment, both under the person's
     weights.
     """
 
-    compares = True
+    compares: ClassVar[bool] = True
 
     @torch.no_grad()
     def __call__(

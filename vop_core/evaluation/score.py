@@ -212,12 +212,9 @@ def check_evaluation_mode(method: ScoredMethod) -> None:
     """A batch-normalised network in training mode would let persons in a batch see each other.
     Raises ValueError.
     """
-    if isinstance(method, nn.Module):
-        for module in method.modules():
-            if module.training and isinstance(module, nn.modules.batchnorm._BatchNorm | nn.Dropout):
-                raise ValueError(
-                    "the method is in training mode; call .eval() before evaluating it"
-                )
+    for module in method.modules():
+        if module.training and isinstance(module, nn.modules.batchnorm._BatchNorm | nn.Dropout):
+            raise ValueError("the method is in training mode; call .eval() before evaluating it")
 
 
 def _planned_rows(
