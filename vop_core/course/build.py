@@ -43,7 +43,8 @@ except ImportError as missing:
     ) from None"""
 # how a notebook reads committed results: a data set and, where it is not the paper's, a suite
 RESULTS_CALL = (
-    r"material\.(?:(?:right_answers|scores)\(\"(\w+)\"|evidence\(\"(\w+)\"(?:, \"([\w-]+)\")?\))"
+    r"material\.(?:(?:right_answers|scores)\(\s*\"(\w+)\""
+    r"|evidence\(\s*\"(\w+)\"(?:,\s*\"([\w-]+)\")?\s*\))"
 )
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
