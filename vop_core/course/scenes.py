@@ -4,13 +4,13 @@ drawn.
 Scenes are seeded: the same slider positions, the same figure.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Normal, kl_divergence
 
 from vop_core.course import material
 from vop_core.course.baselines import MIXED, OWN, WHOSE, accuracies, enrollments
@@ -42,51 +42,27 @@ from vop_core.variational.twin import (
 SEED = 2022
 
 
-@dataclass(frozen=True)
-class TwinLesson:
-    """The twin and the person that the notebooks look at: one clip with its label is heard
-    first.
-    """
-
-    model: LinearGaussianTwin
-    person: TwinPerson
-
-    @property
-    def before(self) -> MultivariateNormal:
-        """p(w | x) of the first clip."""
-        return self.model.weights_given_clips(self.person.clips[:1])
-
-    @property
-    def posterior(self) -> MultivariateNormal:
-        """p(w | x, y) of the first clip and its label."""
-        return self.model.weights_given_labels(self.person.clips[:1], self.person.labels[:1])
-
-    @property
-    def evidence(self) -> Tensor:
-        """ln p(y | x) of the first clip, in nats."""
-        return self.model.log_evidence(self.person.clips[:1], self.person.labels[:1])
-
-
 @lru_cache(maxsize=1)
-def twin_lesson() -> TwinLesson:
-    """The same twin and person in every notebook."""
+def twin_lesson() -> tuple[LinearGaussianTwin, TwinPerson]:
+    """A twin with two weights, and a person of it."""
     generator = torch.Generator().manual_seed(SEED)
     model = LinearGaussianTwin.independent(weights=2, clip_noise=1.0, label_noise=0.5)
-    return TwinLesson(model, model.draw_person(clips=12, generator=generator))
+    return model, model.draw_person(clips=12, generator=generator)
 
 
 def twin_bound(shift: float, width: float) -> go.Figure:
-    """The best diagonal q, its mean moved by ``shift`` and its widths multiplied by ``width``: what
-    is missing, and why.
+    """The best diagonal q after one clip with its label, its mean moved by ``shift`` and its widths
+    multiplied by ``width``: what is missing, and why.
     """
-    lesson = twin_lesson()
-    clips, labels = lesson.person.clips[:1], lesson.person.labels[:1]
-    best = closest_below(lesson.posterior)
+    model, person = twin_lesson()
+    clips, labels = person.clips[:1], person.labels[:1]
+    posterior = model.weights_given_labels(clips, labels)
+    best = closest_below(posterior)
     q = with_full_covariance(
         DiagonalGaussian(best.mean + shift, best.log_std + torch.tensor(width).log())
     )
-    bound = lesson.model.elbo(q, lesson.before, clips, labels)
-    return ellipse_figure(lesson.posterior, q, bound, float(kl_divergence(q, lesson.posterior)))
+    bound = model.elbo(q, model.weights_given_clips(clips), clips, labels)
+    return ellipse_figure(posterior, q, bound, float(kl_divergence(q, posterior)))
 
 
 # --- 00: one model, many persons ------------------------------------------------------------------

@@ -181,7 +181,6 @@ def _add_global_weight(figure: go.Figure, value: float) -> None:
 def layer_figure(
     view: LayerView,
     *,
-    selected: int | None = None,
     most_moved_first: bool = False,
     height: int = 420,
 ) -> go.Figure:
@@ -230,13 +229,6 @@ def layer_figure(
         text=[view.names[int(index)] for index in order],
         hovertemplate="%{text}<br>deviation %{y:.3f}<extra></extra>",
     )
-    if selected is not None and bool((order == selected).any()):
-        place = int((order == selected).nonzero()[0])
-        figure.add_vline(
-            x=place,
-            line={"color": style.AXIS, "width": 1},
-            annotation={"text": view.names[selected]},
-        )
     partial = order.numel() < len(view.names)
     shown = (
         f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
