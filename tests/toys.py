@@ -21,6 +21,12 @@ SUBSETS = [
 ]
 
 
+def difference_named(overview: dict, name: str, set_name: str, shots: int) -> dict | None:
+    """The first difference of that name in a set with a number of clips."""
+    asked = {"name": name, "set": set_name, "shots": shots}
+    return next((gap for gap in overview["differences"] if gap.items() >= asked.items()), None)
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

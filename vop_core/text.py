@@ -19,6 +19,11 @@ def printable(text: object) -> str:
     return plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 clip``, ``2 clips``."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def _shown(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is not UTF-8 (PEP 383)

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests.buzzing import CONFIG, RECIPE, SCORING, SMALL, write_persons
+from tests.toys import difference_named
 from vop_core.bench import recipes as recipes_module
 from vop_core.bench import training as training_module
 from vop_core.bench.crossval import crossval
 from vop_core.bench.recipes import CheckpointConfig, config_hash
 from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import DataError, EvaluationError
-from vop_core.evaluation.overview import difference_named
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.vop import Vop, VopConfig

@@ -1,6 +1,4 @@
-"""Comparing methods: pairing, the sign-flip test, Holm, controls, and outliers that would have
-recovered anyway.
-"""
+"""Comparing methods: pairing, the sign-flip test, Holm, controls and outliers."""
 
 from itertools import product
 
@@ -26,7 +24,6 @@ from vop_core.evaluation.comparison import (
     gain_over_controls,
     harmed,
     holm,
-    outlier_choice,
     paired,
     personal_gain,
     sign_flip_p_value,
@@ -279,26 +276,6 @@ def test_exactly_thirty_percent_is_no_outlier_and_nobody_stands_out_among_equals
     assert choose_outliers({"a": 0.74, "b": 0.86, "c": 0.8}, BY_ERROR) == ()
     assert choose_outliers({"a": 1.0, "b": 1.0}, BY_ERROR) == ()
     assert choose_outliers({}, BY_ERROR) == ()
-
-
-def test_outliers_by_chance_recover_by_themselves():
-    generator = np.random.default_rng(0)
-    even, odd = (dict(enumerate_persons(generator.binomial(20, 0.8, 200) / 20)) for _ in range(2))
-    choice = outlier_choice(even, odd, BY_ERROR)
-    assert len(choice.persons) > 20
-    assert choice.scored.mean == pytest.approx(0.8, abs=0.05)  # all persons are alike
-    assert choice.regression.bounds[0] > 0.05
-    assert choice.regression.mean == pytest.approx(choice.scored.mean - choice.chosen.mean)
-    assert choice.hindsight_other - choice.hindsight_chosen > 0.05
-
-
-def enumerate_persons(numbers):
-    return ((f"p{index:03d}", float(number)) for index, number in enumerate(numbers))
-
-
-def test_persons_without_both_halves_are_left_out():
-    choice = outlier_choice({"a": 0.1, "b": 0.9, "c": 0.9}, {"b": 0.9, "c": 0.9}, BY_ERROR)
-    assert (choice.persons, choice.among, choice.chosen) == ((), 2, None)
 
 
 def test_few_persons_have_no_interval_and_six_have_an_exact_one():

@@ -5,6 +5,7 @@ synthetic voices.
 import pytest
 import torch
 
+from tests.toys import difference_named
 from vop_core.data.enrollment import PoorClipWarning
 from vop_core.data.features import load_features
 from vop_core.data.locations import models_root
@@ -12,7 +13,7 @@ from vop_core.data.persons import load_dataset
 from vop_core.data.sources.source import DIGITS
 from vop_core.data.voices import bundled_dataset, bundled_persons
 from vop_core.errors import AudioError
-from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG, difference_named
+from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG
 from vop_core.models import load_bundle
 from vop_core.models.card import model_card
 from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, UNKNOWN, digit_share_rise

@@ -20,6 +20,7 @@ from vop_core.bench.results import FAILED, Result
 from vop_core.cli import report as cli_report
 from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
+from vop_core.evaluation.comparison import BY_ERROR
 from vop_core.evaluation.score import COLUMNS
 from vop_core.report import questions
 from vop_core.report import tables as bench_text
@@ -37,6 +38,7 @@ from vop_core.report.readme import BEGIN, END, readme_section
 from vop_core.report.summary import (
     as_text,
     baseline_of,
+    outliers_by,
     pick_baseline,
     plain,
     summary,
@@ -419,6 +421,30 @@ def test_outliers_are_named_and_scored_before_and_after(table):
     }
     assert vop["accuracy"]["others"]["persons"] == 6
     assert table["outliers"][1]["persons"] == ["toy/p1"]  # accuracy below 0.7 x 0.725
+
+
+def test_outliers_by_chance_recover_by_themselves():
+    generator = np.random.default_rng(0)
+    halves = (
+        {
+            f"p{index:03d}": right / 20
+            for index, right in enumerate(generator.binomial(20, 0.8, 200))
+        }
+        for _ in range(2)
+    )
+    found = outliers_by(BY_ERROR, *halves, {})
+    assert len(found["persons"]) > 20
+    assert found["scored"]["mean"] == pytest.approx(0.8, abs=0.05)  # all persons are alike
+    assert found["regression"]["ci95"][0] > 0.05
+    gain = found["scored"]["mean"] - found["chosen"]["mean"]
+    assert found["regression"]["mean"] == pytest.approx(gain)
+    assert found["in_hindsight"]["other"] - found["in_hindsight"]["chosen"] > 0.05
+
+
+def test_persons_without_both_halves_are_no_outliers():
+    odd = {"b": 0.9, "c": 0.9}
+    found = outliers_by(BY_ERROR, odd | {"a": 0.1}, odd, {})
+    assert (found["persons"], found["among"], found["chosen"]) == ((), 2, None)
 
 
 # Named comparisons

@@ -84,18 +84,5 @@ def bin_of(confidence: Float[np.ndarray, "*batch"], bins: int = BINS) -> Int[np.
     return np.clip(np.ceil(confidence.astype(float) * bins).astype(int) - 1, 0, bins - 1)
 
 
-def expected_calibration_error(
-    probabilities: Float[np.ndarray, "clip label"],
-    labels: Int[np.ndarray, " clip"],
-    *,
-    bins: int = BINS,
-) -> float:
-    """Expected calibration error of the label answered, as a fraction [ECE]."""
-    correct = (probabilities.argmax(-1) == labels).astype(float)
-    return reliability(
-        probabilities.max(-1).astype(float), correct, bins=bins
-    ).expected_calibration_error
-
-
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)

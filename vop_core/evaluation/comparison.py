@@ -349,19 +349,13 @@ def decomposition(steps: Sequence[Values]) -> list[dict[str, float]]:
 # --- outliers -------------------------------------------------------------------------------------
 
 
-class OutlierRule(NamedTuple):
-    """When a person counts as an outlier of a model."""
-
-    name: str
-    words: str
-
-
-BY_ERROR = OutlierRule("error", "error more than 30 % above the mean error")
-BY_ACCURACY = OutlierRule("accuracy", "accuracy more than 30 % below the mean accuracy")
+# when a person counts as an outlier of a model
+BY_ERROR = "error more than 30 % above the mean error"
+BY_ACCURACY = "accuracy more than 30 % below the mean accuracy"
 OUTLIER_RULES = (BY_ERROR, BY_ACCURACY)
 
 
-def choose_outliers(accuracy: Mapping[str, float], rule: OutlierRule) -> tuple[str, ...]:
+def choose_outliers(accuracy: Mapping[str, float], rule: str) -> tuple[str, ...]:
     """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either
     reading.
     """
@@ -375,43 +369,4 @@ def choose_outliers(accuracy: Mapping[str, float], rule: OutlierRule) -> tuple[s
             for person, value in accuracy.items()
             if value < bar and not math.isclose(value, bar)
         )
-    )
-
-
-class OutlierChoice(NamedTuple):
-    """Who was chosen on one half of the takes, and what the other half says of the same model and
-    persons.
-    """
-
-    rule: OutlierRule
-    persons: tuple[str, ...]
-    among: int
-    chosen: Interval | None  # accuracy on the clips they were chosen on
-    scored: Interval | None  # accuracy on the clips they are scored on, before anything is done
-    regression: Interval | None  # scored - chosen: what the mean gains by itself
-    in_hindsight: tuple[str, ...]  # who would have been chosen on the scored clips
-    hindsight_chosen: float | None  # their accuracy there: the false "before"
-    hindsight_other: float | None  # and on the half that did not choose them
-
-
-def outlier_choice(
-    even: Mapping[str, float], odd: Mapping[str, float], rule: OutlierRule
-) -> OutlierChoice:
-    """Choose on ``even`` and look at ``odd``, and the other way round; persons with both halves
-    only.
-    """
-    persons = sorted(even.keys() & odd.keys())
-    even, odd = {p: even[p] for p in persons}, {p: odd[p] for p in persons}
-    chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)
-    gained = {person: odd[person] - even[person] for person in chosen}
-    return OutlierChoice(
-        rule,
-        chosen,
-        len(persons),
-        few_persons_interval({person: even[person] for person in chosen}),
-        few_persons_interval({person: odd[person] for person in chosen}),
-        few_persons_interval(gained),
-        hindsight,
-        fmean(odd[person] for person in hindsight) if hindsight else None,
-        fmean(even[person] for person in hindsight) if hindsight else None,
     )

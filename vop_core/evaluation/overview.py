@@ -70,14 +70,6 @@ def overview(task: str, config: Mapping[str, Any], scores: Mapping[str, ScoreInd
     }
 
 
-def difference_named(
-    found: Overview, name: str, set_name: str, shots: int
-) -> dict[str, Any] | None:
-    """The first difference of that name in a set with a number of clips."""
-    settings = {"name": name, "set": set_name, "shots": shots}
-    return next((gap for gap in found["differences"] if gap.items() >= settings.items()), None)
-
-
 def _rows(
     method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int
 ) -> Iterator[dict[str, Any]]:

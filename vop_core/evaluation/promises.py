@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from vop_core.text import counted
 from vop_core.types import MOST_CLIPS
 
 Result = TypeVar("Result")
 
-# a first call may still import code
-CODE_SUFFIXES = {".py", ".pyc", ".so", ".pyd", ".dll", ".dylib"}
-CODE_SUFFIXES_OF_NUMBA = {".nbi", ".nbc"}  # its compile cache
+# a first call may still import code; the last two are numba's compile cache
+CODE_SUFFIXES = {".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".nbi", ".nbc"}
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,14 @@ def _versions(model: nn.Module) -> list[tuple[int, int]]:
 
 
 def _is_code(path: str) -> bool:
-    return PurePath(path).suffix in CODE_SUFFIXES | CODE_SUFFIXES_OF_NUMBA
+    return PurePath(path).suffix in CODE_SUFFIXES
 
 
 def _source_free(data_files: Sequence[str], connections: int) -> Promise:
     return Promise(
         "source-free",
         not data_files and not connections,
-        f"{_count(len(data_files), 'data file')} and {_count(connections, 'connection')} opened",
+        f"{counted(len(data_files), 'data file')} and {counted(connections, 'connection')} opened",
         "No training data is needed on the device: while your model was made, no data file was "
         "opened and nothing was fetched.",
     )
@@ -169,7 +169,7 @@ def _few_shot(clips: int) -> Promise:
     return Promise(
         "few-shot",
         1 <= clips <= MOST_CLIPS,
-        _count(clips, "clip"),
+        counted(clips, "clip"),
         f"A handful of clips is enough; the models were trained with 1 to {MOST_CLIPS}.",
     )
 
@@ -178,7 +178,9 @@ def _unsupervised(read: int, known: int) -> Promise:
     return Promise(
         "unsupervised",
         read == 0,
-        f"{read} of {_count(known, 'known label')} read" if known else "no labels exist, none read",
+        f"{read} of {counted(known, 'known label')} read"
+        if known
+        else "no labels exist, none read",
         "Nobody says which words were spoken: only sound went in. Where the word of a clip is "
         "known, it is sealed, and the seals count how often they are opened.",
     )
@@ -188,12 +190,8 @@ def _training_free(ledger: _Ledger, changed: int, tensors: int) -> Promise:
     return Promise(
         "training-free",
         not (ledger.optimizer_steps or ledger.saved_tensors or changed),
-        f"{_count(ledger.optimizer_steps, 'gradient step')}",
-        f"Forward passes only: {_count(ledger.optimizer_steps, 'optimizer step')}, "
-        f"{_count(ledger.saved_tensors, 'tensor')} kept for a backward pass, {changed} of the "
+        f"{counted(ledger.optimizer_steps, 'gradient step')}",
+        f"Forward passes only: {counted(ledger.optimizer_steps, 'optimizer step')}, "
+        f"{counted(ledger.saved_tensors, 'tensor')} kept for a backward pass, {changed} of the "
         f"model's {tensors} tensors changed.",
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"

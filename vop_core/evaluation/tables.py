@@ -11,7 +11,7 @@ from rich.text import Text
 
 from vop_core.evaluation.intervals import BOOTSTRAP_PERSONS
 from vop_core.evaluation.overview import PERSONAL_GAIN, Overview
-from vop_core.text import printable
+from vop_core.text import counted, printable
 
 MOST_NAMED = 4  # persons in a cell; the JSON names them all
 Entry = dict[str, Any]
@@ -25,7 +25,7 @@ ROW_COLUMNS: dict[str, Callable[[Entry], str]] = {
     "worst decile": lambda row: f"{100 * row['worst_decile']:.1f}",
     "NLL": lambda row: f"{row['nll']:.3f}",
     "ECE %": lambda row: f"{100 * row['ece']:.1f}",
-    "harmed": lambda row: _harmed(row["harmed"]),
+    "harmed": lambda row: "" if row["harmed"] is None else named(row["harmed"]),
 }
 DIFFERENCE_COLUMNS: dict[str, Callable[[Entry], str]] = {
     "difference": lambda gap: _formula(gap),
@@ -57,10 +57,10 @@ def rich_tables(overview: Overview) -> Group:
     return Group(*parts, Text(footnote(overview)))
 
 
-def markdown(overview: Overview, *, set_name: str | None = None, shots: int | None = None) -> str:
-    """The same as Markdown; ``set_name`` and ``shots`` choose one block."""
+def markdown(overview: Overview) -> str:
+    """The same as Markdown."""
     lines: list[str] = []
-    for title, tables in _blocks(overview, set_name, shots):
+    for title, tables in _blocks(overview):
         lines += [f"**{title}**", ""]
         for header, entries in tables:
             lines += [
@@ -84,27 +84,21 @@ def footnote(overview: Overview) -> str:
     )
 
 
-def _blocks(
-    overview: Overview, set_name: str | None = None, shots: int | None = None
-) -> Iterator[tuple[str, list[Block]]]:
+def _blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
     """Title and tables of every (set, shots)."""
-    for found_set, found_shots in dict.fromkeys(
-        (row["set"], row["shots"]) for row in overview["rows"]
-    ):
-        if set_name not in (None, found_set) or shots not in (None, found_shots):
-            continue
+    for set_name, shots in dict.fromkeys((row["set"], row["shots"]) for row in overview["rows"]):
         rows, gaps = (
             [
                 entry
                 for entry in overview[part]
-                if (entry["set"], entry["shots"]) == (found_set, found_shots)
+                if (entry["set"], entry["shots"]) == (set_name, shots)
             ]
             for part in ("rows", "differences")
         )
         persons, seeds = (max(row[name] for row in rows) for name in ("persons", "seeds"))
         title = (
-            f"{overview['task']}, {found_set} set, {_count(persons, 'person')}, "
-            f"{_count(found_shots, 'clip')}"
+            f"{overview['task']}, {set_name} set, {counted(persons, 'person')}, "
+            f"{counted(shots, 'clip')}"
         )
         title += f", {seeds} seeds" if seeds > 1 else ""
         spread = SPREAD if seeds > 1 else {}
@@ -120,9 +114,10 @@ def _table(columns: dict[str, Callable[[Entry], str]], entries: Sequence[Entry])
     return tuple(columns), [tuple(say(entry) for say in columns.values()) for entry in entries]
 
 
-def _harmed(persons: Sequence[str] | None) -> str:
-    if not persons or len(persons) > MOST_NAMED:
-        return "" if persons is None else f"{len(persons)}"
+def named(persons: Sequence[str]) -> str:
+    """How many persons, and who they are where they are few."""
+    if not 0 < len(persons) <= MOST_NAMED:
+        return str(len(persons))
     return f"{len(persons)} ({', '.join(person.rpartition('/')[2] for person in persons)})"
 
 
@@ -149,7 +144,3 @@ def _bounds(bounds: Sequence[float] | None, factor: float, form: str) -> str:
     if bounds is None:
         return ""
     return f" [{format(factor * bounds[0], form)}, {format(factor * bounds[1], form)}]"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

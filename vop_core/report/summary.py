@@ -28,15 +28,14 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
     OUTLIER_RULES,
-    OutlierRule,
     Values,
     by_person,
+    choose_outliers,
     decomposition,
     few_persons_interval,
     gain_over_controls,
     harmed,
     level_of,
-    outlier_choice,
     paired,
 )
 from vop_core.evaluation.intervals import LEVEL, worst_decile
@@ -485,32 +484,39 @@ def outliers(variants: Variants) -> list[Entry]:
     )
     if not even.keys() & odd.keys():
         return []
-    return [_outliers_by(rule, even, odd, variants) for rule in OUTLIER_RULES]
+    return [outliers_by(rule, even, odd, variants) for rule in OUTLIER_RULES]
 
 
-def _outliers_by(
-    rule: OutlierRule, even: Mapping[str, float], odd: Mapping[str, float], variants: Variants
+def outliers_by(
+    rule: str, even: Mapping[str, float], odd: Mapping[str, float], variants: Variants
 ) -> Entry:
-    choice = outlier_choice(even, odd, rule)
+    """Outliers chosen on ``even`` and scored on ``odd``, and the other way round, in hindsight:
+    what the same model then gains is regression to the mean. Persons with both halves only.
+    """
+    persons = sorted(even.keys() & odd.keys())
+    even, odd = ({person: half[person] for person in persons} for half in (even, odd))
+    chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)
+    gained = {person: odd[person] - even[person] for person in persons}
     methods = [
-        _on_outliers(runs, on_own_start(variants[GLOBAL], runs), choice.persons)
+        _on_outliers(runs, on_own_start(variants[GLOBAL], runs), chosen)
         for variant, runs in variants.items()
         if variant != GLOBAL
     ]
     return {
-        "rule": rule.words,
-        "persons": choice.persons,
-        "among": choice.among,
-        "chosen": estimate(choice.chosen),
-        "scored": estimate(choice.scored),
-        "regression": estimate(choice.regression),
-        "all_regression": difference({p: odd[p] - value for p, value in even.items() if p in odd}),
+        "rule": rule,
+        "persons": chosen,
+        "among": len(persons),
+        "chosen": estimate(few_persons_interval({p: even[p] for p in chosen})),
+        "scored": estimate(few_persons_interval({p: odd[p] for p in chosen})),
+        # what the mean gains by itself
+        "regression": estimate(few_persons_interval({p: gained[p] for p in chosen})),
+        "all_regression": difference(gained),
         "in_hindsight": {
-            "persons": choice.in_hindsight,
-            "chosen": choice.hindsight_chosen,
-            "other": choice.hindsight_other,
+            "persons": hindsight,
+            "chosen": _mean(odd[p] for p in hindsight),
+            "other": _mean(even[p] for p in hindsight),
         },
-        "methods": methods if choice.persons else [],
+        "methods": methods if chosen else [],
     }
 
 

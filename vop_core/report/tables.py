@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vop_core.evaluation.plan import CLOSED, OPEN
+from vop_core.evaluation.tables import named
 from vop_core.report.scoreboard import counted, says_little
 from vop_core.report.summary import CONTROLS
 from vop_core.report.words import (
@@ -26,7 +27,7 @@ SETS = {
     OPEN: "open set (unknown persons)",
     CLOSED: "closed set (persons of the training, other takes)",
 }
-NAMED_OUTLIERS, NAMED_HARMED = 8, 4  # persons in a cell
+NAMED_OUTLIERS = 8  # persons in a cell
 Table = Mapping[str, Any]
 
 
@@ -88,11 +89,7 @@ def pair(
 
 
 def _harmed(persons: Sequence[str] | None) -> str:
-    if persons is None:
-        return NOTHING
-    if not 0 < len(persons) <= NAMED_HARMED:
-        return str(len(persons))
-    return f"{len(persons)} ({', '.join(map(short_person, persons))})"
+    return NOTHING if persons is None else named(persons)
 
 
 def _each_outlier(of_persons: Mapping[str, Sequence[float]]) -> str:
@@ -184,15 +181,10 @@ CHANGE = (
 )
 
 
-class Specification(NamedTuple):
-    """A table whose lines are one list of the summary as it is; the title may name its figures."""
-
-    title: str
-    columns: Sequence[Column]
-
-
-SPECIFICATIONS = {
-    "methods": Specification(
+# title and columns of tables whose lines are one list of the summary as it is; the title may name
+# its figures
+SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
+    "methods": (
         "What each method is and costs",
         (
             METHOD,
@@ -207,7 +199,7 @@ SPECIFICATIONS = {
             Column("completeness", "it", lambda method: completeness(method)),
         ),
     ),
-    "draws": Specification(
+    "draws": (
         "Does averaging over the posterior's draws help?",
         (
             METHOD,
@@ -221,7 +213,7 @@ SPECIFICATIONS = {
             Column("difference", "coverage.difference", points),
         ),
     ),
-    "posteriors": Specification(
+    "posteriors": (
         "The posterior: means over folds and seeds",
         (
             METHOD,
@@ -233,7 +225,7 @@ SPECIFICATIONS = {
             Column("verdicts", "verdicts", _counts),
         ),
     ),
-    "widths": Specification(
+    "widths": (
         "Are persons with a wider posterior answered worse, and is its tail covered?",
         (
             METHOD,
@@ -245,7 +237,7 @@ SPECIFICATIONS = {
             Column("posteriors", "pareto_k.posteriors", as_number(".0f")),
         ),
     ),
-    "comparisons": Specification(
+    "comparisons": (
         "{dataset}: named comparisons, {main_shots} clips",
         (
             Column("comparison", "name", words),
@@ -255,7 +247,7 @@ SPECIFICATIONS = {
             Column("NLL, nats", "nll", nats),
         ),
     ),
-    "channels": Specification(
+    "channels": (
         "Queries through the {channel} channel: accuracy %, whose clips enrolled and through which "
         "channel",
         (
@@ -274,7 +266,7 @@ SPECIFICATIONS = {
             ),
         ),
     ),
-    "scoreboard": Specification(
+    "scoreboard": (
         "{dataset}: {counts}",
         (
             Column("published order", "it", pair("a", "b", words, " above ")),
