@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import shutil
 import unicodedata
 
@@ -57,7 +58,6 @@ def test_what_is_written_is_read_again_sample_for_sample(folder):
 def test_a_written_folder_has_no_problems(folder):
     report = check_dataset(folder)
     assert report.problems == ()
-    report.raise_if_broken()
     assert (report.persons, report.labels, report.clips, report.seconds) == (2, 2, 8, 2.0)
 
 
@@ -165,14 +165,10 @@ def move_out(folder):
 )
 def test_every_flaw_is_found_and_said_in_one_sentence(folder, spoil, says):
     spoil(folder)
-    report = check_dataset(folder)
-    assert len(report.problems) == 1
-    with pytest.raises(DataError, match=says) as refusal:
-        report.raise_if_broken()
-    assert "\n" not in str(refusal.value)
+    (problem,) = check_dataset(folder).problems
+    assert re.search(says, problem) and "\n" not in problem
     (folder / "ben" / "zoom_in_02.flac").unlink()
-    with pytest.raises(DataError, match=r"\(1 further problem\(s\)\)"):
-        check_dataset(folder).raise_if_broken()
+    assert len(check_dataset(folder).problems) == 2
 
 
 def test_a_person_with_one_clip_is_too_small(tmp_path):

@@ -145,7 +145,8 @@ def check(
         raise DataError(
             f"'{report.name}' has {len(report.problems)} problems; mend them and check again."
         )
-    report.raise_if_broken()
+    for problem in report.problems:
+        raise DataError(problem)
     if json_target is None:
         say(
             f"{report.name} is in order: {report.persons} persons, {report.labels} words, "

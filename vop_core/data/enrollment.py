@@ -56,11 +56,11 @@ def check_enrollment(clips: Sequence[Any]) -> None:
             f"{MOST_CLIPS} clips are as many as the models were trained with, and these are "
             f"{len(clips)}; leave out {len(clips) - MOST_CLIPS}."
         )
-    windows = torch.stack([focus(clip.waveform) for clip in clips])
-    for later in range(1, len(clips)):
-        twins = (correlations(windows[later], windows[:later]) > SAME_RECORDING).nonzero()
-        if len(twins):
-            raise AudioError(_twin(clips, int(twins[0]), later))
+    for position, clip in enumerate(clips):
+        if first := twin_of(clip, clips[:position]):
+            alike = f"the same recording as {first.name}"
+            named = f"{clip.name} is {'given twice' if clip.name == first.name else alike}"
+            raise AudioError(f"{named}; a clip counts once, so leave one of them out.")
 
 
 def twin_of(clip: Clip, others: Sequence[Clip]) -> Clip | None:
@@ -115,9 +115,3 @@ def poor_share(qualities: Sequence[ClipQuality]) -> str:
     if not poor:
         return ""
     return f"Poor clips: {poor} of {len(qualities)}; record them again before you trust this model."
-
-
-def _twin(clips: Sequence[Clip], first: int, later: int) -> str:
-    one, two = clips[first].name, clips[later].name
-    named = f"{two} is given twice" if one == two else f"{two} is the same recording as {one}"
-    return f"{named}; a clip counts once, so leave one of them out."

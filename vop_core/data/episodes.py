@@ -94,10 +94,8 @@ def _uniform_words(
     order = torch.randperm(len(word), generator=generator)
     unused: dict[int, list[int]] = {}
     words = word.tolist()
-    permitted = allowed.tolist()
-    for position in order.tolist():
-        if permitted[position]:
-            unused.setdefault(words[position], []).append(position)
+    for position in order[allowed[order]].tolist():
+        unused.setdefault(words[position], []).append(position)
     vocabulary = sorted(unused)  # the generator, not the shuffle, decides which word
     chosen = []
     for uniform in torch.rand(shots, generator=generator, dtype=torch.float64).tolist():

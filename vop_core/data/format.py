@@ -4,7 +4,6 @@ The columns of ``metadata.csv`` are described in :mod:`vop_core.data.metadata`. 
 strict: all or nothing.
 """
 
-import csv
 import hashlib
 import os
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
 import soundfile
 from jaxtyping import Float
 from torch import Tensor
@@ -137,10 +137,8 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str
         raise DataError(problem)
     rows = sorted(rows, key=lambda row: (row["person"], row["label"], int(row["take"])))
     columns = [column for column in dict.fromkeys(chain.from_iterable(rows)) if column != "seconds"]
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, [*columns, "seconds"], restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: printable(value) for name, value in row.items()} for row in rows)
+    table = pd.DataFrame(rows, columns=[*columns, "seconds"], dtype=object)
+    table.map(printable, na_action="ignore").to_csv(path, index=False, lineterminator="\n")
 
 
 @dataclass(frozen=True)
@@ -153,14 +151,6 @@ class DatasetReport:
     clips: int
     seconds: float
     problems: tuple[str, ...]
-
-    def raise_if_broken(self) -> None:
-        """Raise DataError with the first problem, when there is one."""
-        if self.problems:
-            more = (
-                f" ({len(self.problems) - 1} further problem(s))" if len(self.problems) > 1 else ""
-            )
-            raise DataError(self.problems[0] + more)
 
 
 def check_dataset(folder: str | Path) -> DatasetReport:

@@ -120,17 +120,13 @@ def confusable_names(pairs: Iterable[tuple[str, str]], *, where: str) -> Iterato
 
     ``pairs`` are a person and a label for every clip.
     """
-    persons, labels = zip(*pairs, strict=True) if (pairs := list(pairs)) else ((), ())
-    for first, second in look_alikes(persons):
-        yield (
-            f"The persons '{first}' and '{second}' of {where} differ only in how they are written; "
-            "write them alike, or rename one: a person on both sides of a split leaks."
-        )
-    for first, second in look_alikes(labels):
-        yield (
-            f"The labels '{first}' and '{second}' of {where} differ only in how they are written; "
-            "write them alike, or rename one: a word is one label."
-        )
+    kinds = {"persons": "a person on both sides of a split leaks", "labels": "a word is one label"}
+    for (kind, why), names in zip(kinds.items(), zip(*pairs, strict=True), strict=False):
+        for first, second in look_alikes(names):
+            yield (
+                f"The {kind} '{first}' and '{second}' of {where} differ only in how they are "
+                f"written; write them alike, or rename one: {why}."
+            )
 
 
 class _RowReader:

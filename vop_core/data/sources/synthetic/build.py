@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from vop_core.data.format import LabelledClip, write_dataset
@@ -98,13 +99,12 @@ def generate_training_persons(
     chosen = tuple(words) if words is not None else tuple(KEYWORD_WORDS)
     if missing := [word for word in chosen if word not in KEYWORD_WORDS]:
         raise DataError(f"No phonemes for {missing[0]!r}: choose among {', '.join(KEYWORD_WORDS)}.")
-    script = training_script(
-        chosen,
-        takes=takes,
-        unknown_takes=unknown_takes,
-        invented=invented,
-        silence_takes=silence_takes,
-    )
+    script: list[Script] = [
+        *((word, word) for word in chosen for _ in range(takes)),
+        *(("unknown", word) for word in UNKNOWN_TRAINING_WORDS for _ in range(unknown_takes)),
+        *[("unknown", INVENTED)] * invented,
+        *[("silence", None)] * silence_takes,
+    ]
     _in_fresh_process(
         write_cohort, Path(destination), "training", persons=persons, seed=seed, script=script
     )
@@ -119,7 +119,7 @@ def generate_unknown_test(
 
     Raises DataError without the ``synth`` extra.
     """
-    script = unknown_test_script(takes=takes)
+    script = [("unknown", word) for word in UNKNOWN_TEST_WORDS for _ in range(takes)]
     _in_fresh_process(
         write_cohort, Path(destination), "test", persons=persons, seed=seed, script=script
     )
@@ -158,7 +158,8 @@ def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> No
             generator = np.random.default_rng([seed, language == "ar", index, 7])
             for row in _write_bundled_person(unfinished, person, words, generator):
                 rows.append(row | {"dataset": FOLDERS[language]})
-        _write_metadata(unfinished, rows)
+        table = pd.DataFrame(rows)
+        table.to_csv(unfinished / METADATA, index=False, lineterminator="\n")
 
 
 def _write_bundled_person(
@@ -184,13 +185,6 @@ def _write_bundled_person(
             **person.attributes(),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-
-
-def _write_metadata(folder: Path, rows: list[dict[str, str]]) -> None:
-    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def write_cohort(
@@ -227,23 +221,6 @@ def _cohort_clips(
                 torch.from_numpy(sound),
                 {"word": word or ""} | about,
             )
-
-
-def training_script(
-    words: Iterable[str], *, takes: int, unknown_takes: int, invented: int, silence_takes: int
-) -> list[Script]:
-    """What each training person says, in order."""
-    return [
-        *((word, word) for word in words for _ in range(takes)),
-        *(("unknown", word) for word in UNKNOWN_TRAINING_WORDS for _ in range(unknown_takes)),
-        *[("unknown", INVENTED)] * invented,
-        *[("silence", None)] * silence_takes,
-    ]
-
-
-def unknown_test_script(*, takes: int) -> list[Script]:
-    """What each test person says, in order."""
-    return [("unknown", word) for word in UNKNOWN_TEST_WORDS for _ in range(takes)]
 
 
 def require_ours(folder: Path) -> None:

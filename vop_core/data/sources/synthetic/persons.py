@@ -100,7 +100,6 @@ class SyntheticPerson:
     """Everything that makes one synthetic person; takes vary around it."""
 
     name: str
-    cohort: str
     language: str  # of the words: "en" or "ar"
     accent: str
     variant: str  # espeak-ng voice variant
@@ -165,7 +164,6 @@ def draw_persons(
     return [
         _draw_person(
             f"{prefix}{index + 1:02d}",
-            cohort,
             language,
             accents[index % len(accents)],
             variants[index % len(variants)],
@@ -176,14 +174,13 @@ def draw_persons(
 
 
 def _draw_person(
-    name: str, cohort: str, language: str, accent: str, variant: str, generator: np.random.Generator
+    name: str, language: str, accent: str, variant: str, generator: np.random.Generator
 ) -> SyntheticPerson:
     kinds = ["studio", "headset", "laptop", "phone", "tablet", "telephone"]
     kind = str(generator.choice(kinds, p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05]))
     vocal_tract = float(np.clip(np.exp(generator.normal(0, 0.07)), 0.86, 1.17))
     return SyntheticPerson(
         name=name,
-        cohort=cohort,
         language=language,
         accent=accent,
         variant=variant,
