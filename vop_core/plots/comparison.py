@@ -3,7 +3,7 @@ from.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
@@ -34,8 +34,13 @@ def probability_figure(
     rows = [(style.CONTROLS[method], answer) for method, answer in controls.items()]
     rows += [(style.GLOBAL, by_global), (style.PERSONAL, by_personal)]
     figure = go.Figure()
-    _join(
-        figure, *([answer.labels[index] for index in shown] for answer in (by_global, by_personal))
+    pairs = [(by_global.labels[index], by_personal.labels[index]) for index in shown]
+    figure.add_scatter(
+        **_segments((old.label, old.probability, new.probability) for old, new in pairs),
+        mode="lines",
+        line={"color": style.AXIS, "width": 3},
+        hoverinfo="skip",
+        showlegend=False,
     )
     for look, answer in rows:
         _add_row(figure, look, [answer.labels[index] for index in shown])
@@ -76,27 +81,33 @@ def labels_worth_showing(
     return order[:most] + missed
 
 
-def _join(
-    figure: go.Figure, before: Sequence[LabelProbability], after: Sequence[LabelProbability]
-) -> None:
-    ends: list[float | None] = []
-    places: list[str | None] = []
-    for old, new in zip(before, after, strict=True):
-        ends += [old.probability, new.probability, None]
-        places += [old.label, old.label, None]
-    figure.add_scatter(
-        x=ends,
-        y=places,
-        mode="lines",
-        line={"color": style.AXIS, "width": 3},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+def _segments(stretches: Iterable[tuple[str, float, float]]) -> dict[str, list]:
+    """A stretch on each label's line, from one value to another, as one trace's coordinates."""
+    x: list[float | None] = []
+    y: list[str | None] = []
+    for label, begin, end in stretches:
+        x += [begin, end, None]
+        y += [label, label, None]
+    return {"x": x, "y": y}
 
 
 def _add_row(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbability]) -> None:
     if all(label.lower is not None for label in shown):
-        _add_intervals(figure, look, shown)
+        marker = {
+            "symbol": "line-ns-open",
+            "size": 12,
+            "color": look.colour,
+            "line": {"width": 1.5},
+        }
+        figure.add_scatter(
+            **_segments((label.label, label.lower, label.upper) for label in shown),
+            mode="lines+markers",
+            name="95 % of its draws",
+            legendrank=3,
+            line={"color": look.fill(0.35), "width": 7},
+            marker=marker,
+            hoverinfo="skip",
+        )
     figure.add_scatter(
         x=[label.probability for label in shown],
         y=[label.label for label in shown],
@@ -105,24 +116,6 @@ def _add_row(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbabili
         legendrank=LEGEND_RANKS.get(look.name, 4),
         marker=look.marker(11, edge=2),
         hovertemplate=f"{look.name}<br>%{{y}}: %{{x:.1%}}<extra></extra>",
-    )
-
-
-def _add_intervals(figure: go.Figure, look: style.Role, shown: Sequence[LabelProbability]) -> None:
-    ends: list[float | None] = []
-    places: list[str | None] = []
-    for label in shown:
-        ends += [label.lower, label.upper, None]
-        places += [label.label, label.label, None]
-    figure.add_scatter(
-        x=ends,
-        y=places,
-        mode="lines+markers",
-        name="95 % of its draws",
-        legendrank=3,
-        line={"color": look.fill(0.35), "width": 7},
-        marker={"symbol": "line-ns-open", "size": 12, "color": look.colour, "line": {"width": 1.5}},
-        hoverinfo="skip",
     )
 
 

@@ -48,12 +48,14 @@ def bound_figure(
     )
     gap = evidence - elbo
     level = elbo.new_full(elbo.shape, evidence)
-    _curve(figure, positions, level, "evidence ln p(y | x)", EVIDENCE, row=1)
-    _curve(figure, positions, elbo, "ELBO(q)", BOUND, row=1)
+    _curve(figure, positions, level, "evidence ln p(y | x)", EVIDENCE, row=1, col=1)
+    _curve(figure, positions, elbo, "ELBO(q)", BOUND, row=1, col=1)
     figure.data[-1].update(fill="tonexty", fillcolor=DIVERGENCE.fill(0.14))
-    _curve(figure, positions, gap, "evidence - ELBO", BOUND, row=2)
+    _curve(figure, positions, gap, "evidence - ELBO", BOUND, row=2, col=1)
     some = slice(None, None, max(1, len(positions) // MARKERS_ON_A_CURVE))
-    _points(figure, positions[some], divergence[some], "KL(q || p(w | x, y))", DIVERGENCE, row=2)
+    _points(
+        figure, positions[some], divergence[some], "KL(q || p(w | x, y))", DIVERGENCE, row=2, col=1
+    )
     figure.update_yaxes(title="nats", row=1, col=1)
     figure.update_yaxes(title="gap, nats", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title=position_name, row=2, col=1)
@@ -132,7 +134,7 @@ def ellipse_figure(
             x=[float(centre[0])],
             y=[float(centre[1])],
             mode="markers",
-            marker=_marker(role, 10),
+            marker=role.marker(10, edge=2),
             showlegend=False,
             row=1,
             col=1,
@@ -190,8 +192,8 @@ def price_figure(
     ``marks`` names prices to point at, as beta: {"the bound": 1.0, ...}.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    _curve(figure, betas, gap, "evidence - ELBO", BOUND, row=1)
-    _curve(figure, betas, std_ratio, "sd of q / sd of prior", DIVERGENCE, row=2)
+    _curve(figure, betas, gap, "evidence - ELBO", BOUND, row=1, col=1)
+    _curve(figure, betas, std_ratio, "sd of q / sd of prior", DIVERGENCE, row=2, col=1)
     for name, beta in marks.items():
         figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
         # plotly places annotations on a logarithmic axis by their exponent
@@ -226,7 +228,7 @@ def fusion_figure(
     figure = go.Figure()
     for name, values in rules.items():
         _curve(figure, clips, values, name, RULES[name])
-        figure.data[-1].update(mode="lines+markers", marker=_marker(RULES[name], size=8))
+        figure.data[-1].update(mode="lines+markers", marker=RULES[name].marker(8, edge=2))
     _points(figure, clips, exact, "exact", EVIDENCE, size=15)
     said = [f"{name} says {values[-1]:.3f}" for name, values in rules.items()]
     alt = (
@@ -243,11 +245,10 @@ def fusion_figure(
 
 
 def _curve(
-    figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, row: int | None = None
+    figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, **place: int
 ) -> None:
-    col = None if row is None else 1
     figure.add_scatter(
-        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), row=row, col=col
+        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), **place
     )
 
 
@@ -257,28 +258,18 @@ def _points(
     y: Tensor,
     name: str,
     role: style.Role,
-    row: int | None = None,
-    size: float | int = 9,
+    size: int = 9,
+    **place: int,
 ) -> None:
-    col = None if row is None else 1
+    # open symbols are drawn by their edge alone
+    marker = role.marker(size, edge=2)
     figure.add_scatter(
-        x=x.tolist(),
-        y=y.tolist(),
-        mode="markers",
-        name=name,
-        marker=_marker(role, size),
-        row=row,
-        col=col,
+        x=x.tolist(), y=y.tolist(), mode="markers", name=name, marker=marker, **place
     )
 
 
 def _line(role: style.Role) -> dict:
     return {"color": role.colour, "dash": role.dash, "width": 2.5}
-
-
-def _marker(role: style.Role, size: float | int) -> dict:
-    edge = {"width": 2, "color": role.colour}  # open symbols are drawn by their edge alone
-    return {"color": role.colour, "symbol": role.symbol, "size": size, "line": edge}
 
 
 def _said(value: Tensor) -> str:

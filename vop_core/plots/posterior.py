@@ -21,11 +21,6 @@ DRAWS_SHOWN = 20  # in a whole layer: more would be a blot
 NORMAL_95 = 1.959964
 
 
-def normal_density(value: Tensor, mean: float, std: float) -> Tensor:
-    """Density of N(mean, std^2) at each value."""
-    return torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(value).exp()
-
-
 @runtime_checkable
 class Layer(Protocol):
     """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the
@@ -126,7 +121,7 @@ def _add_density(
     # a narrow curve keeps its shape on a wide axis
     own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)
     values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
-    density = normal_density(values, mean, std)
+    density = torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(values).exp()
     if equal_peaks:
         density = density / density.max()
     filled = look is style.PERSONAL
