@@ -460,9 +460,8 @@ def follow(step: str, command, environment: Environment):
         code = process.wait()
     except KeyboardInterrupt:  # the terminal has interrupted the command, too
         try:
-            process.wait(INTERRUPT_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(INTERRUPT_SECONDS)
         finally:
             process.terminate()
         raise

@@ -70,13 +70,7 @@ def bench(
             say(f"{job.name} fold {job.fold} seed {job.seed} lacks {left}")
         return
     with progress_bars() as bars:
-
-        def follow(entry: Any) -> None:
-            if "step" in entry:
-                name = f"{entry['dataset']} fold {entry['fold']} seed {entry['seed']}"
-                bars.update(name, entry["step"], entry["steps"], str(entry.get("phase", "")))
-
-        run_bench(work, processes=jobs, on_progress=follow)
+        run_bench(work, processes=jobs, on_progress=bars.follow)
     for line in outcome(work, store_of(suite).results()):
         say(line)
     if suite == "tuning" and not (data or method or seeds or folds):

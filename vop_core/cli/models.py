@@ -1,6 +1,7 @@
 """``vop train``, ``vop evaluate`` and ``vop crossval``."""
 
 import shutil
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +12,10 @@ from vop_core.cli.output import (
     JsonTarget,
     check_writable,
     progress_bars,
+    publish,
     remark,
     show,
     whole_numbers,
-    write_json,
 )
 from vop_core.errors import VopError
 
@@ -43,10 +44,11 @@ def train(
     from vop_core.data.locations import cache_root
     from vop_core.evaluation.tables import rich_tables
     from vop_core.models import train_task
+    from vop_core.tasks.registry import TASKS
 
-    _check_task(task)
+    _check_known("task", [task], TASKS)
     recipe = recipe or DEFAULT_RECIPE
-    _check_recipes([recipe], RECIPES)
+    _check_known("recipe", [recipe], RECIPES)
     if not resume:
         with suppress(FileNotFoundError):
             shutil.rmtree(cache_root() / "runs" / task)
@@ -69,17 +71,10 @@ def _logs(logs: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.3g}" for name, value in list(logs.items())[:3])
 
 
-def _check_task(task: str) -> None:
-    from vop_core.tasks.registry import TASKS
-
-    if task not in TASKS:
-        raise VopError(f"There is no task '{task}'; choose one of {', '.join(TASKS)}.")
-
-
-def _check_recipes(names: list[str], known: dict[str, Any]) -> None:
+def _check_known(kind: str, names: Iterable[str], known: Mapping[str, Any]) -> None:
     for name in names:
         if name not in known:
-            raise VopError(f"There is no recipe '{name}'; choose one of {', '.join(known)}.")
+            raise VopError(f"There is no {kind} '{name}'; choose one of {', '.join(known)}.")
 
 
 def evaluate(
@@ -123,10 +118,7 @@ def evaluate(
         )
     for note in found["config"]["notes"]:
         remark(note)
-    if json_target != "-":
-        show(rich_tables(found))
-    if json_target:
-        write_json(found, json_target)
+    publish(found, rich_tables(found), json_target)
 
 
 def crossval(
@@ -156,21 +148,17 @@ def crossval(
 
     check_writable(json_target, inputs=[find_dataset(dataset)])
     names = list(RECIPES) if recipe and "all" in recipe else (recipe or [DEFAULT_RECIPE])
-    _check_recipes(names, RECIPES)
+    _check_known("recipe", names, RECIPES)
     drawn = whole_numbers(seeds, "--seeds")
     with progress_bars() as bars:
-
-        def follow(entry: Any) -> None:
-            if "step" in entry:
-                name = f"fold {entry['fold']} seed {entry['seed']}"
-                bars.update(name, entry["step"], entry["steps"], entry.get("phase", ""))
-
         found = run_crossval(
-            dataset, folds=folds, recipes=names, seeds=drawn, processes=jobs, on_progress=follow
+            dataset,
+            folds=folds,
+            recipes=names,
+            seeds=drawn,
+            processes=jobs,
+            on_progress=bars.follow,
         )
     if count := found["config"].get("left_out"):
         remark(f"{count} person(s) of {dataset} left out: too few training clips.")
-    if json_target != "-":
-        show(rich_tables(found))
-    if json_target:
-        write_json(found, json_target)
+    publish(found, rich_tables(found), json_target)

@@ -111,6 +111,23 @@ class Bars:
             self._tasks[name] = self._shown.add_task(printable(name), total=total, note=note)
         self._shown.update(self._tasks[name], completed=done, total=total, note=note)
 
+    def follow(self, entry: Mapping[str, Any]) -> None:
+        """What a training of one fold reports; only its steps are shown."""
+        if "step" in entry:
+            name = f"{entry['dataset']} fold {entry['fold']} seed {entry['seed']}"
+            self.update(name, entry["step"], entry["steps"], str(entry.get("phase", "")))
+
+
+def publish(content: Mapping[str, Any], shown: Any, target: str | None) -> None:
+    """A result as what is shown, unless its JSON takes stdout; and as JSON where that is asked for.
+
+    Raises VopError as :func:`write_json`.
+    """
+    if target != STDOUT:
+        show(shown)
+    if target:
+        write_json(content, target)
+
 
 def show(content: Any) -> None:
     """A rich renderable or text on stdout."""

@@ -10,10 +10,9 @@ from vop_core.cli.output import (
     JsonTarget,
     check_writable,
     progress_bars,
+    publish,
     remark,
     say,
-    show,
-    write_json,
 )
 from vop_core.text import printable
 from vop_core.writing import check_output
@@ -115,16 +114,14 @@ def predict(
             )
     for answer in answers:
         answer["changed"] = answer["global"]["label"] != answer["personal"]["label"]
-    if json_target:
-        about = {
-            "task": bundle.task,
-            "shots": model.shots,
-            "draws": draws,
-            "model": bundle.fingerprint,
-        }
-        write_json({**about, "clips": answers}, json_target)
-    if json_target != "-":
-        show(_table(answers))
+    found = {
+        "task": bundle.task,
+        "shots": model.shots,
+        "draws": draws,
+        "model": bundle.fingerprint,
+        "clips": answers,
+    }
+    publish(found, _table(answers), json_target)
 
 
 def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
