@@ -175,14 +175,9 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
 
 def _static(bundle: dict[str, Any]) -> dict[str, Any]:
     if PLOTLY_MIME in bundle:
-        return _picture(bundle[PLOTLY_MIME]) | {"text/plain": _words(bundle)}
+        return _picture(bundle[PLOTLY_MIME]) | {"text/plain": bundle["text/plain"]}
     best = next((kind for kind in KEPT if kind in bundle), None)
     return {kind: bundle[kind] for kind in dict.fromkeys((best, "text/plain")) if kind in bundle}
-
-
-def _words(bundle: Mapping[str, Any]) -> str:
-    layout = bundle[PLOTLY_MIME].get("layout", {})
-    return str((layout.get("meta") or {}).get("alt", "a figure"))
 
 
 def _picture(figure: Mapping[str, Any]) -> dict[str, Any]:

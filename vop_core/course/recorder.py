@@ -7,7 +7,7 @@ allows it.
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,32 +81,28 @@ class Recorder:
 
     def take(self, data: bytes, name: str) -> str:
         """Take in one recording or file, or say in a sentence why not; what was there stays."""
-        try:
-            return self._take([decode(data, name=name)])
-        except VopError as error:
-            return str(error)
+        return self._take(lambda: [decode(data, name=name)], self.clips)
 
     def load(self, paths: Sequence[str]) -> None:
         """Take in sound files of one person; prints a sentence for each."""
         for path in paths:
-            try:
-                print(self._take([decode_file(Path(path).expanduser())]))
-            except VopError as error:
-                print(error)
+            file = Path(path).expanduser()
+            print(self._take(lambda file=file: [decode_file(file)], self.clips))
 
     def each_word(self, number: int) -> str:
         """Put every word of clip ``number``, counted from 1, in its place; says what was taken."""
         if not 1 <= number <= len(self.clips):
             return f"There is no clip {number}; there are {len(self.clips)}."
         kept = self.clips[: number - 1] + self.clips[number:]
+        return self._take(lambda: words(self.clips[number - 1]), kept)
+
+    def _take(self, read: Callable[[], Sequence[Clip]], kept: Sequence[Clip]) -> str:
+        """Add the clips that are read to those kept; a sentence on each, or on the refusal."""
         try:
-            return self._take(words(self.clips[number - 1]), kept)
+            clips = read()
+            check_enrollment([*kept, *clips])
         except VopError as error:
             return str(error)
-
-    def _take(self, clips: Sequence[Clip], kept: Sequence[Clip] | None = None) -> str:
-        kept = self.clips if kept is None else kept
-        check_enrollment([*kept, *clips])
         self.clips[:] = [*kept, *clips]
         first = len(self.clips) - len(clips) + 1
         return "\n".join(_said(number, clip) for number, clip in enumerate(clips, start=first))

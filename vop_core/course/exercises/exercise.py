@@ -17,9 +17,6 @@ from torch import Tensor
 from vop_core.course.reading import display_bundle, show
 from vop_core.plots.exercises import answer_figure
 
-NOT_ANSWERED = "not answered"
-RIGHT = "right"
-WRONG = "not yet"
 CLOSE = 1e-6
 
 Check = Callable[[Callable], str | None]
@@ -36,7 +33,6 @@ class Feedback:
     sentence.
     """
 
-    outcome: str
     sentence: str
     picture: go.Figure
 
@@ -94,23 +90,18 @@ class Exercise:
 
     def feedback(self, answer: Any, key: str) -> Feedback:
         """On an answer to this exercise, which notebooks call ``key``."""
-        return Feedback(
-            *self._judged(answer, f"hint: course.hint({key!r})"), self.picture.draw(answer)
-        )
+        sentence = self._judged(answer, f"hint: course.hint({key!r})")
+        return Feedback(sentence, self.picture.draw(answer))
 
-    def _judged(self, answer: Any, hint: str) -> tuple[str, str]:
+    def _judged(self, answer: Any, hint: str) -> str:
         try:
             wrong = self.check(answered(answer))
         except NotAnswered:
-            return NOT_ANSWERED, f"Your turn: replace the dots and run the cell again. A {hint}"
+            return f"Your turn: replace the dots and run the cell again. A {hint}"
         # whatever a first attempt raises is an answer to be spoken about
         except Exception as error:
-            return WRONG, f"Not yet: your code stopped with {type(error).__name__}: {error}"
-        return (
-            (RIGHT, f"Right. {self.praise}")
-            if wrong is None
-            else (WRONG, f"Not yet: {wrong} A {hint}")
-        )
+            return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+        return f"Right. {self.praise}" if wrong is None else f"Not yet: {wrong} A {hint}"
 
 
 def answered(value: Any) -> Any:
