@@ -160,20 +160,6 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
 # --- a clip ---------------------------------------------------------------------------------------
 
 
-def verdict_badge(quality) -> None:
-    """The microphone coach's verdict: icon, word and colour."""
-    colour, icon, word = texts.VERDICTS[quality.verdict]
-    st.badge(word, icon=icon, color=colour)
-
-
-def coach(quality) -> None:
-    """Why, and what to do about it."""
-    if quality.verdict == "good":
-        st.caption(quality.reason)
-    else:
-        st.caption(f"**{quality.reason}** {quality.remedy}")
-
-
 def clip_body(holder, name: str) -> None:
     """Picture, coach, notes and player of an entry or a query; picture and sound are made once and
     kept in it.
@@ -182,7 +168,9 @@ def clip_body(holder, name: str) -> None:
         holder.figure = plots.clip_figure(holder.clip)
         holder.sound = playable(holder.clip)
     show(holder.figure, f"figure-{name}")
-    coach(holder.quality)
+    quality = holder.quality
+    good = quality.verdict == "good"
+    st.caption(quality.reason if good else f"**{quality.reason}** {quality.remedy}")
     for note in holder.clip.notes:
         st.caption(f":material/sync_alt: {note}")
     st.audio(holder.sound, alt=f"Play {holder.clip.name}")
@@ -193,10 +181,11 @@ def tile(visit: Visit, entry: Entry) -> None:
     it.
     """
     icon, source = texts.SOURCES[entry.source]
+    colour, sign, word = texts.VERDICTS[entry.quality.verdict]
     with st.container(border=True, key=f"tile-{entry.number}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
-            verdict_badge(entry.quality)
+            st.badge(word, icon=sign, color=colour)
         clip_body(entry, f"clip-{entry.number}")
         with st.container(horizontal=True):
             st.button(

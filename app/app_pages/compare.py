@@ -18,7 +18,6 @@ def recorded(widget: str) -> None:
     """A recording ended: it is the new query."""
     given = state.given(widget)
     if given is not None:
-        visit.refusals.clear()
         clips.ask(visit, given.getvalue(), f"recording {visit.queries_given + 1}", "recorded")
 
 
@@ -26,7 +25,6 @@ def uploaded(widget: str) -> None:
     """A file arrived: it is the new query, or one sentence says why not."""
     given = state.given(widget)
     if given is not None:
-        visit.refusals.clear()
         clips.ask(visit, given.getvalue(), given.name, "uploaded")
         state.renew(visit, "query-file")
 

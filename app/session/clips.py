@@ -85,6 +85,7 @@ def borrow(visit: Visit, person: BundledPerson, shots: int) -> None:
 
 def ask(visit: Visit, data: bytes, name: str, source: str) -> None:
     """Take a query clip in; on a refusal the former query and its answers stay."""
+    visit.refusals.clear()
     try:
         _ask(visit, audio.decode(data, name=name), source)
     except VopError as error:
@@ -112,7 +113,7 @@ def ask_word(visit: Visit, number: int) -> None:
 
 def _ask(visit: Visit, clip: Clip, source: str, seal: SealedLabel | None = None) -> None:
     visit.queries_given += 1
-    visit.query = Query(clip, assess(clip.waveform), source, visit.queries_given, seal)
+    visit.query = Query(visit.queries_given, clip, assess(clip.waveform), source, seal)
     words = audio.words(clip)
     if len(words) > 1:
         visit.query.recording, visit.query.words = clip, len(words)

@@ -13,19 +13,25 @@ from vop_core.types import Clip
 
 
 @dataclass
-class Entry:
-    """One enrollment clip of this visit."""
+class Given:
+    """A clip of this visit."""
 
     number: int
     clip: Clip
     quality: ClipQuality
     source: str  # "recorded", "uploaded" or "synthetic"
-    person: str | None = None  # the bundled person it was borrowed from
     seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
-    on: bool = True
     words: int = 1  # in the recording; a model hears one of them
     figure: object = None  # its picture, made once
     sound: str = ""  # its playable form, made once
+
+
+@dataclass
+class Entry(Given):
+    """One enrollment clip of this visit."""
+
+    person: str | None = None  # the bundled person it was borrowed from
+    on: bool = True
 
     @property
     def title(self) -> str:
@@ -33,22 +39,14 @@ class Entry:
 
 
 @dataclass
-class Query:
+class Query(Given):
     """The clip both models are asked about."""
 
-    clip: Clip
-    quality: ClipQuality
-    source: str
-    number: int
-    seal: SealedLabel | None = None
     word: str = ""  # the sealed word, once opened
     counted: str | None = None  # the true word it entered the tally with
     recording: Clip | None = None  # what it is a word of, where that holds several
-    words: int = 1  # in that recording
     word_number: int = 0  # which of them it is, from 1; 0 before one is chosen
     twin: str = ""  # the enrolled clip that is the same recording
-    figure: object = None
-    sound: str = ""
 
 
 @dataclass

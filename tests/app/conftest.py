@@ -86,12 +86,9 @@ def _person(number: int, folder: Path):
     return BundledPerson(
         id=f"synthetic-en/{number:02}",
         name=f"Synthetic {number:02} · test accent",
-        language="en",
         accent="test",
         voice="none",
-        pitch=50,
         rate=160,
-        vocal_tract=1.0,
         room="a dry room",
         microphone="flat",
         enrollment=tuple(clips[:5]),

@@ -25,6 +25,7 @@ METADATA = "metadata.csv"
 REQUIRED_COLUMNS = ("path", "person", "label")
 READ_COLUMNS = (*REQUIRED_COLUMNS, "take", "dataset")
 MOST_DIGITS = 9  # of a take
+NOT_IN_NAMES = {"Cc", "Zl", "Zp"}  # Unicode's categories of controls and of line breaks
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ class _RowReader:
                 raise DataError(f"{where} has no {column}; fill it in or remove the row.")
         for column in READ_COLUMNS:
             text = fields.get(column, "")
-            if not text.isprintable() and any(map(_breaks, text)):
+            # most text is printable, which is asked quickly
+            if not text.isprintable() and NOT_IN_NAMES & set(map(unicodedata.category, text)):
                 raise DataError(
                     f"{where} has a line break or control character in its {column}; remove it."
                 )
@@ -220,11 +222,6 @@ class _Files:
         if path not in self._real:
             self._real[path] = path.resolve()
         return self._real[path]
-
-
-def _breaks(letter: str) -> bool:
-    """Whether a character cannot stand in a name: a line break, or one that controls a terminal."""
-    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")
 
 
 def _take(text: str, counted: int, where: str) -> int:

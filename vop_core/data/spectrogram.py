@@ -48,10 +48,6 @@ class LogMelConfig:
         if not 0 <= self.lowest_hz < self.highest_hz <= self.sample_rate / 2:
             raise ValueError("the bands must lie between 0 Hz and half of the sample rate")
 
-    def frames(self, samples: int) -> int:
-        """Number of frames of a waveform: one per hop, the first centred on sample 0."""
-        return 1 + samples // self.hop
-
 
 def log_mel(
     waveform: Float[Tensor, "*batch sample"], config: LogMelConfig | None = None

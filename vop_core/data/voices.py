@@ -41,12 +41,9 @@ class BundledPerson:
 
     id: str  # "synthetic-en/07"
     name: str  # to be shown, for example "Synthetic 07 · Hindi accent"
-    language: str  # of the words: "en" or "ar"
     accent: str
     voice: str  # espeak-ng's voice and variant
-    pitch: int  # espeak-ng's scale, 0 to 99
     rate: int  # words a minute
-    vocal_tract: float  # > 1: shorter than the variant's own
     room: str
     microphone: str
     # words drawn independently; to be used without their labels
@@ -108,12 +105,9 @@ def _person(person: str, records: list[ClipRecord]) -> BundledPerson:
     return BundledPerson(
         id=person,
         name=about["name"],
-        language=about["language"],
         accent=about["accent"],
         voice=about["voice"],
-        pitch=int(about["pitch"]),
         rate=int(about["rate"]),
-        vocal_tract=float(about["vocal_tract"]),
         room=about["room"],
         microphone=about["microphone"],
         enrollment=tuple(clip for clip in clips if clip.role == "enrollment"),
