@@ -79,7 +79,6 @@ def _rows(
         values = index.values(*cell)
         accuracy = by_person(values)
         level = level_of(accuracy, limits=(0.0, 1.0))
-        assert level is not None
         pooled = [bins.expected_calibration_error for bins in index.reliability(*cell).values()]
         hurt = None
         if (row, method) != (OWN, GLOBAL) and row == OWN and GLOBAL in scores:
@@ -165,7 +164,6 @@ def _differences(
         and (gain := gain_over_controls(index, scores[GLOBAL], set_name, shots)) is not None
     ):
         against = gap(OWN, gain.best, PERSONAL_GAIN)
-        assert against is not None
         interval = {
             "persons": len(gain.episodes),
             "mean": gain.accuracy.mean,
