@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from vop_core.plots import style
 
@@ -75,7 +74,9 @@ def certainty_figure(
     """NLL, and coverage of label sets worth 90 %, by number of clips: does more evidence make surer
     *and* right?
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    figure = style.two_panels(
+        {"title": "NLL, nats"}, {"title": "coverage of 90 % sets", "tickformat": ".0%"}, {}
+    )
     said = []
     for index, (variant, line) in enumerate(_by_variant(points).items()):
         look = look_of(variant, index)
@@ -84,8 +85,6 @@ def certainty_figure(
             _line(figure, line, values, look, shown, legend=row == 1, row=row, col=1)
         if shown is None or variant in shown:
             said.append(_ends(variant, line, [f"NLL {point['nll']:.2f}" for point in line]))
-    figure.update_yaxes(title="NLL, nats", row=1, col=1)
-    figure.update_yaxes(title="coverage of 90 % sets", tickformat=".0%", row=2, col=1)
     figure.add_hline(y=0.9, line={"color": style.AXIS, "dash": "dash", "width": 1}, row=2, col=1)
     _clip_axis(figure, points)
     figure.update_xaxes(title=None, row=1, col=1)
@@ -226,7 +225,7 @@ def reliability_figure(
             mode="lines+markers",
             name=variant,
             visible=_visible(variant, shown),
-            line={"color": look.colour, "dash": look.dash, "width": 1.5},
+            line=look.line(1.5),
             marker=look.marker(8),
             hovertemplate=f"{variant}<br>said %{{x:.1%}}, right %{{y:.1%}}, %{{customdata:.0f}} "
             f"clips<extra></extra>",
@@ -319,7 +318,7 @@ def _line(
         legendgroup=look.name,
         showlegend=legend,
         visible=_visible(look.name, shown),
-        line={"color": look.colour, "dash": look.dash, "width": 2},
+        line=look.line(2),
         marker=look.marker(9, edge=2),
         hovertemplate=f"{look.name}, %{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         **place,

@@ -43,8 +43,11 @@ def bound_figure(
     ``positions`` says where q stands: a shift of its mean, a factor on its width, a step of an
     optimiser.
     """
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.58, 0.42]
+    figure = style.two_panels(
+        {"title": "nats"},
+        {"title": "gap, nats", "rangemode": "tozero"},
+        {"title": position_name},
+        heights=(0.58, 0.42),
     )
     gap = evidence - elbo
     level = elbo.new_full(elbo.shape, evidence)
@@ -56,9 +59,6 @@ def bound_figure(
     _points(
         figure, positions[some], divergence[some], "KL(q || p(w | x, y))", DIVERGENCE, row=2, col=1
     )
-    figure.update_yaxes(title="nats", row=1, col=1)
-    figure.update_yaxes(title="gap, nats", rangemode="tozero", row=2, col=1)
-    figure.update_xaxes(title=position_name, row=2, col=1)
     nearest = int(gap.argmin())
     alt = (
         f"The ELBO below the evidence of {evidence:.3f} nats, for {position_name} from "
@@ -123,7 +123,7 @@ def ellipse_figure(
             y=outline[:, 1].tolist(),
             mode="lines",
             name=name,
-            line=_line(role),
+            line=role.line(),
             fill="toself",
             fillcolor=role.fill(0.10),
             row=1,
@@ -191,7 +191,11 @@ def price_figure(
 
     ``marks`` names prices to point at, as beta: {"the bound": 1.0, ...}.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    figure = style.two_panels(
+        {"title": "gap, nats"},
+        {"title": "sd / prior sd", "range": [0, 1.05]},
+        {"title": "beta in: loss = mean cross-entropy + (beta / N_k) KL"},
+    )
     _curve(figure, betas, gap, "evidence - ELBO", BOUND, row=1, col=1)
     _curve(figure, betas, std_ratio, "sd of q / sd of prior", DIVERGENCE, row=2, col=1)
     for name, beta in marks.items():
@@ -201,9 +205,6 @@ def price_figure(
             x=log10(beta), y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False
         )
     figure.update_xaxes(type="log", exponentformat="none")
-    figure.update_xaxes(title="beta in: loss = mean cross-entropy + (beta / N_k) KL", row=2, col=1)
-    figure.update_yaxes(title="gap, nats", row=1, col=1)
-    figure.update_yaxes(title="sd / prior sd", range=[0, 1.05], row=2, col=1)
     best = betas[gap.argmin()]
     alt = (
         f"The trained posterior is nearest to the evidence at beta {best:.2g}. At beta "
@@ -248,7 +249,7 @@ def _curve(
     figure: go.Figure, x: Tensor, y: Tensor, name: str, role: style.Role, **place: int
 ) -> None:
     figure.add_scatter(
-        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=_line(role), **place
+        x=x.tolist(), y=y.tolist(), mode="lines", name=name, line=role.line(), **place
     )
 
 
@@ -266,10 +267,6 @@ def _points(
     figure.add_scatter(
         x=x.tolist(), y=y.tolist(), mode="markers", name=name, marker=marker, **place
     )
-
-
-def _line(role: style.Role) -> dict:
-    return {"color": role.colour, "dash": role.dash, "width": 2.5}
 
 
 def _said(value: Tensor) -> str:

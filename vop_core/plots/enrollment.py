@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from vop_core.plots import style
 
@@ -25,8 +24,10 @@ def earned_figure(
 
     Names of both mappings are those of ``ROLES``.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, (found, title) in enumerate(((widths, width_name), (scores, score_name)), start=1):
+    figure = style.two_panels(
+        {"title": width_name}, {"title": score_name}, {"title": "clips enrolled", "dtick": 1}
+    )
+    for row, found in enumerate((widths, scores), start=1):
         for name, values in found.items():
             role = ROLES[name]
             figure.add_scatter(
@@ -36,13 +37,11 @@ def earned_figure(
                 name=name,
                 legendgroup=name,
                 showlegend=row == 1,
-                line={"color": role.colour, "dash": role.dash, "width": 2.5},
+                line=role.line(),
                 marker=role.marker(9),
                 row=row,
                 col=1,
             )
-        figure.update_yaxes(title=title, row=row, col=1)
-    figure.update_xaxes(title="clips enrolled", dtick=1, row=2, col=1)
     said = [
         f"with {name}, {width_name} goes from {widths[name][0]:.2f} to {widths[name][-1]:.2f} and "
         f"{score_name} from {found[0]:.2f} to {found[-1]:.2f}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.plots import style
@@ -57,8 +56,12 @@ def narrowing_figure(
     own = curve.accuracy if score == "accuracy" else curve.nll
     lines.append(_Line(OWN, curve.clips if own else (), own))
     lines = [line for line in lines if line.clips]
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13, row_heights=[0.38, 0.62]
+    figure = style.two_panels(
+        {"range": [0, 1.08], "nticks": 4},
+        {"tickformat": ".0%" if score == "accuracy" else ".2f", "nticks": 5},
+        {"title": "number of clips"},
+        spacing=0.13,
+        heights=(0.38, 0.62),
     )
     _add(figure, width, row=1, legend=False)
     for line in lines:
@@ -71,9 +74,6 @@ def narrowing_figure(
     _headline(figure, f"How good: {SCORES[score]}, {who}", row=2)
     most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)
     figure.update_xaxes(range=[-0.4, most + 0.4], dtick=1, showgrid=False, zeroline=False)
-    figure.update_xaxes(title="number of clips", row=2, col=1)
-    figure.update_yaxes(range=[0, 1.08], nticks=4, row=1, col=1)
-    figure.update_yaxes(tickformat=".0%" if score == "accuracy" else ".2f", nticks=5, row=2, col=1)
     style.finish(figure, alt=_words(width, lines, score), height=height, top=30)
     return figure.update_layout(legend={"y": -0.17, "yanchor": "top"})
 
@@ -113,7 +113,7 @@ def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> No
         mode="lines+markers",
         name=look.name,
         showlegend=legend,
-        line={"color": look.colour, "dash": look.dash, "width": 2},
+        line=look.line(2),
         marker=look.marker(9, edge=2),
         hovertemplate=f"{look.name}<br>%{{customdata}} clips: %{{y:.3f}}<extra></extra>",
         row=row,

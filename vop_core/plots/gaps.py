@@ -91,7 +91,7 @@ def coverage_figure(
             y=(100 * values).tolist(),
             mode="lines+markers",
             name=name,
-            line={"color": role.colour, "dash": role.dash, "width": 2.5},
+            line=role.line(),
             marker=role.marker(8),
         )
     last = int((claimed - 0.95).abs().argmin())
@@ -175,7 +175,7 @@ def leak_figure(
             y=[100 * each for each in values],
             mode="lines+markers",
             name=f"{name} conditioning",
-            line={"color": role.colour, "dash": role.dash, "width": 2.5},
+            line=role.line(),
             marker=role.marker(10),
         )
     figure.add_hline(

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
-from plotly.subplots import make_subplots
 from torch import Tensor
 
 from vop_core.plots import style
@@ -25,8 +24,11 @@ def divergence_figure(
     """Densities p and q above, and below them q ln(q / p), whose area is the divergence ``kl`` in
     nats.
     """
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.55, 0.45]
+    figure = style.two_panels(
+        {"title": "density", "rangemode": "tozero"},
+        {"title": "nats per unit"},
+        {"title": "value of the weight"},
+        heights=(0.55, 0.45),
     )
     for values, role, name in (
         (prior, style.PRIOR, "prior p"),
@@ -37,7 +39,7 @@ def divergence_figure(
             y=values.tolist(),
             mode="lines",
             name=name,
-            line={"color": role.colour, "dash": role.dash, "width": 2.5},
+            line=role.line(),
             row=1,
             col=1,
         )
@@ -52,9 +54,6 @@ def divergence_figure(
         row=2,
         col=1,
     )
-    figure.update_yaxes(title="density", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="nats per unit", row=2, col=1)
-    figure.update_xaxes(title="value of the weight", row=2, col=1)
     alt = (
         "A prior and a posterior of one weight. The area under q ln(q / p) is the divergence: "
         f"{kl:.3f} nats. It is negative where q is below p, and positive where q is above."
@@ -109,7 +108,7 @@ def densities_figure(
             y=torch.distributions.Normal(mean, std).log_prob(weight).exp().tolist(),
             mode="lines",
             name=name,
-            line={"color": role.colour, "dash": role.dash, "width": 2.5},
+            line=role.line(),
         )
     if truth is not None:
         figure.add_vline(
@@ -148,7 +147,7 @@ def widths_figure(
             y=values.tolist(),
             mode="lines+markers",
             name=name,
-            line={"color": role.colour, "dash": role.dash, "width": 2.5},
+            line=role.line(),
             marker=role.marker(8),
         )
     said = [

@@ -31,7 +31,7 @@ def selection_figure(
         y=[100 * each for each in shown],
         mode="lines+markers",
         name=BROKEN.name,
-        line={"color": BROKEN.colour, "dash": BROKEN.dash, "width": 2.5},
+        line=BROKEN.line(),
         marker=BROKEN.marker(10),
     )
     figure.add_hline(

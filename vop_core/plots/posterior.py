@@ -131,7 +131,7 @@ def _add_density(
         mode="lines",
         name=label,
         legendgroup=label,
-        line={"color": look.colour, "dash": look.dash, "width": width},
+        line=look.line(width),
         fill="tozeroy" if filled else None,
         fillcolor=look.fill(0.16) if filled else None,
         hovertemplate=f"{label}<br>mean {mean:.3f}, sd {std:.3f}<extra></extra>",
@@ -167,7 +167,7 @@ def _add_rug(figure: go.Figure, draws: Float[Tensor, " draw"]) -> None:
 def _add_global_weight(figure: go.Figure, value: float) -> None:
     figure.add_vline(
         x=value,
-        line={"color": style.GLOBAL.colour, "dash": style.GLOBAL.dash, "width": 1.5},
+        line=style.GLOBAL.line(1.5),
         annotation={"text": "global weight", "font": {"color": style.GLOBAL.colour}},
         annotation_position="top left",
     )
@@ -261,7 +261,7 @@ def _add_band(
 ) -> None:
     line = {
         "mode": "lines",
-        "line": {"color": look.colour, "dash": look.dash, "width": 1},
+        "line": look.line(1),
         "hoverinfo": "skip",
         "legendgroup": label,
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Role:
         if edge is None:
             return drawn
         return drawn | {"line": {"width": edge, "color": self.colour}}
+
+    def line(self, width: int | float = 2.5) -> dict[str, Any]:
+        """The role's line; ``width`` in pixels."""
+        return {"color": self.colour, "dash": self.dash, "width": width}
 
 
 PRIOR = Role("prior", "#7C8694", "dash", "line-ns-open")
@@ -86,6 +91,26 @@ def clip_role(index: int) -> Role:
 
 GRID = "rgba(128,136,148,0.22)"
 AXIS = "rgba(128,136,148,0.65)"
+
+
+def two_panels(
+    above: Mapping[str, Any],
+    below: Mapping[str, Any],
+    x: Mapping[str, Any],
+    *,
+    spacing: float = 0.08,
+    heights: tuple[float, float] = (0.5, 0.5),
+) -> go.Figure:
+    """An empty figure of two panels on one x axis, with what is its own on each axis.
+
+    ``spacing`` and ``heights`` are fractions of the figure.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=spacing, row_heights=list(heights)
+    )
+    figure.update_yaxes(above, row=1, col=1)
+    figure.update_yaxes(below, row=2, col=1)
+    return figure.update_xaxes(x, row=2, col=1)
 
 
 def finish(
