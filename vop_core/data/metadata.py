@@ -14,6 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from vop_core.data.names import look_alikes, normalized
@@ -179,8 +180,8 @@ class _Files:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._real: dict[Path, Path] = {}
-        self._stored: dict[Path, dict[str, str]] = {}
+        self._names = cache(_names_in)
+        self._real = cache(Path.resolve)
 
     def find(self, listed: PurePosixPath) -> Path:
         """Where a listed clip lies, or would lie."""
@@ -189,16 +190,6 @@ class _Files:
             path = path / (part if part.isascii() else self._names(path).get(part, part))
         return path
 
-    def _names(self, folder: Path) -> dict[str, str]:
-        """Names in a folder by their normalized form."""
-        if folder not in self._stored:
-            try:
-                names = os.listdir(folder)
-            except (OSError, ValueError):
-                names = []
-            self._stored[folder] = {normalized(name): name for name in names}
-        return self._stored[folder]
-
     def identity(self, path: Path, said: str) -> Hashable:
         """What tells a file from all others, under whatever names it is listed.
 
@@ -206,7 +197,7 @@ class _Files:
         """
         try:
             facts = os.lstat(path)
-            target = self._folder(path.parent) / path.name
+            target = self._real(path.parent) / path.name
             if stat.S_ISLNK(facts.st_mode):
                 target = target.resolve()
                 facts = os.stat(path)
@@ -214,14 +205,17 @@ class _Files:
             return path
         if not stat.S_ISREG(facts.st_mode):
             raise DataError(f"{said}, which is not a file; give the path of a sound file.")
-        if not target.is_relative_to(self._folder(self.root)):
+        if not target.is_relative_to(self._real(self.root)):
             raise DataError(f"{said}, a link out of the data set; copy the file into the folder.")
         return (facts.st_dev, facts.st_ino) if facts.st_ino else target
 
-    def _folder(self, path: Path) -> Path:
-        if path not in self._real:
-            self._real[path] = path.resolve()
-        return self._real[path]
+
+def _names_in(folder: Path) -> dict[str, str]:
+    """Names in a folder by their normalized form; none where it cannot be read."""
+    try:
+        return {normalized(name): name for name in os.listdir(folder)}
+    except (OSError, ValueError):
+        return {}
 
 
 def _take(text: str, counted: int, where: str) -> int:

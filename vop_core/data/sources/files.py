@@ -7,81 +7,80 @@ folder.
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from re import Pattern
 
 from vop_core.errors import DataError
 
+Member = tuple[PurePosixPath, Callable[[], bytes]]  # a file's path, and how to read it
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
-@dataclass(frozen=True)
-class SourceFiles:
-    """The files of a folder or an archive, by their path inside it."""
+def list_files(
+    place: Path, tables: Pattern[str] | None = None
+) -> tuple[list[PurePosixPath], Mapping[str, bytes]]:
+    """All paths inside a folder or archive, sorted, and the contents of those whose file name
+    matches ``tables``.
 
-    place: Path
+    Raises
+    ------
+    DataError
+        Not a folder, zip or tar, or damaged.
+    """
+    paths, found = [], {}
+    for path, read in _members(place):
+        paths.append(path)
+        if tables is not None and tables.match(path.name):
+            found[path.name] = read()
+    return sorted(paths), found
 
-    def list(
-        self, tables: Pattern[str] | None = None
-    ) -> tuple[list[PurePosixPath], Mapping[str, bytes]]:
-        """All paths, sorted, and the contents of those whose file name matches ``tables``.
 
-        Raises
-        ------
-        DataError
-            Not a folder, zip or tar, or damaged.
-        """
-        paths, found = [], {}
-        for path, read in self._members():
-            paths.append(path)
-            if tables is not None and tables.match(path.name):
-                found[path.name] = read()
-        return sorted(paths), found
+def read_files(
+    place: Path, wanted: Collection[PurePosixPath]
+) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Path and content of every wanted file, in the order in which they are stored."""
+    for path, read in _members(place):
+        if path in wanted:
+            yield path, read()
 
-    def read(self, wanted: Collection[PurePosixPath]) -> Iterator[tuple[PurePosixPath, bytes]]:
-        """Path and content of every wanted file, in the order in which they are stored."""
-        for path, read in self._members():
-            if path in wanted:
-                yield path, read()
 
-    def _members(self):
-        try:
-            if not self.place.exists():
-                raise DataError(
-                    f"There is nothing at '{self.place}'; give a folder or an archive that exists."
-                )
-            if self.place.is_dir():
-                yield from self._folder()
-            elif zipfile.is_zipfile(self.place):
-                yield from self._zip()
-            elif tarfile.is_tarfile(self.place):
-                yield from self._tar()
-            else:
-                raise DataError(
-                    f"'{self.place}' is neither a folder nor a zip or tar archive; give one of "
-                    "these."
-                )
-        except _DAMAGED as error:
-            raise DataError(f"'{self.place}' is damaged ({error}); fetch it anew.") from error
+def _members(place: Path) -> Iterator[Member]:
+    try:
+        if not place.exists():
+            raise DataError(
+                f"There is nothing at '{place}'; give a folder or an archive that exists."
+            )
+        if place.is_dir():
+            yield from _of_folder(place)
+        elif zipfile.is_zipfile(place):
+            yield from _of_zip(place)
+        elif tarfile.is_tarfile(place):
+            yield from _of_tar(place)
+        else:
+            raise DataError(
+                f"'{place}' is neither a folder nor a zip or tar archive; give one of these."
+            )
+    except _DAMAGED as error:
+        raise DataError(f"'{place}' is damaged ({error}); fetch it anew.") from error
 
-    def _folder(self):
-        for path in sorted(self.place.rglob("*")):
-            if path.is_file():
-                yield PurePosixPath(path.relative_to(self.place).as_posix()), path.read_bytes
 
-    def _zip(self):
-        with zipfile.ZipFile(self.place) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    yield PurePosixPath(member.filename), lambda member=member: archive.read(member)
+def _of_folder(place: Path) -> Iterator[Member]:
+    for path in sorted(place.rglob("*")):
+        if path.is_file():
+            yield PurePosixPath(path.relative_to(place).as_posix()), path.read_bytes
 
-    def _tar(self):
-        with tarfile.open(self.place, "r|*") as archive:  # a stream: one pass, nothing kept
-            for member in archive:
-                if member.isfile():
-                    yield (
-                        PurePosixPath(member.name),
-                        lambda member=member: archive.extractfile(member).read(),
-                    )
+
+def _of_zip(place: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(place) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                yield PurePosixPath(member.filename), partial(archive.read, member)
+
+
+def _of_tar(place: Path) -> Iterator[Member]:
+    with tarfile.open(place, "r|*") as archive:  # a stream: one pass, nothing kept
+        for member in archive:
+            if member.isfile():
+                yield PurePosixPath(member.name), archive.extractfile(member).read

@@ -12,7 +12,7 @@ from vop_core.data.locations import cache_folder, data_root
 from vop_core.data.recordings import sound_digest
 from vop_core.data.sources.catalogue import SOURCES
 from vop_core.data.sources.download import Progress, fetch, silent
-from vop_core.data.sources.files import SourceFiles
+from vop_core.data.sources.files import list_files, read_files
 from vop_core.data.sources.source import NamedClip, Source
 from vop_core.errors import AudioError, DataError
 from vop_core.writing import make_folder
@@ -89,19 +89,19 @@ def prepare(
     """
     source = find_source(name)
     preparation = Preparation(_free_folder(source, destination))
-    files = SourceFiles(Path(place).expanduser())
+    published = Path(place).expanduser()
     inside = Path(os.path.realpath(preparation.folder))
-    if files.place.is_dir() and inside.is_relative_to(os.path.realpath(files.place)):
+    if published.is_dir() and inside.is_relative_to(os.path.realpath(published)):
         raise DataError(
             f"'{preparation.folder}' lies in the published data set; choose a folder outside of it."
         )
-    paths, tables = files.list(source.tables)
+    paths, tables = list_files(published, source.tables)
     plan = source.plan(paths, tables)
     if not plan:
         raise DataError(
             f"'{place}' does not look like {source.title}: no file is named like '{source.layout}'."
         )
-    clips = _convert(source, files, plan, preparation, progress)
+    clips = _convert(source, published, plan, preparation, progress)
     try:
         first = next(clips)
     except StopIteration:
@@ -127,13 +127,13 @@ def _free_folder(source: Source, destination: str | Path | None) -> Path:
 
 def _convert(
     source: Source,
-    files: SourceFiles,
+    published: Path,
     plan: Mapping[PurePosixPath, NamedClip],
     preparation: Preparation,
     progress: Progress,
 ) -> Iterator[LabelledClip]:
     heard: dict[bytes, PurePosixPath] = {}
-    for done, (path, data) in enumerate(files.read(plan), start=1):
+    for done, (path, data) in enumerate(read_files(published, plan), start=1):
         progress(f"convert {source.title}", done, len(plan))
         try:
             clip = audio.decode(data, name=path.name)
