@@ -210,10 +210,10 @@ def uncertainty(answered: Answers) -> None:
         plots.uncertainty_figure(answered.by_global, answered.by_personal),
         "uncertainty",
     )
-    own = answered.by_personal.uncertainty
+    own = answered.by_personal
     st.caption(
         f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and "
-        f"{own.epistemic:.2f} epistemic (the weights), from {answered.by_personal.draws} draws. "
+        f"{own.epistemic:.2f} epistemic (the weights), from {own.draws} draws. "
         "The global model has one set of weights: it cannot disagree with itself, and all its "
         "uncertainty counts as aleatoric."
     )

@@ -32,9 +32,7 @@ def test_the_answer_is_the_mean_weights_and_the_interval_the_draws():
     assert (answer.best.label, answer.best.probability) == ("open", pytest.approx(0.6))
     assert (answer.best.lower, answer.best.upper) == (pytest.approx(0.3), pytest.approx(0.7))
     assert answer.draws == 8
-    assert answer.uncertainty.total == pytest.approx(
-        answer.uncertainty.aleatoric + answer.uncertainty.epistemic
-    )
+    assert answer.total == pytest.approx(answer.aleatoric + answer.epistemic)
 
 
 def test_without_draws_there_is_no_interval():

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from vop_core import plots
-from vop_core.evaluation.answers import Answer, LabelProbability, Uncertainty
+from vop_core.evaluation.answers import Answer, LabelProbability
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.plots import clips as clip_plots
 from vop_core.plots import style
@@ -98,7 +98,7 @@ def answer(*values: float, spread: float | None = None) -> Answer:
         LabelProbability(word, value, *end)
         for word, value, end in zip(words, values, ends, strict=True)
     ]
-    return Answer(tuple(labels), Uncertainty(0.8, 0.6, 0.2))
+    return Answer(tuple(labels), 0.8, 0.6, 0.2)
 
 
 def test_the_true_word_is_shown_even_when_no_model_believes_in_it():

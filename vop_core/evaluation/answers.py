@@ -23,20 +23,16 @@ class LabelProbability:
 
 
 @dataclass(frozen=True)
-class Uncertainty:
-    """Entropies of one answer, in nats; total = aleatoric + epistemic."""
+class Answer:
+    """One model's answer to one query clip: every label's probability, and how uncertain it is.
 
+    Entropies are in nats; total = aleatoric + epistemic.
+    """
+
+    labels: tuple[LabelProbability, ...]
     total: float
     aleatoric: float
     epistemic: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One model's answer to one query clip: every label's probability, and how uncertain it is."""
-
-    labels: tuple[LabelProbability, ...]
-    uncertainty: Uncertainty
     draws: int = 0
 
     @property
@@ -65,7 +61,7 @@ def first_answer(
     entropies = (spread.total, spread.aleatoric, spread.epistemic)
     return Answer(
         tuple(map(LabelProbability, labels, *columns)),
-        Uncertainty(*(float(entropy[0]) for entropy in entropies)),
+        *(float(entropy[0]) for entropy in entropies),
         spread.draws,
     )
 

@@ -35,9 +35,7 @@ class _OperatorCount(TorchDispatchMode):
     taken inside.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations = 0
+    operations = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -137,10 +137,10 @@ def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 
     """
     figure = go.Figure()
     looks = (style.GLOBAL, style.PERSONAL)
-    spread = (by_global.uncertainty, by_personal.uncertainty)
+    answers = (by_global, by_personal)
     parts = (
-        ("aleatoric: the sound", [each.aleatoric for each in spread], "", 0.8),
-        ("epistemic: the weights", [each.epistemic for each in spread], "/", 0.15),
+        ("aleatoric: the sound", [each.aleatoric for each in answers], "", 0.8),
+        ("epistemic: the weights", [each.epistemic for each in answers], "/", 0.15),
     )
     for label, values, pattern, opacity in parts:
         figure.add_bar(
@@ -163,7 +163,7 @@ def uncertainty_figure(by_global: Answer, by_personal: Answer, *, height: int = 
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
     alt = " ".join(
         f"{look.name}: total {each.total:.2f} nats, of which {each.epistemic:.2f} epistemic."
-        for look, each in zip(looks, spread, strict=True)
+        for look, each in zip(looks, answers, strict=True)
     )
     return style.finish(
         figure,
