@@ -108,12 +108,11 @@ def predict(
         )
     ]
     for answer in answers:
+        answer["changed"] = answer["global"]["label"] != answer["personal"]["label"]
         if answer["enrolled"]:
             remark(
                 f"{answer['name']}: one of the clips that enrolled; its answer shows nothing new."
             )
-    for answer in answers:
-        answer["changed"] = answer["global"]["label"] != answer["personal"]["label"]
     found = {
         "task": bundle.task,
         "shots": model.shots,

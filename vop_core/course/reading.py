@@ -24,20 +24,15 @@ def begin() -> None:
 
     Works without a notebook as well, where it only says the latter.
     """
-    shell = _shell()
-    if shell is not None:
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if shell:  # this runs in a notebook
         shell.set_custom_exc((VopError,), _one_sentence)
     if within_budget(full=False, short=True):
         print(
             f"{BUDGET} is short: trainings are cut down, and figures differ from those of the full "
             "budget."
         )
-
-
-def _shell() -> Any | None:
-    """The notebook's IPython, if this runs in one."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
 
 
 def _one_sentence(
@@ -55,14 +50,14 @@ def source(thing: Callable | type) -> None:
         if path.is_relative_to(repository_root())
         else path.name
     )
-    _show_markdown(f"`{where}`\n```python\n{textwrap.dedent(text).rstrip()}\n```")
+    say(f"`{where}`\n```python\n{textwrap.dedent(text).rstrip()}\n```")
 
 
 def about(module: ModuleType) -> None:
     """Show what a module says of itself: its prose as prose, its indented formulas and tables as
     they stand.
     """
-    _show_markdown(f"`{module.__name__}`\n\n{_as_markdown(inspect.getdoc(module) or '')}")
+    say(f"`{module.__name__}`\n\n{_as_markdown(inspect.getdoc(module) or '')}")
 
 
 def _as_markdown(docstring: str) -> str:
@@ -79,7 +74,7 @@ def _as_markdown(docstring: str) -> str:
 
 def say(text: str) -> None:
     """Show Markdown with numbers that were computed, never typed."""
-    _show_markdown(text)
+    display_bundle({"text/markdown": text, "text/plain": text})
 
 
 def show(figure: go.Figure) -> None:
@@ -87,10 +82,6 @@ def show(figure: go.Figure) -> None:
     words = text_alternative(figure)
     display_bundle({PLOTLY_MIME: figure.to_plotly_json(), "text/plain": words})
     print(f"In words: {words}")
-
-
-def _show_markdown(text: str) -> None:
-    display_bundle({"text/markdown": text, "text/plain": text})
 
 
 def display_bundle(bundle: dict[str, Any]) -> None:

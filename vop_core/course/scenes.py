@@ -150,20 +150,16 @@ def virtual_person(vocal_tract: float, speaking_rate: float) -> go.Figure:
     said = stretch(
         heard[None, None], torch.tensor([vocal_tract]), torch.tensor([speaking_rate]), still
     )[0, 0]
+    side = "lower" if vocal_tract > 1 else "higher"
+    bands = "where they were" if vocal_tract == 1 else side
     return mel_figure(
         {"as recorded": heard, "a virtual person": said},
         alt=(
             "Log-mels of one word, as recorded and for a virtual person: the mel axis is read "
             f"{vocal_tract:g} times, the frame axis {speaking_rate:g} times as fast, so "
-            f"{_where(vocal_tract)}."
+            f"the bands of the voice lie {bands}."
         ),
     )
-
-
-def _where(vocal_tract: float) -> str:
-    if vocal_tract == 1:
-        return "the bands of the voice lie where they were"
-    return f"the bands of the voice lie {'lower' if vocal_tract > 1 else 'higher'}"
 
 
 # --- 02: one weight -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
 from vop_core.tasks.registry import TASKS
 
-SHOTS = (1, 3, 5, 10)
 Progress = Callable[[str, int, int], None] | None  # method, queries answered, of how many
 
 
 def evaluate_folder(
-    bundle: Bundle, folder: Path | str, *, scoring: Scoring | None = None, progress: Progress = None
+    bundle: Bundle, folder: Path | str, *, scoring: Scoring, progress: Progress = None
 ) -> Overview:
     """All rows on all persons of a folder; a person is closed if the model card names it, else
     open.
@@ -44,7 +44,6 @@ def evaluate_folder(
     # before the clips are decoded: a misspelled label is said at once
     task, counts = TASKS[bundle.task], Counter(record.label for record in dataset.records)
     notes = task.reading_notes(counts, bundle.labels)
-    scoring = scoring or Scoring.everywhere(SHOTS)
     noise = [name for name in task.variants if name == "noise"]
     table = task.table(dataset, variants=noise, cache=False)
     table = task.relabel(table, bundle.labels)
@@ -71,12 +70,7 @@ def scene_overview(
     """What methods answer to a scene, in rows and differences."""
     scores = {}
     for name, method in methods.items():
-
-        def follow(done: int, total: int, name: str = name) -> None:
-            if progress is not None:
-                progress(name, done, total)
-
-        scores[name] = ScoreIndex.of(
-            [Run(0, 0, scene_scores(method, scene, scoring, progress=follow))]
-        )
+        follow = progress and partial(progress, name)
+        found = scene_scores(method, scene, scoring, progress=follow)
+        scores[name] = ScoreIndex.of([Run(0, 0, found)])
     return overview(task, config, scores)

@@ -24,8 +24,6 @@ CLOSE = 2e-5  # figures of another machine may differ in their last digit
 PAGE = Path("docs") / "bench.html"
 README = Path("README.md")
 
-SuiteResults = Mapping[str, Mapping[str, Sequence[Result]]]  # suite -> data set -> results
-
 
 def reported_suites(suites: Iterable[str]) -> tuple[str, ...]:
     """Those suites that have tables."""
@@ -37,8 +35,11 @@ def summary_file(root: Path, suite: str) -> Path:
     return root / "data" / "results" / f"bench-{suite}.json"
 
 
-def report_files(results: SuiteResults, root: Path, *, keep: bool = False) -> dict[Path, str]:
-    """Every file of the report and its text; nothing is written.
+def report_files(
+    results: Mapping[str, Mapping[str, Sequence[Result]]], root: Path, *, keep: bool = False
+) -> dict[Path, str]:
+    """Every file of the report and its text; nothing is written. ``results``: suite -> data set ->
+    results.
 
     ``keep``: README and page are made of the summaries that lie there, where these hold the same
     figures.
