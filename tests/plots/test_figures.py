@@ -7,7 +7,6 @@ import re
 import tomllib
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ import torch
 from vop_core import plots
 from vop_core.evaluation.answers import Answer, LabelProbability
 from vop_core.evaluation.narrowing import LearningCurve
+from vop_core.methods.personal import LayerPosterior
 from vop_core.plots import clips as clip_plots
 from vop_core.plots import style
 from vop_core.plots.comparison import labels_worth_showing
@@ -71,10 +71,11 @@ def test_no_two_roles_of_a_figure_share_their_symbol():
 
 
 def layer(mean, std, count=6):
-    return SimpleNamespace(
+    return LayerPosterior(
+        layer="norm",
+        names=tuple(f"scale[{index}]" for index in range(count)),
         mean=torch.as_tensor(mean).expand(count).clone().float(),
         std=torch.as_tensor(std).expand(count).clone().float(),
-        names=[f"scale[{index}]" for index in range(count)],
         global_weights=torch.ones(count),
     )
 

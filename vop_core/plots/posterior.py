@@ -6,13 +6,13 @@ All values arrive computed; these functions choose ink only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.methods.personal import LayerPosterior
 from vop_core.plots import style
 
 CURVE_POINTS = 161
@@ -21,27 +21,15 @@ DRAWS_SHOWN = 20  # in a whole layer: more would be a blot
 NORMAL_95 = 1.959964
 
 
-@runtime_checkable
-class Layer(Protocol):
-    """A Gaussian over one layer's weights: flat ``mean`` and ``std``, readable ``names``, the
-    ``global_weights``.
-    """
-
-    mean: Tensor
-    std: Tensor
-    names: Sequence[str]
-    global_weights: Tensor
-
-
 @dataclass(frozen=True)
 class LayerView:
     """One layer as a page shows it; every Gaussian in the units of the weights."""
 
-    prior: Layer
-    combined: Layer
+    prior: LayerPosterior
+    combined: LayerPosterior
     # title, index of its look (fixed per clip), its own posterior
-    clips: Sequence[tuple[str, int, Layer]] = ()
-    before: Layer | None = None  # combined, before the last switch of a clip
+    clips: Sequence[tuple[str, int, LayerPosterior]] = ()
+    before: LayerPosterior | None = None  # combined, before the last switch of a clip
     draws: Float[Tensor, "draw weight"] | None = None
 
     @property
@@ -68,7 +56,7 @@ def weight_figure(
     prior would vanish beside them. ``height`` in pixels.
     """
 
-    def parameters(layer: Layer) -> tuple[float, float]:
+    def parameters(layer: LayerPosterior) -> tuple[float, float]:
         return float(layer.mean[weight]), float(layer.std[weight])
 
     curves = [("prior", style.PRIOR, 2.0, *parameters(view.prior))]
