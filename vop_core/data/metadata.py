@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from vop_core.data.names import look_alikes, normalized
-from vop_core.data.tables import TableRow, read_table
+from vop_core.data.tables import read_table
 from vop_core.errors import DataError
 from vop_core.text import printable
 
@@ -77,9 +77,9 @@ def read_metadata(folder: str | Path, *, name: str | None = None) -> Metadata:
     reader = _RowReader(root, name or dataset_name(root))
     records: dict[int, ClipRecord] = {}
     problems: list[str] = []
-    for row in rows:
+    for line, fields in rows:
         try:
-            records[row.line] = reader.record(row)
+            records[line] = reader.record(line, fields)
         except DataError as error:
             problems.append(str(error))
     pairs = [(record.person, record.label) for record in records.values()]
@@ -142,9 +142,9 @@ class _RowReader:
         self._listed: dict[Hashable, PurePosixPath] = {}  # file: where it is first listed
         self._said: Counter[tuple[str, str]] = Counter()  # clips by person and label
 
-    def record(self, row: TableRow) -> ClipRecord:
+    def record(self, line: int, fields: Mapping[str, str]) -> ClipRecord:
         """The record of a row. Raises DataError where it lacks something or repeats another."""
-        where, fields = f"Line {row.line} of {self.table}", row.fields
+        where = f"Line {line} of {self.table}"
         for column in REQUIRED_COLUMNS:
             if not fields[column]:
                 raise DataError(f"{where} has no {column}; fill it in or remove the row.")

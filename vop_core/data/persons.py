@@ -183,7 +183,7 @@ def read_quality(folder: str | Path) -> dict[str, str]:
     name = dataset_name(folder)
     return {
         person_id(name, fields["person"]): f"{fields.get('flag', '')}: {fields.get('evidence', '')}"
-        for fields in (row.fields for row in read_table(table, ("person",)))
+        for _, fields in read_table(table, ("person",))
         if fields["person"]
     }
 

@@ -10,7 +10,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from vop_core.data.names import normalized
@@ -22,16 +21,11 @@ SAVE_AS_UTF8 = "save it as UTF-8 text (in Excel: 'CSV UTF-8')"
 _ANNOUNCED = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*[\r\n]', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """A row by its columns, whose names are in lower case; all fields are ``names.normalized``."""
-
-    line: int  # of the file, on which the row begins; the first is 1
-    fields: dict[str, str]
-
-
-def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
+def read_table(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """All rows that have content, of a table with the ``required`` columns among others.
+
+    Each with the line of the file on which it begins, the first being 1, and its fields by column:
+    columns are in lower case, fields ``names.normalized``.
 
     Raises
     ------
@@ -61,7 +55,7 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
             )
         cells += [""] * (len(columns) - len(cells))
         found.append(
-            TableRow(line, {name: cell for name, cell in zip(columns, cells, strict=False) if name})
+            (line, {name: cell for name, cell in zip(columns, cells, strict=False) if name})
         )
     return found
 
