@@ -80,10 +80,10 @@ def bundled_persons(language: str = "en", *, root: Path | None = None) -> tuple[
     Raises DataError as `bundled_dataset` does.
     """
     dataset = bundled_dataset(language, root=root)
-    records: dict[str, list[ClipRecord]] = {person: [] for person in dataset.persons}
-    for record in dataset.records:
-        records[record.person].append(record)
-    return tuple(_person(person, clips) for person, clips in records.items())
+    return tuple(
+        _person(person, [record for record in dataset.records if record.person == person])
+        for person in dataset.persons
+    )
 
 
 def damaged_clips(language: str = "en", *, root: Path | None = None) -> list[Path]:

@@ -289,11 +289,9 @@ def cost_figure(rows: Sequence[Row], methods: Sequence[Row], *, height: int = 46
 
 
 def _by_variant(points: Sequence[Row]) -> dict[str, list[Row]]:
-    lines: dict[str, list[Row]] = {}
-    for point in sorted(points, key=lambda point: point["shots"]):
-        lines.setdefault(point["variant"], []).append(point)
-    order = dict.fromkeys(point["variant"] for point in points)
-    return {variant: lines[variant] for variant in order}
+    variants = dict.fromkeys(point["variant"] for point in points)
+    ordered = sorted(points, key=lambda point: point["shots"])
+    return {each: [point for point in ordered if point["variant"] == each] for each in variants}
 
 
 def _line(

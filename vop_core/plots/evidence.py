@@ -80,10 +80,17 @@ def narrowing_figure(
 
 def _headline(figure: go.Figure, text: str, *, row: int) -> None:
     """A panel's title, above it, at its left edge."""
-    axes = {1: ("x domain", "y domain"), 2: ("x2 domain", "y2 domain")}
-    x_axis, y_axis = axes[row]
-    where = {"x": 0, "y": 1, "xref": x_axis, "yref": y_axis, "xanchor": "left", "yanchor": "bottom"}
-    figure.add_annotation(text=text, showarrow=False, yshift=5, **where)
+    edge = {"xref": "x domain", "yref": "y domain", "xanchor": "left", "yanchor": "bottom"}
+    figure.add_annotation(
+        text=text,
+        x=0,
+        y=1,
+        showarrow=False,
+        yshift=5,
+        row=row,
+        col=1,
+        **edge,
+    )
 
 
 def _line(name: tuple[str, str], look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:

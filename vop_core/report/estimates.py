@@ -89,11 +89,12 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
     """On which data sets a difference is shown: "shown on a and b, not shown on c". Empty without
     any.
     """
-    groups: dict[str, list[str]] = {}
-    for name, estimate in estimates.items():
-        groups.setdefault(verdict(estimate, better=better), []).append(name)
-    kinds = [kind for kind in (SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED) if kind in groups]
-    return ", ".join(f"{kind} on {listing(groups[kind])}" for kind in kinds)
+    verdicts = {name: verdict(each, better=better) for name, each in estimates.items()}
+    groups = {
+        kind: [name for name, found in verdicts.items() if found == kind]
+        for kind in (SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED)
+    }
+    return ", ".join(f"{kind} on {listing(names)}" for kind, names in groups.items() if names)
 
 
 def asked_alone(estimate: Estimate) -> Estimate:
