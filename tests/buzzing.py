@@ -6,10 +6,13 @@ from pathlib import Path
 import torch
 
 from tests.data.audio_fixtures import vowel
+from tests.toys import make_encoder
 from vop_core.bench.recipes import BenchConfig
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.evaluation.score import Scoring
-from vop_core.methods.vop import VopConfig
+from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.vop import Vop, VopConfig
+from vop_core.models.bundle import save_bundle
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 
@@ -40,4 +43,15 @@ def write_persons(
         for take in range(takes)
     ]
     write_dataset(folder, clips)
+    return folder
+
+
+def save_models(folder: Path, task: str, labels: tuple[str, ...], trained: list[str]) -> Path:
+    """Untrained models under a task's name, with the persons said to be trained on."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shared = GlobalModel(make_encoder(labels=len(labels), stem_stride=2)).eval()
+        vop = Vop.from_global(shared, RECIPE).eval()
+    card = {"recipe": "tiny", "persons": {"trained": trained, "open": []}}
+    save_bundle(folder, task, labels, shared, vop, card)
     return folder

@@ -324,10 +324,10 @@ def test_no_machine_path_and_no_registry_host_is_committed():
 # How the code is written
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["check", "--output-format", "concise"], ["format", "--check"]], ids=" ".join
+)
 def test_ruff_has_nothing_to_say(arguments):
-    command = [sys.executable, "-m", "ruff", *arguments, "--output-format", "concise", "."]
-    if arguments[0] == "format":
-        command = [sys.executable, "-m", "ruff", *arguments, "."]
+    command = [sys.executable, "-m", "ruff", *arguments, "."]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr

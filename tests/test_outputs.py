@@ -176,10 +176,13 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
         return archive
 
     monkeypatch.setattr("vop_core.data.sources.registry.fetch", fetched)
-    monkeypatch.setattr("vop_core.models.evaluate_folder", enough)
-    monkeypatch.setattr("vop_core.bench.crossval.crossval", enough)
-    monkeypatch.setattr("vop_core.data.sources.synthetic.build._in_fresh_process", enough)
-    monkeypatch.setattr("vop_core.tasks.keyword_spotting.ArabicCommands.data", enough)
+    for work in (
+        "models.evaluate_folder",
+        "bench.crossval.crossval",
+        "data.sources.synthetic.build._in_fresh_process",
+        "tasks.keyword_spotting.ArabicCommands.data",
+    ):
+        monkeypatch.setattr(f"vop_core.{work}", enough)
 
 
 def test_folders_that_hold_anything_else_are_refused_before_the_work(desk, tmp_path, monkeypatch):

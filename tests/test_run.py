@@ -2,7 +2,6 @@
 
 import ast
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -14,10 +13,13 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pip
 import pytest
+
+import run
 
 ROOT = Path(__file__).resolve().parents[1]
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="stands a shell script in for a program")
@@ -34,15 +36,6 @@ OFFLINE = {
 }
 
 
-@pytest.fixture(scope="module")
-def run():
-    """run.py as a module."""
-    spec = importlib.util.spec_from_file_location("vop_launcher", ROOT / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A fresh clone as far as the launcher is concerned: no environment yet."""
@@ -52,7 +45,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(run, checkout):
+def environment(checkout):
     """A checkout whose environment exists: our own interpreter, and a `vop` that repeats its
     arguments.
     """
@@ -90,11 +83,17 @@ def assert_one_sentence(message: str, *words: str) -> None:
         assert word in message, message
 
 
+def assert_refused(ask: Callable[[], None], *words: str) -> None:
+    with pytest.raises(run.SetupError) as failure:
+        ask()
+    assert_one_sentence(str(failure.value), *words)
+
+
 # Failures
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 10), (3, 14), (4, 0)])
-def test_a_wrong_python_is_refused(run, version):
+def test_a_wrong_python_is_refused(version):
     with pytest.raises(SystemExit) as refusal:
         run.check_python(version)
     assert_one_sentence(
@@ -103,7 +102,7 @@ def test_a_wrong_python_is_refused(run, version):
 
 
 @pytest.mark.parametrize("minor", [11, 12, 13])
-def test_a_right_python_is_let_through(run, minor):
+def test_a_right_python_is_let_through(minor):
     run.check_python((3, minor))
 
 
@@ -142,50 +141,25 @@ def test_without_a_network_the_setup_says_so(checkout):
     assert not (folder / "vop-studio.json").exists()
 
 
-def test_pip_without_a_network_is_understood(run, environment, monkeypatch):
-    for name, value in OFFLINE.items():
-        monkeypatch.setenv(name, value)
-    target = str(environment.folder / "elsewhere")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--target",
-        target,
-        "no-such-package-of-vop-studio",
-    ]
-    with pytest.raises(run.SetupError) as failure:
-        run.run_step("Installing", command, environment)
-    assert_one_sentence(str(failure.value), "cannot be reached")
-
-
-def test_too_small_a_disk_is_refused_before_the_download(run, checkout, monkeypatch):
+def test_too_small_a_disk_is_refused_before_the_download(checkout, monkeypatch):
     usage = shutil.disk_usage(checkout)._replace(free=300_000_000)
     monkeypatch.setattr(run.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(run.SetupError) as failure:
-        run.set_up(run.Environment(checkout / ".venv", checkout), "vop")
-    assert_one_sentence(str(failure.value), "0.3 GB free", "free some space")
+    assert_refused(
+        lambda: run.set_up(run.Environment(checkout / ".venv", checkout), "vop"),
+        "0.3 GB free",
+        "free some space",
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_disk_that_fills_up_on_the_way_is_understood(run, environment):
+def test_a_disk_that_fills_up_on_the_way_is_understood(environment):
     command = [sys.executable, "-c", "with open('/dev/full', 'w') as file: file.write('x')"]
-    with pytest.raises(run.SetupError) as failure:
-        run.run_step("Installing", command, environment)
-    assert_one_sentence(str(failure.value), "disk is full", "free about")
+    assert_refused(
+        lambda: run.run_step("Installing", command, environment), "disk is full", "free about"
+    )
 
 
-def test_a_disk_that_is_full_when_the_launcher_writes_is_understood(run, monkeypatch, capsys):
-    def fail(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(run, "set_up", fail)
-    assert run.main(["vop"]) == 1
-    assert_one_sentence(capsys.readouterr().err, "is full", "free some space")
-
-
-def test_a_taken_port_is_refused_before_anything_is_set_up(run, monkeypatch, capsys):
+def test_a_taken_port_is_refused_before_anything_is_set_up(monkeypatch, capsys):
     monkeypatch.setattr(run, "set_up", lambda *_: pytest.fail("was set up"))
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -198,60 +172,75 @@ def test_a_taken_port_is_refused_before_anything_is_set_up(run, monkeypatch, cap
 @pytest.mark.parametrize(
     "arguments", [["--port", "x"], ["--port"], ["--port=70000"], ["--server.port=0"]]
 )
-def test_a_port_that_is_none_is_refused(run, arguments, capsys):
+def test_a_port_that_is_none_is_refused(arguments, capsys):
     assert run.main(["app", *arguments]) == 1
     assert_one_sentence(capsys.readouterr().err, "is no port")
 
 
-def test_an_environment_of_another_python_is_not_used(run, environment):
+def test_an_environment_of_another_python_is_not_used(environment):
     (environment.folder / "pyvenv.cfg").write_text("version = 3.9.1\n")
-    with pytest.raises(run.SetupError) as failure:
-        run.set_up(environment, "vop")
-    assert_one_sentence(str(failure.value), "made with Python 3.9", "close everything", "delete it")
+    assert_refused(
+        lambda: run.set_up(environment, "vop"),
+        "made with Python 3.9",
+        "close everything",
+        "delete it",
+    )
 
 
-def test_an_intel_mac_is_told_that_there_is_no_pytorch_for_it(run, environment, monkeypatch):
+def test_an_intel_mac_is_told_that_there_is_no_pytorch_for_it(environment, monkeypatch):
     monkeypatch.setattr(run.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(run.platform, "machine", lambda: "x86_64")
-    with pytest.raises(run.SetupError) as failure:
-        run.set_up(environment, "vop")
-    assert_one_sentence(str(failure.value), "Intel Macs")
+    assert_refused(lambda: run.set_up(environment, "vop"), "Intel Macs")
 
 
-def test_any_other_failure_names_its_log(run, environment):
-    with pytest.raises(run.SetupError) as failure:
-        run.run_step("Installing", [sys.executable, "-c", "raise SystemExit('odd')"], environment)
-    assert_one_sentence(str(failure.value), "odd", "setup.log")
+def test_any_other_failure_names_its_log(environment):
+    assert_refused(
+        lambda: run.run_step(
+            "Installing", [sys.executable, "-c", "raise SystemExit('odd')"], environment
+        ),
+        "odd",
+        "setup.log",
+    )
     assert "odd" in environment.log.read_text()
 
 
 @pytest.mark.parametrize("said", ["odd", "Access is denied: torch.dll", "[WinError 32] torch.dll"])
-def test_no_remedy_takes_away_a_folder_that_may_be_in_use(run, environment, said):
+def test_no_remedy_takes_away_a_folder_that_may_be_in_use(environment, said):
     remedy = run.explain("Installing", said, environment)
     assert_one_sentence(remedy, "start again")
     assert not re.search("delete|remove", remedy)
     assert ("close the app" in remedy) == (said != "odd")
 
 
-def test_a_path_that_python_cannot_make_an_environment_in_is_refused(run, checkout):
+def test_a_path_that_python_cannot_make_an_environment_in_is_refused(checkout):
     repository = checkout / os.fsdecode(b"gar\xe7on")
-    with pytest.raises(run.SetupError) as failure:
-        run.check_machine(run.Environment(repository / ".venv", repository))
-    assert_one_sentence(str(failure.value), "is not UTF-8", "move the checkout")
+    assert_refused(
+        lambda: run.check_machine(run.Environment(repository / ".venv", repository)),
+        "is not UTF-8",
+        "move the checkout",
+    )
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_checkout_that_cannot_be_written_is_understood(run, monkeypatch, capsys, number):
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, ("is full", "free some space")),
+        (errno.EACCES, ("/checkout/.venv.lock cannot be written", "a copy")),
+        (errno.EROFS, ("/checkout/.venv.lock cannot be written", "a copy")),
+    ],
+    ids=["full disk", "permission", "read-only"],
+)
+def test_what_the_launcher_cannot_write_is_understood(monkeypatch, capsys, number, words):
     def fail(*_):
         raise OSError(number, os.strerror(number), "/checkout/.venv.lock")
 
     monkeypatch.setattr(run, "set_up", fail)
     assert run.main(["vop"]) == 1
-    assert_one_sentence(capsys.readouterr().err, "/checkout/.venv.lock cannot be written", "a copy")
+    assert_one_sentence(capsys.readouterr().err, *words)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-def test_what_a_console_cannot_show_is_escaped(run, monkeypatch, encoding):
+def test_what_a_console_cannot_show_is_escaped(monkeypatch, encoding):
     console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(run.sys, "stdout", console)
     monkeypatch.setattr(run, "set_up", lambda *_: run.report("Building /\udce7/\u0142"))
@@ -279,7 +268,7 @@ def test_the_log_takes_what_the_locale_cannot_write(checkout):
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"]])
-def test_an_unknown_command_shows_the_commands(run, arguments, capsys):
+def test_an_unknown_command_shows_the_commands(arguments, capsys):
     assert run.main(arguments) == 2
     assert "python run.py app" in capsys.readouterr().out
 
@@ -404,7 +393,7 @@ def test_an_interrupted_start_leaves_when_its_step_has(first, checkout):
     assert errors == "Interrupted; start again to go on where it stopped.\n"
 
 
-def test_where_everything_is_installed_no_lock_is_taken(run, environment, monkeypatch):
+def test_where_everything_is_installed_no_lock_is_taken(environment, monkeypatch):
     environment.remember(())
     monkeypatch.setattr(run, "turn", lambda *_: pytest.fail("took a lock"))
     run.set_up(environment, "vop")
@@ -413,7 +402,7 @@ def test_where_everything_is_installed_no_lock_is_taken(run, environment, monkey
 
 @POSIX_ONLY
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_no_hindrance(run, environment, monkeypatch, number):
+def test_a_file_system_without_locks_is_no_hindrance(environment, monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
@@ -446,7 +435,7 @@ def write_package(packages: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("lost", ["torch.py", "../torch-script", "torch-1.0.dist-info/RECORD"])
 @pytest.mark.parametrize("how", ["missing", "empty", "cut short"])
-def test_a_package_that_is_not_whole_is_installed_once_more(run, environment, lost, how):
+def test_a_package_that_is_not_whole_is_installed_once_more(environment, lost, how):
     relative = "Lib" if os.name == "nt" else "lib/python3.11"
     packages = environment.folder / relative / "site-packages"
     whole, broken = write_package(packages, "whole"), write_package(packages, "torch")
@@ -462,7 +451,7 @@ def test_a_package_that_is_not_whole_is_installed_once_more(run, environment, lo
     assert environment.metadata() == [whole]
 
 
-def test_packages_that_are_not_whole_are_looked_for_first(run, environment, monkeypatch):
+def test_packages_that_are_not_whole_are_looked_for_first(environment, monkeypatch):
     order = []
     for step in ("forget_broken_packages", "make_environment", "install_torch", "warm_up"):
         monkeypatch.setattr(run, step, lambda *_, step=step: order.append(step))
@@ -472,7 +461,7 @@ def test_packages_that_are_not_whole_are_looked_for_first(run, environment, monk
 
 
 def test_an_update_that_does_not_end_leaves_no_stamp_that_could_come_true_again(
-    run, environment, checkout, monkeypatch, capsys
+    environment, checkout, monkeypatch, capsys
 ):
     environment.remember({"notebooks"})
     constraints = (checkout / "constraints.txt").read_bytes()
@@ -535,7 +524,7 @@ def test_a_damaged_stamp_counts_as_none(environment, stamp):
 
 
 def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
-    run, environment, monkeypatch
+    environment, monkeypatch
 ):
     asked = []
     for step in ("make_environment", "install_torch", "warm_up"):
@@ -556,9 +545,7 @@ def test_the_app_installs_what_the_app_needs_and_an_update_keeps_what_was_there(
     ("system", "driver", "expected"),
     [("linux", None, True), ("linux", "nvidia-smi", False), ("darwin", None, False)],
 )
-def test_the_cpu_build_is_for_linux_without_an_nvidia_gpu(
-    run, monkeypatch, system, driver, expected
-):
+def test_the_cpu_build_is_for_linux_without_an_nvidia_gpu(monkeypatch, system, driver, expected):
     monkeypatch.setattr(run.sys, "platform", system)
     monkeypatch.setattr(run.shutil, "which", lambda name: driver)
     monkeypatch.setattr(run, "Path", lambda path: Path("no such folder"))
@@ -566,7 +553,7 @@ def test_the_cpu_build_is_for_linux_without_an_nvidia_gpu(
 
 
 @POSIX_ONLY
-def test_pip_takes_over_where_uv_cannot(run, environment):
+def test_pip_takes_over_where_uv_cannot(environment):
     python = environment.program("python")
     python.unlink()
     python.write_text(f'#!/bin/sh\necho "$@" >> "{environment.folder}/asked"\n[ "$2" != uv ]\n')

@@ -96,12 +96,20 @@ def _person(number: int, folder: Path):
     )
 
 
+def open_app(**address: str):
+    """A new visitor's app on its first page, or where the address leads."""
+    from streamlit.testing.v1 import AppTest
+
+    visitor = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120)
+    for name, value in address.items():
+        visitor.query_params[name] = value
+    return visitor.run()
+
+
 @pytest.fixture
 def app(bundle, persons):
     """The app on its first page."""
-    from streamlit.testing.v1 import AppTest
-
-    return AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+    return open_app()
 
 
 @pytest.fixture

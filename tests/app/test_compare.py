@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.app.conftest import WORDS, alternatives, open_page, press, record, upload, words
+from tests.app.conftest import WORDS, alternatives, open_page, press, record, words
 from tests.data.audio_fixtures import soundfile_bytes, spoken
 
 
@@ -52,12 +52,6 @@ def test_a_bad_query_keeps_the_former_answers(asked):
     assert not asked.exception
     assert "b.wav is empty" in asked.error[0].value and "still here" in asked.error[0].value
     assert "Answers to query 1" in words(asked)
-
-
-def test_a_query_can_be_uploaded(enrolled, voice):
-    open_page(enrolled, "compare")
-    enrolled.file_uploader[0].set_value(("word.wav", voice(8), "audio/wav")).run()
-    assert "Answers to query 1" in words(enrolled)
 
 
 def test_of_a_recording_of_several_words_another_one_can_be_asked_about(enrolled):
@@ -134,10 +128,3 @@ def test_asking_makes_no_new_personal_model(asked, voice):
     before = asked.session_state["visit"].personal
     record(asked, voice(9))
     assert asked.session_state["visit"].personal is before
-
-
-def test_upload_of_several_enrollment_files_leads_here(app, voice):
-    upload(app, ("a.wav", voice(1)), ("b.wav", voice(2)), ("c.wav", voice(3)))
-    open_page(app, "compare")
-    record(app, voice(4))
-    assert "Answers to query 1" in words(app)

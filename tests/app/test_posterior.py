@@ -2,6 +2,8 @@
 
 import json
 
+import streamlit
+
 from tests.app.conftest import alternatives, make_bundle, open_page, press, words
 
 ROWS = [
@@ -83,9 +85,7 @@ def test_draw_again_gives_other_draws_and_zero_draws_none(enrolled):
 def test_a_clip_switched_off_leaves_the_posterior_and_what_it_was_before_stays_visible(enrolled):
     open_page(enrolled, "posterior")
     enrolled.segmented_control[0].set_value("One weight").run()
-    enrolled.get("button_group")  # pills are a button group
-    switches = enrolled.pills[0] if hasattr(enrolled, "pills") else enrolled.button_group[0]
-    switches.set_value([1, 3]).run()
+    enrolled.pills[0].set_value([1, 3]).run()
     assert not enrolled.exception
     names = [trace.get("name") for trace in traces(enrolled, "Densities")]
     assert "Clip 2" not in names and "combined, before the switch" in names
@@ -97,8 +97,7 @@ def test_a_clip_switched_off_leaves_the_posterior_and_what_it_was_before_stays_v
 
 def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
     open_page(enrolled, "posterior")
-    switches = enrolled.pills[0] if hasattr(enrolled, "pills") else enrolled.button_group[0]
-    switches.set_value([]).run()
+    enrolled.pills[0].set_value([]).run()
     assert not enrolled.exception
     assert "this is the prior" in words(enrolled)
     assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0 nats"
@@ -106,8 +105,7 @@ def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
 
 def test_a_switch_is_remembered_by_the_other_pages(enrolled):
     open_page(enrolled, "posterior")
-    switches = enrolled.pills[0] if hasattr(enrolled, "pills") else enrolled.button_group[0]
-    switches.set_value([2]).run()
+    enrolled.pills[0].set_value([2]).run()
     open_page(enrolled, "your_voice")
     assert "from 1 clip" in words(enrolled)
 
@@ -135,8 +133,6 @@ def test_a_collapse_to_a_point_is_called_so(enrolled, monkeypatch):
         )
         return bundle
 
-    import streamlit
-
     streamlit.cache_resource.clear()
     monkeypatch.setattr(models, "load_bundle", collapsed)
     enrolled.session_state["visit"].personal = None
@@ -146,8 +142,6 @@ def test_a_collapse_to_a_point_is_called_so(enrolled, monkeypatch):
 
 
 def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enrolled, bundle):
-    import streamlit
-
     bundle["rows"] = ROWS
     bundle["differences"] = [
         difference("personal gain", 0.04, [0.01, 0.07]),
@@ -164,8 +158,6 @@ def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enroll
 
 
 def test_nll_can_be_judged_instead(enrolled, bundle):
-    import streamlit
-
     bundle["rows"] = ROWS
     streamlit.cache_resource.clear()
     open_page(enrolled, "posterior")
@@ -188,8 +180,6 @@ def test_a_card_without_results_proves_nothing(enrolled):
 
 
 def test_a_collapse_that_only_many_persons_show_is_called_so(enrolled, bundle):
-    import streamlit
-
     sentence = "The posterior is the same for every person."
     bundle["health"] = {"persons": 24, "shots": 5, "verdict": "prior", "sentence": sentence}
     streamlit.cache_resource.clear()

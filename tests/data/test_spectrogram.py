@@ -71,10 +71,6 @@ def test_frames_are_one_per_hop_and_one_more(samples):
     assert log_mel(noise(samples)).shape == (40, 1 + samples // 160)
 
 
-def test_one_second_is_40_mels_by_101_frames():
-    assert log_mel(torch.zeros(16_000)).shape == (40, 101)
-
-
 @pytest.mark.parametrize("hertz", [200, 440, 1_000, 2_500, 5_000, 7_000])
 def test_a_tone_peaks_in_the_band_that_holds_it(hertz):
     tone = 0.5 * torch.sin(2 * math.pi * hertz * torch.arange(16_000) / 16_000)

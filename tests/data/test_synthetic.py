@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from vop_core.data.format import check_dataset
+from vop_core.data.persons import load_dataset
 from vop_core.data.sources.synthetic import (
     ARABIC_WORDS,
     KEYWORD_WORDS,
@@ -141,9 +143,6 @@ def test_the_same_seed_gives_the_same_files_and_another_does_not(persons, tmp_pa
 
 
 def test_training_folder_holds_what_was_asked_for(training):
-    from vop_core.data.format import check_dataset
-    from vop_core.data.persons import load_dataset
-
     assert check_dataset(training).problems == ()
     dataset = load_dataset(training)
     assert dataset.persons == ("synthetic-training/t01", "synthetic-training/t02")
@@ -184,8 +183,6 @@ def test_words_are_loud_and_silence_is_quiet_and_nothing_clips(training):
 
 
 def test_unknown_test_words_are_said_by_persons_of_a_third_cohort(persons, tmp_path):
-    from vop_core.data.persons import load_dataset
-
     with same_process():
         dataset = load_dataset(generate_unknown_test(tmp_path / "unknown", persons=1))
     assert dataset.persons == ("synthetic-test/u01",) and dataset.labels == ("unknown",)

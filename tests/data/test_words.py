@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 import torch
 
 from tests.data.audio_fixtures import RATE, soundfile_bytes, spoken, vowel
@@ -20,12 +21,6 @@ def test_a_recording_of_several_words_notes_which_second_is_heard_and_where_the_
     assert sum(place in note for place in places) == 3
 
 
-def test_a_recording_of_one_word_is_not_remarked_upon():
-    clip = decode(soundfile_bytes(spoken(PITCHES[0])))
-    assert clip.notes == ()
-    assert words(clip) == (clip,)
-
-
 def two_words(apart: float) -> bytes:
     """Two words of 0.2 s, whose middles lie ``apart`` seconds from one another."""
     samples = np.zeros(round((1.1 + apart) * RATE), np.float32)
@@ -35,8 +30,13 @@ def two_words(apart: float) -> bytes:
     return soundfile_bytes(samples)
 
 
-def test_what_lies_in_the_greater_part_of_one_second_is_one_word():
-    clip = decode(two_words(0.45))
+@pytest.mark.parametrize(
+    "recording",
+    [soundfile_bytes(spoken(PITCHES[0])), two_words(0.45)],
+    ids=["one", "in one second"],
+)
+def test_one_word_and_what_lies_in_the_greater_part_of_one_second_are_not_remarked_upon(recording):
+    clip = decode(recording)
     assert clip.notes == ()
     assert words(clip) == (clip,)
 

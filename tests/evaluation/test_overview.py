@@ -7,22 +7,22 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from tests.evaluation import fakes
 from tests.toys import difference_named
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG, overview
-from vop_core.evaluation.plan import EvaluationClips, plan
+from vop_core.evaluation.plan import plan
 from vop_core.evaluation.score import COLUMNS, Scoring, score_method
 from vop_core.evaluation.tables import markdown, rich_tables
 
 
-def index_of(rows, *, seeds=(0,), shots=5, repetitions=1):
-    """{row: accuracy of each person} as scores of a method."""
+def frame(rows):
+    """{row: accuracy of each person} as a table of scores."""
     lines = [
-        ("open", shots, f"set/p{person:02d}", repetition, row, metric, figure, None)
+        ("open", 5, f"set/p{person:02d}", 0, row, metric, figure, None)
         for row, values in rows.items()
         for person, value in enumerate(values)
-        for repetition in range(repetitions)
         for metric, figure in (
             ("accuracy", value),
             ("nll", 1 - value),
@@ -30,14 +30,18 @@ def index_of(rows, *, seeds=(0,), shots=5, repetitions=1):
             ("ece", 0.1),
         )
     ]
-    frame = pd.DataFrame(lines, columns=list(COLUMNS))
-    return ScoreIndex.of([Run(seed, 0, frame) for seed in seeds])
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def made(own, controls=None, baseline=None, **more):
+def index_of(*seeds):
+    """The scores of a method trained with each seed."""
+    return ScoreIndex.of([Run(seed, 0, frame(rows)) for seed, rows in enumerate(seeds)])
+
+
+def made(own, controls=None, baseline=None):
     """The overview of a method beside a global model."""
-    scores = {"global": index_of({"own": baseline}, **more)} if baseline else {}
-    return overview("t", {}, scores | {"vop": index_of({"own": own} | (controls or {}), **more)})
+    scores = {"global": index_of({"own": baseline})} if baseline else {}
+    return overview("t", {}, scores | {"vop": index_of({"own": own} | (controls or {}))})
 
 
 def row_of(found, method="vop", row="own"):
@@ -52,56 +56,42 @@ def difference(found, a, b):
     )
 
 
-def of_fakes(fakes, accents, method, shots=(3,), trained=()):
+def of_fakes(accents, method, shots=(3,)):
     voices = fakes.voices(accents)
-    clips = EvaluationClips(**voices.arguments())
-    planned = plan(clips, fakes.episodes(voices, shots=shots), trained)
+    planned = plan(voices, fakes.episodes(voices, shots=shots), ())
     scoring = Scoring.everywhere(shots, repetitions=1)
-    methods = {"global": fakes.unpersonalized(), "vop": method}
+    methods = {"global": fakes.Global(), "vop": method}
     scores = {
-        name: ScoreIndex.of([Run(0, 0, score_method(m, clips, planned, scoring))])
+        name: ScoreIndex.of([Run(0, 0, score_method(m, voices, planned, scoring))])
         for name, m in methods.items()
     }
     return overview("fake", {"steps": 1}, scores)
 
 
-def test_a_personal_method_has_a_personal_gain_and_right_beats_wrong(fakes):
-    found = of_fakes(fakes, (1, 2, 3, 4, 5, 6) * 2 + (1,), fakes.personalizing())
+def test_a_personal_method_has_a_personal_gain_and_right_beats_wrong():
+    found = of_fakes((1, 2, 3, 4, 5, 6) * 2 + (1,), fakes.Personalizing())
     gain = difference_named(found, PERSONAL_GAIN, "open", 3)
     right = difference_named(found, RIGHT_MINUS_WRONG, "open", 3)
     assert gain["mean"] > 0.5 and gain["ci95"][0] > 0 and gain["ci95_conservative"][0] > 0
     assert (gain["a"], gain["b"]) == ("own", "mixed")
     assert right["mean"] > 0.5 and right["ci95"][0] > 0
     assert row_of(found)["accuracy"] == 1 and row_of(found)["harmed"] == []
-    assert row_of(found)["ece_pooled"] == pytest.approx(1 - fakes.confidence)
+    assert row_of(found)["ece_pooled"] == pytest.approx(1 - fakes.CONFIDENCE)
 
 
-def test_a_regularizing_method_has_a_gain_over_global_and_no_personal_gain(fakes):
-    found = of_fakes(fakes, (1,) * 13, fakes.fixed(accent=1))
+def test_a_regularizing_method_has_a_gain_over_global_and_no_personal_gain():
+    found = of_fakes((1,) * 13, fakes.Fixed(accent=1))
     assert difference(found, "own", "global")["mean"] == 1
     gain = difference_named(found, PERSONAL_GAIN, "open", 3)
     assert gain["mean"] == 0 and gain["ci95"] == [0, 0] and gain["b"] in ("prior", "mixed")
     assert difference_named(found, RIGHT_MINUS_WRONG, "open", 3)["mean"] == 0
 
 
-def test_a_person_who_is_harmed_is_named(fakes):
-    found = of_fakes(fakes, (0, 2, 3, 4, 5, 6), fakes.harming())
+def test_a_person_who_is_harmed_is_named():
+    found = of_fakes((0, 2, 3, 4, 5, 6), fakes.Harming())
     assert row_of(found)["harmed"] == ["fake/p00"]
     assert row_of(found, "global")["harmed"] is None
     assert "1 (p00)" in markdown(found)
-
-
-def test_sets_are_told_apart_by_who_was_trained_on(fakes):
-    found = of_fakes(
-        fakes,
-        (1, 2, 3, 4),
-        fakes.personalizing(),
-        trained=("fake/p01", "fake/p03", "elsewhere/p00"),
-    )
-    persons = {
-        each["set"]: set(each["per_person"]) for each in found["rows"] if each["row"] == "own"
-    }
-    assert persons == {"closed": {"fake/p01", "fake/p03"}, "open": {"fake/p00", "fake/p02"}}
 
 
 def test_the_personal_gain_is_measured_against_the_best_control():
@@ -120,16 +110,9 @@ def test_without_a_control_there_is_no_personal_gain():
 
 
 def test_seeds_are_averaged_within_persons_and_their_spread_is_reported():
-    frames = [pd.DataFrame([], columns=list(COLUMNS))] * 2
-    for seed, values in enumerate(([0.9, 0.7], [0.7, 0.5])):
-        lines = [
-            ("open", 5, f"set/p{person:02d}", 0, "own", metric, value, None)
-            for person, value in enumerate(values)
-            for metric in ("accuracy", "nll", "brier", "ece")
-        ]
-        frames[seed] = pd.DataFrame(lines, columns=list(COLUMNS))
-    vop = ScoreIndex.of([Run(seed, 0, frame) for seed, frame in enumerate(frames)])
-    found = overview("t", {}, {"global": index_of({"own": [0.8, 0.6]}, seeds=(0, 1)), "vop": vop})
+    baseline, first, second = ({"own": own} for own in ([0.8, 0.6], [0.9, 0.7], [0.7, 0.5]))
+    scores = {"global": index_of(baseline, baseline), "vop": index_of(first, second)}
+    found = overview("t", {}, scores)
     row = row_of(found)
     assert (row["persons"], row["seeds"]) == (2, 2)
     assert row["per_person"] == pytest.approx({"set/p00": 0.8, "set/p01": 0.6})
@@ -141,8 +124,8 @@ def test_seeds_are_averaged_within_persons_and_their_spread_is_reported():
     assert alone["seed_sd"] is None and alone["seeds"] == 1
 
 
-def test_the_json_has_the_fields_that_were_promised(fakes):
-    found = of_fakes(fakes, (1, 2, 3, 4, 5, 6), fakes.personalizing(), shots=(1, 3))
+def test_the_json_has_the_fields_that_were_promised():
+    found = of_fakes((1, 2, 3, 4, 5, 6), fakes.Personalizing(), shots=(1, 3))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found) == ["task", "config", "rows", "differences"]
     promised = [

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from tests.evaluation import fakes
 from vop_core.data.episodes import draw_episodes
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import EpisodeKey, Run, ScoreIndex
@@ -45,8 +45,7 @@ class ShiftMethod:
     labels_seen = None
 
     def __init__(self, **facts):
-        said = {"personal": True, "labels": False, "draws": 0, "posterior": False, "prior": False}
-        self.facts = SimpleNamespace(**said | facts)
+        self.facts = fakes.facts_of(**{"posterior": False, "prior": False} | facts)
 
     def modules(self):
         return ()
@@ -94,17 +93,9 @@ def of(scores, row, shots=2, set_name="open", metric="accuracy"):
     return index_of(scores).values(row, set_name, shots, metric)
 
 
-def test_own_clips_are_right_and_every_control_is_wrong():
-    scores = run()
-    assert tuple(scores.columns) == COLUMNS
-    assert set(of(scores, OWN).values()) == {1.0}
-    for row in (MIXED, WRONG_PERSON, NOISE):
-        assert of(scores, row)
-        assert max(of(scores, row).values()) < 0.5
-
-
 def test_controls_are_run_at_their_shots_for_both_sets_and_the_rest_for_unknown_persons():
     scores = run(ShiftMethod(posterior=True))
+    assert tuple(scores.columns) == COLUMNS
     assert not of(scores, WRONG_PERSON, shots=1) and not of(scores, MIXED, shots=1)
     assert of(scores, WRONG_PERSON, set_name="closed"), (
         "a person who is alone in the closed set has the open ones for controls"
@@ -178,8 +169,8 @@ ALL = Scoring.everywhere((3,), repetitions=1)
 
 
 def score(voices, episodes, method, scoring=ALL, trained=(), **more):
-    clips = EvaluationClips(**voices.arguments())
-    return index_of(score_method(method, clips, plan(clips, episodes, trained), scoring, **more))
+    planned = plan(voices, episodes, trained)
+    return index_of(score_method(method, voices, planned, scoring, **more))
 
 
 def accuracies(scores, shots=3, set_name="open"):
@@ -189,9 +180,9 @@ def accuracies(scores, shots=3, set_name="open"):
     }
 
 
-def test_a_personal_gain_appears_with_the_right_person_and_vanishes_in_every_control(fakes):
+def test_a_personal_gain_appears_with_the_right_person_and_vanishes_in_every_control():
     voices = fakes.voices(ACCENTS)
-    found = accuracies(score(voices, fakes.episodes(voices), fakes.personalizing()))
+    found = accuracies(score(voices, fakes.episodes(voices), fakes.Personalizing()))
     assert found.keys() == {OWN, DRAWS, PRIOR, MIXED, WRONG_PERSON, NOISE}
     assert found[OWN] == found[DRAWS] == 1
     assert found[PRIOR] == found[WRONG_PERSON] == found[NOISE] == 0
@@ -200,121 +191,120 @@ def test_a_personal_gain_appears_with_the_right_person_and_vanishes_in_every_con
     assert found[MIXED] < 0.5
 
 
-def test_a_method_that_only_regularizes_is_as_good_with_every_control(fakes):
+def test_a_method_that_only_regularizes_is_as_good_with_every_control():
     voices = fakes.voices((1,) * 6)
-    found = accuracies(score(voices, fakes.episodes(voices), fakes.fixed(accent=1)))
+    found = accuracies(score(voices, fakes.episodes(voices), fakes.Fixed(accent=1)))
     assert set(found.values()) == {1.0}
 
 
-def test_nll_and_calibration_are_those_of_the_known_probabilities(fakes):
+def test_nll_and_calibration_are_those_of_the_known_probabilities():
     voices = fakes.voices(ACCENTS)
-    wrong = (1 - fakes.confidence) / (fakes.labels - 1)
+    wrong = (1 - fakes.CONFIDENCE) / (fakes.LABELS - 1)
     for method, probability in (
-        (fakes.personalizing(), fakes.confidence),
-        (fakes.unpersonalized(), wrong),
+        (fakes.Personalizing(), fakes.CONFIDENCE),
+        (fakes.Global(), wrong),
     ):
         scores = score(voices, fakes.episodes(voices), method)
-        error = abs(fakes.confidence - (probability == fakes.confidence))
+        error = abs(fakes.CONFIDENCE - (probability == fakes.CONFIDENCE))
         for value in scores.person_values(OWN, "open", 3, "nll").values():
             assert value == pytest.approx(-math.log(probability), rel=1e-6)
         for value in scores.person_values(OWN, "open", 3, "ece").values():
             assert value == pytest.approx(error, rel=1e-6)
 
 
-def test_wrong_person_is_the_average_over_all_others(fakes):
+def test_wrong_person_is_the_average_over_all_others():
     """Two of five others share the accent of the first three persons, nobody that of the rest."""
     voices = fakes.voices((1, 1, 1, 2, 3, 4))
-    scores = score(voices, fakes.episodes(voices), fakes.personalizing())
+    scores = score(voices, fakes.episodes(voices), fakes.Personalizing())
     assert list(scores.person_values(WRONG_PERSON, "open", 3).values()) == pytest.approx(
         [2 / 5] * 3 + [0] * 3
     )
 
 
-def test_other_data_sets_and_the_other_set_are_no_wrong_persons(fakes):
+def test_other_data_sets_and_the_other_set_are_no_wrong_persons():
     """Persons 0 and 1 are open, 2 and 3 closed, 4 and 5 of another data set: each has one peer."""
     voices = fakes.voices((1, 1, 1, 2, 1, 3))
     names = (*voices.persons[:4], "other/p04", "other/p05")
-    voices = fakes.replace(voices, persons=names)
-    scores = score(voices, fakes.episodes(voices), fakes.personalizing(), trained=names[2:4])
+    voices = replace(voices, persons=names)
+    scores = score(voices, fakes.episodes(voices), fakes.Personalizing(), trained=names[2:4])
     known = {"fake/p00": 1, "fake/p01": 1, "other/p04": 0, "other/p05": 0}
     assert scores.person_values(WRONG_PERSON, "open", 3) == known
     assert scores.person_values(WRONG_PERSON, "closed", 3) == {"fake/p02": 0, "fake/p03": 0}
 
 
-def test_persons_of_different_size_answer_as_they_do_alone(fakes):
+def test_persons_of_different_size_answer_as_they_do_alone():
     """Padding in a batch must not reach the scores: with others of the same size each person has
     the same entries.
     """
     voices = fakes.voices(ACCENTS, clips=[21, 9, 14, 5, 17, 11])
     episodes = fakes.episodes(voices)
-    together = score(voices, episodes, fakes.harming())
+    together = score(voices, episodes, fakes.Harming())
     for episode in episodes:
-        alone, name = score(voices, [episode], fakes.harming()), voices.persons[episode.person]
+        alone, name = score(voices, [episode], fakes.Harming()), voices.persons[episode.person]
         for cell, values in alone.cells.items():
             assert values == {
                 EpisodeKey(name, 0, 0, 0): together.cells[cell][EpisodeKey(name, 0, 0, 0)]
             }, cell
 
 
-def test_the_order_of_episodes_does_not_matter(fakes):
+def test_the_order_of_episodes_does_not_matter():
     voices = fakes.voices((0, 1, 1, 2, 3, 4), clips=[21, 9, 14, 9, 17, 11])
     episodes = fakes.episodes(voices, shots=(1, 3))
     scoring = Scoring.everywhere((1, 3), repetitions=1)
     forward, backward = (
-        score(voices, each, fakes.drawn(), scoring) for each in (episodes, episodes[::-1])
+        score(voices, each, fakes.Drawn(), scoring) for each in (episodes, episodes[::-1])
     )
     assert forward.cells == backward.cells
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 7, 1000])
-def test_batches_stay_bounded_and_do_not_change_the_scores(fakes, chunk):
+def test_batches_stay_bounded_and_do_not_change_the_scores(chunk):
     voices = fakes.voices(ACCENTS, clips=[21, 9, 14, 5, 17, 11])
     episodes, scoring = fakes.episodes(voices), replace(ALL, draws=3)
-    method = fakes.personalizing()
+    method = fakes.Personalizing()
     small = score(voices, episodes, method, replace(scoring, chunk_clips=chunk))
     # a single query with three draws cannot be split further
     assert method.largest <= max(chunk, 3)
-    assert small.cells == score(voices, episodes, fakes.personalizing(), scoring).cells
+    assert small.cells == score(voices, episodes, fakes.Personalizing(), scoring).cells
 
 
-def test_a_lonely_person_has_no_control_by_others(fakes):
-    voices = fakes.replace(fakes.voices((3,)), noise_features=None)
-    scores = score(voices, fakes.episodes(voices), fakes.personalizing())
+def test_a_lonely_person_has_no_control_by_others():
+    voices = replace(fakes.voices((3,)), noise_features=None)
+    scores = score(voices, fakes.episodes(voices), fakes.Personalizing())
     assert set(accuracies(scores)) == {OWN, DRAWS, PRIOR}
 
 
-def test_progress_reaches_its_end(fakes):
+def test_progress_reaches_its_end():
     voices, seen = fakes.voices(ACCENTS), []
     score(
         voices,
         fakes.episodes(voices),
-        fakes.fixed(),
+        fakes.Fixed(),
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen[-1][0] == seen[-1][1] > 0
 
 
-def test_answers_that_are_no_probabilities_are_refused():
-    class Diverged(ShiftMethod):
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda answers: answers * torch.nan, "no probabilities"),
+        (lambda answers: answers[..., :2], "knows 2 labels, but is asked about label 3"),
+    ],
+    ids=["no numbers", "fewer labels"],
+)
+def test_answers_that_cannot_be_judged_are_refused(spoil, says):
+    class Spoiled(ShiftMethod):
         def predict_represented(self, *args, **kwargs):
-            return super().predict_represented(*args, **kwargs) * torch.nan
+            return spoil(super().predict_represented(*args, **kwargs))
 
-    with pytest.raises(EvaluationError, match="no probabilities"):
-        run(Diverged())
-
-
-def test_a_model_of_fewer_labels_is_refused():
-    class Narrow(ShiftMethod):
-        def predict_represented(self, *args, **kwargs):
-            return super().predict_represented(*args, **kwargs)[..., :2]
-
-    with pytest.raises(EvaluationError, match=r"knows 2 labels, but is asked about label 3"):
-        run(Narrow())
+    with pytest.raises(EvaluationError, match=says):
+        run(Spoiled())
 
 
-def test_a_network_in_training_mode_is_refused(fakes):
+def test_a_network_in_training_mode_is_refused():
     class Network(torch.nn.Module):
-        facts = fakes.facts()
+        facts = fakes.facts_of()
 
         def __init__(self):
             super().__init__()

@@ -41,16 +41,6 @@ def test_aurc_does_not_depend_on_the_order_of_clips():
     )
 
 
-def test_a_reversed_order_is_worse_than_a_right_one():
-    correct = np.r_[np.ones(30), np.zeros(10)]
-    confidence = np.linspace(1, 0, 40)
-    assert (
-        area_under_risk_coverage(confidence, correct)
-        < 0.25
-        < area_under_risk_coverage(-confidence, correct)
-    )
-
-
 def test_auroc_is_the_chance_that_a_keyword_is_surer():
     known, unknown = drawn(40, 4), drawn(30, 5)
     pairs = np.mean([(k > u) + 0.5 * (k == u) for k in known for u in unknown])

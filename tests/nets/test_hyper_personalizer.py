@@ -45,13 +45,6 @@ def test_no_posterior_is_wider_than_the_prior(rule):
     torch.testing.assert_close(network.prior().std, torch.full((5,), 0.7))
 
 
-def test_bayes_fusion_without_a_clip_is_the_prior():
-    network = module(aggregation="bayes_fusion")
-    posterior = network(log_mels(2, 3), torch.zeros(2, 3, dtype=torch.bool))
-    torch.testing.assert_close(posterior.mean, network.prior().mean.expand(2, -1), rtol=0, atol=0)
-    assert posterior.kl(network.prior()).tolist() == [0, 0]
-
-
 def test_pooling_tells_the_head_how_many_clips_there_were():
     """Ten times the same clip pools to the same features, but not to the same posterior."""
     network, clip = module(aggregation="pool_features"), log_mels(1, 1)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.report.test_report import everything
+from tests.report.test_report import everything, row_of
 from vop_core.data.locations import repository_root
 from vop_core.report.estimates import difference, tally, verdict
 from vop_core.report.findings import FINDINGS, findings, short_answers
@@ -102,9 +102,7 @@ def test_a_tally_says_on_which_data_sets():
 
 def test_the_short_answers_follow_the_figures(content):
     tables = copy.deepcopy(content)["datasets"]
-    (row,) = [
-        row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")
-    ]
+    row = row_of(tables["toy"], "vop")
     row["personal_gain"]["accuracy"] = around(-0.03, -0.01) | {"p": 0.01, "p_holm": 0.9}
     for entry in tables["toy"]["decomposition"]:
         shift = 0.0 if entry["control"] == "mixed" else -0.02
@@ -142,9 +140,7 @@ def test_the_target_is_reached_by_both_figures_with_their_intervals_or_not_at_al
     content, gain, wrong, reached
 ):
     tables = copy.deepcopy(content)["datasets"]
-    (row,) = [
-        row for row in tables["toy"]["rows"] if (row["variant"], row["set"]) == ("vop", "open")
-    ]
+    row = row_of(tables["toy"], "vop")
     row["personal_gain"]["accuracy"], row["right_minus_wrong"]["accuracy"] = (
         around(*gain),
         around(*wrong),

@@ -674,7 +674,7 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
     """The same checkpoint trained again is 0.05 better: a gain of 0.02 over it is no gain of 0.07
     over the old one.
     """
-    moved = [more_scores(each, starts(each)) for each in both_folds("t3a", {"own": 0.05})]
+    moved = both_folds("t3a", {"own": 0.05, "start": 0.05})
     table = table_of(
         both_folds("global", {"own": 0.0}) + moved + both_folds("adabn", {"own": 0.05})
     )
@@ -687,7 +687,7 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
 
 
 def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table():
-    moved = [more_scores(each, starts(each)) for each in both_folds("samovar-1fc", {"own": 0.05})]
+    moved = both_folds("samovar-1fc", {"own": 0.05, "start": 0.05})
     table = table_of(both_folds("global", {"own": 0.0}) + moved)
     (entry,) = [
         each for each in table["scoreboard"] if each["ours"] is not None and each["set"] == "open"
@@ -699,27 +699,12 @@ def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table()
 
 
 def test_a_start_that_some_folds_lack_is_the_global_row_there():
-    first, second = both_folds("t3a", {"own": 0.05})
-    first = more_scores(first, starts(first))
+    first = result("t3a", {"own": 0.05, "start": 0.05})
+    second = result("t3a", {"own": 0.05}, fold=1)
     table = table_of([*both_folds("global", {"own": 0.0}), first, second])
     assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(
         (0.02 + 0.07) / 2
     )
-
-
-def starts(result):
-    """Its ``global`` rows, where that is 0.05 better than the row ``global``."""
-    scores = result.scores
-    for each in scores[(scores["row"] == "own") & (scores["metric"] == "accuracy")].itertuples():
-        skill = SKILL[each.person] + 0.05
-        yield from score(
-            each.person,
-            "start",
-            skill,
-            set_name=each.set,
-            shots=each.shots,
-            repetition=each.repetition,
-        )
 
 
 # Outputs

@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.toys import make_encoder, make_table, make_vop, seeded, train_config
+from tests.toys import make_encoder, make_table, make_vop, train_config
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import CheckpointError
 from vop_core.methods.global_model import GlobalModel
 from vop_core.training.batches import EpisodeSampler
-from vop_core.training.checkpoint import save_training_state
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import one_cycle, train
 
@@ -112,12 +111,6 @@ def test_a_damaged_state_is_refused(interrupted, tmp_path):
     state.write_bytes(interrupted.read_bytes()[:-10])
     with pytest.raises(CheckpointError, match="damaged"):
         fit(fresh(), checkpoint=state)
-
-
-def test_no_state_is_left_half_written(tmp_path):
-    optimizer = torch.optim.AdamW(fresh().parameters())
-    save_training_state(tmp_path / "a.state", fresh(), optimizer, seeded(), CONFIG, 2)
-    assert [file.name for file in tmp_path.iterdir()] == ["a.state"]
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_nothing():

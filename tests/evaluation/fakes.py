@@ -1,43 +1,29 @@
-"""Persons and methods whose personal gain is known by construction; vop_core comes late, after its
-checks are on.
+"""Persons and methods whose personal gain is known by construction.
 
 A clip's feature, constant over its frames, is (sound, accent, 1): ``sound`` = (label + the person's
 accent) modulo the number of labels, so whoever does not know the accent answers with the wrong
 label.
 """
 
-from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-import pytest
 import torch
+
+from vop_core.evaluation.plan import EvaluationClips
+from vop_core.types import Episode
 
 LABELS = 7
 FRAMES = 2
 CONFIDENCE = 0.8
 
 
-@dataclass(frozen=True)
-class FakeVoices:
-    """Arguments of EvaluationClips, as a dictionary-like value."""
-
-    features: torch.Tensor
-    labels: torch.Tensor
-    person_index: torch.Tensor
-    persons: tuple
-    noise_features: torch.Tensor
-
-    def arguments(self):
-        return dict(vars(self))
-
-
-def make_voices(accents, takes=3, dataset="fake", clips=None):
-    """Persons with these accents; each says every label ``takes`` times, or has ``clips[person]``
+def voices(accents, clips=None):
+    """Persons with these accents; each says every label three times, or has ``clips[person]``
     clips.
     """
     features, labels, index = [], [], []
     for person, accent in enumerate(accents):
-        own = torch.arange(LABELS).repeat(takes)
+        own = torch.arange(LABELS).repeat(3)
         if clips is not None:
             own = own[: clips[person]]
         labels.append(own)
@@ -46,27 +32,26 @@ def make_voices(accents, takes=3, dataset="fake", clips=None):
     table = torch.cat(features).float()
     table = torch.cat([table, torch.ones(len(table), 1)], 1)
     noise = torch.zeros_like(table)
-    persons = tuple(f"{dataset}/p{person:02d}" for person in range(len(accents)))
-    spread = lambda values: values[:, :, None].expand(-1, -1, FRAMES).contiguous()  # noqa: E731
-    return FakeVoices(spread(table), torch.cat(labels), torch.cat(index), persons, spread(noise))
+    persons = tuple(f"fake/p{person:02d}" for person in range(len(accents)))
+    heard, unheard = (
+        values[:, :, None].expand(-1, -1, FRAMES).contiguous() for values in (table, noise)
+    )
+    return EvaluationClips(heard, torch.cat(labels), torch.cat(index), persons, unheard)
 
 
-def make_episodes(voices, shots=(3,), repetitions=1, seed=0):
+def episodes(clips, shots=(3,), repetitions=1):
     """Random disjoint enrollment and query clips for every person."""
-    from vop_core.types import Episode
-
-    generator = torch.Generator().manual_seed(seed)
-    episodes = []
-    for count in shots:
-        for _ in range(repetitions):
-            for person in range(len(voices.persons)):
-                own = (voices.person_index == person).nonzero().squeeze(1)
-                order = own[torch.randperm(len(own), generator=generator)]
-                episodes.append(Episode(person, order[:count], order[count:]))
-    return episodes
+    generator = torch.Generator().manual_seed(0)
+    drawn = []
+    for count in [each for each in shots for _ in range(repetitions)]:
+        for person in range(len(clips.persons)):
+            own = (clips.person_index == person).nonzero().squeeze(1)
+            order = own[torch.randperm(len(own), generator=generator)]
+            drawn.append(Episode(person, order[:count], order[count:]))
+    return drawn
 
 
-def make_facts(**changes):
+def facts_of(**changes):
     """What a method that personalizes says of itself."""
     said = {"personal": True, "labels": False, "draws": 0, "posterior": True, "prior": True}
     return SimpleNamespace(**said | changes)
@@ -75,7 +60,7 @@ def make_facts(**changes):
 class Fixed:
     """Answers with the sound heard, minus an accent that is the same for everybody."""
 
-    facts = make_facts()
+    facts = facts_of()
 
     def __init__(self, accent=0):
         self.accent = accent
@@ -98,7 +83,7 @@ class Fixed:
 class Global(Fixed):
     """Reads no enrollment."""
 
-    facts = make_facts(personal=False, posterior=False)
+    facts = facts_of(personal=False, posterior=False)
 
 
 class Personalizing(Fixed):
@@ -128,28 +113,3 @@ class Drawn(Personalizing):
         if draws:
             accent = accent + torch.randint(2, (persons,), generator=generator)
         return accent
-
-
-@pytest.fixture
-def fakes():
-    """Everything above, under one name (test modules are imported one by one and cannot import this
-    file).
-    """
-    from vop_core.types import Episode
-
-    class Fakes:
-        voices = staticmethod(make_voices)
-        episodes = staticmethod(make_episodes)
-        episode = Episode
-        fixed, personalizing, harming, drawn, unpersonalized = (
-            Fixed,
-            Personalizing,
-            Harming,
-            Drawn,
-            Global,
-        )
-        facts = staticmethod(make_facts)
-        replace = staticmethod(replace)
-        labels, confidence = LABELS, CONFIDENCE
-
-    return Fakes
