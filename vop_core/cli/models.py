@@ -168,8 +168,8 @@ def crossval(
         found = run_crossval(
             dataset, folds=folds, recipes=names, seeds=drawn, processes=jobs, on_progress=follow
         )
-    if count := found["config"].get("left_out"):
-        remark(f"{count} person(s) of {dataset} left out: too few training clips.")
+    for said in found["config"]["remarks"]:
+        remark(said)
     if json_target != "-":
         show(rich_tables(found))
     if json_target:
