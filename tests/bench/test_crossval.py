@@ -124,22 +124,35 @@ def test_more_folds_than_persons_and_unknown_folders_are_refused(folder, cache):
         cross_validate("no_such_words")
 
 
-def test_persons_too_small_to_train_on_are_left_out_and_counted(tmp_path, cache):
-    """Each of four has three clips and a step needs four; of the four of another folder one has too
-    few.
+def test_persons_with_a_clip_or_two_are_used_for_what_they_have_and_counted(tmp_path, cache):
+    """Of six persons one has a single clip, which can be neither enrolled nor learned from, and one
+    has two of one word: one to learn from, the other held out, too few for a step, but enough to be
+    asked.
     """
-    with pytest.raises(
-        EvaluationError, match=r"0 of the 4 persons of 'small' have the 4 clips .* add clips"
-    ):
-        cross_validate(write_persons(tmp_path / "small", takes=1))
-    mixed = write_persons(tmp_path / "mixed")
-    table = (mixed / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
-    kept = [line for line in table if not (",p3," in line and ",no," not in line)]
-    assert len(kept) == len(table) - 6
-    (mixed / "metadata.csv").write_text("".join(kept), "utf-8")
-    found = cross_validate(mixed, folds=3)
-    assert found["config"]["left_out"] == 1
-    assert {row["persons"] for row in found["rows"]} == {3}
+    folder = write_persons(tmp_path / "mixed", persons=6)
+    table = (folder / "metadata.csv").read_text("utf-8").splitlines(keepends=True)
+    kept = {"p4": ("no_00",), "p5": ("no_00", "no_01")}
+    few = [
+        line
+        for line in table
+        if all(f",{name}," not in line or line[3:8] in clips for name, clips in kept.items())
+    ]
+    assert len(few) == len(table) - 8 - 7
+    (folder / "metadata.csv").write_text("".join(few), "utf-8")
+    found = cross_validate(folder, folds=3)
+    assert found["config"]["remarks"] == [
+        "2 person(s) of mixed are not trained on: fewer than 2 training clips.",
+        "Of 6 persons, some have no clip left to ask about: "
+        "1 after 1 enrolled (mixed/p4); 2 after 2 enrolled (mixed/p5).",
+    ]
+    persons = {
+        row["shots"]: set(row["per_person"])
+        for row in found["rows"]
+        if (row["set"], row["row"], row["method"]) == ("open", OWN, "tiny")
+    }
+    learned = {f"mixed/p{index}" for index in range(4)}
+    assert persons == {1: learned | {"mixed/p5"}, 2: learned}
+    assert cross_validate(write_persons(tmp_path / "whole"))["config"]["remarks"] == []
 
 
 def test_a_run_is_named_by_everything_that_defines_it():

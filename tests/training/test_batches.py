@@ -37,9 +37,9 @@ def test_enrollment_and_query_never_share_a_clip_and_belong_to_one_person(seed):
     batch = EpisodeSampler(table, config).draw(generator=seeded(seed))
     enrolled, asked = rows_of(batch.enrollment), rows_of(batch.query)
     persons = []
-    for one, two in zip(enrolled, asked, strict=True):
-        both = torch.cat((one, two))
-        assert len(both.unique()) == config.max_shots + config.queries_per_person
+    for one, present, two in zip(enrolled, batch.present, asked, strict=True):
+        both = torch.cat((one[present], two))
+        assert len(both.unique()) == int(present.sum()) + config.queries_per_person
         owner = table.person[both].unique()
         assert len(owner) == 1
         persons.append(int(owner))
@@ -90,14 +90,67 @@ def test_enrollment_and_query_words_are_exchangeable_and_rare_words_are_not_drow
     assert (first / count - 1 / 3).abs().max() < four_standard_errors + 1 / 36
 
 
-def test_a_person_with_too_few_clips_is_named_and_refused():
-    table = make_table(3, 3)
-    small = table.select(~((table.person == 1) & (table.take > 1)))
+def of_sizes(*sizes):
+    """Persons with so many clips each, of twelve: clip n is person n // 12's."""
+    table = numbered(len(sizes), 4)
+    rows = [(table.person == person).nonzero()[:size, 0] for person, size in enumerate(sizes)]
+    return table.select(torch.cat(rows))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1), st.integers(0, 10_000))
+def test_persons_with_few_clips_give_what_they_have(least, seed):
+    """Never all clips enroll; the others are asked about, each as often as any other or once
+    more.
+    """
+    sizes = (2, 3, 4, 6, 9, 12)
+    config = train_config(min_shots=least, persons_per_step=6)
+    batch = EpisodeSampler(of_sizes(*sizes), config).draw(generator=seeded(seed))
+    filled, query = rows_of(batch.enrollment), rows_of(batch.query)
+    assert sorted(batch.training_clips.tolist()) == list(sizes)
+    for place, size in enumerate(batch.training_clips.int().tolist()):
+        shots = int(batch.present[place].sum())
+        assert least <= shots <= min(config.max_shots, size - 1)
+        enrolled = filled[place, :shots]
+        asked, times = query[place].unique(return_counts=True)
+        assert len(enrolled.unique()) == shots
+        assert len(asked) == min(config.queries_per_person, size - shots)
+        assert int(times.max() - times.min()) <= 1
+        assert not torch.isin(enrolled, asked).any()
+        assert sizes[int(asked[0]) // 12] == size
+        assert len((torch.cat((enrolled, asked)) // 12).unique()) == 1
+        if shots:  # nor does a query stand where nothing is present
+            assert not torch.isin(filled[place], asked).any()
+
+
+def test_a_single_clip_is_asked_about_and_enrolls_nowhere():
+    sampler = EpisodeSampler(of_sizes(1, 1, 1), train_config(min_shots=0))
+    batch = sampler.draw(generator=seeded())
+    assert not batch.present.any()
+    assert sorted(rows_of(batch.query).tolist()) == [[0] * 3, [12] * 3, [24] * 3]
+
+
+def test_where_an_enrollment_is_needed_a_person_with_a_single_clip_is_never_drawn():
+    table = of_sizes(1, 2, 5)
+    sampler, generator = EpisodeSampler(table, train_config(persons_per_step=3)), seeded()
+    for _ in range(10):
+        batch = sampler.draw(generator=generator)
+        assert sorted(batch.training_clips.tolist()) == [2, 5]
+        assert batch.present.any(1).all()
     with pytest.raises(
-        DataError,
-        match=r"^toy/p01 has 3 training clips but a step needs 6; leave this person out\.$",
+        DataError, match=r"^Nobody has the 2 training clip\(s\) that a step needs; add clips\.$"
     ):
-        EpisodeSampler(small, train_config())
+        EpisodeSampler(of_sizes(1, 1), train_config())
+
+
+@pytest.mark.parametrize("least", [0, 2])
+def test_no_fewer_clips_enroll_than_asked_for_where_there_are_enough(least):
+    table, generator, seen = numbered(4, 4), seeded(4), set()
+    sampler = EpisodeSampler(table, train_config(min_shots=least))
+    for _ in range(30):
+        seen |= set(sampler.draw(generator=generator).present.sum(1).tolist())
+    assert seen == set(range(least, 4))
+    assert train_config(min_shots=least).clips_per_person == (2 if least else 1)
 
 
 def test_persons_of_weight_nothing_are_never_drawn():

@@ -127,7 +127,15 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing():
 
 
 @pytest.mark.parametrize(
-    "change", [{"steps": 0}, {"max_shots": 0}, {"queries_per_person": 0}, {"warmup": 1.0}]
+    "change",
+    [
+        {"steps": 0},
+        {"max_shots": 0},
+        {"min_shots": -1},
+        {"min_shots": 4},
+        {"queries_per_person": 0},
+        {"warmup": 1.0},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(change):
     with pytest.raises(ValueError, match="must"):

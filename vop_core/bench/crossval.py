@@ -31,9 +31,9 @@ def crossval(
     """Retrain and test on every fold: the global model and each recipe. Interrupted runs go on
     where they stopped.
 
-    Persons with too few clips to train on are left out, and counted in the config. Raises DataError
-    without the data set, EvaluationError for more folds than persons or a training that diverged,
-    VopError where the cache cannot be written.
+    Persons who are not trained on or not asked are counted in the config's remarks. Raises
+    DataError without the data set, EvaluationError for more folds than persons or a training that
+    diverged, VopError where the cache cannot be written.
     """
     task = TASKS["keywords-ar"]
     config = config or two_phases(task)
@@ -61,9 +61,8 @@ def crossval(
         "folds": folds,
         "fold_seed": FOLD_SEED,
         "seeds": list(seeds),
+        "remarks": list(jobs[0].remarks),
     } | described(config)
-    if jobs[0].left_out:
-        about["left_out"] = jobs[0].left_out  # persons with too few clips to train on
     return overview(
         folder.name, about, {name: runs.scores for name, runs in group_runs(results).items()}
     )

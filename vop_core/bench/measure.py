@@ -41,34 +41,20 @@ class Scene:
 
     @classmethod
     def of_task(cls, task: Task, data: TaskData, scoring: Scoring) -> "Scene":
-        """Both sets of a task; who has too few clips for a number of shots is not asked with so
-        many.
-
-        Raises EvaluationError where no unknown person has clips enough.
-        """
+        """Both sets of a task. Raises EvaluationError where no unknown person has clips enough."""
         table = join_tables(
             [part for part in (data.open, data.closed) if len(part)], data.train.labels
         )
-        counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
         trained = set(data.train.persons)
 
-        def asked(shots: int) -> list[int]:
-            return [
-                person
-                for person, name in enumerate(table.persons)
-                if counts[person] > shots
-                and (name not in trained or (scoring.closed and shots in scoring.control_shots))
-            ]
+        def asked(name: str, shots: int) -> bool:
+            return name not in trained or (scoring.closed and shots in scoring.control_shots)
 
-        if not any(
-            table.persons[person] not in trained
-            for shots in scoring.shots
-            for person in asked(shots)
-        ):
+        planned = _drawn(table, data.train.persons, scoring, asked)
+        if not any(episode.set_name == OPEN for episode in planned):
             raise EvaluationError(
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
             )
-        planned = _drawn(table, data.train.persons, scoring, asked)
         rejects = task.rejects(data.name, scoring.unknown_clips)
         return cls(table, planned, task.metrics, task.head, rejects)
 
@@ -76,15 +62,14 @@ class Scene:
     def of_table(
         cls, task: Task, table: FeatureTable, trained_persons: Sequence[str], scoring: Scoring
     ) -> "Scene":
-        """Everybody of a table, with every number of shots. Raises EvaluationError when a person
-        has too few clips.
+        """Everybody of a table, with every number of shots. Raises EvaluationError when nobody has
+        clips enough.
         """
         if not len(table):
             raise EvaluationError(
                 "There is no clip to evaluate; give a data set with persons and clips in it."
             )
-        everybody = list(range(len(table.persons)))
-        planned = _drawn(table, trained_persons, scoring, lambda shots: everybody)
+        planned = _drawn(table, trained_persons, scoring, lambda name, shots: True)
         return cls(table, planned, task.metrics, task.head)
 
     def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
@@ -99,8 +84,18 @@ def _drawn(
     table: FeatureTable,
     trained_persons: Sequence[str],
     scoring: Scoring,
-    asked: Callable[[int], list[int]],
+    asked: Callable[[str, int], bool],  # person and number of shots
 ) -> tuple[PlannedEpisode, ...]:
+    """Episodes of all who are asked and of whom a clip remains beside those that enroll."""
+    counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
+
+    def able(shots: int) -> list[int]:
+        return [
+            person
+            for person, name in enumerate(table.persons)
+            if counts[person] > shots and asked(name, shots)
+        ]
+
     generator = torch.Generator().manual_seed(scoring.seed)
     episodes = [
         episode
@@ -109,12 +104,17 @@ def _drawn(
         for episode in draw_episodes(
             table.person,
             table.label,
-            persons=asked(shots),
+            persons=able(shots),
             shots=shots,
             generator=generator,
             names=table.persons,
         )
     ]
+    if not episodes:
+        raise EvaluationError(
+            f"Everybody has too few clips for {min(scoring.shots)} enrollment clip(s) and one to "
+            "ask about; use fewer shots or add clips."
+        )
     return plan(evaluation_clips(table), episodes, trained_persons)
 
 

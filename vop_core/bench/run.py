@@ -8,7 +8,7 @@ episodes.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,9 @@ from vop_core.bench.results import FAILED, Result, Store, save_results
 from vop_core.bench.training import Trainer, training_of
 from vop_core.bench.workers import JobLog, OnProgress, run_all
 from vop_core.data.locations import cache_folder, cache_root
-from vop_core.data.persons import Fold
+from vop_core.data.persons import Fold, PersonDataset
 from vop_core.errors import EvaluationError
+from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
@@ -53,7 +54,7 @@ class BenchJob:
     runs: Path  # trained weights
     folder: Path  # of new results
     done: frozenset[str] = frozenset()  # hashes of the results there were before
-    left_out: int = 0  # persons of the data set with too few clips to train on
+    remarks: tuple[str, ...] = ()  # on persons who are not trained on, or not asked
 
     @property
     def seed(self) -> int:
@@ -215,15 +216,15 @@ def bench(
 ) -> list[BenchJob]:
     """The jobs of a comparison on one data set, done or not.
 
-    Persons with too few clips to train on are left out, and counted. Raises DataError without the
-    data set, EvaluationError for more folds than persons or a damaged result.
+    Persons with too few clips to train on, or to be asked, are counted in remarks. Raises DataError
+    without the data set, EvaluationError for more folds than persons or a damaged result.
     """
     config, store = config or BenchConfig.of_task(task), store or Store.of(suite)
     done = frozenset(store.done())
     found = task.dataset(dataset)
     name = Path(dataset).name
     split = comparison_folds(found, folds, clips=config.clips_per_person)
-    left_out = len(found.persons) - len(split[0].train) - len(split[0].test)
+    remarks = tuple(fold_remarks(found, split, config))
     return [
         BenchJob(
             suite=suite,
@@ -233,7 +234,7 @@ def bench(
             fold=fold,
             folds=folds,
             persons=persons,
-            left_out=left_out,
+            remarks=remarks,
             contenders=tuple(contenders),
             config=config.with_seed(seed),
             runs=(runs or cache_root() / "runs") / name,
@@ -244,6 +245,24 @@ def bench(
         for fold, persons in enumerate(split)
         if only_folds is None or fold in only_folds
     ]
+
+
+def fold_remarks(
+    dataset: PersonDataset, folds: Sequence[Fold], config: BenchConfig
+) -> Iterator[str]:
+    """Who is in no fold, not trained on, or not asked with some number of clips, in sentences."""
+    asked = {person for fold in folds for person in fold.test}
+    trained = {person for fold in folds for person in fold.train}
+    if kept := len(dataset.persons) - len(asked):
+        yield f"{kept} person(s) of {dataset.name} are in no fold: choices are made on them."
+    if untrained := len(asked - trained):
+        yield (
+            f"{untrained} person(s) of {dataset.name} are not trained on: fewer than "
+            f"{config.clips_per_person} training clips."
+        )
+    clips = {person: dataset.clips_per_person[person] for person in asked}
+    if short := short_of_clips(clips, config.scoring.shots):
+        yield short
 
 
 def run_bench(

@@ -59,11 +59,8 @@ def bench(
     wanted = sum(len(job.contenders) for job in work)
     missing = sum(len(job.missing) for job in work)
     remark(f"{suite}: {wanted - missing} of {wanted} results are there.")
-    for name, job in {job.name: job for job in work if job.left_out}.items():
-        remark(
-            f"{job.left_out} person(s) of {name} left out: fewer than "
-            f"{job.config.clips_per_person} training clips."
-        )
+    for said in dict.fromkeys(said for job in work for said in job.remarks):
+        remark(said)
     if plan:
         for job in work:
             left = ", ".join(each.variant for each in job.missing) or "nothing"

@@ -152,5 +152,7 @@ def check(
             f"{report.name} is in order: {report.persons} persons, {report.labels} words, "
             f"{report.clips} clips, {report.seconds / 60:.0f} minutes."
         )
+    for said in report.remarks:
+        remark(f"  {said}")
     for person, words in quality.items():
         remark(f"  remark on {person}: {words}")

@@ -159,6 +159,6 @@ def crossval(
             processes=jobs,
             on_progress=bars.follow,
         )
-    if count := found["config"].get("left_out"):
-        remark(f"{count} person(s) of {dataset} left out: too few training clips.")
+    for said in found["config"]["remarks"]:
+        remark(said)
     publish(found, rich_tables(found), json_target)

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -26,8 +26,6 @@ from vop_core.errors import AudioError, DataError
 from vop_core.text import printable
 from vop_core.types import SAMPLE_RATE, Clip
 from vop_core.writing import whole_folder, write_error, write_text
-
-FEWEST_CLIPS = 2  # one to enroll and one to ask about
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, str]], destination: str
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What a folder holds, and what is wrong with it; every problem is one sentence."""
+    """What a folder holds, what is wrong with it, and what is only worth knowing, in sentences."""
 
     name: str
     persons: int
@@ -151,6 +149,7 @@ class DatasetReport:
     clips: int
     seconds: float
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def check_dataset(folder: str | Path) -> DatasetReport:
@@ -166,6 +165,7 @@ def check_dataset(folder: str | Path) -> DatasetReport:
     problems = list(metadata.problems)
     recordings = Recordings(metadata.root)
     clips_of: Counter[str] = Counter()
+    rates: Counter[int] = Counter()
     seconds = 0.0
     for line, record in metadata.records.items():
         table = f"{dataset_name(metadata.root)}/{METADATA}"
@@ -175,15 +175,9 @@ def check_dataset(folder: str | Path) -> DatasetReport:
             seconds += clip.seconds
             clips_of[record.person] += 1
             recordings.add(record, sound_digest(clip.waveform))
-            _check_stored_form(record.path, where)
+            rates[_stored_rate(record.path, where)] += 1
         except DataError as error:
             problems.append(str(error))
-    problems += [
-        f"Person '{person}' has {clips_of[person]} usable clip(s), too few to enroll and to be "
-        "asked about; add clips or remove this person."
-        for person in dict.fromkeys(record.person for record in metadata.records.values())
-        if clips_of[person] < FEWEST_CLIPS
-    ]
     return DatasetReport(
         metadata.name,
         len(clips_of),
@@ -191,7 +185,20 @@ def check_dataset(folder: str | Path) -> DatasetReport:
         sum(clips_of.values()),
         seconds,
         tuple(problems),
+        tuple(_remarks(clips_of, rates)),
     )
+
+
+def _remarks(clips_of: Mapping[str, int], rates: Mapping[int, int]) -> Iterator[str]:
+    single = [person for person, clips in clips_of.items() if clips == 1]
+    if single:
+        yield (
+            f"{len(single)} of {len(clips_of)} persons have a single usable clip and cannot both "
+            f"enroll and be asked about, '{single[0]}' among them."
+        )
+    for rate, clips in sorted(rates.items()):
+        if rate != SAMPLE_RATE:
+            yield f"{clips} clip(s) are stored at {rate} Hz and heard at {SAMPLE_RATE} Hz."
 
 
 def _open(path: Path, where: str) -> Clip:
@@ -204,7 +211,8 @@ def _open(path: Path, where: str) -> Clip:
         raise DataError(f"{where}, which cannot be used: {error}") from error
 
 
-def _check_stored_form(path: Path, where: str) -> None:
+def _stored_rate(path: Path, where: str) -> int:
+    """In Hz. Raises DataError for what training would not read, or has several channels."""
     try:
         # by its name soundfile could not open it if that is no text
         with path.open("rb") as stream:
@@ -212,8 +220,6 @@ def _check_stored_form(path: Path, where: str) -> None:
     except (soundfile.LibsndfileError, RuntimeError) as error:
         said = f"{where}, which is no wav, flac or ogg file; convert it to FLAC."
         raise DataError(said) from error
-    if stored.samplerate != SAMPLE_RATE or stored.channels != 1:
-        raise DataError(
-            f"{where}, which has {stored.samplerate} Hz and {stored.channels} channel(s); convert "
-            f"it to {SAMPLE_RATE} Hz mono."
-        )
+    if stored.channels != 1:
+        raise DataError(f"{where}, which has {stored.channels} channels; convert it to mono.")
+    return stored.samplerate

@@ -60,6 +60,11 @@ def models_root() -> Path:
     return repository_root() / "data" / "models"
 
 
+def splits_root() -> Path:
+    """The folder of committed splits, a table for each corpus."""
+    return repository_root() / "data" / "splits"
+
+
 def voices_root() -> Path:
     """The folder of the bundled synthetic voices."""
     return repository_root() / "data" / "voices"

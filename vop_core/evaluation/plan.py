@@ -4,7 +4,7 @@ All methods are given the same plan, so that they answer the same queries.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +42,8 @@ class PlannedEpisode:
     repetition: int
     enrollment: Int[Tensor, " shot"]
     query: Int[Tensor, " query"]
-    # other persons of the same data set, of the same set where there are any
+    # other persons of the same data set with clips enough to enroll likewise, of the same set where
+    # there are any
     peers: tuple[int, ...]
 
 
@@ -53,7 +54,7 @@ def plan(
 
     ``trained_persons`` make up the closed set. The n-th episode of a person with the same shots is
     repetition n. A person who is alone in a set has the other set's persons of the same data for
-    peers.
+    peers, and where nobody has as many clips as enroll, those who have fewer.
 
     Raises
     ------
@@ -70,13 +71,16 @@ def plan(
         if count[person]:
             groups[_dataset(clips.persons[person]), sets[person]].append(person)
 
-    def peers(person: int) -> tuple[int, ...]:
+    def peers(person: int, shots: int) -> tuple[int, ...]:
         dataset = _dataset(clips.persons[person])
-        found = [peer for peer in groups[dataset, sets[person]] if peer != person]
-        return tuple(
-            found
-            or [peer for name in (OPEN, CLOSED) for peer in groups[dataset, name] if peer != person]
+        everyone = [
+            peer for name in (OPEN, CLOSED) for peer in groups[dataset, name] if peer != person
+        ]
+        same_set = [peer for peer in everyone if sets[peer] == sets[person]]
+        able, able_in_set = (
+            [peer for peer in some if count[peer] >= shots] for some in (everyone, same_set)
         )
+        return tuple(able_in_set or able or same_set or everyone)
 
     repetitions: dict[tuple[int, int], int] = defaultdict(int)
     planned = []
@@ -88,7 +92,14 @@ def plan(
         enrollment, query = episode.enrollment, episode.query
         planned.append(
             PlannedEpisode(
-                person, name, sets[person], shots, repetition, enrollment, query, peers(person)
+                person,
+                name,
+                sets[person],
+                shots,
+                repetition,
+                enrollment,
+                query,
+                peers(person, shots),
             )
         )
     if not planned:
@@ -98,6 +109,30 @@ def plan(
     return tuple(
         sorted(planned, key=lambda episode: (episode.name, episode.shots, episode.repetition))
     )
+
+
+def short_of_clips(clips: Mapping[str, int], shots: Iterable[int]) -> str | None:
+    """Who cannot be asked with how many enrollment clips, in one sentence; None where all can.
+
+    ``clips`` are everybody's. Each person is counted wherever clips are too few, and named once.
+    """
+    found, named = [], set()
+    for count in sorted(shots):
+        short = sorted(name for name, own in clips.items() if own <= count)
+        fresh = [name for name in short if name not in named]
+        if fresh:
+            more = f" and {len(fresh) - 5} more" if len(fresh) > 5 else ""
+            found.append(f"{len(short)} after {count} enrolled ({', '.join(fresh[:5])}{more})")
+            named.update(fresh)
+    if not found:
+        return None
+    return f"Of {len(clips)} persons, some have no clip left to ask about: {'; '.join(found)}."
+
+
+def common_persons(points: Iterable[Iterable[str]]) -> set[str]:
+    """Persons who stand at every point of a curve: only over them can its points be compared."""
+    persons = [set(point) for point in points]
+    return set.intersection(*persons) if persons else set()
 
 
 def _check_episode(episode: Episode, clips: EvaluationClips) -> None:

@@ -12,6 +12,7 @@ from vop_core.data.persons import load_dataset
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.overview import Overview, overview
+from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
@@ -28,9 +29,10 @@ def evaluate_folder(
     open.
 
     Nothing of the folder enters the feature cache. Labels in another spelling are read as the
-    task's words, which the overview's config tells under "notes". Raises DataError for a folder
-    that is not in the format, holds a recording twice, or has words the task does not know,
-    EvaluationError for a person with too few clips.
+    task's words, and persons with too few clips for a number of shots are not asked with so many;
+    the overview's config tells both under "notes". Raises DataError for a folder that is not in the
+    format, holds a recording twice, or has words the task does not know, EvaluationError where
+    nobody has clips enough.
     """
     dataset = load_dataset(folder)
     if dataset.known_bad and len(dataset.known_bad) < len(dataset.persons):
@@ -44,6 +46,8 @@ def evaluate_folder(
     # before the clips are decoded: a misspelled label is said at once
     task, counts = TASKS[bundle.task], Counter(record.label for record in dataset.records)
     notes = task.reading_notes(counts, bundle.labels)
+    if short := short_of_clips(dataset.clips_per_person, scoring.shots):
+        notes.append(short)
     noise = [name for name in task.variants if name == "noise"]
     table = task.table(dataset, variants=noise, cache=False)
     table = task.relabel(table, bundle.labels)

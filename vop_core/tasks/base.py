@@ -29,6 +29,7 @@ from vop_core.data.persons import (
     person_folds,
     trainable_persons,
 )
+from vop_core.data.splits import CHOOSE, TRAIN, persons_with_role
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -229,19 +230,42 @@ class Task(ABC):
 
 
 def comparison_folds(dataset: PersonDataset, folds: int, *, clips: int) -> tuple[Fold, ...]:
-    """The folds of a comparison, over everybody who has ``clips`` samples to train on: all but one
-    fold train each person, and all methods see the same persons.
+    """The folds of a comparison: everybody is unknown in one of them and trained on in all others.
 
-    Raises EvaluationError where there are fewer such persons than folds.
+    Persons whom choices are made on stand in no fold; those with fewer than ``clips`` samples to
+    train on are only asked. All methods see the same persons.
+
+    Raises EvaluationError where persons to train on are too few for so many folds.
     """
-    able = trainable_persons(dataset, clips)
-    if len(able) < folds <= len(dataset.persons):
+    dataset = dataset.without(persons_with_role(dataset, CHOOSE))
+    able = set(trainable_persons(dataset, clips))
+    found = tuple(
+        Fold(tuple(person for person in fold.train if person in able), fold.test)
+        for fold in person_folds(dataset.persons, folds, seed=FOLD_SEED)
+    )
+    if len(able) < folds or not all(fold.train for fold in found):
         raise EvaluationError(
             f"{len(able)} of the {len(dataset.persons)} persons of '{dataset.name}' have the "
             f"{clips} clips that training needs, too few for {folds} folds; add clips of them, or "
             "persons."
         )
-    return person_folds(able, folds, seed=FOLD_SEED)
+    return found
+
+
+def choice_fold(dataset: PersonDataset, *, clips: int) -> Fold:
+    """The fold on which choices are made: its unknown persons are tested nowhere.
+
+    Raises EvaluationError where the data set has no split, or nobody to train or to choose on.
+    """
+    able = set(trainable_persons(dataset, clips))
+    train = tuple(person for person in persons_with_role(dataset, TRAIN) if person in able)
+    test = persons_with_role(dataset, CHOOSE)
+    if not train or not test:
+        raise EvaluationError(
+            f"'{dataset.name}' has {len(train)} person(s) to train on and {len(test)} to choose "
+            "on; choose on a data set with a split in data/splits."
+        )
+    return Fold(train, test)
 
 
 def split(

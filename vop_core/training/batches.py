@@ -18,7 +18,9 @@ from vop_core.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class EpisodeBatch:
-    """One training step. Enrollment and query clips of a person never overlap."""
+    """One training step. Enrollment and query clips of a person never overlap; where clips are few,
+    queries repeat.
+    """
 
     enrollment: Float[Tensor, "person shot *shape"]  # inputs, or what a fixed encoder makes of them
     present: Bool[Tensor, "person shot"]  # which of the enrollment clips count
@@ -58,8 +60,12 @@ class EpisodeSampler:
     """Draws steps from a table: persons without replacement, a person's words uniformly, then clips
     of them.
 
-    ``augment`` is the task's. Raises DataError when a person has too few clips to enroll and to ask
-    about.
+    Persons give what they have: from ``min_shots`` to ``max_shots`` clips enroll, but never all,
+    and the others are asked about, once more in turn where they are fewer than a step's queries. So
+    every person weighs alike in a step. A single clip is asked about with nothing enrolled; where a
+    method needs an enrollment, such a person is never drawn.
+
+    ``augment`` is the task's. Raises DataError when nobody has the clips that a step needs.
     """
 
     def __init__(
@@ -74,16 +80,14 @@ class EpisodeSampler:
         self.clips = [
             (table.person == index).nonzero().squeeze(1) for index in range(len(table.persons))
         ]
-        needed = config.clips_per_person
-        for name, clips in zip(table.persons, self.clips, strict=True):
-            if clips.numel() < needed:
-                raise DataError(
-                    f"{name} has {clips.numel()} training clips but a step needs {needed}; leave "
-                    "this person out."
-                )
-        self.person_weights = (
-            torch.ones(len(table.persons)) if person_weights is None else person_weights
-        )
+        weights = torch.ones(len(table.persons)) if person_weights is None else person_weights
+        able = torch.tensor([len(clips) >= config.clips_per_person for clips in self.clips])
+        self.person_weights = weights * able
+        if not self.person_weights.any():
+            raise DataError(
+                f"Nobody has the {config.clips_per_person} training clip(s) that a step needs; add "
+                "clips."
+            )
         # Labels are drawn by their weights, not by how many clips they have.
         wanted = torch.ones(len(table.labels)) if label_weights is None else label_weights
         self.clip_weights = [
@@ -93,33 +97,49 @@ class EpisodeSampler:
 
     def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
         """One step's episodes, augmented."""
-        config = self.config
-        count = min(config.persons_per_step, len(self.clips))
-        persons = torch.multinomial(self.person_weights, count, generator=generator)
-        needed = config.clips_per_person
-        rows = torch.stack(
-            [
-                self.clips[person][
-                    torch.multinomial(self.clip_weights[person], needed, generator=generator)
-                ]
-                for person in persons.tolist()
-            ]
+        most = self.config.max_shots
+        count = min(self.config.persons_per_step, int(self.person_weights.count_nonzero()))
+        persons = torch.multinomial(self.person_weights, count, generator=generator).tolist()
+        episodes = [self._episode(person, generator) for person in persons]
+        rows = torch.stack([torch.cat((enrolled, asked)) for _, enrolled, asked in episodes])
+        features = self.augment(self.table.variants, rows, generator=generator)
+        labels = self.table.label[rows]
+        shots = torch.tensor([[shots] for shots, _, _ in episodes])
+        return EpisodeBatch(
+            enrollment=features[:, :most],
+            present=torch.arange(most) < shots,
+            query=features[:, most:],
+            labels=labels[:, most:],
+            training_clips=torch.tensor([float(len(self.clips[person])) for person in persons]),
+            enrollment_labels=labels[:, :most],
         )
+
+    def _episode(
+        self, person: int, generator: torch.Generator
+    ) -> tuple[int, Int[Tensor, " shot"], Int[Tensor, " query"]]:
+        """How many clips of a person enroll; these, filled up; and those that are asked about."""
+        config, clips = self.config, self.clips[person]
+        most = min(config.max_shots, len(clips) - 1)
+        least = min(config.min_shots, most)
+        shots = int(torch.randint(least, most + 1, (), generator=generator))
+        count = min(len(clips), shots + config.queries_per_person)
+        drawn = clips[torch.multinomial(self.clip_weights[person], count, generator=generator)]
         # multinomial favours frequent picks first: shuffle, so that enrollment and query are
         # exchangeable
-        rows = rows.gather(1, torch.rand(rows.shape, generator=generator).argsort(1))
-        features = self.augment(self.table.variants, rows, generator=generator)
-        shots = torch.randint(1, config.max_shots + 1, (count, 1), generator=generator)
-        return EpisodeBatch(
-            enrollment=features[:, : config.max_shots],
-            present=torch.arange(config.max_shots) < shots,
-            query=features[:, config.max_shots :],
-            labels=self.table.label[rows[:, config.max_shots :]],
-            training_clips=torch.tensor(
-                [float(self.clips[person].numel()) for person in persons.tolist()]
-            ),
-            enrollment_labels=self.table.label[rows[:, : config.max_shots]],
+        drawn = drawn[torch.randperm(count, generator=generator)]
+        enrolled, asked = drawn[:shots], drawn[shots:]
+        # what fills up an enrollment is not present, and no query of the person unless nothing is
+        filling = enrolled if shots else asked
+        return (
+            shots,
+            _in_turn(filling, config.max_shots),
+            _in_turn(asked, config.queries_per_person),
         )
+
+
+def _in_turn(clips: Int[Tensor, " clip"], count: int) -> Int[Tensor, " place"]:
+    """``count`` clips, each as often as any other or once more."""
+    return clips[torch.arange(count) % len(clips)]
 
 
 class RepresentedEpisodes:

@@ -12,7 +12,9 @@ class TrainConfig(Settings):
     steps: int = at_least(1, 1500)  # optimiser updates
     persons_per_step: int = at_least(1, 10)
     queries_per_person: int = at_least(1, 8)
-    max_shots: int = at_least(1, 10)  # enrollment clips are drawn from 1 to this many
+    # enrollment clips are drawn from so many (0: the method can do without) to so many
+    min_shots: int = at_least(0, 1)
+    max_shots: int = at_least(1, 10)
     learning_rate: float = 8e-3  # peak of a one-cycle schedule
     weight_decay: float = 1e-2
     # share of the steps until the peak
@@ -25,9 +27,16 @@ class TrainConfig(Settings):
         1.0
     )  # of the learning rate, for an encoder that is trained already
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_shots > self.max_shots:
+            raise ValueError(
+                f"min_shots must not exceed max_shots; got {self.min_shots} and {self.max_shots}"
+            )
+
     @property
     def clips_per_person(self) -> int:
-        """Clips that a person must have for a step: the most that enroll, and those that are asked
-        about.
+        """Clips that a person must have for a step: one to ask about, and one to enroll where that
+        is needed.
         """
-        return self.max_shots + self.queries_per_person
+        return 2 if self.min_shots else 1

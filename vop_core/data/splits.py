@@ -1,0 +1,173 @@
+"""Who is trained on, chosen on, bundled and tested: one committed split per corpus, for every task.
+
+``data/splits/CORPUS.csv`` gives each person of a corpus one role:
+
+``train``   models learn from this person
+``choose``  settings are chosen on this person, who stands in no fold of the bench
+``bundle``  this person's clips come with the program; no shipped model was trained on them
+``test``    shipped models are tested on this person
+
+A person of the data who is not in the file counts as ``test``: another copy of the source may hold
+more persons, and nobody is trained on by oversight. A corpus without a file gives no roles.
+
+    python -m vop_core.data.splits    makes the files anew from ``RULES`` and the data in VOP_DATA
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from vop_core.data.locations import find_dataset, splits_root
+from vop_core.data.metadata import ClipRecord
+from vop_core.data.persons import PersonDataset, load_dataset
+from vop_core.data.tables import read_table
+from vop_core.errors import DataError, LeakageError
+from vop_core.writing import write_text
+
+TRAIN, CHOOSE, BUNDLE, TEST = ROLES = ("train", "choose", "bundle", "test")
+# Corpora of the same persons keep to one split.
+SAME_PERSONS = {"speech_commands_test_others": "speech_commands_test"}
+SEED = 0
+GROWN_UP = 18  # years
+
+
+def role_of(person: str) -> str | None:
+    """The role of ``corpus/person``; None where the corpus has no split.
+
+    Raises
+    ------
+    DataError
+        The split gives a person two rows, or a role that there is not.
+    """
+    corpus, _, name = person.partition("/")
+    file = split_file(corpus)
+    return _read(file).get(name, TEST) if file.is_file() else None
+
+
+def persons_with_role(dataset: PersonDataset, role: str) -> tuple[str, ...]:
+    """The persons of a data set who have a role, sorted. Raises DataError as ``role_of``."""
+    return tuple(person for person in dataset.persons if role_of(person) == role)
+
+
+def check_trained(persons: Iterable[str]) -> None:
+    """Fail loudly when a model that is shipped was trained on somebody whose role is another.
+
+    Raises
+    ------
+    LeakageError
+        Names the first such person, and counts them.
+    """
+    others = [person for person in persons if role_of(person) not in (TRAIN, None)]
+    if others:
+        raise LeakageError(
+            f"{len(others)} person(s) were trained on whose role is another ('{others[0]}': "
+            f"{role_of(others[0])}); train on persons of the role '{TRAIN}' only."
+        )
+
+
+def split_file(corpus: str) -> Path:
+    """Where the split of a corpus lies, or would lie."""
+    return splits_root() / f"{SAME_PERSONS.get(corpus, corpus)}.csv"
+
+
+@cache
+def _read(file: Path) -> Mapping[str, str]:
+    roles: dict[str, str] = {}
+    for row in read_table(file, ("person", "role")):
+        person, role = row.fields["person"], row.fields["role"]
+        if person in roles:
+            raise DataError(f"'{person}' stands twice in '{file}'; remove one row.")
+        if role not in ROLES:
+            raise DataError(
+                f"'{person}' has the role '{role}' in '{file}'; the roles are {', '.join(ROLES)}."
+            )
+        roles[person] = role
+    return roles
+
+
+# --- how the splits were made ---------------------------------------------------------------------
+
+
+def _all_alike(clips: Sequence[ClipRecord]) -> tuple[object, ...]:
+    return ()
+
+
+def _caller(clips: Sequence[ClipRecord]) -> tuple[object, ...]:
+    """Gender, dialect as heard in all calls, and whether there are several calls."""
+    heard = {
+        name: sorted({clip.attributes[name] for clip in clips})
+        for name in ("gender", "dialect", "session")
+    }
+    return heard["gender"], heard["dialect"], len(heard["session"]) > 1
+
+
+def _reader(clips: Sequence[ClipRecord]) -> tuple[object, ...]:
+    """Child or adult, and gender."""
+    attributes = clips[0].attributes
+    return int(attributes["age"]) >= GROWN_UP, attributes["gender"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many persons have each role; everybody else is trained on."""
+
+    persons: Mapping[str, int]
+    # that a person of the role must have
+    clips: Mapping[str, int] = field(default_factory=dict)
+    # groups of persons that are spread evenly over the roles
+    group: Callable[[Sequence[ClipRecord]], tuple[object, ...]] = _all_alike
+
+
+RULES: Mapping[str, Rule] = {
+    # Persons chosen and tested on can enroll with five clips and be asked about three.
+    "speech_commands_test": Rule(
+        {BUNDLE: 24, CHOOSE: 20, TEST: 25}, clips={BUNDLE: 10, CHOOSE: 8, TEST: 8}
+    ),
+    "wuw2": Rule({CHOOSE: 15, TEST: 30}, group=_caller),
+    # the bundled persons are the unknown ones of the model's card
+    "arabic_speech_commands": Rule({BUNDLE: 8, CHOOSE: 3}),
+    "dspspeech20": Rule({CHOOSE: 3, TEST: 6}),
+    "speechocean762": Rule({CHOOSE: 20, TEST: 60}, group=_reader),
+}
+
+
+def make_split(dataset: PersonDataset, rule: Rule) -> dict[str, str]:
+    """The role of every person, by name; persons who are known to be unusable have none.
+
+    Role by role, every so many of the persons that are left are taken, in an order that is random
+    but for keeping groups together: so a role has its share of each group.
+    """
+    clips: dict[str, list[ClipRecord]] = defaultdict(list)
+    for record in dataset.without(dataset.known_bad).records:
+        clips[record.person].append(record)
+    names = sorted(clips)
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(SEED))
+    left = sorted((names[place] for place in order), key=lambda name: rule.group(clips[name]))
+    roles: dict[str, str] = {}
+    for role, count in rule.persons.items():
+        able = [name for name in left if len(clips[name]) >= rule.clips.get(role, 1)]
+        taken = {able[(2 * place + 1) * len(able) // (2 * count)] for place in range(count)}
+        left = [name for name in left if name not in taken]
+        roles |= dict.fromkeys(taken, role)
+    roles |= dict.fromkeys(left, TRAIN)
+    return {name.partition("/")[2]: roles[name] for name in names}
+
+
+def split_table(roles: Mapping[str, str]) -> str:
+    """A split as its file holds it."""
+    return "".join(["person,role\n", *(f"{name},{role}\n" for name, role in roles.items())])
+
+
+def write_splits() -> None:
+    """Make every file anew. Raises DataError where a corpus is not there."""
+    for corpus, rule in RULES.items():
+        roles = make_split(load_dataset(find_dataset(corpus)), rule)
+        write_text(split_file(corpus), split_table(roles))
+
+
+if __name__ == "__main__":
+    write_splits()
