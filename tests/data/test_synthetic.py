@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from vop_core.data import acoustics
 from vop_core.data.sources.synthetic import (
     ARABIC_WORDS,
     KEYWORD_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
-    acoustics,
     build,
     build_bundled_voices,
     generate_training_persons,
@@ -30,7 +30,6 @@ from vop_core.errors import DataError
 def persons():
     """The module that draws persons; skipped without the synth extra."""
     pytest.importorskip("espeakng_loader", reason="synthetic voices need the synth extra")
-    pytest.importorskip("pyroomacoustics", reason="synthetic rooms need the synth extra")
     from vop_core.data.sources.synthetic import persons
 
     return persons
@@ -219,7 +218,6 @@ def test_a_telephone_passes_nothing_above_four_kilohertz():
 
 
 def test_a_farther_speaker_is_more_reverberant():
-    pytest.importorskip("pyroomacoustics", reason="synthetic rooms need the synth extra")
     room = {"name": "x", "size": (5.0, 4.0, 3.0), "absorption": 0.3, "microphone": (2.5, 2.0, 1.5)}
     tails = []
     for distance in (0.2, 1.5):
