@@ -168,8 +168,8 @@ def _ordinary(generator: np.random.Generator) -> Environment:
     octaves = np.log2(np.array(EQUALIZER_HZ) / 1000)
     equalizer = generator.uniform(-3, 3) * octaves + generator.normal(0, 3, len(octaves))
     device = Device(
-        low=round(generator.uniform(*low)),
-        high=round(generator.uniform(*high)),
+        low=round(generator.uniform(*low), 0),
+        high=round(generator.uniform(*high), 0),
         equalizer=tuple(equalizer.round(1).tolist()),
         level_db=round(generator.uniform(-36, -20), 1),
     )
@@ -195,8 +195,8 @@ def _overdriven(ordinary: Environment, generator: np.random.Generator) -> Enviro
 
 
 def _narrow(ordinary: Environment, generator: np.random.Generator) -> Environment:
-    low = round(generator.uniform(400, 800))
-    high = round(low * generator.uniform(2.2, 3.2))
+    low = round(generator.uniform(400, 800), 0)
+    high = round(low * generator.uniform(2.2, 3.2), 0)
     return replace(ordinary, device=replace(ordinary.device, low=low, high=high))
 
 
