@@ -229,7 +229,7 @@ def _frequencies(length: int) -> Float[np.ndarray, " frequency"]:
     return np.maximum(np.fft.rfftfreq(length, 1 / SAMPLE_RATE), 20.0)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _device_response(device: Device, length: int) -> Float[Tensor, " frequency"]:
     frequency = _frequencies(length)
     decibels = np.interp(np.log2(frequency), np.log2(EQUALIZER_HZ), device.equalizer)
@@ -237,13 +237,13 @@ def _device_response(device: Device, length: int) -> Float[Tensor, " frequency"]
     return torch.from_numpy(amplitude).float()
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _response(room: Room) -> Float[Tensor, " sample"]:
     reflections = REFLECTIONS.get(room.name, SMALL)
     return torch.from_numpy(room_response(room, reflections=reflections))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _transfer(environment: Environment, length: int) -> Tensor:
     """Room and device, as one factor for each frequency."""
     device = _device_response(environment.device, length)
