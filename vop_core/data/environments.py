@@ -175,7 +175,7 @@ def _ordinary(generator: np.random.Generator) -> Environment:
     )
     room = draw_room(generator)
     noise = Noise(
-        snr_db=round(generator.uniform(5, 25), 1), slope=round(generator.uniform(-7, 0), 1)
+        snr_db=round(generator.uniform(10, 30), 1), slope=round(generator.uniform(-7, 0), 1)
     )
     alone = generator.random() < 0.25
     return Environment(device) if alone else Environment(device, room, noise)
@@ -190,13 +190,13 @@ def _over_codec(ordinary: Environment, generator: np.random.Generator) -> Enviro
 
 
 def _overdriven(ordinary: Environment, generator: np.random.Generator) -> Environment:
-    ceiling = round(generator.uniform(0.2, 0.7), 2)
+    ceiling = round(generator.uniform(0.3, 1.0), 2)
     return replace(ordinary, device=replace(ordinary.device, ceiling=ceiling))
 
 
 def _narrow(ordinary: Environment, generator: np.random.Generator) -> Environment:
-    low = round(generator.uniform(400, 800), 0)
-    high = round(low * generator.uniform(2.2, 3.2), 0)
+    low = round(generator.uniform(400, 600), 0)
+    high = round(low * generator.uniform(2.5, 4.0), 0)
     return replace(ordinary, device=replace(ordinary.device, low=low, high=high))
 
 
@@ -204,7 +204,7 @@ def _among_talkers(ordinary: Environment, generator: np.random.Generator) -> Env
     # every second bundled person talks in the tests; the others are left for training
     persons = list(_clips())[1::2]
     talkers = generator.choice(persons, int(generator.integers(3, 7)), replace=False)
-    noise = Noise(snr_db=round(generator.uniform(2, 15), 1), talkers=tuple(talkers.tolist()))
+    noise = Noise(snr_db=round(generator.uniform(8, 20), 1), talkers=tuple(talkers.tolist()))
     return replace(ordinary, noise=noise)
 
 
