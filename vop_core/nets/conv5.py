@@ -1,0 +1,129 @@
+r"""Five convolutions, each with a normalisation of its own: the small encoder that everybody can
+train.
+
+    x -> relu( norm( 3 x 3 convolution(x) ) ), five times; the mean over all places; a linear layer
+
+Every normalisation has a scale and shift of each channel that a person may deviate from. It reads
+anything with two axes, log-mels or grey images.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vop_core.modes import evaluation_mode
+from vop_core.nets.encoder import Encoder
+from vop_core.nets.personal_layers import (
+    Deviations,
+    PersonalClassifier,
+    PersonalSubSpectralNorm,
+)
+from vop_core.settings import Settings, at_least
+
+# of each convolution: channels at tau = 1, and the stride along both axes
+CHANNELS = (16, 24, 32, 32, 32)
+STRIDES = (2, 2, 1, 2, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv5Config(Settings):
+    """Shape of the encoder."""
+
+    labels: int = at_least(2)
+    tau: float = 1.0  # scales the width
+    rows: int = 40  # of an input: mels, or pixels
+    offset: float = -3.0  # taken from an input, and
+    spread: float = 4.0  # what it is divided by: about those of log-mels
+    dropout: float = 0.1  # of what the classifier reads
+    # further input maps beside the input, for methods that show the encoder a context
+    context_channels: int = 0
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of each convolution."""
+        return tuple(max(1, round(self.tau * channels)) for channels in CHANNELS)
+
+
+class Conv5(Encoder):
+    """Log-mels, or other inputs of two axes, to logits, with or without personal deviations."""
+
+    name = "conv5"
+    config_type = Conv5Config
+
+    def __init__(self, config: Conv5Config) -> None:
+        super().__init__()
+        self.config = config
+        before = (1 + config.context_channels, *config.channels)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
+            for inside, outside, stride in zip(before[:-1], before[1:], STRIDES, strict=True)
+        )
+        self.norms = nn.ModuleList(
+            PersonalSubSpectralNorm(channels, bands=1) for channels in config.channels
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = PersonalClassifier(config.channels[-1], config.labels)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """So many rows, and any number of columns."""
+        return self.config.rows, None
+
+    @property
+    def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
+        """That of every convolution."""
+        return {f"norms.{index}": norm for index, norm in enumerate(self.norms)}
+
+    def embed(
+        self,
+        inputs: Float[Tensor, "clip row column"],
+        deviations: Deviations | None = None,
+        context: Float[Tensor, "clip channel row column"] | None = None,
+    ) -> Float[Tensor, "clip feature"]:
+        """What the classifier reads: the last convolution's mean over all places."""
+        own = dict(deviations or {})
+        value = self._maps(inputs, context)
+        for convolution, (name, norm) in zip(
+            self.convolutions, self.personal_norms.items(), strict=True
+        ):
+            scale, shift = own.get(f"{name}.norm.weight"), own.get(f"{name}.norm.bias")
+            value = torch.relu(norm(convolution(value), scale, shift))
+        return self.dropout(value.mean((2, 3)))
+
+    @torch.no_grad()
+    def statistics(
+        self, inputs: Float[Tensor, "clip row column"]
+    ) -> Float[Tensor, "clip statistic"]:
+        """Mean and standard deviation of each channel after each normalisation, norm by norm."""
+        found = []
+        with evaluation_mode(self):
+            value = self._maps(inputs, None)
+            for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+                value = norm(convolution(value))
+                found.append(norm.statistics(value))
+                value = torch.relu(value)
+        return torch.cat(found, dim=1)
+
+    def with_context(self, channels: int) -> "Conv5":
+        """The same encoder whose first layer reads so many further maps, so far with zero
+        weights.
+        """
+        if channels == self.config.context_channels:
+            return self
+        wider = Conv5(replace(self.config, context_channels=channels))
+        first = self.convolutions[0].weight.detach()[:, :1]  # (channel, 1, row, column)
+        blind = first.new_zeros(first.shape[0], channels, *first.shape[2:])
+        wider.load_state_dict(
+            self.state_dict() | {"convolutions.0.weight": torch.cat((first, blind), dim=1)}
+        )
+        return wider.train(self.training)
+
+    def _maps(
+        self,
+        inputs: Float[Tensor, "clip row column"],
+        context: Float[Tensor, "clip channel row column"] | None,
+    ) -> Float[Tensor, "clip map row column"]:
+        maps = inputs[:, None] if context is None else torch.cat((inputs[:, None], context), dim=1)
+        return (maps - self.config.offset) / self.config.spread
