@@ -138,7 +138,8 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
     own = _chosen(dataset, folder)
     found = []
     for method in METHODS:
-        place = None if method not in own else _place_of(method, own[method])
+        one = len(contender_choices(method)) == 1  # then there is nothing to choose
+        place = 0 if one else _place_of(method, own[method]) if method in own else None
         if place is None:
             raise EvaluationError(
                 f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning"

@@ -6,6 +6,7 @@ from vop_core.methods.adabn import AdaBn
 from vop_core.methods.anil import Anil
 from vop_core.methods.arm import Arm
 from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
@@ -33,6 +34,7 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "laplace": LastLayerLaplace,
     # unlabeled clips, no gradient
     "vop": Vop,
+    "cascade-vop": CascadeVop,
     "conditional-vop": ConditionalVop,
     "film-hypernetwork": FilmHypernetwork,
     "samovar-1fc": SamovarOneLayer,

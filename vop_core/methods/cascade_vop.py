@@ -1,0 +1,388 @@
+r"""VoP as a cascade: each personal layer reads its own input, layer after layer, in one pass [VOP].
+
+A person k is, in every channel of a normalisation, an offset b_k from what is usual there: of the
+mean, and of the spread. The offset is Gaussian over persons, and a clip shows it with an error,
+
+    b_k ~ N(0, tau^2),    d_ki | b_k ~ N(b_k, sigma^2)
+
+so that the posterior after n clips is known exactly, each clip being evidence,
+
+    a = n / (n + n_0),  n_0 = sigma^2 / tau^2
+    q(b_k | x) = N( a mean_i d_ki, tau^2 (1 - a) )
+
+With no clip it is the prior, which is the global model. A layer with scale gamma and shift beta
+takes an offset (b_scale, b_shift) as
+
+    gamma (1 + b_scale),    beta - gamma b_shift
+
+which is linear: the person's weights are Gaussian too, and fold into the layer's own. The layer
+hands on what it makes with the posterior's mean; the next one reads that. Statistics of the
+un-adapted network, corrected in all layers at once (``cascade=False``), count a shift again in
+every layer below it.
+
+Encoder and n_0 are trained together on episodes of 0 to n enrollment clips. Afterwards tau and
+sigma are estimated from training persons: of two parts of a person's clips, each run through the
+cascade by itself, the product of the mean offsets estimates tau^2, their squared difference sigma^2
+(1/n + 1/m).
+
+Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
+layers nor form; this one is ours.
+Departs: with ``beta`` = 0 training minimises the error at the posterior's mean; 1 is the bound.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vop_core.data.features import ENVIRONMENTS, FeatureTable
+from vop_core.methods.base import (
+    MethodFacts,
+    PersonalizationMethod,
+    TrainedConfig,
+    needed_generator,
+)
+from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
+from vop_core.modes import evaluation_mode
+from vop_core.nets.batched import CLIPS_AT_ONCE, personal_logits
+from vop_core.nets.encoder import Encoder
+from vop_core.settings import not_negative, positive
+from vop_core.training.batches import EpisodeBatch
+from vop_core.variational.elbo import negative_elbo
+from vop_core.variational.gaussian import DiagonalGaussian
+
+FORGETTING = 0.05  # share of a step in the running mean of typical spreads
+FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
+SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
+MOST_CLIPS = 20  # of a person, that variances are estimated on
+ROUNDS = 2  # of estimation, since the cascade itself depends on what is estimated
+
+
+@dataclass(frozen=True, kw_only=True)
+class CascadeVopConfig(TrainedConfig):
+    """How the cascade is trained."""
+
+    min_shots: int = 0  # with no clip among the episodes, the prior stays a good global model
+    first_clips: float = positive(3.0)  # n_0 before training
+    cascade: bool = True  # else all layers read the un-adapted network
+    draw: bool = False  # train with a draw of the offsets instead of their mean
+    beta: float = not_negative(0.0)  # 1 is the bound, with a draw
+    kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
+
+
+class CascadeVop(PersonalizationMethod):
+    """An encoder whose normalisations become a person's own."""
+
+    facts = MethodFacts(
+        summary="one pass, layer by layer, makes an exact Gaussian over scales and shifts",
+        source="VOP",
+        trained=True,
+        posterior=True,
+        prior=True,
+        foldable=True,
+    )
+    config_type = CascadeVopConfig
+
+    def __init__(self, encoder: Encoder, config: CascadeVopConfig | None = None) -> None:
+        super().__init__(encoder, config)
+        self.layout = encoder.personal_layout(("band_film",))
+        size = self.layout.size
+        first = torch.full((size,), self.config.first_clips)
+        self.log_prior_clips = nn.Parameter(first.log())  # ln n_0
+        self.register_buffer("person_variance", torch.ones(size))  # tau^2
+        self.register_buffer("clip_variance", first.clone())  # sigma^2
+        # 1 / standard deviation of a clip, of a channel whose clips together have 1
+        self.register_buffer("typical_narrowness", torch.ones(size // 2))
+
+    @property
+    def prior_clips(self) -> Float[Tensor, " weight"]:
+        """How many clips the prior is worth, n_0: learned in training, then estimated."""
+        if self.training:
+            return self.log_prior_clips.exp()
+        return self.clip_variance / self.person_variance
+
+    # --- training ---------------------------------------------------------------------------------
+
+    def loss(
+        self,
+        batch: EpisodeBatch,
+        *,
+        progress: float,
+        label_smoothing: float,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy of all of a step's clips under the weights that the enrollment clips make,
+        and the KL once a person.
+        """
+        counts = torch.cat((batch.present, torch.ones_like(batch.labels, dtype=torch.bool)), dim=1)
+        clips = torch.cat((batch.enrollment, batch.query), dim=1)[counts]
+        owner, place = counts.nonzero().T
+        enrolls = place < batch.present.shape[1]
+        source = generator if self.config.draw else None
+        embedded, offsets = self._cascade(clips, owner, enrolls, draws_from=source)
+        logits = self.encoder.classifier(embedded)
+        labels = torch.cat((batch.enrollment_labels, batch.labels), dim=1)[counts]
+        misfit = logits.new_zeros(counts.shape)
+        misfit[counts] = functional.cross_entropy(
+            logits, labels, reduction="none", label_smoothing=label_smoothing
+        )
+        posterior = self._posterior(offsets, batch.present.sum(1))
+        kl = posterior.kl_per_dimension(self._prior()).sum(-1)
+        warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
+        beta = self.config.beta * warmup
+        loss = negative_elbo(misfit, kl, batch.training_clips, beta=beta, query_mask=counts)
+        with torch.no_grad():
+            accuracy = (logits.argmax(-1) == labels).float().mean()
+        logs = {"cross_entropy": misfit[counts].mean().item(), "kl": kl.mean().item()}
+        return loss, logs | {"loss": loss.item(), "accuracy": accuracy.item()}
+
+    @torch.no_grad()
+    def prepare(self, clips: FeatureTable) -> None:
+        """Estimate tau^2 and sigma^2 on training persons, as recorded and in one environment of
+        their own.
+        """
+        heard = ["original", *(name for name in clips.variants if name in ENVIRONMENTS)][:2]
+        generator = torch.Generator().manual_seed(0)
+        halves = list(_halves(clips, generator=generator))
+        if not halves:
+            return
+        with evaluation_mode(self):
+            self.person_variance.copy_(self.clip_variance / self.log_prior_clips.exp())
+            for _ in range(ROUNDS):
+                self._estimate([(clips.variants[name], halves) for name in heard])
+
+    def _estimate(self, heard: list[tuple[Tensor, list[tuple[Tensor, Tensor]]]]) -> None:
+        shared, apart, weight, count = 0.0, 0.0, 0.0, 0
+        for inputs, halves in heard:
+            first, second = (
+                self._offsets_of(inputs, [half[side] for half in halves]) for side in (0, 1)
+            )
+            shared = shared + (first * second).sum(0)
+            apart = apart + (first - second).square().sum(0)
+            weight += sum(1 / len(one) + 1 / len(other) for one, other in halves)
+            count += len(halves)
+        self.clip_variance.copy_(apart / weight)
+        least = SMALLEST_SHARE * self.clip_variance
+        self.person_variance.copy_(torch.maximum(shared / count, least).clamp_min(1e-8))
+        self.clip_variance.clamp_min_(1e-8)
+
+    def _offsets_of(
+        self, inputs: Float[Tensor, " clip *input"], groups: list[Tensor]
+    ) -> Float[Tensor, "group weight"]:
+        """Mean offsets of groups of clips, each run through the cascade by itself, in pieces."""
+        found, at_once = [], max(1, CLIPS_AT_ONCE // max(map(len, groups)))
+        for start in range(0, len(groups), at_once):
+            part = groups[start : start + at_once]
+            sizes = torch.tensor([len(group) for group in part])
+            owner = torch.arange(len(part)).repeat_interleave(sizes)
+            every = torch.ones_like(owner, dtype=torch.bool)
+            found.append(self._cascade(inputs[torch.cat(part)], owner, every)[1])
+        return torch.cat(found)
+
+    # --- the cascade ------------------------------------------------------------------------------
+
+    def _cascade(
+        self,
+        clips: Float[Tensor, " clip *input"],
+        owner: Int[Tensor, " clip"],
+        enrolls: Bool[Tensor, " clip"],
+        *,
+        draws_from: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
+        """All clips under the weights that their owners' enrolling clips make, and the persons'
+        mean offsets.
+        """
+        if self.config.cascade:
+            return self._pass(clips, owner, enrolls, draws_from, adapting=True)
+        offsets = self._pass(clips, owner, enrolls, None, adapting=False)[1]
+        posterior = self._posterior(offsets, _counted(owner, enrolls))
+        drawn = posterior.mean if draws_from is None else posterior.rsample(generator=draws_from)
+        own = self.deviations({"mean": drawn[owner]})
+        return self.encoder.embed(clips, own), offsets
+
+    def _pass(
+        self,
+        clips: Float[Tensor, " clip *input"],
+        owner: Int[Tensor, " clip"],
+        enrolls: Bool[Tensor, " clip"],
+        draws_from: torch.Generator | None,
+        *,
+        adapting: bool,
+    ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
+        """One pass; ``adapting`` hands on what each layer makes of its own offsets."""
+        parts = self._parts()
+        found: list[Tensor] = []
+        with ExitStack() as hooks:
+            for name, norm in self.encoder.personal_norms.items():
+                visit = partial(
+                    self._visit, parts[name], owner, enrolls, found, draws_from, adapting
+                )
+                hooks.enter_context(norm.norm.register_forward_hook(visit))
+            embedded = self.encoder.embed(clips)
+        return embedded, torch.cat(found, dim=1)
+
+    def _visit(
+        self,
+        part: slice,
+        owner: Int[Tensor, " clip"],
+        enrolls: Bool[Tensor, " clip"],
+        found: list[Tensor],
+        draws_from: torch.Generator | None,
+        adapting: bool,
+        norm: nn.BatchNorm2d,
+        inputs: tuple[Tensor],
+        output: Tensor,
+    ) -> Tensor:
+        """What a normalisation hands on; the persons' mean offsets are left in ``found``."""
+        value = inputs[0]
+        variance, mean = torch.var_mean(value, dim=(2, 3), correction=0)  # of each clip
+        if self.training:
+            usual_mean = mean.mean(0)
+            usual_variance = variance.mean(0) + mean.var(0, correction=0)
+        else:
+            usual_mean, usual_variance = norm.running_mean, norm.running_var
+        inverse = (usual_variance + norm.eps).rsqrt()
+        narrowness = (variance * inverse.square() + FLOOR).rsqrt()
+        place = slice(part.start // 2, part.stop // 2)
+        typical = self._typical(narrowness, place)
+        shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
+        count = _counted(owner, enrolls)
+        total = shown.new_zeros(len(count), shown.shape[1])
+        total = total.index_add(0, owner, shown * enrolls[:, None])
+        offsets = total / count.clamp_min(1)[:, None]
+        found.append(offsets)
+        if not adapting:
+            return output
+        posterior = self._posterior(offsets, count, part)
+        own = posterior.mean if draws_from is None else posterior.rsample(generator=draws_from)
+        scale, shift = own[owner].chunk(2, dim=1)
+        scale = norm.weight * (1 + scale) * inverse
+        shift = norm.bias - norm.weight * shift - usual_mean * scale
+        return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
+
+    def _typical(
+        self, narrowness: Float[Tensor, "clip channel"], place: slice
+    ) -> Float[Tensor, " channel"]:
+        """The usual narrowness; in training that of the step, from which the running one learns."""
+        if not self.training:
+            return self.typical_narrowness[place]
+        typical = narrowness.mean(0)
+        with torch.no_grad():
+            self.typical_narrowness[place] = torch.lerp(
+                self.typical_narrowness[place], typical, FORGETTING
+            )
+        return typical
+
+    def _parts(self) -> dict[str, slice]:
+        """Where each normalisation's offsets stand among all: scales, then shifts."""
+        sizes = [2 * norm.norm.num_features for norm in self.encoder.personal_norms.values()]
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        return {
+            name: slice(end - size, end)
+            for name, size, end in zip(self.encoder.personal_norms, sizes, ends, strict=True)
+        }
+
+    # --- from offsets to weights ------------------------------------------------------------------
+
+    def _posterior(
+        self,
+        offsets: Float[Tensor, "person weight"],
+        count: Int[Tensor, " person"],
+        part: slice | None = None,
+    ) -> DiagonalGaussian:
+        """Over persons' offsets, given the mean ones of so many clips."""
+        part = part or slice(None)
+        share = count[:, None] / (count[:, None] + self.prior_clips[part])
+        variance = self.person_variance[part] * (1 - share)
+        return DiagonalGaussian(share * offsets, 0.5 * variance.log())
+
+    def _prior(self) -> DiagonalGaussian:
+        return DiagonalGaussian(
+            torch.zeros_like(self.person_variance), 0.5 * self.person_variance.log()
+        )
+
+    def _per_offset(self) -> Float[Tensor, " weight"]:
+        """What a weight moves by an offset of 1: a scale by itself, a shift by minus the scale."""
+        moved = []
+        for norm in self.encoder.personal_norms.values():
+            moved += [norm.norm.weight, -norm.norm.weight]
+        return torch.cat(moved)
+
+    def deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What adaptations add to the global weights, by parameter name, (person, \\*shape)."""
+        return self.layout.unflatten(adaptation["mean"] * self._per_offset())
+
+    # --- enrolling --------------------------------------------------------------------------------
+
+    def adapt(
+        self,
+        enrollment: Float[Tensor, "person shot *input"],
+        labels: Int[Tensor, "person shot"] | None = None,
+    ) -> Adaptation:
+        """Mean and log standard deviation of each person's offsets; labels are not read."""
+        with torch.no_grad():
+            persons, shots = enrollment.shape[:2]
+            rows = torch.arange(persons * shots).view(persons, shots)
+            offsets = self._offsets_of(enrollment.flatten(0, 1), list(rows))
+            posterior = self._posterior(offsets, torch.full((persons,), shots))
+        return {"mean": posterior.mean, "log_std": posterior.log_std}
+
+    def adapt_one(
+        self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
+    ) -> tuple[Adaptation, Adaptation]:
+        """A person's posterior, and that of each clip as if it were alone."""
+        return self.adapt(clips[None]), self.adapt(clips[:, None])
+
+    def prior(self, persons: int) -> Adaptation:
+        """Offsets of persons of whom there is no clip."""
+        prior = self._prior().expand(persons)
+        return {"mean": prior.mean, "log_std": prior.log_std}
+
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
+    ) -> Float[Tensor, "person query label"]:
+        """With the offsets at the posterior mean."""
+        return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
+
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
+        """Offsets drawn from each person's posterior."""
+        drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
+        return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """Scales and shifts at the posterior mean."""
+        return self.encoder.personal_weights(self.deviations(adaptation))
+
+    def posterior(self, adaptation: Adaptation) -> WeightPosterior:
+        """The Gaussian over the offsets, and how they become weights."""
+        weights = self.layout.flatten_global(dict(self.encoder.named_parameters())).detach()
+        basis = torch.diag(self._per_offset().detach())
+        vector = gaussian_of(adaptation)[0].detach()
+        return WeightPosterior(vector, basis, weights, weights, self.layout)
+
+
+def _counted(owner: Int[Tensor, " clip"], enrolls: Bool[Tensor, " clip"]) -> Int[Tensor, " person"]:
+    """How many clips of each person enroll; everybody owns some clip."""
+    zeros = torch.zeros(int(owner.max()) + 1, dtype=torch.long, device=owner.device)
+    return zeros.index_add(0, owner, enrolls.long())
+
+
+def _halves(
+    clips: FeatureTable, *, generator: torch.Generator
+) -> Iterator[tuple[Int[Tensor, " clip"], Int[Tensor, " clip"]]]:
+    """Each person's clips in two parts, of one to five clips and of the rest."""
+    for person in range(len(clips.persons)):
+        own = (clips.person == person).nonzero().squeeze(1)
+        own = own[torch.randperm(len(own), generator=generator)][:MOST_CLIPS]
+        if len(own) < 2:
+            continue
+        most = min(5, len(own) // 2)
+        first = 1 + int(torch.randint(most, (), generator=generator))
+        yield own[:first], own[first:]
