@@ -2,7 +2,9 @@
 unasked.
 """
 
+import itertools
 import shutil
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,10 +12,12 @@ import torch
 
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 from tests.toys import seeded
+from vop_core.data import environments as environments_module
 from vop_core.data import features as features_module
 from vop_core.data.audio import LogMelConfig, clip_features, decode_file
+from vop_core.data.environments import Environment, drawn_environment, environment_owner
 from vop_core.data.features import (
-    VARIANTS,
+    ENVIRONMENTS,
     change_rate,
     join_tables,
     load_features,
@@ -22,7 +26,7 @@ from vop_core.data.features import (
 )
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.persons import load_dataset
-from vop_core.errors import AudioError, VopError
+from vop_core.errors import AudioError, DataError, VopError
 from vop_core.types import SAMPLE_RATE
 
 FLOAT16 = 2**-11  # relative rounding of half precision
@@ -90,10 +94,10 @@ def test_the_cache_gives_back_what_was_computed(dataset, cache, monkeypatch):
     wanted = ("slow", "fast", "room", "telephone", "noise")
     fresh = load_features(dataset, variants=wanted, cache=False)
     first = load_features(dataset, variants=wanted)
-    assert len(list((cache / "features").iterdir())) == len(VARIANTS)
+    assert len(list((cache / "features").iterdir())) == 1 + len(wanted)
     monkeypatch.setattr(features_module, "decode_file", None)  # a hit decodes nothing
     second = load_features(dataset, variants=wanted)
-    for name in VARIANTS:
+    for name in ("original", *wanted):
         torch.testing.assert_close(first.variants[name], fresh.variants[name], rtol=0, atol=0)
         torch.testing.assert_close(second.variants[name], fresh.variants[name], rtol=0, atol=0)
 
@@ -213,3 +217,68 @@ def test_a_persons_room_is_the_same_in_every_clip_and_on_every_day(dataset, tabl
         moved.variants["room"][moved.person == anton],
         atol=0.05,
     )
+
+
+# --- environments ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def placed(dataset):
+    """The log-mels of every person in every environment."""
+    return load_features(dataset, variants=tuple(ENVIRONMENTS), cache=False)
+
+
+def test_all_clips_of_a_person_share_one_environment_and_each_has_noise_of_its_own(
+    dataset, monkeypatch
+):
+    heard = []
+
+    def listen(environment, waveform, *, generator):
+        heard.append((environment, generator.initial_seed()))
+        return waveform
+
+    monkeypatch.setattr(Environment, "apply", listen)
+    load_features(dataset, variants=tuple(ENVIRONMENTS), cache=False)
+    wanted = Counter()
+    for person in dataset.persons:
+        for number in (1, 2, 3, 4):
+            wanted[drawn_environment("training", f"{person} {number}")] += 4
+        # four clips of the person's own, and four of who stands in it when they are swapped
+        wanted[drawn_environment("foreseen", person)] += 8
+        wanted[drawn_environment("unforeseen", person)] += 4
+    assert Counter(environment for environment, _ in heard) == wanted
+    assert len({seed for _, seed in heard}) == len(heard) == 7 * len(dataset)
+
+
+def test_swapped_is_the_environment_of_the_person_that_is_told(dataset):
+    for person in dataset.persons:
+        owner = environment_owner(person, dataset.persons)
+        swapped = ENVIRONMENTS["swapped environment"](person, dataset.persons)
+        assert owner != person
+        assert swapped == ENVIRONMENTS["own environment"](owner, dataset.persons)
+
+
+def test_environments_change_what_is_heard_and_are_the_same_on_every_day(dataset, placed):
+    again = load_features(dataset, variants=("environment 3", "own environment"), cache=False)
+    for name in ("environment 3", "own environment"):
+        torch.testing.assert_close(placed.variants[name], again.variants[name], rtol=0, atol=0)
+    heard = [placed.variants[name] for name in ENVIRONMENTS]
+    for first, second in itertools.combinations([placed.features, *heard], 2):
+        assert (first - second).abs().mean() > 0.1
+    assert all(torch.isfinite(value).all() for value in heard)
+
+
+def test_an_environment_made_otherwise_is_not_answered_from_the_cache(dataset, cache, monkeypatch):
+    files = lambda: len(list((cache / "features").iterdir()))  # noqa: E731
+    load_features(dataset, variants=("environment 1",))
+    load_features(dataset, variants=("environment 1",))
+    assert files() == 2
+    monkeypatch.setattr(environments_module, "RECIPE", 99)
+    load_features(dataset, variants=("environment 1",))
+    assert files() == 3
+
+
+def test_a_person_alone_has_nobody_to_swap_environments_with(dataset):
+    alone = dataset.restrict(persons=["words/anna"])
+    with pytest.raises(DataError, match="only person"):
+        load_features(alone, variants=("swapped environment",), cache=False)

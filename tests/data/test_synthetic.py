@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vop_core.data import acoustics
 from vop_core.data.format import check_dataset
 from vop_core.data.persons import load_dataset
 from vop_core.data.sources.synthetic import (
@@ -17,7 +18,6 @@ from vop_core.data.sources.synthetic import (
     KEYWORD_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
-    acoustics,
     build,
     build_bundled_voices,
     generate_training_persons,
@@ -32,7 +32,6 @@ from vop_core.errors import DataError
 def persons():
     """The module that draws persons; skipped without the synth extra."""
     pytest.importorskip("espeakng_loader", reason="synthetic voices need the synth extra")
-    pytest.importorskip("pyroomacoustics", reason="synthetic rooms need the synth extra")
     from vop_core.data.sources.synthetic import persons
 
     return persons
@@ -216,7 +215,6 @@ def test_a_telephone_passes_nothing_above_four_kilohertz():
 
 
 def test_a_farther_speaker_is_more_reverberant():
-    pytest.importorskip("pyroomacoustics", reason="synthetic rooms need the synth extra")
     room = {"name": "x", "size": (5.0, 4.0, 3.0), "absorption": 0.3, "microphone": (2.5, 2.0, 1.5)}
     tails = []
     for distance in (0.2, 1.5):

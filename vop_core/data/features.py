@@ -1,9 +1,10 @@
 """Clips of many persons as one tensor of log-mels, computed once and kept in the cache.
 
 Besides the clips themselves a table may hold *variants*: the same clips spoken faster or slower
-(which also moves pitch and formants, a cheap new voice), heard in a room, or through a telephone
-band. Variants are made on waveforms, so they are cached; the augmentations of
-:mod:`vop_core.data.virtual_persons` work on log-mels and run in the training loop.
+(which also moves pitch and formants, a cheap new voice), heard in a room, through a telephone
+band, or in an environment of the person's own. Variants are made on waveforms, so they are cached;
+the augmentations of :mod:`vop_core.data.virtual_persons` work on log-mels and run in the training
+loop.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vop_core.data.audio import LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
+from vop_core.data.environments import Environment, drawn_environment, environment_owner
 from vop_core.data.locations import cache_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset
@@ -82,7 +84,7 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
     Only variants that all tables hold are kept.
     """
     persons = tuple(name for table in tables for name in table.persons)
-    names = [name for name in VARIANTS if all(name in table.variants for table in tables)]
+    names = [name for name in tables[0].variants if all(name in table.variants for table in tables)]
     order = {label: index for index, label in enumerate(labels)}
     person, label, offset = [], [], 0
     for table in tables:
@@ -155,9 +157,26 @@ VARIANTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
-def _persons_generator(person: str) -> torch.Generator:
-    """A person's room must be the same for all of that person's clips: the seed is the person's."""
-    seed = int.from_bytes(hashlib.sha256(person.encode()).digest()[:6], "big")
+ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
+    "environment 1": lambda person, _: drawn_environment("training", f"{person} 1"),
+    "environment 2": lambda person, _: drawn_environment("training", f"{person} 2"),
+    "environment 3": lambda person, _: drawn_environment("training", f"{person} 3"),
+    "environment 4": lambda person, _: drawn_environment("training", f"{person} 4"),
+    "own environment": lambda person, _: drawn_environment("foreseen", person),
+    "swapped environment": lambda person, persons: drawn_environment(
+        "foreseen", environment_owner(person, persons)
+    ),
+    "unforeseen environment": lambda person, _: drawn_environment("unforeseen", person),
+}
+"""Variants in which every person has an environment: which, of a person and all persons of the data
+set."""
+
+
+def _generator(name: str) -> torch.Generator:
+    """Seeded by a name. A person's room must be the same for all of the person's clips, so there it
+    is the person's.
+    """
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
     return torch.Generator().manual_seed(seed)
 
 
@@ -178,9 +197,10 @@ def load_features(
     recording that stands in the data set twice, under whatever names.
     """
     config = config or LogMelConfig()
-    unknown = set(variants) - set(VARIANTS)
+    known = (*VARIANTS, *ENVIRONMENTS)
+    unknown = set(variants) - set(known)
     if unknown:
-        raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(VARIANTS)}")
+        raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(known)}")
     wanted = list(dict.fromkeys(("original", *variants)))
     files = {name: _cache_file(dataset, name, config) for name in wanted if cache}
     computed = {name: kept for name in files if (kept := _kept(files[name])) is not None}
@@ -201,12 +221,20 @@ def load_features(
     )
 
 
+def _environments(dataset: PersonDataset, variant: str) -> dict[str, Environment]:
+    """Each person's environment in a variant."""
+    return {person: ENVIRONMENTS[variant](person, dataset.persons) for person in dataset.persons}
+
+
 def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> Path:
     listing = [
         (str(record.path.relative_to(dataset.root)), record.person, digest)
         for record, digest in zip(dataset.records, dataset.digests, strict=True)
     ]
-    key = hashlib.sha256(json.dumps([listing, variant, str(config), 2]).encode()).hexdigest()[:20]
+    about = [listing, variant, str(config), 2]
+    if variant in ENVIRONMENTS:
+        about.append([place.fingerprint for place in _environments(dataset, variant).values()])
+    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
     # for the eye only, and no file system's limit
     name = re.sub(r"[^\w.-]+", "_", dataset.name)[:40]
     return cache_root() / "features" / f"{name}-{variant}-{key}.safetensors"
@@ -224,15 +252,18 @@ def _compute(
     if not variants:
         return {}
 
+    environments = {name: _environments(dataset, name) for name in variants if name in ENVIRONMENTS}
+
+    def variant(name: str, record: ClipRecord, waveform: Tensor) -> Tensor:
+        if name in VARIANTS:
+            return VARIANTS[name](waveform, _generator(record.person))
+        clip = f"{name} {record.person} {record.path.relative_to(dataset.root).as_posix()}"
+        return environments[name][record.person].apply(waveform, generator=_generator(clip))
+
     def one(record: ClipRecord) -> tuple[bytes, list[Tensor]]:
         waveform = decode_file(record.path).waveform
         # A variant is made of the whole clip, then focused: what a microphone would have recorded.
-        focused = torch.stack(
-            [
-                focus(VARIANTS[name](waveform, _persons_generator(record.person)))
-                for name in variants
-            ]
-        )
+        focused = torch.stack([focus(variant(name, record, waveform)) for name in variants])
         return sound_digest(waveform), list(log_mel(focused, config).half())
 
     recordings = Recordings(dataset.root)

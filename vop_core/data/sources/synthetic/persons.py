@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from vop_core.data.sources.synthetic.acoustics import Microphone, Room, draw_microphone, draw_room
+from vop_core.data.acoustics import Microphone, Room, draw_microphone, draw_room
 from vop_core.data.sources.synthetic.espeak import engine
 
 COHORTS = ("bundled", "training", "test")

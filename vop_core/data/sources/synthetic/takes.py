@@ -5,7 +5,7 @@ it.
 import numpy as np
 import soxr
 
-from vop_core.data.sources.synthetic.acoustics import record, room_responses
+from vop_core.data.acoustics import record, room_responses
 from vop_core.data.sources.synthetic.espeak import engine
 from vop_core.data.sources.synthetic.persons import SyntheticPerson, pronounce
 from vop_core.types import SAMPLE_RATE

@@ -6,11 +6,11 @@ microphone; each take moves the person a little (one of a few cached responses) 
 level.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from vop_core.errors import DataError
 from vop_core.types import SAMPLE_RATE
 
 _BANDS = 513  # frequencies from 0 to 8 kHz at which a microphone's response is given
@@ -42,13 +42,19 @@ class Microphone:
     drive: float  # soft saturation; 0 is none
 
 
-_ROOMS = {  # name: smallest size, largest size, absorption, distance
+Kinds = Mapping[
+    str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+]
+
+ROOMS: Kinds = {  # name: smallest size, largest size, absorption, distance
     "booth": ((1.6, 1.5, 2.1), (2.4, 2.2, 2.4), (0.55, 0.8), (0.15, 0.5)),
     "office": ((2.8, 2.5, 2.4), (4.5, 4.0, 3.0), (0.3, 0.5), (0.3, 1.0)),
     "living room": ((3.8, 3.5, 2.4), (6.5, 5.5, 3.0), (0.25, 0.45), (0.4, 1.6)),
     "kitchen": ((2.5, 2.3, 2.3), (4.0, 3.5, 2.8), (0.15, 0.28), (0.4, 1.2)),
     "classroom": ((6.0, 5.0, 2.8), (9.0, 7.5, 3.6), (0.2, 0.4), (0.5, 1.6)),
 }
+
+HALLS: Kinds = {"hall": ((15.0, 10.0, 5.0), (28.0, 20.0, 10.0), (0.1, 0.2), (1.5, 4.0))}
 
 _MICROPHONES = {  # name: low Hz, high Hz, tilt dB/octave, number of bumps, noise dB, drive
     "studio": ((40, 80), (7600, 8000), (-0.5, 0.5), 1, (30, 42), (0.0, 0.2)),
@@ -60,10 +66,10 @@ _MICROPHONES = {  # name: low Hz, high Hz, tilt dB/octave, number of bumps, nois
 }
 
 
-def draw_room(generator: np.random.Generator) -> Room:
-    """Draw one of the five kinds of room, its size and the places in it."""
-    name = str(generator.choice(list(_ROOMS)))
-    smallest, largest, absorption, distance = _ROOMS[name]
+def draw_room(generator: np.random.Generator, kinds: Kinds = ROOMS) -> Room:
+    """Draw one of the kinds of room, its size and the places in it."""
+    name = str(generator.choice(list(kinds)))
+    smallest, largest, absorption, distance = kinds[name]
     size = generator.uniform(smallest, largest)
     microphone = size * generator.uniform((0.35, 0.35, 0.35), (0.65, 0.65, 0.5))
     nearest_wall = float(np.minimum(microphone, size - microphone).min())
@@ -108,33 +114,40 @@ def room_responses(room: Room, count: int, generator: np.random.Generator) -> li
     Each begins shortly before the direct sound, whose amplitude is made 1, and lasts at most half a
     second.
     """
-    try:
-        import pyroomacoustics
-    except ImportError:
-        raise DataError(
-            "Synthetic rooms need the 'synth' extra: install it with  pip install -e \".[synth]\"."
-        ) from None
-
     responses = []
     for _ in range(count):
         angle = room.angle + generator.normal(0, 0.12)
         distance = max(0.1, room.distance * (1 + generator.normal(0, 0.08)))
         offset = np.array([np.cos(angle), np.sin(angle), generator.normal(0, 0.05)]) * distance
-        source = np.clip(np.array(room.microphone) + offset, 0.05, np.array(room.size) - 0.05)
-        box = pyroomacoustics.ShoeBox(
-            room.size,
-            fs=SAMPLE_RATE,
-            materials=pyroomacoustics.Material(room.absorption),
-            max_order=9,
-        )
-        box.add_source(source)
-        box.add_microphone(room.microphone)
-        box.compute_rir()
-        response = np.asarray(box.rir[0][0], np.float64)
-        direct = int(np.argmax(np.abs(response)))
-        response = response[max(0, direct - 20) : direct + SAMPLE_RATE // 2]
-        responses.append((response / np.abs(response).max()).astype(np.float32))
+        response = _response(room, offset, reflections=9)[: 20 + SAMPLE_RATE // 2]
+        responses.append(response)
     return responses
+
+
+def room_response(room: Room, *, reflections: int) -> np.ndarray:
+    """The impulse response with the speaker in the usual place; its direct sound is 1.
+
+    Sound that was reflected more than ``reflections`` times is left out.
+    """
+    offset = np.array([np.cos(room.angle), np.sin(room.angle), 0.0]) * room.distance
+    return _response(room, offset, reflections=reflections)
+
+
+def _response(room: Room, offset: np.ndarray, *, reflections: int) -> np.ndarray:
+    import pyroomacoustics  # takes seconds
+
+    box = pyroomacoustics.ShoeBox(
+        room.size,
+        fs=SAMPLE_RATE,
+        materials=pyroomacoustics.Material(room.absorption),
+        max_order=reflections,
+    )
+    box.add_source(np.clip(np.array(room.microphone) + offset, 0.05, np.array(room.size) - 0.05))
+    box.add_microphone(room.microphone)
+    box.compute_rir()
+    response = np.asarray(box.rir[0][0], np.float64)
+    direct = int(np.argmax(np.abs(response)))
+    return (response / np.abs(response).max()).astype(np.float32)[max(0, direct - 20) :]
 
 
 def channel_response(microphone: Microphone) -> np.ndarray:
@@ -143,10 +156,14 @@ def channel_response(microphone: Microphone) -> np.ndarray:
     decibels = np.clip(microphone.tilt * np.log2(frequency / 1000), -12, 12)
     for centre, gain, width in microphone.bumps:
         decibels = decibels + gain * np.exp(-0.5 * (np.log2(frequency / centre) / width) ** 2)
-    band_pass = 1 / np.sqrt(
-        (1 + (microphone.low / frequency) ** 4) * (1 + (frequency / microphone.high) ** 24)
-    )
-    return 10 ** (decibels / 20) * band_pass
+    return 10 ** (decibels / 20) * band_pass(frequency, microphone.low, microphone.high)
+
+
+def band_pass(frequency: np.ndarray, low: float, high: float) -> np.ndarray:
+    """A device's amplitude at each frequency: 3 dB down at its band edges ``low`` and ``high``,
+    Hz.
+    """
+    return 1 / np.sqrt((1 + (low / frequency) ** 4) * (1 + (frequency / high) ** 24))
 
 
 def noise(kind: str, length: int, generator: np.random.Generator) -> np.ndarray:
