@@ -32,6 +32,7 @@ from vop_core.evaluation.comparison import (
     by_person,
     choose_outliers,
     decomposition,
+    errors_reduced,
     few_persons_interval,
     gain_over_controls,
     harmed,
@@ -167,7 +168,11 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         "channels": [],
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
         # place or person; only where clips were heard in two environments
-        **({"environments": environments(done)} if suite == CONDITIONS else {}),
+        **(
+            {"environments": environments(done), "regimes": regimes(done, others)}
+            if suite == CONDITIONS
+            else {}
+        ),
     }
 
 
@@ -548,6 +553,26 @@ def _on_outliers(runs: MethodRuns, baseline: MethodRuns, persons: Sequence[str])
 
 
 # --- place or person; one setting changed --------------------------------------------------------
+
+
+def regimes(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -> list[Entry]:
+    """What each method takes away of global's errors in each condition, by unknown persons, and
+    whether own clips beat global, the prior and mixed persons, all of them.
+    """
+    found = []
+    for variant, runs in variants.items():
+        if (base := baselines[variant]) is None:
+            continue
+        sides = [each.scores.values(OWN, OPEN, runs.main_shots) for each in (runs, base)]
+        gain = gain_over_controls(runs.scores, base.scores, OPEN, runs.main_shots)
+        found.append(
+            {
+                "variant": variant,
+                "error_reduction": estimate(errors_reduced(*sides)),
+                "over_all": "" if gain is None else "yes" if gain.over_all else "no",
+            }
+        )
+    return found
 
 
 def environments(variants: Variants) -> list[Entry]:

@@ -247,6 +247,15 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("NLL, nats", "nll", nats),
         ),
     ),
+    "regimes": (
+        "{dataset}: the share of global's errors that is gone, %, and whether own clips beat "
+        "global, prior and mixed persons, {main_shots} clips",
+        (
+            METHOD,
+            Column("errors gone", "error_reduction", points),
+            Column("own above all three", "over_all", words),
+        ),
+    ),
     "environments": (
         "{dataset}: right or wrong person, heard where the person is asked or elsewhere: accuracy "
         "%, {main_shots} clips",
