@@ -20,6 +20,7 @@ from vop_core.evaluation.comparison import (
     by_person,
     choose_outliers,
     decomposition,
+    errors_reduced,
     few_persons_interval,
     gain_over_controls,
     harmed,
@@ -285,3 +286,17 @@ def test_few_persons_have_no_interval_and_six_have_an_exact_one():
         few_persons_interval({str(n): 0.1 * n for n in range(6)}).kind == "sign-flip over persons"
     )
     assert few_persons_interval({}) is None
+
+
+def test_a_gain_holds_over_all_only_where_each_control_is_beaten():
+    """The closest control by its mean need not be the most uncertain one."""
+    persons = [EpisodeKey(f"toy/{index:02d}", 0, 0, 0) for index in range(8)]
+    own = dict.fromkeys(persons, 0.9)
+    steady = dict.fromkeys(persons, 0.88)
+    wild = {person: 0.95 if index % 2 else 0.5 for index, person in enumerate(persons)}
+    gain = personal_gain(own, {"global": steady, "mixed": wild})
+    assert gain.best == "global" and gain.accuracy.bounds[0] > 0
+    assert not gain.over_all
+    assert personal_gain(own, {"global": steady, "mixed": steady}).over_all
+    assert errors_reduced(own, steady).mean == pytest.approx(1 - 0.10 / 0.12)
+    assert errors_reduced(own, dict.fromkeys(persons, 1.0)) is None

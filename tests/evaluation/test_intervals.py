@@ -15,6 +15,7 @@ from vop_core.evaluation.intervals import (
     paired_interval,
     persons_harmed,
     proportion_interval,
+    relative_error_reduction,
     seed_standard_deviation,
     sign_flip_interval,
     spread_if_alike,
@@ -203,3 +204,19 @@ def test_persons_who_are_alike_lie_in_the_spread_at_least_as_often_as_it_says():
     shares = rng.binomial(25, 0.8, 20_000) / 25
     inside = ((shares >= low) & (shares <= high)).mean()
     assert 0.95 - 4 * math.sqrt(0.95 * 0.05 / 20_000) < inside < 0.99
+
+
+def test_the_share_of_errors_that_is_gone_is_a_ratio_of_means():
+    before = np.linspace(0.1, 0.6, 20)
+    halved = relative_error_reduction(before / 2, before)
+    assert halved.mean == pytest.approx(0.5)
+    assert halved.bounds == pytest.approx((0.5, 0.5)), "alike for everybody: no spread"
+    some = relative_error_reduction(np.where(np.arange(20) % 2, before, 0), before)
+    assert some.bounds[0] < some.mean < some.bounds[1] <= 1
+    assert relative_error_reduction(2 * before, before).mean == pytest.approx(-1), (
+        "twice the errors"
+    )
+    # persons without an error weigh nothing; a mean of their ratios would not exist
+    assert relative_error_reduction([0.0, 0.1], [0.0, 0.4]).mean == pytest.approx(0.75)
+    assert relative_error_reduction([0.0, 0.1], [0.0, 0.4]).bounds is None
+    assert relative_error_reduction([0.1, 0.2], [0.0, 0.0]) is None

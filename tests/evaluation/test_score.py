@@ -18,7 +18,9 @@ from vop_core.evaluation.score import (
     MIXED,
     NOISE,
     OWN,
+    OWN_ELSEWHERE,
     PRIOR,
+    WRONG_HERE,
     WRONG_PERSON,
     Scoring,
     score_method,
@@ -316,3 +318,28 @@ def test_a_network_in_training_mode_is_refused():
     voices = fakes.voices(ACCENTS)
     with pytest.raises(ValueError, match="training mode"):
         score(voices, fakes.episodes(voices), Network())
+
+
+@pytest.mark.parametrize("reads", ["place", "person"])
+def test_person_and_environment_are_told_apart(reads):
+    """A method that reads only the place is right with anybody's clips heard there and lost with
+    the person's own heard elsewhere; one that reads only the person, the other way round.
+    """
+    clips, planned = scene(noise=False)
+    count = len(NAMES)
+    visitors = tuple((person - 2) % count for person in range(count))
+    owner = (clips.person_index + 2) % count
+    heard = owner if reads == "place" else clips.person_index
+    swapped = (100 * heard.square() + clips.labels).float()
+    scores = score_method(
+        ShiftMethod(), replace(clips, swapped=swapped, visitors=visitors), planned, SCORING
+    )
+    found = {row: set(of(scores, row).values()) for row in (OWN, OWN_ELSEWHERE, WRONG_HERE)}
+    right = {1.0}
+    assert found[OWN] == right
+    assert max(of(scores, WRONG_PERSON).values()) < 0.5
+    if reads == "place":
+        assert found[WRONG_HERE] == right and max(found[OWN_ELSEWHERE]) < 0.5
+    else:
+        assert found[OWN_ELSEWHERE] == right and max(found[WRONG_HERE]) < 0.5
+    assert not {OWN_ELSEWHERE, WRONG_HERE} & set(run()["row"]), "only where places are swapped"

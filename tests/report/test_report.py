@@ -314,32 +314,32 @@ def test_widths_that_are_all_alike_correlate_with_nothing():
     assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
 
 
-CHANNEL_GAINS = {
+ENVIRONMENT_GAINS = {
     "own": 0.04,
-    "wrong-person": 0.01,
-    "own, other channel": 0.02,
-    "wrong-person, other channel": 0.015,
+    "own, other environment": 0.02,
+    "wrong-person, same environment": 0.03,
+    "wrong-person": 0.005,
 }
 
 
-def test_what_is_microphone_and_what_is_person_is_told_apart():
-    (entry,) = table_of(both_folds("vop", CHANNEL_GAINS), "channel")["channels"]
+def test_what_is_the_place_and_what_is_the_person_is_told_apart():
+    conditions = conditions_summary()
+    (entry,) = conditions["datasets"]["toy"]["environments"]
     parts = {name: part["mean"] for name, part in entry["differences"].items()}
     # own rows have 0.02 more than their gain
     assert parts == pytest.approx(
-        {"channel": 0.04, "person": 0.05, "person_elsewhere": 0.005, "person_against_channel": 0.01}
+        {"environment": 0.04, "person": 0.03, "person_elsewhere": 0.015, "both": 0.055}
     )
-    text = findings(
-        {"paper": summary({"toy": everything()}, "paper"), "channel": channel_summary()}
-    )
-    assert "Does a telephone channel, added to all queries, take the person away?" in text
-    assert "own clips through it − own clips as recorded +4.0" in text
-    assert "own, as recorded" in bench_page({"channel": channel_summary()})
-    assert table_of(everything())["channels"] == []
+    text = findings({"paper": summary({"toy": everything()}, "paper"), "conditions": conditions})
+    assert "What of the gain is the person, and what the room and the microphone?" in text
+    assert "right − wrong person, same environment +3.0" in text
+    assert "own, other environment" in bench_page({"conditions": conditions})
+    assert "environments" not in table_of(everything())
 
 
-def channel_summary():
-    return summary({"toy": both_folds("vop", CHANNEL_GAINS)}, "channel")
+def conditions_summary():
+    results = both_folds("vop", ENVIRONMENT_GAINS, variant="vop, own-environment")
+    return summary({"toy": results}, "conditions")
 
 
 def test_a_changed_setting_is_compared_with_the_recipe():
@@ -940,7 +940,7 @@ def test_the_legend_has_every_word_that_stands_over_a_column_and_explains_every_
     content = summary({"toy": everything()}, "paper")
     summaries = {
         "paper": content,
-        "channel": channel_summary(),
+        "conditions": conditions_summary(),
         "ablations": {**content, "suite": "ablations"},
     }
     page = bench_page(summaries)

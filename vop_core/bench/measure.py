@@ -6,20 +6,21 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import torch
 
+from vop_core.data.environments import environment_owner
 from vop_core.data.episodes import draw_episodes
-from vop_core.data.features import FeatureTable, join_tables
+from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
 from vop_core.evaluation.heads import Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
-from vop_core.evaluation.score import COLUMNS, OWN, Scoring, score_method
+from vop_core.evaluation.score import COLUMNS, OWN, Condition, Scoring, score_method
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import adaptation_bytes, gaussian_of
 from vop_core.tasks.base import Task, TaskData
@@ -41,10 +42,14 @@ class Scene:
 
     @classmethod
     def of_task(cls, task: Task, data: TaskData, scoring: Scoring) -> "Scene":
-        """Both sets of a task. Raises EvaluationError where no unknown person has clips enough."""
-        table = join_tables(
-            [part for part in (data.open, data.closed) if len(part)], data.train.labels
-        )
+        """Both sets of a task, as the condition has them heard; without the set that is not.
+
+        Raises EvaluationError where no unknown person has clips enough.
+        """
+        needed = set(scoring.variants)
+        parts = [part for part in (data.open, data.closed) if needed <= part.variants.keys()]
+        joined = join_tables([part for part in parts if len(part)], data.train.labels)
+        table = heard_in(joined, scoring.condition)
         trained = set(data.train.persons)
 
         def asked(name: str, shots: int) -> bool:
@@ -71,13 +76,6 @@ class Scene:
             )
         planned = _drawn(table, trained_persons, scoring, lambda name, shots: True)
         return cls(table, planned, task.metrics, task.head)
-
-    def clips_for(self, method: PersonalizationMethod, channel: str | None) -> EvaluationClips:
-        """The clips as the method represents them, as recorded or through another channel (then
-        without noise).
-        """
-        with torch.no_grad():
-            return evaluation_clips(self.table, method.represent, channel)
 
 
 def _drawn(
@@ -118,21 +116,37 @@ def _drawn(
     return plan(evaluation_clips(table), episodes, trained_persons)
 
 
+def heard_in(table: FeatureTable, condition: Condition) -> FeatureTable:
+    """The table as if all had been recorded in the condition; its noise is like no clip of it."""
+    if condition.heard == "original":
+        return table
+    kept = {"original": condition.heard, SWAPPED_ENVIRONMENT: condition.swapped}
+    variants = {name: table.variants[source] for name, source in kept.items() if source}
+    return replace(table, variants=variants)
+
+
 def evaluation_clips(
     table: FeatureTable,
     represent: Callable[[torch.Tensor], torch.Tensor] = lambda log_mels: log_mels,
-    channel: str | None = None,
 ) -> EvaluationClips:
     """A table in the form that scoring reads, each clip as a method represents it."""
-    noise = None if channel else table.variants.get("noise")
+    noise, swapped = (table.variants.get(name) for name in ("noise", SWAPPED_ENVIRONMENT))
     return EvaluationClips(
-        represent(table.variants[channel] if channel else table.features),
+        represent(table.features),
         table.label,
         table.person,
         table.persons,
         None if noise is None else represent(noise),
         table.take % 2 == 0,
+        None if swapped is None else represent(swapped),
+        () if swapped is None else visitors(table.persons),
     )
+
+
+def visitors(persons: Sequence[str]) -> tuple[int, ...]:
+    """For each person, the index of who stands in their environment where these persons swap."""
+    owners = [environment_owner(person, persons) for person in persons]
+    return tuple(owners.index(person) for person in persons)
 
 
 def scene_scores(
@@ -146,17 +160,16 @@ def scene_scores(
     probabilities.
     """
     with torch.no_grad():
-        elsewhere = method.represent(scene.table.features) if scoring.channel else None
+        clips = evaluation_clips(scene.table, method.represent)
         unknown = None if scene.unknown is None else method.represent(scene.unknown)
     return score_method(
         method,
-        scene.clips_for(method, scoring.channel),
+        clips,
         scene.planned,
         scoring,
         metrics=scene.metrics,
         head=scene.head,
         unknown=unknown,
-        elsewhere=elsewhere,
         progress=progress,
     )
 

@@ -6,7 +6,7 @@ folds and seeds.
 ``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
-``channel``      queries by telephone; own or another's clips enroll, by telephone or as recorded
+``conditions``   clean, own and unforeseen environments; right or other person, same or other place
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
@@ -30,6 +30,7 @@ from vop_core.bench.recipes import (
 )
 from vop_core.bench.results import DONE, Result, Store
 from vop_core.bench.run import BenchJob, bench
+from vop_core.data.features import SWAPPED_ENVIRONMENT
 from vop_core.data.locations import (
     cache_root,
     find_dataset,
@@ -41,7 +42,7 @@ from vop_core.data.persons import Fold
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import OWN, Scoring
+from vop_core.evaluation.score import CLEAN, OWN, Condition, Scoring
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.vop import PERSONAL, STEADY, VopConfig
@@ -59,10 +60,14 @@ ABLATION_FOLDS = (0, 1)
 PAPER_SEEDS = (0, 1, 2)
 FEW_PERSONS = (3, 6, 12)
 FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
-CHANNEL_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
-CHANNEL_SCORING = Scoring(
-    shots=(5,), draw_shots=(), unknown_clips=0, closed=False, channel="telephone"
+CONDITIONS_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
+CONDITIONS = (
+    CLEAN,
+    Condition("own-environment", "own environment", SWAPPED_ENVIRONMENT),
+    Condition("unforeseen", "unforeseen environment"),
 )
+# environments are of what is asked: words never taught have none
+CONDITIONS_SCORING = Scoring(shots=(1, 5), draw_shots=(), unknown_clips=0, closed=False)
 CHOICES = "choices.json"
 ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 # only what a choice is made on
@@ -393,22 +398,24 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
     return jobs
 
 
-def _channel(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
     for name in _present(datasets, SPEECH):
         chosen = [
-            each for each in chosen_contenders(Path(name).name) if each.method in CHANNEL_METHODS
+            each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
         ]
-        config = BenchConfig.of_task(KEYWORDS, scoring=CHANNEL_SCORING)
-        jobs += bench(
-            "channel",
-            KEYWORDS,
-            name,
-            chosen,
-            config=config,
-            folds=_folds(name),
-            seeds=seeds or (0,),
-        )
+        for condition in CONDITIONS:
+            scoring = replace(CONDITIONS_SCORING, condition=condition)
+            suffix = "" if condition == CLEAN else f", {condition.name}"
+            jobs += bench(
+                "conditions",
+                KEYWORDS,
+                name,
+                [replace(each, variant=each.variant + suffix) for each in chosen],
+                config=BenchConfig.of_task(KEYWORDS, scoring=scoring),
+                folds=_folds(name),
+                seeds=seeds or (0,),
+            )
     return jobs
 
 
@@ -471,7 +478,7 @@ SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[Be
     "outliers": _paper,
     "ablations": _ablations,
     "few-persons": _few_persons,
-    "channel": _channel,
+    "conditions": _conditions,
 }
 
 

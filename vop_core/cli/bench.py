@@ -12,7 +12,7 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, outliers, ablations, few-persons or channel: which "
+            help="smoke, tuning, paper, outliers, ablations, few-persons or conditions: which "
             "question is asked."
         ),
     ] = "paper",

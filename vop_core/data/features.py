@@ -157,13 +157,14 @@ VARIANTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
+SWAPPED_ENVIRONMENT = "swapped environment"
 ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
     "environment 1": lambda person, _: drawn_environment("training", f"{person} 1"),
     "environment 2": lambda person, _: drawn_environment("training", f"{person} 2"),
     "environment 3": lambda person, _: drawn_environment("training", f"{person} 3"),
     "environment 4": lambda person, _: drawn_environment("training", f"{person} 4"),
     "own environment": lambda person, _: drawn_environment("foreseen", person),
-    "swapped environment": lambda person, persons: drawn_environment(
+    SWAPPED_ENVIRONMENT: lambda person, persons: drawn_environment(
         "foreseen", environment_owner(person, persons)
     ),
     "unforeseen environment": lambda person, _: drawn_environment("unforeseen", person),

@@ -34,6 +34,7 @@ from vop_core.evaluation.intervals import (
     interval_over_persons,
     paired_interval,
     persons_harmed,
+    relative_error_reduction,
 )
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
@@ -286,6 +287,21 @@ class PersonalGain(NamedTuple):
     accuracy: Interval
     # smallest lower, largest upper bound against any of them
     conservative: tuple[float, float] | None
+
+    @property
+    def over_all(self) -> bool:
+        """Whether own clips are shown to beat each of the controls, not the best one alone."""
+        return self.conservative is not None and self.conservative[0] > 0
+
+
+def errors_reduced(own: Values, baseline: Values) -> Interval | None:
+    """Which share of the baseline's errors is gone, over the episodes that both answered; None
+    without such episodes or errors.
+    """
+    shared = own.keys() & baseline.keys()
+    sides = ({episode: 1 - side[episode] for episode in shared} for side in (own, baseline))
+    errors, before = (list(by_person(side).values()) for side in sides)
+    return relative_error_reduction(errors, before) if shared else None
 
 
 def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain | None:

@@ -1,6 +1,7 @@
 """Whose clips enroll in the controls: what must *not* help if a gain is personal.
 
 ``wrong person``  one other person's clips, carrying the same words as the right enrollment
+``visitor``       likewise, of the one person who is heard in the asked person's environment
 ``mixed``         every clip from another person, different persons where possible, the same words
 
 Where nobody suitable says a word, a random clip takes its place and is counted as a fallback.
@@ -122,6 +123,19 @@ def mixed_enrollments(
     generator = generator_for(seed, "mixed", episode.name, episode.shots, episode.repetition)
     words = clips.labels[episode.enrollment].tolist()
     return [mixed_enrollment(episode.peers, words, index, generator=generator)]
+
+
+def visitor_enrollment(
+    episode: PlannedEpisode, clips: EvaluationClips, index: WordIndex, *, seed: int
+) -> ControlEnrollment:
+    """From whoever stands in the person's environment where environments are swapped."""
+    drawn = (episode.name, episode.shots, episode.repetition)
+    return enrollment_from(
+        clips.visitors[episode.person],
+        clips.labels[episode.enrollment].tolist(),
+        index,
+        generator=generator_for(seed, "visitor", *drawn),
+    )
 
 
 def generator_for(seed: int, *parts: str | int) -> torch.Generator:

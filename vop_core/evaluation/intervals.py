@@ -107,6 +107,38 @@ def sign_flip_interval(
     return means[rank - 1], means[-rank]
 
 
+def relative_error_reduction(
+    errors: Float[np.ndarray, " person"] | Sequence[float],
+    baseline: Float[np.ndarray, " person"] | Sequence[float],
+    *,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Interval | None:
+    """Which share of the baseline's errors is gone: 1 - mean error / mean error of the baseline.
+
+    The interval is a percentile bootstrap over persons of that ratio; there is none below 12
+    persons, or where the baseline makes no error on many a resample. None where the baseline makes
+    no error at all: there is nothing to reduce. Raises ValueError as ``paired_interval``.
+    """
+    errors, baseline = _checked(errors), _checked(baseline)
+    count = len(errors)
+    if not baseline.any():
+        return None
+    reduction = float(1 - errors.mean() / baseline.mean())
+    if count < BOOTSTRAP_PERSONS:
+        return Interval(reduction, None, count, "none")
+    drawn = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
+    below = baseline[drawn].mean(1)
+    tail = 50 * (1 - level)
+    if (below == 0).mean() > tail / 100:
+        return Interval(reduction, None, count, "none")
+    kept = below > 0
+    low, high = np.percentile(
+        1 - errors[drawn].mean(1)[kept] / below[kept], [tail, 100 - tail]
+    ).tolist()
+    return Interval(reduction, (low, high), count, "bootstrap over persons")
+
+
 def worst_decile(values: Float[np.ndarray, " person"] | Sequence[float]) -> float:
     """Mean of the worst tenth of persons (rounded down), at least of one person."""
     values = np.sort(_checked(values))

@@ -29,6 +29,9 @@ class EvaluationClips:
     noise_features: Float[Tensor, " clip *shape"] | None = None
     # clips of even takes, which choose outliers; the others judge them. None: no halves are scored
     even_take: Bool[Tensor, " clip"] | None = None
+    # the same clips, each person in another's environment, and for each person who stands in theirs
+    swapped: Float[Tensor, " clip *shape"] | None = None
+    visitors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

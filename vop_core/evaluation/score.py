@@ -10,9 +10,10 @@ Rows of every method that reads enrollment clips:
 ``prior``         no clip at all, for methods that have an answer then
 ``draws``         an average over weight draws, with a posterior; ``3 draws``: over so many
 
-and where all queries are heard through another channel, such as a telephone band, own and
-wrong-person clips enroll once through that channel too and once as they were recorded (``..., other
-channel``).
+and where everybody is heard in an environment of their own, the other two of person x environment:
+
+``own, other environment``           the person's own clips, heard in another person's environment
+``wrong-person, same environment``   one other person's clips, heard in the asked person's
 
 All methods answer the same episodes, and controls are the same clips for all of them.
 
@@ -48,6 +49,7 @@ from vop_core.evaluation.controls import (
     WordIndex,
     generator_for,
     mixed_enrollments,
+    visitor_enrollment,
     wrong_person_enrollments,
 )
 from vop_core.evaluation.heads import Classification, Head
@@ -69,8 +71,20 @@ OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = (
 )
 # not the method: the global model that it was made of, on the episodes of its own row
 START = "start"
-OWN_ELSEWHERE, WRONG_ELSEWHERE = "own, other channel", "wrong-person, other channel"
+OWN_ELSEWHERE, WRONG_HERE = "own, other environment", "wrong-person, same environment"
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """In which variant of the clips everybody is heard, when enrolled and when asked."""
+
+    name: str
+    heard: str = "original"
+    swapped: str | None = None  # the variant in which everybody stands in another's environment
+
+
+CLEAN = Condition("clean")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +92,7 @@ class Scoring:
     """Which episodes are drawn, and how far the costly rows go."""
 
     shots: tuple[int, ...] = (1, 3, 5, 10, 20)
-    main_shots: int = 5  # rejection and channels are looked at here
+    main_shots: int = 5  # rejection and swapped environments are looked at here
     # Here episodes are repeated, controls enroll, the closed set is asked too, and parts are kept
     control_shots: tuple[int, ...] = (5,)
     repetitions: int = 3  # one elsewhere
@@ -89,8 +103,7 @@ class Scoring:
     unknown_clips: int = 100  # words never taught, for rejection
     controls: bool = True  # else only the person's own clips enroll
     closed: bool = True  # else only unknown persons are asked
-    # variant of the clips that is asked about, instead of the clips as recorded
-    channel: str | None = None
+    condition: Condition = CLEAN
     seed: int = 0
     chunk_clips: int = 1024
 
@@ -107,7 +120,8 @@ class Scoring:
     @property
     def variants(self) -> tuple[str, ...]:
         """Variants of the clips that are needed beside those of training."""
-        return (self.channel,) if self.channel else ()
+        found = (self.condition.heard, self.condition.swapped)
+        return tuple(name for name in found if name not in (None, "original"))
 
     def repetitions_at(self, shots: int) -> int:
         """Episodes a person with so many clips."""
@@ -138,14 +152,12 @@ def score_method(
     metrics: Metrics = classification_metrics,
     head: Head | None = None,
     unknown: Float[Tensor, " unknown *shape"] | None = None,
-    elsewhere: Float[Tensor, " clip *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """All rows of one method on planned episodes; clips and unknown words in the method's own
     representation.
 
-    ``head`` is a classification unless given. ``elsewhere`` are the same clips through another
-    channel, to enroll from. ``progress(done, total)`` counts queries.
+    ``head`` is a classification unless given. ``progress(done, total)`` counts queries.
 
     Raises
     ------
@@ -157,7 +169,7 @@ def score_method(
     check_evaluation_mode(method)
     facts, head = method.facts, head or Classification()
     asked = Questions(method, head, clips.features, clips.labels, metrics, scoring.chunk_clips)
-    rows = _planned_rows(facts, head, clips, planned, scoring, elsewhere)
+    rows = _planned_rows(facts, head, clips, planned, scoring)
     total = sum(len(trial.query) for row in rows.values() for trial in row.trials)
     done = 0
 
@@ -223,7 +235,6 @@ def _planned_rows(
     clips: EvaluationClips,
     planned: Sequence[PlannedEpisode],
     scoring: Scoring,
-    elsewhere: Tensor | None,
 ) -> dict[str, _Row]:
     def trials(
         row: str, episodes: Sequence[PlannedEpisode], *, enrolled: bool = True
@@ -267,13 +278,14 @@ def _planned_rows(
             episode, clips, index, most=scoring.wrong_persons, seed=scoring.seed
         )
 
+    def visitor(episode: PlannedEpisode) -> list[ControlEnrollment]:
+        return [visitor_enrollment(episode, clips, index, seed=scoring.seed)]
+
     found[MIXED] = _Row(controlled(MIXED, closely, mixed), features, facts.draws)
     found[WRONG_PERSON] = _Row(controlled(WRONG_PERSON, closely, wrong), features, facts.draws)
-    if elsewhere is not None:
-        found[OWN_ELSEWHERE] = _Row(trials(OWN_ELSEWHERE, main), elsewhere, facts.draws)
-        found[WRONG_ELSEWHERE] = _Row(
-            controlled(WRONG_ELSEWHERE, main, wrong), elsewhere, facts.draws
-        )
+    if (swapped := clips.swapped) is not None:
+        found[OWN_ELSEWHERE] = _Row(trials(OWN_ELSEWHERE, main), swapped, facts.draws)
+        found[WRONG_HERE] = _Row(controlled(WRONG_HERE, main, visitor), swapped, facts.draws)
     if clips.noise_features is not None:
         once = [e for e in closely if e.repetition == 0]
         found[NOISE] = _Row(trials(NOISE, once), clips.noise_features, facts.draws)
@@ -315,7 +327,7 @@ def _figures(
     for name, found in values.items():
         kept = closely and name == "accuracy" and trials[0].episode.repetition == 0
         yield name, float(found.mean()), found[0].tolist() if kept else None
-    if any(trial.row in (MIXED, WRONG_PERSON, WRONG_ELSEWHERE) for trial in trials[:1]):
+    if any(trial.row in (MIXED, WRONG_PERSON, WRONG_HERE) for trial in trials[:1]):
         yield "fallbacks", float(sum(trial.fallbacks for trial in trials)), None
     if not {"accuracy", "confidence"} <= values.keys():
         return

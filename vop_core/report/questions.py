@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.estimates import REVERSE, SHOWN, Estimate, asked_alone, verdict
-from vop_core.report.summary import ABLATIONS, ADABN, PAPER, READS, WITHOUT_GAUSSIAN
+from vop_core.report.summary import ABLATIONS, ADABN, CONDITIONS, PAPER, READS, WITHOUT_GAUSSIAN
 from vop_core.report.tables import look_up
 from vop_core.report.words import TEMPLATES, one_line
 from vop_core.variational.importance import GOOD_K
@@ -20,7 +20,7 @@ from vop_core.variational.importance import GOOD_K
 Table = Mapping[str, Any]
 Tables = Mapping[str, Table]
 Facts = dict[str, Any]
-CHANNEL, FEW_PERSONS = "channel", "few-persons"
+FEW_PERSONS = "few-persons"
 NARROWING = 0.05  # a smaller relative change of width is called none
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
 POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
@@ -462,11 +462,11 @@ QUESTIONS = {
             _outliers,
         ),
         Question(
-            "channel",
-            "Does a telephone channel, added to all queries, take the person away?",
-            CHANNEL,
-            lambda tables: by_method(tables, "channels", "differences.person"),
-            listed("channels"),
+            "environment",
+            "What of the gain is the person, and what the room and the microphone?",
+            CONDITIONS,
+            lambda tables: by_method(tables, "environments", "differences.person"),
+            listed("environments"),
         ),
         Question(
             "few_persons",

@@ -247,23 +247,28 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("NLL, nats", "nll", nats),
         ),
     ),
-    "channels": (
-        "Queries through the {channel} channel: accuracy %, whose clips enrolled and through which "
-        "channel",
+    "regimes": (
+        "{dataset}: the share of global's errors that is gone, %, and whether own clips beat "
+        "global, prior and mixed persons, {main_shots} clips",
+        (
+            METHOD,
+            Column("errors gone", "error_reduction", points),
+            Column("own above all three", "over_all", words),
+        ),
+    ),
+    "environments": (
+        "{dataset}: right or wrong person, heard where the person is asked or elsewhere: accuracy "
+        "%, {main_shots} clips",
         (
             METHOD,
             Column("own", "levels.own", percent),
-            Column("own, as recorded", "levels.own_elsewhere", percent),
+            Column("own, other environment", "levels.own_elsewhere", percent),
+            Column("wrong person, same environment", "levels.wrong_here", percent),
             Column("wrong person", "levels.wrong", percent),
-            Column("wrong person, as recorded", "levels.wrong_elsewhere", percent),
-            Column("channel", "differences.channel", points),
-            Column("person", "differences.person", points),
-            Column("person, as recorded", "differences.person_elsewhere", points),
-            Column(
-                "right person as recorded − wrong person, same channel",
-                "differences.person_against_channel",
-                points,
-            ),
+            Column("environment", "differences.environment", points),
+            Column("person, same environment", "differences.person", points),
+            Column("person, other environment", "differences.person_elsewhere", points),
+            Column("person and environment", "differences.both", points),
         ),
     ),
     "scoreboard": (
@@ -294,13 +299,12 @@ def listed_table(table: Table, name: str) -> TextTable:
     facts = {
         "dataset": table["dataset"],
         "main_shots": table["main_shots"],
-        "channel": next((each["channel"] for each in table["channels"]), ""),
         "counts": scoreboard_counts(table),
     }
     note = ""
     if name == "comparisons" and not table["picked_baseline"]:
         note = "No baseline is picked: that needs results of another data set."
-    entries = ({**entry, "it": entry} for entry in table[name])
+    entries = ({**entry, "it": entry} for entry in table.get(name, ()))
     return text_table(title.format(**facts), columns, entries, note)
 
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.features import FeatureTable
+from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable
 from vop_core.data.locations import find_dataset
 from vop_core.data.names import folded
 from vop_core.data.persons import (
@@ -134,11 +134,24 @@ class Task(ABC):
         training persons the rest, who may be fewer than all others.
 
         ``variants`` are further variants of the samples to test with; training does not use them.
+        The test persons swap environments among themselves, so that whoever stands in another's is
+        a stranger, too; raises DataError where one is alone.
         """
         dataset = self.dataset(name)
-        wanted = tuple(dict.fromkeys((*self.variants, *variants)))
+        wanted = dict.fromkeys((*self.variants, *variants))
+        swapping = SWAPPED_ENVIRONMENT in wanted
+        wanted = tuple(each for each in wanted if each != SWAPPED_ENVIRONMENT)
         table = self.table(dataset, variants=wanted, progress=progress)
         train, closed, unknown_persons = split(dataset, table, fold.test)
+        if swapping:
+            strangers = self.table(
+                dataset.restrict(persons=unknown_persons.persons),
+                variants=(SWAPPED_ENVIRONMENT,),
+                progress=progress,
+            )
+            unknown_persons = replace(
+                unknown_persons, variants=unknown_persons.variants | strangers.variants
+            )
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
         return TaskData.of(dataset.name, dataset.fingerprint, parts)
 
