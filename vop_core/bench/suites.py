@@ -143,13 +143,15 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
     own = _chosen(dataset, folder)
     found = []
     for method in METHODS:
-        one = len(contender_choices(method)) == 1  # then there is nothing to choose
-        place = 0 if one else _place_of(method, own[method]) if method in own else None
+        choices = contender_choices(method)
+        place = None if method not in own else _place_of(method, own[method])
+        if len(choices) == 1:  # nothing to choose
+            place = 0
         if place is None:
             raise EvaluationError(
                 f"The settings of '{method}' are not chosen yet; run: vop bench --suite tuning"
             )
-        found.append(contender_choices(method)[place])
+        found.append(choices[place])
     return tuple(found)
 
 
