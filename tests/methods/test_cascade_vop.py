@@ -1,0 +1,112 @@
+"""The cascade against the arithmetic of Gaussian persons and Gaussian clips [VOP]."""
+
+import math
+
+import pytest
+import torch
+
+from tests.toys import seeded
+from vop_core.data.features import FeatureTable
+from vop_core.methods.cascade_vop import CascadeVop, CascadeVopConfig
+from vop_core.methods.personal import gaussian_of
+from vop_core.nets.conv5 import Conv5, Conv5Config
+
+PERSONS, CLIPS, SIDE = 300, 8, 12
+TAU, SIGMA = 0.6, 0.9  # of the shift of the first channel of the first layer
+CHANNELS = 16  # of the first layer
+
+
+@pytest.fixture
+def method():
+    """An encoder whose first channel is its input, left as it is."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = Conv5(Conv5Config(labels=3, rows=SIDE, offset=0.0, spread=1.0, dropout=0.0))
+    first = encoder.convolutions[0].weight
+    with torch.no_grad():
+        first[0] = torch.zeros(1, 3, 3)
+        first[0, 0, 1, 1] = 1.0
+    return CascadeVop(encoder.eval()).eval()
+
+
+def heard(persons: int, clips: int, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clips of persons whose loudness differs by ``TAU``, theirs from each other by ``SIGMA``; and
+    the persons' own.
+    """
+    generator = seeded(seed)
+    own = TAU * torch.randn(persons, 1, generator=generator)
+    level = own + SIGMA * torch.randn(persons, clips, generator=generator)
+    picture = torch.randn(persons, clips, SIDE, SIDE, generator=generator)
+    picture = picture - picture[..., ::2, ::2].mean((-2, -1), keepdim=True)  # where the layer looks
+    return picture + level[..., None, None], own[:, 0]
+
+
+def table_of(clips: torch.Tensor) -> FeatureTable:
+    persons, count = clips.shape[:2]
+    owner = torch.arange(persons).repeat_interleave(count)
+    zeros = torch.zeros_like(owner)
+    names = tuple(f"toy/{person:03}" for person in range(persons))
+    return FeatureTable({"original": clips.flatten(0, 1)}, owner, zeros, zeros, names, ("a",))
+
+
+def test_nobody_enrolled_is_the_global_model(method):
+    clips, _ = heard(2, 4, seed=1)
+    answer = method.encoder(clips[0]).softmax(-1)
+    torch.testing.assert_close(method.prior_model().predict(clips[0]).probabilities, answer)
+
+
+def test_a_prior_worth_endless_clips_leaves_the_global_model(method):
+    method.person_variance.fill_(1e-12)
+    clips, _ = heard(1, 5, seed=2)
+    answer = method.encoder(clips[0]).softmax(-1)
+    found = method.enroll(clips[0]).predict(clips[0]).probabilities
+    torch.testing.assert_close(found, answer, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("clips", [1, 3, 8])
+def test_the_first_layers_posterior_is_the_conjugate_one(method, clips):
+    """Its shift, on clips whose level is known: mean and variance by hand."""
+    method.person_variance.fill_(TAU**2)
+    method.clip_variance.fill_(SIGMA**2)
+    inputs, _ = heard(4, clips, seed=3)
+    found = gaussian_of(method.adapt(inputs))
+    share = clips / (clips + SIGMA**2 / TAU**2)
+    level = inputs[..., ::2, ::2].mean((1, 2, 3))
+    torch.testing.assert_close(found.mean[:, CHANNELS], share * level, rtol=1e-3, atol=1e-4)
+    expected = torch.full((4,), TAU**2 * (1 - share))
+    torch.testing.assert_close(found.variance[:, CHANNELS], expected)
+
+
+def test_variances_are_found_from_persons_and_the_interval_holds_their_own_value(method):
+    """Within four standard errors; of persons never estimated on, 90 % lie in the 90 % interval."""
+    method.prepare(table_of(heard(PERSONS, CLIPS, seed=4)[0]))
+    # of a product of two Gaussian means and of a squared difference, at the worst one clip a side
+    between = math.sqrt(((TAU**2 + SIGMA**2) ** 2 + TAU**4) / PERSONS)
+    assert abs(method.person_variance[CHANNELS] - TAU**2) < 4 * between
+    within = SIGMA**2 * math.sqrt(2 / PERSONS)
+    assert abs(method.clip_variance[CHANNELS] - SIGMA**2) < 4 * 1.5 * within
+    for clips in (1, 3, 8):
+        inputs, own = heard(PERSONS, clips, seed=5 + clips)
+        posterior = gaussian_of(method.adapt(inputs))
+        error = (own - posterior.mean[:, CHANNELS]).abs() / posterior.std[:, CHANNELS]
+        covered = (error < 1.645).float().mean()
+        assert abs(covered - 0.9) < 4 * math.sqrt(0.9 * 0.1 / PERSONS) + 0.03
+
+
+def test_layers_further_on_read_what_the_adapted_ones_hand_on(method):
+    """The first layer's offsets are those of the un-adapted network, later ones are not."""
+    inputs, _ = heard(3, 4, seed=9)
+    parallel = CascadeVop(method.encoder, CascadeVopConfig(cascade=False)).eval()
+    one, other = gaussian_of(method.adapt(inputs)), gaussian_of(parallel.adapt(inputs))
+    first = slice(0, 2 * CHANNELS)
+    torch.testing.assert_close(one.mean[:, first], other.mean[:, first])
+    later = one.mean[:, first.stop :] - other.mean[:, first.stop :]
+    assert later.abs().max() > 0.01
+
+
+def test_persons_do_not_see_each_other(method):
+    inputs, _ = heard(3, 4, seed=10)
+    together = method.adapt(inputs)["mean"]
+    alone = torch.cat([method.adapt(person[None])["mean"] for person in inputs])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    assert (together[0] - together[1]).abs().max() > 0.01

@@ -1,0 +1,60 @@
+"""Five convolutions: their size, and a person's weights in them."""
+
+import itertools
+
+import torch
+
+from tests.toys import seeded
+from vop_core.evaluation.cost import parameter_count
+from vop_core.nets.conv5 import Conv5, Conv5Config
+from vop_core.nets.registry import build_encoder
+
+
+def encoder(**settings) -> Conv5:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Conv5(Conv5Config(labels=10, **settings)).eval()
+
+
+def test_it_has_the_parameters_that_its_table_says():
+    channels = (1, 16, 24, 32, 32, 32)
+    convolutions = sum(9 * one * other for one, other in itertools.pairwise(channels))
+    assert parameter_count(encoder()) == convolutions + 2 * sum(channels[1:]) + 10 * 33
+
+
+def test_deviations_of_every_person_act_as_if_they_were_written_into_the_network():
+    network, persons, clips = encoder(), 2, 3
+    layout = network.personal_layout(("band_film", "classifier"))
+    deviations = layout.unflatten(0.1 * torch.randn(persons, layout.size, generator=seeded(1)))
+    inputs = torch.randn(persons * clips, 40, 50, generator=seeded(2))
+    together = network(inputs, deviations).unflatten(0, (persons, clips))
+    own = network.personal_weights(deviations)
+    for person in range(persons):
+        written = encoder()
+        written.load_state_dict(
+            network.state_dict() | {name: value[person] for name, value in own.items()}
+        )
+        alone = written(inputs.unflatten(0, (persons, clips))[person])
+        torch.testing.assert_close(together[person], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_context_is_not_looked_at_before_training():
+    network = encoder()
+    inputs = torch.randn(2, 40, 50, generator=seeded(3))
+    context = torch.randn(2, 3, 40, 50, generator=seeded(4))
+    wider = network.with_context(3)
+    torch.testing.assert_close(wider(inputs, context=context), network(inputs))
+
+
+def test_statistics_are_those_of_each_normalisation():
+    network = encoder()
+    inputs = torch.randn(2, 40, 50, generator=seeded(5))
+    found = network.statistics(inputs)
+    assert found.shape == (2, network.statistic_count)
+    first = network.norms[0](network.convolutions[0]((inputs[:, None] + 3) / 4))
+    torch.testing.assert_close(found[:, :16], first.mean((2, 3)))
+
+
+def test_it_is_built_from_its_description():
+    network = encoder(tau=0.5, dropout=0.2)
+    assert build_encoder(network.description()).config == network.config
