@@ -5,15 +5,18 @@ a line here.
 from vop_core.methods.adabn import AdaBn
 from vop_core.methods.anil import Anil
 from vop_core.methods.arm import Arm
+from vop_core.methods.arm_bn import ArmBn
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.conditional_vop import ConditionalVop
+from vop_core.methods.content_adabn import ContentAdaBn
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
 from vop_core.methods.fine_tune import FineTuneAll, FineTuneFilm, FineTuneHead
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.last_layer_laplace import LastLayerLaplace
 from vop_core.methods.lora import Lora
+from vop_core.methods.mean_subtraction import MeanSubtraction, TrainedMeanSubtraction
 from vop_core.methods.prototypes import Prototypes
 from vop_core.methods.samovar import (
     LabeledSamovarOneLayer,
@@ -40,7 +43,11 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "samovar-1fc": SamovarOneLayer,
     "samovar-2fc": SamovarTwoLayers,
     "arm-cml": Arm,
+    "arm-bn": ArmBn,
     "adabn": AdaBn,
+    "content-adabn": ContentAdaBn,
+    "mean-subtraction": MeanSubtraction,
+    "trained-mean-subtraction": TrainedMeanSubtraction,
     "t3a": T3a,
     # unlabeled clips and gradients
     "tent": Tent,
