@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from tests.toys import log_mels, make_batch, make_encoder, ready, seeded
+from tests.toys import log_mels, make_batch, make_encoder, make_table, ready, seeded
 from vop_core.methods.conditional_vop import ConditionalVop, ConditionalVopConfig
 from vop_core.methods.film_hypernetwork import FilmHypernetwork, FilmHypernetworkConfig
 from vop_core.methods.vop import Vop, VopConfig
@@ -97,6 +97,13 @@ def test_training_learns_what_is_typical():
     batch = make_batch()
     expected = method.encoder.statistics(batch.enrollment[batch.present]).mean(0)
     method.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded())
+    torch.testing.assert_close(method.prior_shift.typical, expected)
+
+
+def test_prepared_what_is_typical_is_that_of_clean_training_clips():
+    method, table = make(), make_table(variants=("original", "faster"))
+    method.prepare(table)
+    expected = method.encoder.statistics(table.features).mean(0)
     torch.testing.assert_close(method.prior_shift.typical, expected)
 
 

@@ -10,6 +10,9 @@ which for g = 1 and tau = 0 renormalises each sub-spectral layer, to first order
 own statistics [ADABN]. The Gaussian code is then charged only for what these statistics do not
 already say. Prior and posterior share the shift, so the KL lives in the code alone.
 
+Training takes m and s from its augmented clips; ``prepare`` takes them anew from the training
+persons' clips as they were recorded.
+
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
 
@@ -19,8 +22,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from vop_core.data.features import FeatureTable
 from vop_core.methods.base import MethodFacts
+from vop_core.methods.prototypes import person_class_means
 from vop_core.methods.vop import STEADY, Vop, VopConfig
+from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.settings import not_negative
 
@@ -98,7 +104,15 @@ class ConditionalVop(Vop):
         posterior=True,
         prior=True,
         foldable=True,
+        version=2,
     )
     config_type = ConditionalVopConfig
     prior_part = ConditionalPrior
     tried = (STEADY, {**STEADY, "first_gate": 0.5})
+
+    def prepare(self, clips: FeatureTable) -> None:
+        """The typical statistics: persons and their words weigh alike."""
+        pieces = clips.features.split(CLIPS_AT_ONCE)
+        statistics = torch.cat([self.encoder.statistics(part) for part in pieces])
+        means, spoken = person_class_means(statistics, clips)
+        self.prior_shift.typical.copy_(means[spoken].mean(0))
