@@ -39,8 +39,8 @@ class Tent(GradientMethod):
     """Each person's own scale and shift, and with ``own_statistics`` own means and variances."""
 
     facts = MethodFacts(
-        summary="Takes gradient steps on scale and shift of the normalisations until the model "
-        "doubts the clips less.",
+        summary="AdaBN, where its settings say so, plus ten gradient steps on scale and shift "
+        "until the model doubts the clips less.",
         source="TENT",
         gradients=True,
         foldable=True,
