@@ -567,6 +567,8 @@ def test_a_slow_method_has_the_encoder_of_all_others():
         extra.learning_rate * extra.encoder_rate
     )
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
+    cascade = paced_training(extra, registry.METHODS["cascade-vop"].choices()[0])
+    assert cascade == replace(extra, min_shots=0) != extra
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():
