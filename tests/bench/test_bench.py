@@ -33,6 +33,7 @@ from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
 from vop_core.data.sources.registry import SOURCES
+from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
@@ -427,6 +428,19 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
     (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
     (contender,) = suites.chosen_contenders("b", tmp_path)
     assert contender.config == options[1].config
+
+
+@pytest.mark.data
+def test_settings_are_tried_on_persons_who_stand_in_no_fold(real_data, monkeypatch):
+    name = suites.SPEECH[0]
+    if not (real_data / name).is_dir():
+        pytest.skip(f"no {name} there")
+    monkeypatch.setenv("VOP_DATA", str(real_data))
+    tried, folds = (suites.suite_jobs(suite, datasets=[name]) for suite in ("tuning", "conditions"))
+    asked = {person for job in tried for person in job.persons.test}
+    assert asked == set(persons_with_role(KEYWORDS.dataset(name), CHOOSE))
+    for job in folds:
+        assert not asked & {*job.persons.train, *job.persons.test}
 
 
 def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(
