@@ -33,6 +33,7 @@ from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
 from vop_core.data.sources.registry import SOURCES
+from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
@@ -429,6 +430,19 @@ def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatc
     assert contender.config == options[1].config
 
 
+@pytest.mark.data
+def test_settings_are_tried_on_persons_who_stand_in_no_fold(real_data, monkeypatch):
+    name = suites.SPEECH[0]
+    if not (real_data / name).is_dir():
+        pytest.skip(f"no {name} there")
+    monkeypatch.setenv("VOP_DATA", str(real_data))
+    tried, folds = (suites.suite_jobs(suite, datasets=[name]) for suite in ("tuning", "conditions"))
+    asked = {person for job in tried for person in job.persons.test}
+    assert asked == set(persons_with_role(KEYWORDS.dataset(name), CHOOSE))
+    for job in folds:
+        assert not asked & {*job.persons.train, *job.persons.test}
+
+
 def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mean(
     listed, monkeypatch
 ):
@@ -567,6 +581,8 @@ def test_a_slow_method_has_the_encoder_of_all_others():
         extra.learning_rate * extra.encoder_rate
     )
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
+    cascade = paced_training(extra, registry.METHODS["cascade-vop"].choices()[0])
+    assert cascade == replace(extra, min_shots=0) != extra
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():

@@ -7,7 +7,7 @@ from tests.toys import make_table
 from vop_core.bench.measure import Scene
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.plan import common_persons, short_of_clips
+from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import Scoring
 from vop_core.tasks.registry import TASKS
 
@@ -69,9 +69,3 @@ def test_who_is_not_asked_is_counted_for_every_number_of_clips_and_named_once():
     many = short_of_clips({f"p{person}": 1 for person in range(9)}, (1, 20))
     assert many.endswith(": 9 after 1 enrolled (p0, p1, p2, p3, p4 and 4 more).")
     assert short_of_clips(clips, (0,)) is None
-
-
-def test_a_curve_is_drawn_over_those_who_stand_at_all_of_its_points():
-    points = [{"anna": 0.1, "ben": 0.2}, {"ben": 0.3, "cai": 0.4, "anna": 0.5}, ["anna"]]
-    assert common_persons(points) == {"anna"}
-    assert common_persons([]) == set()

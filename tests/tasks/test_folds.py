@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.buzzing import KEYWORDS, write_persons
 from vop_core.data import splits
 from vop_core.data.episodes import check_disjoint
 from vop_core.data.metadata import ClipRecord
@@ -61,6 +62,17 @@ def test_choices_are_made_on_persons_who_stand_in_no_fold(dataset, split):
     assert fold.test == dataset.persons[6:8]
     rotated = {name for each in comparison_folds(dataset, 3, clips=2) for name in each.test}
     check_disjoint(fold.test, rotated)
+
+
+def test_training_hears_no_variant_that_is_only_tested_with(tmp_path, monkeypatch):
+    """Else an augmentation, which may draw from all of its table, would train in test rooms."""
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
+    folder = str(write_persons(tmp_path / "buzzing"))
+    fold = person_folds(KEYWORDS.dataset(folder).persons, 2, seed=FOLD_SEED)[0]
+    tested = ("telephone", "own environment", "swapped environment", "unforeseen environment")
+    data = KEYWORDS.fold_data(folder, fold, variants=tested)
+    assert set(data.train.variants) == {"original", *KEYWORDS.variants}
+    assert set(tested) <= set(data.open.variants)
 
 
 def test_without_a_split_everybody_rotates_and_nothing_can_be_chosen_on(dataset):

@@ -1,7 +1,7 @@
 """The questions of the bench, each a suite: which methods, with which settings, on which data,
 folds and seeds.
 
-``tuning``       every method with each of its settings, on fold 0 of both speech sets
+``tuning``       every method with each of its settings, asked of persons who stand in no fold
 ``paper``        every method as tuned: closed and open set, 1 to 20 clips, all folds and seeds
 ``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
@@ -10,7 +10,7 @@ folds and seeds.
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
-unknown persons (fold 0, own clips at the main shots; three seeds of what needs no training, one of
+persons kept for choices (own clips at the main shots; three seeds of what needs no training, one of
 what does), who are neither trained nor tested on there. The baseline that VoP is compared with is
 picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of
 both speech sets, whose persons are tested in these tables: docs/diary.md.
@@ -39,6 +39,7 @@ from vop_core.data.locations import (
     voices_root,
 )
 from vop_core.data.persons import Fold
+from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
@@ -46,7 +47,7 @@ from vop_core.evaluation.score import CLEAN, OWN, Condition, Scoring
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.vop import PERSONAL, STEADY, VopConfig
-from vop_core.tasks.base import Task
+from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
@@ -314,7 +315,7 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
                 for each in contender_choices(method)
             ]
             if asked:
-                jobs += bench(
+                found = bench(
                     "tuning",
                     KEYWORDS,
                     name,
@@ -324,7 +325,16 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
                     only_folds=(0,),
                     seeds=(seed,),
                 )
+                jobs += [replace(job, persons=_choosing(job)) for job in found]
     return jobs
+
+
+def _choosing(job: BenchJob) -> Fold:
+    """Those whom the data set's split keeps for choices; its fold 0 where there is no split."""
+    dataset = job.task.dataset(job.dataset)
+    if not persons_with_role(dataset, CHOOSE):
+        return job.persons
+    return choice_fold(dataset, clips=job.config.clips_per_person)
 
 
 def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:

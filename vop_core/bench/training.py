@@ -210,10 +210,13 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
 
 
 def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:
-    """The further steps at a method's own rate; the encoder's stays what it is for everybody."""
+    """The further steps at a method's own rate, with as few clips enrolled as it asks for; the
+    encoder's rate stays what it is for everybody.
+    """
     rate = getattr(settings, "rate", 1.0)
     return replace(
         further,
+        min_shots=getattr(settings, "min_shots", further.min_shots),
         learning_rate=rate * further.learning_rate,
         encoder_rate=further.encoder_rate / rate,
     )

@@ -15,7 +15,7 @@ more persons, and nobody is trained on by oversight. A corpus without a file giv
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from vop_core.data.locations import find_dataset, splits_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.tables import read_table
-from vop_core.errors import DataError, LeakageError
+from vop_core.errors import DataError
 from vop_core.writing import write_text
 
 TRAIN, CHOOSE, BUNDLE, TEST = ROLES = ("train", "choose", "bundle", "test")
@@ -52,22 +52,6 @@ def role_of(person: str) -> str | None:
 def persons_with_role(dataset: PersonDataset, role: str) -> tuple[str, ...]:
     """The persons of a data set who have a role, sorted. Raises DataError as ``role_of``."""
     return tuple(person for person in dataset.persons if role_of(person) == role)
-
-
-def check_trained(persons: Iterable[str]) -> None:
-    """Fail loudly when a model that is shipped was trained on somebody whose role is another.
-
-    Raises
-    ------
-    LeakageError
-        Names the first such person, and counts them.
-    """
-    others = [person for person in persons if role_of(person) not in (TRAIN, None)]
-    if others:
-        raise LeakageError(
-            f"{len(others)} person(s) were trained on whose role is another ('{others[0]}': "
-            f"{role_of(others[0])}); train on persons of the role '{TRAIN}' only."
-        )
 
 
 def split_file(corpus: str) -> Path:

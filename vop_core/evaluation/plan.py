@@ -132,12 +132,6 @@ def short_of_clips(clips: Mapping[str, int], shots: Iterable[int]) -> str | None
     return f"Of {len(clips)} persons, some have no clip left to ask about: {'; '.join(found)}."
 
 
-def common_persons(points: Iterable[Iterable[str]]) -> set[str]:
-    """Persons who stand at every point of a curve: only over them can its points be compared."""
-    persons = [set(point) for point in points]
-    return set.intersection(*persons) if persons else set()
-
-
 def _check_episode(episode: Episode, clips: EvaluationClips) -> None:
     enrollment, query, person = episode.enrollment, episode.query, episode.person
     if not 0 <= person < len(clips.persons):

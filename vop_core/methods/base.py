@@ -27,11 +27,12 @@ from vop_core.methods.personal import (
     Adaptation,
     PersonalModel,
     WeightPosterior,
+    gaussian_of,
     load_person,
     signatures_of,
 )
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import CLIPS_AT_ONCE, embeddings_of, run_personal
+from vop_core.nets.batched import CLIPS_AT_ONCE, embeddings_of, personal_logits, run_personal
 from vop_core.nets.classifier_inference import classify
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
@@ -370,6 +371,35 @@ class ClassifierMethod(PersonalizationMethod):
         """The classifier."""
         rows = adaptation[self.rows]
         return {"classifier.weight": rows[..., :-1], "classifier.bias": rows[..., -1]}
+
+
+class GaussianMethod(PersonalizationMethod):
+    """Methods whose persons deviate from the encoder's personal layers by what a Gaussian vector
+    says, ``mean`` and ``log_std`` of their adaptations.
+    """
+
+    @abstractmethod
+    def deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """What adaptations add to the global weights at their mean, by parameter name, (person,
+        \\*shape).
+        """
+
+    def predict_proba(
+        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
+    ) -> Float[Tensor, "person query label"]:
+        """With the weights at the posterior mean."""
+        return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
+
+    def draw(
+        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
+    ) -> Adaptation:
+        """Means drawn from each person's posterior."""
+        drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
+        return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
+
+    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
+        """The personal layers at the posterior mean."""
+        return self.encoder.personal_weights(self.deviations(adaptation))
 
 
 class SharedClassifier(ClassifierMethod):

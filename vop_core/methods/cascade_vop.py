@@ -27,7 +27,7 @@ cascade by itself, the product of the mean offsets estimates tau^2, their square
 
 Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
 layers nor form; this one is ours.
-Departs: with ``beta`` = 0 training minimises the error at the posterior's mean; 1 is the bound.
+Departs: training minimises the error at the posterior's mean, and not the bound.
 """
 
 from collections.abc import Iterator
@@ -38,22 +38,20 @@ from functools import partial
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vop_core.data.features import ENVIRONMENTS, FeatureTable
 from vop_core.methods.base import (
+    GaussianMethod,
     MethodFacts,
-    PersonalizationMethod,
     TrainedConfig,
-    needed_generator,
+    supervised_loss,
 )
 from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import CLIPS_AT_ONCE, personal_logits
+from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
-from vop_core.settings import not_negative, positive
+from vop_core.settings import positive
 from vop_core.training.batches import EpisodeBatch
-from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
 
 FORGETTING = 0.05  # share of a step in the running mean of typical spreads
@@ -70,12 +68,9 @@ class CascadeVopConfig(TrainedConfig):
     min_shots: int = 0  # with no clip among the episodes, the prior stays a good global model
     first_clips: float = positive(3.0)  # n_0 before training
     cascade: bool = True  # else all layers read the un-adapted network
-    draw: bool = False  # train with a draw of the offsets instead of their mean
-    beta: float = not_negative(0.0)  # 1 is the bound, with a draw
-    kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
 
 
-class CascadeVop(PersonalizationMethod):
+class CascadeVop(GaussianMethod):
     """An encoder whose normalisations become a person's own."""
 
     facts = MethodFacts(
@@ -116,30 +111,15 @@ class CascadeVop(PersonalizationMethod):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Cross-entropy of all of a step's clips under the weights that the enrollment clips make,
-        and the KL once a person.
+        """Cross-entropy of all of a step's clips under the weights that the enrollment clips
+        make.
         """
         counts = torch.cat((batch.present, torch.ones_like(batch.labels, dtype=torch.bool)), dim=1)
         clips = torch.cat((batch.enrollment, batch.query), dim=1)[counts]
-        owner, place = counts.nonzero().T
-        enrolls = place < batch.present.shape[1]
-        source = generator if self.config.draw else None
-        embedded, offsets = self._cascade(clips, owner, enrolls, draws_from=source)
-        logits = self.encoder.classifier(embedded)
         labels = torch.cat((batch.enrollment_labels, batch.labels), dim=1)[counts]
-        misfit = logits.new_zeros(counts.shape)
-        misfit[counts] = functional.cross_entropy(
-            logits, labels, reduction="none", label_smoothing=label_smoothing
-        )
-        posterior = self._posterior(offsets, batch.present.sum(1))
-        kl = posterior.kl_per_dimension(self._prior()).sum(-1)
-        warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
-        beta = self.config.beta * warmup
-        loss = negative_elbo(misfit, kl, batch.training_clips, beta=beta, query_mask=counts)
-        with torch.no_grad():
-            accuracy = (logits.argmax(-1) == labels).float().mean()
-        logs = {"cross_entropy": misfit[counts].mean().item(), "kl": kl.mean().item()}
-        return loss, logs | {"loss": loss.item(), "accuracy": accuracy.item()}
+        owner, place = counts.nonzero().T
+        embedded, _ = self._cascade(clips, owner, place < batch.present.shape[1])
+        return supervised_loss(self.encoder.classifier(embedded), labels, label_smoothing)
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -148,24 +128,24 @@ class CascadeVop(PersonalizationMethod):
         """
         heard = ["original", *(name for name in clips.variants if name in ENVIRONMENTS)][:2]
         generator = torch.Generator().manual_seed(0)
-        halves = list(_halves(clips, generator=generator))
-        if not halves:
+        parts = list(_two_parts(clips, generator=generator))
+        if not parts:
             return
         with evaluation_mode(self):
             self.person_variance.copy_(self.clip_variance / self.log_prior_clips.exp())
             for _ in range(ROUNDS):
-                self._estimate([(clips.variants[name], halves) for name in heard])
+                self._estimate([(clips.variants[name], parts) for name in heard])
 
     def _estimate(self, heard: list[tuple[Tensor, list[tuple[Tensor, Tensor]]]]) -> None:
         shared, apart, weight, count = 0.0, 0.0, 0.0, 0
-        for inputs, halves in heard:
+        for inputs, parts in heard:
             first, second = (
-                self._offsets_of(inputs, [half[side] for half in halves]) for side in (0, 1)
+                self._offsets_of(inputs, [part[side] for part in parts]) for side in (0, 1)
             )
             shared = shared + (first * second).sum(0)
             apart = apart + (first - second).square().sum(0)
-            weight += sum(1 / len(one) + 1 / len(other) for one, other in halves)
-            count += len(halves)
+            weight += sum(1 / len(one) + 1 / len(other) for one, other in parts)
+            count += len(parts)
         self.clip_variance.copy_(apart / weight)
         least = SMALLEST_SHARE * self.clip_variance
         self.person_variance.copy_(torch.maximum(shared / count, least).clamp_min(1e-8))
@@ -191,49 +171,30 @@ class CascadeVop(PersonalizationMethod):
         clips: Float[Tensor, " clip *input"],
         owner: Int[Tensor, " clip"],
         enrolls: Bool[Tensor, " clip"],
-        *,
-        draws_from: torch.Generator | None = None,
     ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
         """All clips under the weights that their owners' enrolling clips make, and the persons'
-        mean offsets.
+        mean offsets; everybody owns some clip.
         """
-        if self.config.cascade:
-            return self._pass(clips, owner, enrolls, draws_from, adapting=True)
-        offsets = self._pass(clips, owner, enrolls, None, adapting=False)[1]
-        posterior = self._posterior(offsets, _counted(owner, enrolls))
-        drawn = posterior.mean if draws_from is None else posterior.rsample(generator=draws_from)
-        own = self.deviations({"mean": drawn[owner]})
-        return self.encoder.embed(clips, own), offsets
-
-    def _pass(
-        self,
-        clips: Float[Tensor, " clip *input"],
-        owner: Int[Tensor, " clip"],
-        enrolls: Bool[Tensor, " clip"],
-        draws_from: torch.Generator | None,
-        *,
-        adapting: bool,
-    ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
-        """One pass; ``adapting`` hands on what each layer makes of its own offsets."""
-        parts = self._parts()
+        count = torch.bincount(owner, enrolls.float())
         found: list[Tensor] = []
         with ExitStack() as hooks:
-            for name, norm in self.encoder.personal_norms.items():
-                visit = partial(
-                    self._visit, parts[name], owner, enrolls, found, draws_from, adapting
-                )
-                hooks.enter_context(norm.norm.register_forward_hook(visit))
+            for norm, part in self._parts():
+                visit = partial(self._visit, part, owner, enrolls, count, found)
+                hooks.enter_context(norm.register_forward_hook(visit))
             embedded = self.encoder.embed(clips)
-        return embedded, torch.cat(found, dim=1)
+        offsets = torch.cat(found, dim=1)
+        if not self.config.cascade:
+            own = self.deviations({"mean": self._posterior(offsets, count).mean[owner]})
+            embedded = self.encoder.embed(clips, own)
+        return embedded, offsets
 
     def _visit(
         self,
         part: slice,
         owner: Int[Tensor, " clip"],
         enrolls: Bool[Tensor, " clip"],
+        count: Float[Tensor, " person"],  # of clips that enroll
         found: list[Tensor],
-        draws_from: torch.Generator | None,
-        adapting: bool,
         norm: nn.BatchNorm2d,
         inputs: tuple[Tensor],
         output: Tensor,
@@ -248,19 +209,15 @@ class CascadeVop(PersonalizationMethod):
             usual_mean, usual_variance = norm.running_mean, norm.running_var
         inverse = (usual_variance + norm.eps).rsqrt()
         narrowness = (variance * inverse.square() + FLOOR).rsqrt()
-        place = slice(part.start // 2, part.stop // 2)
-        typical = self._typical(narrowness, place)
+        typical = self._typical(narrowness, slice(part.start // 2, part.stop // 2))
         shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
-        count = _counted(owner, enrolls)
         total = shown.new_zeros(len(count), shown.shape[1])
         total = total.index_add(0, owner, shown * enrolls[:, None])
         offsets = total / count.clamp_min(1)[:, None]
         found.append(offsets)
-        if not adapting:
+        if not self.config.cascade:
             return output
-        posterior = self._posterior(offsets, count, part)
-        own = posterior.mean if draws_from is None else posterior.rsample(generator=draws_from)
-        scale, shift = own[owner].chunk(2, dim=1)
+        scale, shift = self._posterior(offsets, count, part).mean[owner].chunk(2, dim=1)
         scale = norm.weight * (1 + scale) * inverse
         shift = norm.bias - norm.weight * shift - usual_mean * scale
         return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
@@ -278,21 +235,20 @@ class CascadeVop(PersonalizationMethod):
             )
         return typical
 
-    def _parts(self) -> dict[str, slice]:
-        """Where each normalisation's offsets stand among all: scales, then shifts."""
-        sizes = [2 * norm.norm.num_features for norm in self.encoder.personal_norms.values()]
-        ends = torch.tensor(sizes).cumsum(0).tolist()
-        return {
-            name: slice(end - size, end)
-            for name, size, end in zip(self.encoder.personal_norms, sizes, ends, strict=True)
-        }
+    def _parts(self) -> Iterator[tuple[nn.BatchNorm2d, slice]]:
+        """Each normalisation, and where its offsets stand among all: scales, then shifts."""
+        start = 0
+        for personal in self.encoder.personal_norms.values():
+            stop = start + 2 * personal.norm.num_features
+            yield personal.norm, slice(start, stop)
+            start = stop
 
     # --- from offsets to weights ------------------------------------------------------------------
 
     def _posterior(
         self,
         offsets: Float[Tensor, "person weight"],
-        count: Int[Tensor, " person"],
+        count: Float[Tensor, " person"],
         part: slice | None = None,
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
@@ -329,7 +285,7 @@ class CascadeVop(PersonalizationMethod):
             persons, shots = enrollment.shape[:2]
             rows = torch.arange(persons * shots).view(persons, shots)
             offsets = self._offsets_of(enrollment.flatten(0, 1), list(rows))
-            posterior = self._posterior(offsets, torch.full((persons,), shots))
+            posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     def adapt_one(
@@ -343,23 +299,6 @@ class CascadeVop(PersonalizationMethod):
         prior = self._prior().expand(persons)
         return {"mean": prior.mean, "log_std": prior.log_std}
 
-    def predict_proba(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
-    ) -> Float[Tensor, "person query label"]:
-        """With the offsets at the posterior mean."""
-        return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
-
-    def draw(
-        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
-    ) -> Adaptation:
-        """Offsets drawn from each person's posterior."""
-        drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
-        return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
-
-    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """Scales and shifts at the posterior mean."""
-        return self.encoder.personal_weights(self.deviations(adaptation))
-
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """The Gaussian over the offsets, and how they become weights."""
         weights = self.layout.flatten_global(dict(self.encoder.named_parameters())).detach()
@@ -368,13 +307,7 @@ class CascadeVop(PersonalizationMethod):
         return WeightPosterior(vector, basis, weights, weights, self.layout)
 
 
-def _counted(owner: Int[Tensor, " clip"], enrolls: Bool[Tensor, " clip"]) -> Int[Tensor, " person"]:
-    """How many clips of each person enroll; everybody owns some clip."""
-    zeros = torch.zeros(int(owner.max()) + 1, dtype=torch.long, device=owner.device)
-    return zeros.index_add(0, owner, enrolls.long())
-
-
-def _halves(
+def _two_parts(
     clips: FeatureTable, *, generator: torch.Generator
 ) -> Iterator[tuple[Int[Tensor, " clip"], Int[Tensor, " clip"]]]:
     """Each person's clips in two parts, of one to five clips and of the rest."""

@@ -34,14 +34,12 @@ from torch.nn import functional
 
 from vop_core.methods.base import (
     SLOW,
+    GaussianMethod,
     MethodFacts,
-    PersonalizationMethod,
     TrainedConfig,
     every_clip,
-    needed_generator,
 )
 from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
-from vop_core.nets.batched import personal_logits
 from vop_core.nets.classifier_inference import spread
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -74,7 +72,7 @@ class VopConfig(TrainedConfig, HyperPersonalizerConfig):
     free_bits: float = not_negative(0.0)  # nats a number that the bound does not charge for
 
 
-class Vop(PersonalizationMethod):
+class Vop(GaussianMethod):
     """An encoder with personal layers and the hyper-personalizer that fills them.
 
     Variants are the same class with another prior (``prior_part``), or without a posterior
@@ -271,23 +269,6 @@ class Vop(PersonalizationMethod):
         return {"mean": gaussian.mean} | (
             {"log_std": gaussian.log_std} if self.facts.posterior else {}
         )
-
-    def predict_proba(
-        self, adaptation: Adaptation, query: Float[Tensor, "person query *input"]
-    ) -> Float[Tensor, "person query label"]:
-        """With the weights at the posterior mean."""
-        return personal_logits(self.encoder, self.deviations(adaptation), query).softmax(-1)
-
-    def draw(
-        self, adaptation: Adaptation, count: int, *, generator: torch.Generator | None
-    ) -> Adaptation:
-        """Means drawn from each person's posterior."""
-        drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
-        return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
-
-    def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """The personal layers at the posterior mean."""
-        return self.encoder.personal_weights(self.deviations(adaptation))
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """The Gaussian over the inference vector, and how it becomes weights; where no width is

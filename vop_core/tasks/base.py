@@ -152,6 +152,9 @@ class Task(ABC):
             unknown_persons = replace(
                 unknown_persons, variants=unknown_persons.variants | strangers.variants
             )
+        # an augmentation may draw from every variant of its table
+        known = [name for name in train.variants if name in ("original", *self.variants)]
+        train = replace(train, variants={name: train.variants[name] for name in known})
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
         return TaskData.of(dataset.name, dataset.fingerprint, parts)
 
