@@ -28,7 +28,7 @@ from vop_core.methods.prototypes import person_class_means
 from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.personal_layers import PersonalLayout
-from vop_core.settings import not_negative
+from vop_core.settings import not_negative, positive
 
 SMALLEST_DEVIATION = 0.05  # of an activation: below it, a relative change means nothing
 FORGETTING = 0.05  # share of a step in the running mean of typical statistics
@@ -43,6 +43,8 @@ class ConditionalVopConfig(VopConfig):
     person_loss: float = not_negative(0.3)
     first_gate: float = 0.25  # of every weight, before training
     first_tau: float = 2.0  # clips
+    # how many times as fast as the hyper-personalizer gates and tau learn
+    prior_rate: float = positive(8.0)
 
 
 class ConditionalPrior(nn.Module):
@@ -54,10 +56,11 @@ class ConditionalPrior(nn.Module):
             raise ValueError(
                 "a conditional prior needs one statistic for each personal weight: choose band_film"
             )
-        self.gate = nn.Parameter(
-            torch.full((layout.size,), float(torch.tensor(config.first_gate).logit()))
-        )
-        self.log_tau = nn.Parameter(torch.tensor(config.first_tau).log())
+        # Adam moves every number alike: one that counts for more learns faster
+        self.rate = config.prior_rate
+        first_gate = torch.tensor(config.first_gate).logit() / self.rate
+        self.gate_number = nn.Parameter(first_gate.repeat(layout.size))
+        self.tau_number = nn.Parameter(torch.tensor(config.first_tau).log() / self.rate)
         self.register_buffer("typical", torch.zeros(layout.size))
         self.register_buffer("steps_seen", torch.tensor(0.0))
         places = torch.arange(layout.size).split([each.size for each in layout.parameters])
@@ -66,6 +69,16 @@ class ConditionalPrior(nn.Module):
         self.register_buffer("statistic_of_weight", swapped)
         scales = [torch.full(place.shape, index % 2 == 0) for index, place in enumerate(places)]
         self.register_buffer("is_scale", torch.cat(scales))
+
+    @property
+    def gate(self) -> Float[Tensor, " weight"]:
+        """How much of a weight's shift is believed, g."""
+        return (self.rate * self.gate_number).sigmoid()
+
+    @property
+    def tau(self) -> Float[Tensor, ""]:
+        """Clips after which half of it is."""
+        return (self.rate * self.tau_number).exp()
 
     def forward(
         self,
@@ -90,7 +103,7 @@ class ConditionalPrior(nn.Module):
             change[:, self.statistic_of_weight],
             relative[:, self.statistic_of_weight],
         )
-        shrunk = self.gate.sigmoid() * count / (count + self.log_tau.exp())
+        shrunk = self.gate * count / (count + self.tau)
         return -shrunk * torch.where(self.is_scale, weights * relative, change)
 
 
@@ -108,7 +121,12 @@ class ConditionalVop(Vop):
     )
     config_type = ConditionalVopConfig
     prior_part = ConditionalPrior
-    tried = (STEADY, {**STEADY, "first_gate": 0.5})
+    tried = (
+        STEADY,
+        {**STEADY, "prior_rate": 1.0},
+        {**STEADY, "prior_rate": 64.0},
+        {**STEADY, "first_gate": 0.5},
+    )
 
     def prepare(self, clips: FeatureTable) -> None:
         """The typical statistics: persons and their words weigh alike."""
