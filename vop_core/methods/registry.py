@@ -3,7 +3,7 @@ a line here.
 """
 
 from vop_core.methods.adabn import AdaBn
-from vop_core.methods.anil import Anil
+from vop_core.methods.anil import Anil, AnilTrainedEncoder
 from vop_core.methods.arm import Arm
 from vop_core.methods.arm_bn import ArmBn
 from vop_core.methods.base import PersonalizationMethod
@@ -23,10 +23,11 @@ from vop_core.methods.samovar import (
     LabeledSamovarTwoLayers,
     SamovarOneLayer,
     SamovarTwoLayers,
+    SamovarTwoLayersTrainedEncoder,
 )
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
-from vop_core.methods.versa import Versa
+from vop_core.methods.versa import Versa, VersaTrainedEncoder
 from vop_core.methods.vop import Vop
 
 METHODS: dict[str, type[PersonalizationMethod]] = {
@@ -42,6 +43,7 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "film-hypernetwork": FilmHypernetwork,
     "samovar-1fc": SamovarOneLayer,
     "samovar-2fc": SamovarTwoLayers,
+    "samovar-2fc-trained-encoder": SamovarTwoLayersTrainedEncoder,
     "arm-cml": Arm,
     "arm-bn": ArmBn,
     "adabn": AdaBn,
@@ -55,9 +57,11 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "labeled-samovar-1fc": LabeledSamovarOneLayer,
     "labeled-samovar-2fc": LabeledSamovarTwoLayers,
     "versa": Versa,
+    "versa-trained-encoder": VersaTrainedEncoder,
     "prototypes": Prototypes,
     # labeled clips and gradients
     "anil": Anil,
+    "anil-trained-encoder": AnilTrainedEncoder,
     "lora": Lora,
     "fine-tune-head": FineTuneHead,
     "fine-tune-film": FineTuneFilm,
