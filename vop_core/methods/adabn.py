@@ -51,7 +51,9 @@ class AdaBn(PersonalizationMethod):
         foldable=True,
     )
     config_type = AdaBnConfig
-    tried = tuple({"source_clips": clips} for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0))
+    tried = tuple(
+        {"source_clips": clips} for clips in (10.0, 0.0, 1.0, 3.0, 30.0, 100.0, 300.0, 1000.0)
+    )
 
     def adapt(
         self,

@@ -45,7 +45,7 @@ class ArmBn(AdaBn):
         foldable=True,
     )
     config_type = ArmBnConfig
-    tried = ({},)
+    tried = tuple({"source_clips": clips} for clips in (3.0, 0.0, 1.0, 10.0))
 
     def loss(
         self,

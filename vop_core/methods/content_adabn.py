@@ -37,7 +37,7 @@ class ContentAdaBn(AdaBn):
         source="ADABN",
         foldable=True,
     )
-    tried = ({},)
+    tried = tuple({"source_clips": clips} for clips in (10.0, 0.0, 1.0, 3.0, 30.0, 100.0))
 
     def __init__(self, encoder: Encoder, config: AdaBnConfig | None = None) -> None:
         super().__init__(encoder, config)

@@ -48,6 +48,7 @@ class MeanSubtraction(PersonalizationMethod):
         source="CMS",
     )
     config_type = MeanSubtractionConfig
+    tried = tuple({"source_clips": clips} for clips in (10.0, 0.0, 1.0, 3.0, 30.0))
 
     def __init__(self, encoder: Encoder, config: MeanSubtractionConfig | None = None) -> None:
         super().__init__(encoder, config)
@@ -91,7 +92,7 @@ class TrainedMeanSubtraction(MeanSubtraction):
         source="CMS",
         trained=True,
     )
-    tried = ({"source_clips": 1.0},)
+    tried = tuple({"source_clips": clips} for clips in (1.0, 0.0, 3.0, 10.0))
 
     def loss(
         self,
