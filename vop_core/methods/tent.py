@@ -52,6 +52,7 @@ class Tent(GradientMethod):
         {"own_statistics": True},
         {"own_statistics": True, "learning_rate": 0.001},
         {"learning_rate": 0.0001},
+        {"own_statistics": True, "source_clips": 3.0},
         {"own_statistics": True, "source_clips": 100.0},
         {"own_statistics": True, "source_clips": 100.0, "learning_rate": 0.0001},
     )

@@ -125,5 +125,5 @@ class Conv5(Encoder):
         inputs: Float[Tensor, "clip row column"],
         context: Float[Tensor, "clip channel row column"] | None,
     ) -> Float[Tensor, "clip map row column"]:
-        maps = inputs[:, None] if context is None else torch.cat((inputs[:, None], context), dim=1)
-        return (maps - self.config.offset) / self.config.spread
+        maps = (inputs[:, None] - self.config.offset) / self.config.spread
+        return maps if context is None else torch.cat((maps, context), dim=1)
