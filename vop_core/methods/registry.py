@@ -3,11 +3,11 @@ a line here.
 """
 
 from vop_core.methods.adabn import AdaBn
+from vop_core.methods.amortised_vop import AmortisedVop
 from vop_core.methods.anil import Anil, AnilTrainedEncoder
 from vop_core.methods.arm import Arm
 from vop_core.methods.arm_bn import ArmBn
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.content_adabn import ContentAdaBn
 from vop_core.methods.dropout import Dropout, McDropout
@@ -38,7 +38,7 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "laplace": LastLayerLaplace,
     # unlabeled clips, no gradient
     "vop": Vop,
-    "cascade-vop": CascadeVop,
+    "amortised-vop": AmortisedVop,
     "conditional-vop": ConditionalVop,
     "film-hypernetwork": FilmHypernetwork,
     "samovar-1fc": SamovarOneLayer,
@@ -67,3 +67,8 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "fine-tune-film": FineTuneFilm,
     "fine-tune-all": FineTuneAll,
 }
+
+
+def name_of(method: PersonalizationMethod) -> str:
+    """A method's name in tables and files."""
+    return next(name for name, kind in METHODS.items() if type(method) is kind)
