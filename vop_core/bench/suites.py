@@ -6,7 +6,8 @@ folds and seeds.
 ``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
-``conditions``   clean, own and unforeseen environments; right or other person, same or other place
+``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
+                 one call enrolled, another asked
 ``groups``       women, men, native and other speakers, after training that never heard their group
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
@@ -23,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vop_core.bench.calls import calls_remarks, clips_across_calls
 from vop_core.bench.recipes import (
     GLOBAL,
     BenchConfig,
@@ -68,7 +70,10 @@ CONDITIONS = (
     CLEAN,
     Condition("own-environment", "own environment", SWAPPED_ENVIRONMENT),
     Condition("unforeseen", "unforeseen environment"),
+    Condition("across calls", across_calls=True),
 )
+# some of WUW's persons called more than once
+CONDITION_SETS = (*SPEECH, "wuw2")
 # environments are of what is asked: words never taught have none
 CONDITIONS_SCORING = Scoring(shots=(1, 5), draw_shots=(), unknown_clips=0, closed=False)
 # of the persons who say keywords, WUW's callers alone have these attributes
@@ -423,14 +428,15 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 
 def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, SPEECH):
+    for name in _present(datasets, CONDITION_SETS):
         chosen = [
             each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
         ]
+        found: list[BenchJob] = []
         for condition in CONDITIONS:
             scoring = replace(CONDITIONS_SCORING, condition=condition)
             suffix = "" if condition == CLEAN else f", {condition.name}"
-            jobs += bench(
+            found += bench(
                 "conditions",
                 KEYWORDS,
                 name,
@@ -439,7 +445,25 @@ def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> 
                 folds=_folds(name),
                 seeds=seeds or (0,),
             )
+        jobs += _with_somebody_to_ask(found)
     return jobs
+
+
+def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
+    """One data set's jobs, across calls only where a test person called more than once, and all
+    with the remarks on that.
+    """
+    dataset = jobs[0].task.dataset(jobs[0].dataset)
+    shots = jobs[0].config.scoring.shots
+    clips = clips_across_calls(dataset)
+    folds = tuple({job.fold: job.persons for job in jobs}.values())
+    remarks = tuple(calls_remarks(dataset, folds, shots))
+    return [
+        replace(job, remarks=(*job.remarks, *remarks))
+        for job in jobs
+        if not job.config.scoring.condition.across_calls
+        or any(clips.get(person, 0) > min(shots) for person in job.persons.test)
+    ]
 
 
 def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
