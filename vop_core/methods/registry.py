@@ -3,10 +3,10 @@ a line here.
 """
 
 from vop_core.methods.adabn import AdaBn
+from vop_core.methods.amortised_vop import AmortisedVop
 from vop_core.methods.anil import Anil
 from vop_core.methods.arm import Arm
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
@@ -34,7 +34,7 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "laplace": LastLayerLaplace,
     # unlabeled clips, no gradient
     "vop": Vop,
-    "cascade-vop": CascadeVop,
+    "amortised-vop": AmortisedVop,
     "conditional-vop": ConditionalVop,
     "film-hypernetwork": FilmHypernetwork,
     "samovar-1fc": SamovarOneLayer,
@@ -56,3 +56,8 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "fine-tune-film": FineTuneFilm,
     "fine-tune-all": FineTuneAll,
 }
+
+
+def name_of(method: PersonalizationMethod) -> str:
+    """A method's name in tables and files."""
+    return next(name for name, kind in METHODS.items() if type(method) is kind)
