@@ -20,10 +20,10 @@ from vop_core.bench.results import FAILED, Result
 from vop_core.cli import report as cli_report
 from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.comparison import BY_ERROR
 from vop_core.evaluation.score import COLUMNS
 from vop_core.report import questions
 from vop_core.report import tables as bench_text
+from vop_core.report.estimates import verdict
 from vop_core.report.findings import findings
 from vop_core.report.outputs import (
     load_summary,
@@ -38,7 +38,6 @@ from vop_core.report.readme import BEGIN, END, readme_section
 from vop_core.report.summary import (
     as_text,
     baseline_of,
-    outliers_by,
     pick_baseline,
     plain,
     summary,
@@ -67,7 +66,7 @@ def score(person, row, accuracy, *, set_name="open", shots=5, repetition=0):
     parts = {}
     if row == "own":
         if repetition == 0:
-            values |= {"detection": accuracy - 0.1, "detection_odd": accuracy - 0.1}
+            values["detection"] = accuracy - 0.1
         parts = {"accuracy": [float(query < round(20 * accuracy)) for query in range(20)]}
         if shots == 5:
             # clips, confidence and right answers of one bin
@@ -200,8 +199,7 @@ def test_known_differences_are_the_tables_entries(table):
     assert row["own_minus_mixed"]["accuracy"]["mean"] == pytest.approx(0.03)
     assert row["personal_gain"]["best"] == "mixed"
     assert row["personal_gain"]["accuracy"]["mean"] == pytest.approx(0.03)
-    assert row["personal_gain"]["ci95_conservative"] == pytest.approx([0.03, 0.06])
-    assert row["worst_decile"] == pytest.approx(0.46)
+    assert row["personal_gain"]["accuracy"]["ci95"] == pytest.approx([0.03, 0.06])
     assert row["ece_pooled"] == pytest.approx(abs(0.7 - np.mean(list(SKILL.values())) - 0.06))
 
 
@@ -407,44 +405,47 @@ def test_posterior_figures_are_means_over_folds():
     assert (entry["kl_nats"], entry["runs"], entry["verdicts"]) == (6.0, 2, {"healthy": 2})
 
 
-def test_outliers_are_named_and_scored_before_and_after(table):
-    by_error = table["outliers"][0]
-    assert by_error["persons"] == ["toy/p1", "toy/p7"]  # skill 0.4 and 0.6: error above 1.3 x 0.275
-    (vop,) = (entry for entry in by_error["methods"] if entry["variant"] == "vop")
-    assert vop["accuracy"]["before"] == pytest.approx(0.5)
-    assert vop["accuracy"]["after"] == pytest.approx(0.56)
-    assert vop["detection"]["difference"] == {
+def test_the_worst_quarter_is_chosen_by_global_and_scored_on_its_other_clips(table):
+    """p1 and p7 of skill 0.4 and 0.6, whatever a method makes of them."""
+    of_global, of_vop = (row_of(table, name)["worst_quarter"] for name in ("global", "vop"))
+    assert of_global["accuracy"]["mean"] == pytest.approx(0.5)
+    assert of_global["versus_global"] is None
+    assert of_vop["accuracy"]["mean"] == pytest.approx(0.56)
+    assert of_vop["versus_global"] == {
         "mean": pytest.approx(0.06),
         "ci95": None,
         "persons": 2,
         "interval": "none",
     }
-    assert vop["accuracy"]["others"]["persons"] == 6
-    assert table["outliers"][1]["persons"] == ["toy/p1"]  # accuracy below 0.7 x 0.725
 
 
-def test_outliers_by_chance_recover_by_themselves():
-    generator = np.random.default_rng(0)
-    halves = (
-        {
-            f"p{index:03d}": right / 20
-            for index, right in enumerate(generator.binomial(20, 0.8, 200))
-        }
-        for _ in range(2)
-    )
-    found = outliers_by(BY_ERROR, *halves, {})
-    assert len(found["persons"]) > 20
-    assert found["scored"]["mean"] == pytest.approx(0.8, abs=0.05)  # all persons are alike
-    assert found["regression"]["ci95"][0] > 0.05
-    gain = found["scored"]["mean"] - found["chosen"]["mean"]
-    assert found["regression"]["mean"] == pytest.approx(gain)
-    assert found["in_hindsight"]["other"] - found["in_hindsight"]["chosen"] > 0.05
+def test_a_gain_is_shown_only_where_each_control_is_beaten():
+    """Own clips are 0.01 above global for everybody; above mixed by more on average, but not for
+    all.
+    """
+    uneven = {"mixed": (-0.3, 0.2)}
+    runs = both_folds("global", GLOBAL_GAINS)
+    for fold in range(FOLDS):
+        made = result("vop", {"own": -0.01, "mixed": 0.0}, fold=fold)
+        by = np.where(made.scores["person"] > "toy/p3", *uneven["mixed"])
+        moved = (made.scores["row"] == "mixed") & (made.scores["metric"] == "accuracy")
+        value = made.scores["value"] + np.where(moved, by, 0.0)
+        runs.append(replace(made, scores=made.scores.assign(value=value)))
+    gain = row_of(table_of(runs), "vop")["personal_gain"]
+    assert gain["best"] == "global" and gain["accuracy"]["mean"] == pytest.approx(0.01)
+    assert gain["accuracy"]["ci95"][0] < 0 and gain["accuracy"]["p"] > 0.05
+    assert verdict(gain["accuracy"]) == "not shown"
+    assert verdict(row_of(table_of(everything()), "vop")["personal_gain"]["accuracy"]) == "shown"
 
 
-def test_persons_without_both_halves_are_no_outliers():
-    odd = {"b": 0.9, "c": 0.9}
-    found = outliers_by(BY_ERROR, odd | {"a": 0.1}, odd, {})
-    assert (found["persons"], found["among"], found["chosen"]) == ((), 2, None)
+def test_the_share_of_errors_gone_stands_beside_every_difference(table):
+    """VoP: 0.06 of an error of 0.275."""
+    expected = pytest.approx(0.06 / (1 - np.mean(list(SKILL.values()))), abs=1e-6)
+    assert row_of(table, "vop")["versus_global"]["error_reduction"]["mean"] == expected
+    point = next(p for p in table["curves"] if (p["variant"], p["shots"]) == ("vop", 5))
+    assert point["error_reduction"]["mean"] == expected
+    pair = next(e for e in table["scoreboard"] if (e["a"], e["b"]) == ("VoP", "Baseline"))
+    assert pair["error_reduction"]["mean"] == expected
 
 
 # Named comparisons
@@ -681,9 +682,9 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
     assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.02)
     assert row_of(table, "adabn")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.07)
     assert row_of(table, "t3a")["accuracy"] == row_of(table, "adabn")["accuracy"]
-    served_badly = [line for entry in table["outliers"] for line in entry["methods"]]
-    found = {line["variant"]: line["accuracy"]["difference"]["mean"] for line in served_badly}
-    assert found == pytest.approx({"t3a": 0.02, "adabn": 0.07})
+    worst = {row["variant"]: row["worst_quarter"]["versus_global"] for row in table["rows"]}
+    assert worst["t3a"]["mean"] == pytest.approx(0.02)
+    assert worst["adabn"]["mean"] == pytest.approx(0.07)
 
 
 def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table():
@@ -722,7 +723,6 @@ def test_a_toy_method_appears_in_every_table_of_methods():
         bench_text.curve_table(table),
         bench_text.decomposition_table(table),
         bench_text.listed_table(table, "draws"),
-        bench_text.outlier_tables(table)[0],
     ):
         assert "toy-method" in [line[0] for line in made.lines], made.title
         assert all(len(line) == len(made.header) for line in made.lines), made.title
@@ -744,7 +744,8 @@ def test_every_number_of_the_readme_comes_from_the_summary(content):
     row_of(changed["datasets"]["toy"], "vop")["versus_global"]["accuracy"]["mean"] = 0.123
     assert "+12.3" in readme_section({"paper": changed}) and "+12.3" not in section
     assert (
-        "| vop | unlabeled clips | +6.0 [+6.0, +6.0] |" in section
+        "| vop | unlabeled clips | **+6.0 [+6.0, +6.0]**<br>+21.8 % |" in section
+        and "| adabn | unlabeled clips | +2.0 [+2.0, +2.0]<br>+7.3 % |" in section
         and "| global | nothing | 72.5 [" in section
     )
     assert len([line for line in section.splitlines() if line.startswith("| ")]) <= 2 + 10

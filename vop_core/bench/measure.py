@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 from vop_core.data.environments import environment_owner
 from vop_core.data.episodes import draw_episodes
@@ -137,10 +139,19 @@ def evaluation_clips(
         table.person,
         table.persons,
         None if noise is None else represent(noise),
-        table.take % 2 == 0,
+        every_other_clip(table.person),
         None if swapped is None else represent(swapped),
         () if swapped is None else visitors(table.persons),
     )
+
+
+def every_other_clip(person: Int[Tensor, " clip"]) -> Bool[Tensor, " clip"]:
+    """Of each person the first, the third, and so on, in the order of the table."""
+    order = torch.argsort(person, stable=True)
+    counts = torch.bincount(person)
+    place = torch.empty_like(person)
+    place[order] = torch.arange(len(person)) - (counts.cumsum(0) - counts)[person[order]]
+    return place % 2 == 0
 
 
 def visitors(persons: Sequence[str]) -> tuple[int, ...]:

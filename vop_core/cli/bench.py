@@ -12,8 +12,8 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, outliers, ablations, few-persons or conditions: which "
-            "question is asked."
+            help="smoke, tuning, paper, ablations, few-persons or conditions: which question is "
+            "asked."
         ),
     ] = "paper",
     data: Annotated[

@@ -126,10 +126,11 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
     curves = plots.shots_figure(table["curves"], shown=shown)
     yield _figure("Accuracy of unknown persons by number of clips", curves)
     yield text.curve_table(table, "versus_global")
+    yield text.curve_table(table, "error_reduction")
     if whole:
         yield from _further(table, shown)
     yield text.changes_table(table)
-    for name in ("regimes", "environments", "draws", "posteriors", "widths", "methods"):
+    for name in ("environments", "draws", "posteriors", "widths", "methods"):
         yield text.listed_table(table, name)
     cost = plots.cost_figure(text.rows_of(table, OPEN), table["methods"])
     yield _figure("What enrollment costs and brings, unknown persons", cost)
@@ -142,7 +143,6 @@ def _further(table: Table, shown: Sequence[str] | None) -> Iterator[Any]:
     yield _figure(
         "Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown)
     )
-    yield from text.outlier_tables(table)
     if table["scoreboard"]:
         yield Remark("Scoreboard of the paper", WHY_NO_MAGNITUDES)
         yield text.listed_table(table, "scoreboard")

@@ -273,33 +273,6 @@ def _clips(table: Table) -> Facts:
     return {"gains": {variant: found for variant, found in gains.items() if found}}
 
 
-def _outlier_gains(tables: Tables) -> Facts:
-    of_vop = {
-        name: {
-            "methods": [
-                method
-                for entry in table["outliers"]
-                if entry["persons"]
-                for method in entries(entry, "methods", variant=VOP)
-            ]
-        }
-        for name, table in tables.items()
-    }
-    gains = estimates(of_vop, "methods", "accuracy.difference")
-    few = {name: gain for name, gain in gains.items() if gain["ci95"] is None}
-    sure = {name: gain for name, gain in gains.items() if name not in few}
-    return {"sure": sure, "few": few}
-
-
-def _outliers(table: Table) -> Facts:
-    return {
-        "entries": [
-            {**entry, "vop": next(iter(entries(entry, "methods", variant=VOP)), None)}
-            for entry in table["outliers"]
-        ]
-    }
-
-
 def _steps_by_persons(tables: Tables) -> Facts:
     found = []
     for name, table in tables.items():
@@ -454,13 +427,6 @@ QUESTIONS = {
             _wrong_person,
         ),
         Question("clips", "How many clips are enough?", PAPER, _few_and_many_clips, _clips),
-        Question(
-            "outliers",
-            "Does personalization help those who need it?",
-            PAPER,
-            _outlier_gains,
-            _outliers,
-        ),
         Question(
             "environment",
             "What of the gain is the person, and what the room and the microphone?",

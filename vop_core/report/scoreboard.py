@@ -16,7 +16,7 @@ from typing import Any
 from vop_core.bench.method_runs import MethodRuns, on_own_start
 from vop_core.bench.recipes import GLOBAL
 from vop_core.evaluation.plan import CLOSED, OPEN
-from vop_core.report.estimates import SIGNIFICANCE, Estimate, adjust, differences
+from vop_core.report.estimates import ERROR_REDUCTION, SIGNIFICANCE, Estimate, adjust, differences
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = (
     "reproduced",
@@ -70,7 +70,7 @@ def scoreboard(variants: Mapping[str, MethodRuns]) -> list[Entry]:
     """
     pairs = [(first, second, name) for name in (OPEN, CLOSED) for first, second in _pairs(name)]
     ours = {pair: _our_difference(pair, variants) for pair in pairs}
-    adjust(found for pair, found in ours.items() if _is_ordered(pair))
+    adjust(found["accuracy"] for pair, found in ours.items() if _is_ordered(pair))
     return [_published_difference(pair, ours[pair], variants) for pair in pairs]
 
 
@@ -97,22 +97,24 @@ def _is_ordered(pair: tuple[str, str, str]) -> bool:
 
 def _our_difference(
     pair: tuple[str, str, str], variants: Mapping[str, MethodRuns]
-) -> Estimate | None:
+) -> dict[str, Estimate | None]:
     names = [OURS[name] for name in pair[:2]]
     if any(_why_missing(name, variants) for name in names):
-        return None
+        return {"accuracy": None, ERROR_REDUCTION: None}
     first, second = (variants[name] for name in names)
     if first.variant == GLOBAL:
         first = on_own_start(first, second)
     elif second.variant == GLOBAL:
         second = on_own_start(second, first)
-    return differences(first, second, pair[2])["accuracy"]
+    return differences(first, second, pair[2])
 
 
 def _published_difference(
-    pair: tuple[str, str, str], ours: Estimate | None, variants: Mapping[str, MethodRuns]
+    pair: tuple[str, str, str],
+    found: Mapping[str, Estimate | None],
+    variants: Mapping[str, MethodRuns],
 ) -> Entry:
-    first, second, set_name = pair
+    (first, second, set_name), ours = pair, found["accuracy"]
     names = [OURS[first], OURS[second]]
     if ours is None:
         missing = [reason for name in names if (reason := _why_missing(name, variants))]
@@ -128,6 +130,7 @@ def _published_difference(
         "set": set_name,
         "published": round(published, 2),
         "ours": ours,
+        ERROR_REDUCTION: found[ERROR_REDUCTION],
         "our_names": names,
         "verdict": verdict,
         "reason": reason,

@@ -7,8 +7,8 @@ null where there is none. README, page and figures read only this, so that a num
 number of the file.
 
 The baseline that VoP is compared with is picked on other data sets' persons, never on those of the
-comparison. Outliers are chosen on the clips of even takes and scored on those of odd takes, else
-regression to the mean does the work.
+comparison. The worst quarter of persons is chosen on one half of global's clips and scored on the
+other, else regression to the mean does the work.
 """
 
 import json
@@ -27,19 +27,17 @@ from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
-    OUTLIER_RULES,
     Values,
+    WorstQuarter,
     by_person,
-    choose_outliers,
     decomposition,
     errors_reduced,
-    few_persons_interval,
     gain_over_controls,
     harmed,
     level_of,
     paired,
 )
-from vop_core.evaluation.intervals import LEVEL, worst_decile
+from vop_core.evaluation.intervals import LEVEL
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.score import (
     DRAWS,
@@ -54,7 +52,15 @@ from vop_core.evaluation.score import (
 )
 from vop_core.evaluation.selective import FALSE_ALARM_RATE
 from vop_core.plots import bench as bench_plots
-from vop_core.report.estimates import VALUES, adjust, difference, differences, estimate
+from vop_core.report.estimates import (
+    ERROR_REDUCTION,
+    VALUES,
+    adjust,
+    difference,
+    differences,
+    estimate,
+    gain_estimate,
+)
 from vop_core.report.scoreboard import scoreboard
 from vop_core.variational.importance import GOOD_K
 
@@ -161,18 +167,13 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
             if runs.facts.get("personal") and (base := bases[variant]) is not None
             for entry in gain_taken_apart(runs, base, done.get(CHECKPOINT))
         ],
-        "outliers": outliers(done),
         # one setting changed, against the recipe
         "changes": changes(done) if suite == ABLATIONS else [],
         # no suite asks this any more; stored notebooks are known by the hash of the whole table
         "channels": [],
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
         # place or person; only where clips were heard in two environments
-        **(
-            {"environments": environments(done), "regimes": regimes(done, others)}
-            if suite == CONDITIONS
-            else {}
-        ),
+        **({"environments": environments(done)} if suite == CONDITIONS else {}),
     }
 
 
@@ -301,7 +302,7 @@ def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry 
         "set": set_name,
         "shots": shots,
         "accuracy": estimate(level_of(accuracy, limits=(0.0, 1.0))),
-        "worst_decile": worst_decile(list(accuracy.values())),
+        "worst_quarter": worst_quarter(runs, baseline, set_name),
         **{name: _mean(values.values()) for name, values in levels.items()},
         "ece_pooled": _mean(pooled),
         "controls": {row: _mean(values.values()) for row, values in controls.items() if values},
@@ -321,6 +322,26 @@ def _versus(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Ent
     return {"baseline": baseline.variant, **gaps, "harmed": names}
 
 
+def worst_quarter(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry | None:
+    """Accuracy, and the difference to the baseline, of those whom the baseline serves worst; where
+    there is none, the method itself chooses. None without persons who have both halves.
+    """
+
+    def halves(runs: MethodRuns) -> list[Values]:
+        return [
+            runs.scores.values(OWN, set_name, runs.main_shots, f"accuracy_{half}")
+            for half in ("even", "odd")
+        ]
+
+    own, base = halves(runs), halves(baseline or runs)
+    chosen = WorstQuarter.of(*map(by_person, base))
+    accuracy = estimate(chosen.mean(*map(by_person, own)))
+    return accuracy and {
+        "accuracy": accuracy,
+        "versus_global": estimate(chosen.mean(*map(paired, own, base))) if baseline else None,
+    }
+
+
 def _within(runs: MethodRuns, set_name: str, row: str) -> Entry | None:
     """Own clips against one of the method's own controls."""
     gaps = differences(runs, runs, set_name, row)
@@ -334,11 +355,7 @@ def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry
     found = gain_over_controls(
         runs.scores, baseline.scores, set_name, runs.main_shots, baseline_name=baseline.variant
     )
-    return found and {
-        "best": found.best,
-        "accuracy": difference(found.episodes),
-        "ci95_conservative": found.conservative,
-    }
+    return found and {"best": found.best, "accuracy": gain_estimate(found)}
 
 
 def _bins(runs: MethodRuns) -> list[list[float]]:
@@ -361,19 +378,18 @@ def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[Entry]:
         own = {
             value: runs.scores.values(OWN, OPEN, shots, value) for value in (*VALUES, "coverage")
         }
-        against = baseline.scores if baseline else None
-        gaps = {
-            value: difference(paired(own[value], against.values(OWN, OPEN, shots, value)))
-            if against
-            else None
+        base = {
+            value: baseline.scores.values(OWN, OPEN, shots, value) if baseline else {}
             for value in VALUES
         }
+        gaps = {value: difference(paired(own[value], base[value])) for value in VALUES}
         found.append(
             {
                 "variant": runs.variant,
                 "shots": shots,
                 "accuracy": estimate(level_of(by_person(own["accuracy"]), limits=(0.0, 1.0))),
                 "versus_global": gaps["accuracy"],
+                ERROR_REDUCTION: estimate(errors_reduced(own["accuracy"], base["accuracy"])),
                 "nll": _mean_over_persons(own["nll"]),
                 "nll_versus_global": gaps["nll"],
                 "coverage": _mean_over_persons(own["coverage"]),
@@ -475,104 +491,7 @@ def gain_taken_apart(
     return found
 
 
-# --- outliers -------------------------------------------------------------------------------------
-
-
-def outliers(variants: Variants) -> list[Entry]:
-    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on
-    their other clips.
-    """
-    if GLOBAL not in variants:
-        return []
-    runs = variants[GLOBAL]
-    even, odd = (
-        runs.scores.person_values(OWN, OPEN, runs.main_shots, f"accuracy_{half}")
-        for half in ("even", "odd")
-    )
-    if not even.keys() & odd.keys():
-        return []
-    return [outliers_by(rule, even, odd, variants) for rule in OUTLIER_RULES]
-
-
-def outliers_by(
-    rule: str, even: Mapping[str, float], odd: Mapping[str, float], variants: Variants
-) -> Entry:
-    """Outliers chosen on ``even`` and scored on ``odd``, and the other way round, in hindsight:
-    what the same model then gains is regression to the mean. Persons with both halves only.
-    """
-    persons = sorted(even.keys() & odd.keys())
-    even, odd = ({person: half[person] for person in persons} for half in (even, odd))
-    chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)
-    gained = {person: odd[person] - even[person] for person in persons}
-    methods = [
-        _on_outliers(runs, on_own_start(variants[GLOBAL], runs), chosen)
-        for variant, runs in variants.items()
-        if variant != GLOBAL
-    ]
-    return {
-        "rule": rule,
-        "persons": chosen,
-        "among": len(persons),
-        "chosen": estimate(few_persons_interval({p: even[p] for p in chosen})),
-        "scored": estimate(few_persons_interval({p: odd[p] for p in chosen})),
-        # what the mean gains by itself
-        "regression": estimate(few_persons_interval({p: gained[p] for p in chosen})),
-        "all_regression": difference(gained),
-        "in_hindsight": {
-            "persons": hindsight,
-            "chosen": _mean(odd[p] for p in hindsight),
-            "other": _mean(even[p] for p in hindsight),
-        },
-        "methods": methods if chosen else [],
-    }
-
-
-def _on_outliers(runs: MethodRuns, baseline: MethodRuns, persons: Sequence[str]) -> Entry:
-    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all
-    other persons.
-    """
-    found: Entry = {}
-    for name in ("accuracy", "detection"):
-        before, after = (
-            side.scores.values(OWN, OPEN, runs.main_shots, f"{name}_odd")
-            for side in (baseline, runs)
-        )
-        old, new = map(by_person, _shared(before, after))
-        gaps = {person: new[person] - old[person] for person in new}
-        chosen = [person for person in persons if person in gaps]
-        found[name] = {
-            "before": _mean(old[p] for p in chosen),
-            "after": _mean(new[p] for p in chosen),
-            "difference": estimate(few_persons_interval({p: gaps[p] for p in chosen})),
-            "others": estimate(
-                few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})
-            ),
-            "of_persons": {p: [old[p], new[p]] for p in chosen},
-        }
-    return found | {"variant": runs.variant}
-
-
 # --- place or person; one setting changed --------------------------------------------------------
-
-
-def regimes(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -> list[Entry]:
-    """What each method takes away of global's errors in each condition, by unknown persons, and
-    whether own clips beat global, the prior and mixed persons, all of them.
-    """
-    found = []
-    for variant, runs in variants.items():
-        if (base := baselines[variant]) is None:
-            continue
-        sides = [each.scores.values(OWN, OPEN, runs.main_shots) for each in (runs, base)]
-        gain = gain_over_controls(runs.scores, base.scores, OPEN, runs.main_shots)
-        found.append(
-            {
-                "variant": variant,
-                "error_reduction": estimate(errors_reduced(*sides)),
-                "over_all": "" if gain is None else "yes" if gain.over_all else "no",
-            }
-        )
-    return found
 
 
 def environments(variants: Variants) -> list[Entry]:

@@ -5,21 +5,18 @@ from typing import Any, NamedTuple
 
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.tables import named
+from vop_core.report.estimates import verdict
 from vop_core.report.scoreboard import counted, says_little
 from vop_core.report.summary import CONTROLS
 from vop_core.report.words import (
     NOTHING,
-    TEMPLATES,
-    bounds,
     correlation,
     level,
     nats,
     number,
-    one_line,
     p_value,
     percent,
     points,
-    short_person,
 )
 from vop_core.variational.importance import GOOD_K
 
@@ -27,7 +24,6 @@ SETS = {
     OPEN: "open set (unknown persons)",
     CLOSED: "closed set (persons of the training, other takes)",
 }
-NAMED_OUTLIERS = 8  # persons in a cell
 Table = Mapping[str, Any]
 
 
@@ -77,6 +73,10 @@ def as_number(form: str) -> Callable[[float | None], str]:
     return lambda value: number(value, form)
 
 
+def judged(value: Any) -> str:
+    return NOTHING if value is None else verdict(value)
+
+
 def whole_percent(value: float | None) -> str:
     return percent(value, 0)
 
@@ -90,15 +90,6 @@ def pair(
 
 def _harmed(persons: Sequence[str] | None) -> str:
     return NOTHING if persons is None else named(persons)
-
-
-def _each_outlier(of_persons: Mapping[str, Sequence[float]]) -> str:
-    if len(of_persons) > NAMED_OUTLIERS:
-        return f"{len(of_persons)} persons"
-    return ", ".join(
-        f"{short_person(person)} {percent(before)} → {percent(after)}"
-        for person, (before, after) in of_persons.items()
-    )
 
 
 def _what_it_does(method: Table) -> str:
@@ -121,10 +112,12 @@ HEADLINE = (
     Column("reads", "method.reads", words),
     Column("accuracy %", "accuracy", level),
     Column("− global, points", "versus_global.accuracy", points),
+    Column("errors gone, %", "versus_global.error_reduction", points),
     Column("p (Holm)", "versus_global.accuracy.p_holm", p_value),
     Column("right − wrong", "right_minus_wrong.accuracy", points),
     Column("personal gain", "personal_gain.accuracy", points),
     Column("over", "personal_gain.best", words),
+    Column("above all controls", "personal_gain.accuracy", judged),
     Column("NLL − global", "versus_global.nll", nats),
 )
 CONTROL = (
@@ -133,8 +126,8 @@ CONTROL = (
     *(Column(control, f"controls.{control}", percent) for control in CONTROLS),
     Column("own", "accuracy.mean", percent),
     Column("own − mixed", "own_minus_mixed.accuracy", points),
-    Column("gain, any", "personal_gain.ci95_conservative", bounds),
-    Column("worst decile", "worst_decile", percent),
+    Column("worst quarter", "worst_quarter.accuracy.mean", percent),
+    Column("worst quarter − global", "worst_quarter.versus_global", points),
     Column("harmed", "versus_global.harmed", _harmed),
 )
 PROBABILITY = (
@@ -151,6 +144,7 @@ PROBABILITY = (
 CURVES = {
     "accuracy": ("Accuracy % by number of enrollment clips", level),
     "versus_global": ("Difference to global in points, by number of enrollment clips", points),
+    "error_reduction": ("Share of global's errors that is gone, %, by number of clips", points),
     "nll": (
         "NLL by number of enrollment clips (each number leaves other clips to ask about)",
         number,
@@ -162,19 +156,10 @@ CURVES = {
     "coverage": ("Coverage % of 90 % label sets, by number of enrollment clips", percent),
 }
 PARTS = ("further training", "regularization", "personalization", "whole")  # of a gain
-OUTLIER = (
-    METHOD,
-    Column("accuracy %: before, after", "accuracy", pair("before", "after", percent)),
-    Column("change", "accuracy.difference", points),
-    Column("all others", "accuracy.others", points),
-    Column("detection %: before, after", "detection", pair("before", "after", percent)),
-    Column("change", "detection.difference", points),
-    Column("all others", "detection.others", points),
-    Column("each outlier, accuracy % before → after", "accuracy.of_persons", _each_outlier),
-)
 CHANGE = (
     Column("setting", "variant", words),
     Column("− vop, points", "accuracy", points),
+    Column("errors gone, %", "error_reduction", points),
     Column("NLL − vop", "nll", nats),
     Column("right − wrong", "row.right_minus_wrong.accuracy", points),
     Column("sd / prior sd", "posterior.std_ratio", as_number(".2f")),
@@ -244,16 +229,8 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("a − b", "it", pair("a", "b", words, " − ")),
             Column("set", "set", words),
             Column("accuracy, points", "accuracy", points),
+            Column("errors of b gone, %", "error_reduction", points),
             Column("NLL, nats", "nll", nats),
-        ),
-    ),
-    "regimes": (
-        "{dataset}: the share of global's errors that is gone, %, and whether own clips beat "
-        "global, prior and mixed persons, {main_shots} clips",
-        (
-            METHOD,
-            Column("errors gone", "error_reduction", points),
-            Column("own above all three", "over_all", words),
         ),
     ),
     "environments": (
@@ -278,6 +255,7 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("set", "set", words),
             Column("published, points", "published", as_number("+.2f")),
             Column("ours, points", "ours", points),
+            Column("errors of the second gone, %", "error_reduction", points),
             Column("verdict", "verdict", words),
             Column("because", "reason", words),
         ),
@@ -401,21 +379,6 @@ def changes_table(table: Table) -> TextTable:
         for each in table["changes"]
     ]
     return text_table("One setting changed, against the recipe vop", CHANGE, entries)
-
-
-def outlier_tables(table: Table) -> list[TextTable]:
-    """One table for each reading of an outlier."""
-    note = TEMPLATES.get_template("outliers.txt")
-    return [
-        text_table(
-            f"Outliers of global: {found['rule']} ({len(found['persons'])} of {found['among']} "
-            "persons)",
-            OUTLIER,
-            found["methods"],
-            one_line(note.render(found)),
-        )
-        for found in table["outliers"]
-    ]
 
 
 def scoreboard_counts(table: Table) -> str:
