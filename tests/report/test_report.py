@@ -42,6 +42,7 @@ from vop_core.report.summary import (
     plain,
     summary,
     unlabeled_baselines,
+    width_verdict,
 )
 
 PERSONS = tuple(f"toy/p{index}" for index in range(8))
@@ -157,6 +158,8 @@ def both_folds(method, gains, **more):
     return [result(method, gains, fold=fold, **more) for fold in range(FOLDS)]
 
 
+# what a title may name
+TITLES = {"dataset": "toy", "main_shots": 5, "scoreboard": []}
 GLOBAL_GAINS = {"own": 0.0}
 VOP_GAINS = {"own": 0.04, "mixed": 0.03, "prior": 0.01, "wrong-person": -0.04, "draws": 0.05}
 # with its 0.02: as good as the wrong person
@@ -308,8 +311,41 @@ def test_a_posterior_that_is_wide_where_the_model_errs_has_rank_correlation_one(
 def test_widths_that_are_all_alike_correlate_with_nothing():
     alike = {name: {"std_ratio": 0.5, "pareto_k": 0.1} for name in PERSONS[0::FOLDS]}
     (entry,) = table_of([more_scores(result("vop", VOP_GAINS), widths_of(alike))])["widths"]
-    assert entry["correlation"] is None
+    assert entry["correlation"] is None and entry["alike"]
+    assert (
+        "width alike for all"
+        in bench_text.listed_table({**TITLES, "widths": [entry]}, "widths").lines[0]
+    )
     assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
+
+
+def covering(result, shares):
+    """With how often each unknown person's interval holds, in two layers alike."""
+    return more_scores(
+        result,
+        [
+            ("open", shots, person, 0, "own", "interval_coverage", share, [share, share])
+            for person in result.open_persons
+            for shots, share in shares.items()
+        ],
+    )
+
+
+def test_whether_a_width_is_true_is_said_by_what_its_interval_holds():
+    shares = {1: 0.9, 5: 0.6}
+    table = table_of([covering(each, shares) for each in both_folds("vop", VOP_GAINS)])
+    one, five = table["coverage"]
+    assert (one["held"]["mean"], one["width"], one["layers"]) == (0.9, "true", [0.9, 0.9])
+    assert (five["held"]["mean"], five["width"]) == (0.6, "too narrow")
+    assert one["held"]["persons"] == len(PERSONS)
+    assert [width_verdict(share) for share in (0.849, 0.85, 0.95, 0.951)] == [
+        "too narrow",
+        "true",
+        "true",
+        "too wide",
+    ]
+    assert "60, 60" in bench_text.listed_table(table, "coverage").lines[1]
+    assert table_of(everything())["coverage"] == []
 
 
 ENVIRONMENT_GAINS = {

@@ -68,6 +68,7 @@ FORMAT = 1
 DIGITS = 6
 PAPER, ABLATIONS, CONDITIONS = "paper", "ablations", "conditions"
 ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "adabn", "film-hypernetwork", "checkpoint"
+HELD = (0.85, 0.95)  # what a true 90 % interval may hold, set before anything was trained
 FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
 # means over persons, own row
@@ -158,6 +159,8 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         "posteriors": [entry for runs in done.values() for entry in posterior_by_shots(runs)],
         # is a person's posterior wider where more is answered wrongly
         "widths": [found for runs in done.values() if (found := worth_of_the_width(runs))],
+        # how often its interval holds what the person's other clips show
+        "coverage": [entry for runs in done.values() for entry in coverage_by_shots(runs)],
         # clips, confidence, right answers of each bin; unknown persons
         "reliability": {variant: _bins(runs) for variant, runs in done.items()},
         "comparisons": named_comparisons(done, picked_baseline),
@@ -601,13 +604,15 @@ def worth_of_the_width(runs: MethodRuns) -> Entry | None:
         for name in ("std_ratio", "accuracy", "pareto_k")
     )
     correlation = level_of(_rank_products(width, accuracy), limits=(-1.0, 1.0))
-    if not tails and correlation is None:
+    if not tails and not width:
         return None
     values = np.array(list(tails.values()))
     return {
         "variant": runs.variant,
         "shots": runs.main_shots,
         "correlation": estimate(correlation),
+        # a width that depends on nothing but the number of clips
+        "alike": bool(width) and correlation is None,
         "pareto_k": {
             "median": float(np.median(values)),
             "above": float(np.mean(values > GOOD_K)),
@@ -616,6 +621,36 @@ def worth_of_the_width(runs: MethodRuns) -> Entry | None:
         if tails
         else None,
     }
+
+
+def coverage_by_shots(runs: MethodRuns) -> list[Entry]:
+    """How often the 90 % interval after some clips holds what the person's other clips show of
+    the same numbers, by number of clips: means over unknown persons, of all numbers and by layer.
+
+    Empty for methods whose numbers cannot be seen on clips.
+    """
+    found = []
+    for shots in runs.scores.shots(OWN, OPEN):
+        cell = OWN, OPEN, shots, "interval_coverage"
+        held = level_of(by_person(runs.scores.values(*cell)), limits=(0.0, 1.0))
+        if held is not None:
+            layers = np.mean(list(runs.scores.parts(*cell).values()), axis=0)
+            found.append(
+                {
+                    "variant": runs.variant,
+                    "shots": shots,
+                    "held": estimate(held),
+                    "layers": layers.tolist(),
+                    "width": width_verdict(held.mean),
+                }
+            )
+    return found
+
+
+def width_verdict(held: float) -> str:
+    """Whether a width whose interval should hold 90 % is one to rely on."""
+    low, high = HELD
+    return "too narrow" if held < low else "too wide" if held > high else "true"
 
 
 def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:

@@ -96,8 +96,12 @@ def _what_it_does(method: Table) -> str:
     return f"{method['summary']} [{method['source']}]" if method["summary"] else NOTHING
 
 
-def _active_units(entry: Table) -> str:
-    return f"{number(entry.get('active_units'), '.1f')} of {number(entry.get('units'), '.0f')}"
+def _by_layer(shares: Sequence[float]) -> str:
+    return ", ".join(map(whole_percent, shares))
+
+
+def _width_and_error(entry: Table) -> str:
+    return "width alike for all" if entry["alike"] else correlation(entry["correlation"])
 
 
 def _counts(verdicts: Mapping[str, int]) -> str:
@@ -206,7 +210,7 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("KL, nats", "kl_nats", as_number(".2f")),
             Column("sd / prior sd", "std_ratio", as_number(".2f")),
             Column("spread between persons", "between_person_std", as_number(".2f")),
-            Column("active units", "it", _active_units),
+            Column("of it the person, %", "intraclass_correlation", whole_percent),
             Column("verdicts", "verdicts", _counts),
         ),
     ),
@@ -215,11 +219,23 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
         (
             METHOD,
             Column("clips", "shots", words),
-            Column("rank correlation of width and error", "correlation", correlation),
+            Column("rank correlation of width and error", "it", _width_and_error),
             Column("persons", "correlation.persons", words),
             Column("Pareto k, median", "pareto_k.median", as_number(".2f")),
             Column(f"k above {GOOD_K}, %", "pareto_k.above", whole_percent),
             Column("posteriors", "pareto_k.posteriors", as_number(".0f")),
+        ),
+    ),
+    "coverage": (
+        "Is the width true? How often the 90 % interval holds what all other clips of the person "
+        "show",
+        (
+            METHOD,
+            Column("clips", "shots", words),
+            Column("persons", "held.persons", words),
+            Column("held, %", "held", level),
+            Column("by layer, first to last", "layers", _by_layer),
+            Column("width", "width", words),
         ),
     ),
     "comparisons": (
