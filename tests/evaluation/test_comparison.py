@@ -12,6 +12,7 @@ from scipy import stats
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import (
     RANDOM_PATTERNS,
+    CurvePersons,
     EpisodeKey,
     Run,
     ScoreIndex,
@@ -257,6 +258,25 @@ def test_the_parts_of_a_gain_add_up_for_every_person():
     assert sorted(whole) == ["a", "b"]
     for person in whole:
         assert sum(part[person] for part in parts) == pytest.approx(whole[person])
+
+
+# Curves
+
+
+def test_a_curve_is_of_those_who_are_asked_at_every_point():
+    asked = {10: "abcd", 1: "abcdefg", 5: "abcdeh"}
+    found = CurvePersons.of(asked)
+    assert found.shots == (1, 5, 10) and found.persons == set("abcd")
+    assert found.left_out == tuple("efgh") and found.beyond == ()
+    kept = found.only(values(a=0.1, e=0.9))
+    assert [episode.person for episode in kept] == ["a"]
+
+
+def test_a_point_that_most_persons_could_not_be_asked_at_is_left_out_in_their_place():
+    found = CurvePersons.of({1: "abcdefg", 5: "abcd", 20: "abc"})
+    assert found.shots == (1, 5) and found.beyond == (20,)
+    assert found.persons == set("abcd") and found.left_out == tuple("efg")
+    assert CurvePersons.of({}) == ((), frozenset(), (), ())
 
 
 # The worst quarter

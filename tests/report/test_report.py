@@ -277,6 +277,22 @@ def test_curves_draws_and_costs(table):
     }
 
 
+def test_a_person_with_too_few_clips_leaves_the_whole_curve_and_is_counted():
+    """p1 of skill 0.4 has not enough clips for five: the point at one clip does without, too."""
+
+    def without(made):
+        few = (made.scores["person"] == "toy/p1") & (made.scores["shots"] == 5)
+        return replace(made, scores=made.scores[~few])
+
+    table = table_of([without(each) for each in everything()])
+    others = np.mean([skill for person, skill in SKILL.items() if person != "toy/p1"])
+    curve = {point["shots"]: point for point in table["curves"] if point["variant"] == "global"}
+    assert [curve[n]["accuracy"]["mean"] for n in (1, 5)] == pytest.approx([others] * 2, abs=1e-6)
+    assert {point["accuracy"]["persons"] for point in table["curves"]} == {7}
+    note = bench_text.curve_table(table).note
+    assert note == "The same 7 persons at every point, 1 left out who have too few clips for some."
+
+
 def widths_of(persons):
     """What is kept of each person's posterior."""
     for person, figures in persons.items():

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -171,6 +171,32 @@ def paired(
     return by_person(
         {episode: value - second[episode] for episode, value in first.items() if episode in second}
     )
+
+
+class CurvePersons(NamedTuple):
+    """Who stands behind every point of a curve over numbers of clips, and who and what does not."""
+
+    shots: tuple[int, ...]
+    persons: frozenset[str]
+    left_out: tuple[str, ...]  # asked with some of these numbers of clips, but not with all
+    beyond: tuple[int, ...]  # numbers of clips that too few persons have
+
+    @classmethod
+    def of(cls, asked: Mapping[int, Iterable[str]]) -> "CurvePersons":
+        """From who was asked with how many clips. A number of clips that less than half of all
+        persons have is no point, since it would empty all others.
+        """
+        found = {shots: frozenset(persons) for shots, persons in sorted(asked.items())}
+        everybody = frozenset().union(*found.values())
+        kept = {n: persons for n, persons in found.items() if 2 * len(persons) >= len(everybody)}
+        common = frozenset.intersection(*kept.values()) if kept else frozenset()
+        left_out = frozenset().union(*kept.values()) - common
+        beyond = tuple(n for n in found if n not in kept)
+        return cls(tuple(kept), common, tuple(sorted(left_out)), beyond)
+
+    def only(self, values: Mapping[EpisodeKey, Any]) -> dict[EpisodeKey, Any]:
+        """Those figures that are of these persons."""
+        return {each: value for each, value in values.items() if each.person in self.persons}
 
 
 def level_of(

@@ -27,6 +27,7 @@ from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
+    CurvePersons,
     Values,
     WorstQuarter,
     by_person,
@@ -155,6 +156,8 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         # a method in a set, at the main number of clips
         "rows": [row for set_name in SETS for row in _rows(done, others, set_name)],
         "curves": [point for v, runs in done.items() for point in curve(runs, others[v])],
+        # the same persons at every point of a curve: how many, and who had too few clips
+        "curve_persons": {variant: _who(runs) for variant, runs in done.items()},
         "draws": [entry for runs in done.values() for entry in draws_against_mean(runs)],
         "posteriors": [entry for runs in done.values() for entry in posterior_by_shots(runs)],
         # is a person's posterior wider where more is answered wrongly
@@ -370,21 +373,36 @@ def _bins(runs: MethodRuns) -> list[list[float]]:
     return np.stack([total.count, total.confidence_sum, total.correct_sum], axis=1).tolist()
 
 
+def curve_persons(runs: MethodRuns, metric: str = "accuracy") -> CurvePersons:
+    """Which unknown persons stand behind every point of a method's curve."""
+    shots = runs.scores.shots(OWN, OPEN)
+    asked = {n: [e.person for e in runs.scores.values(OWN, OPEN, n, metric)] for n in shots}
+    return CurvePersons.of({n: persons for n, persons in asked.items() if persons})
+
+
+def _who(runs: MethodRuns) -> Entry:
+    found = curve_persons(runs)
+    return {
+        "persons": len(found.persons),
+        "left_out": len(found.left_out),
+        "beyond": list(found.beyond),
+    }
+
+
 def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[Entry]:
     """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the
-    baseline.
+    baseline; of the same persons at every point.
 
     Each number of clips leaves other clips to ask about; the differences are of the same ones.
     """
-    found = []
-    for shots in runs.scores.shots(OWN, OPEN):
-        own = {
-            value: runs.scores.values(OWN, OPEN, shots, value) for value in (*VALUES, "coverage")
-        }
-        base = {
-            value: baseline.scores.values(OWN, OPEN, shots, value) if baseline else {}
-            for value in VALUES
-        }
+    found, everywhere = [], curve_persons(runs)
+
+    def values(side: MethodRuns | None, shots: int, value: str) -> Values:
+        return everywhere.only(side.scores.values(OWN, OPEN, shots, value)) if side else {}
+
+    for shots in everywhere.shots:
+        own = {value: values(runs, shots, value) for value in (*VALUES, "coverage")}
+        base = {value: values(baseline, shots, value) for value in VALUES}
         gaps = {value: difference(paired(own[value], base[value])) for value in VALUES}
         found.append(
             {
@@ -629,21 +647,20 @@ def coverage_by_shots(runs: MethodRuns) -> list[Entry]:
 
     Empty for methods whose numbers cannot be seen on clips.
     """
-    found = []
-    for shots in runs.scores.shots(OWN, OPEN):
+    found, everywhere = [], curve_persons(runs, "interval_coverage")
+    for shots in everywhere.shots:
         cell = OWN, OPEN, shots, "interval_coverage"
-        held = level_of(by_person(runs.scores.values(*cell)), limits=(0.0, 1.0))
-        if held is not None:
-            layers = np.mean(list(runs.scores.parts(*cell).values()), axis=0)
-            found.append(
-                {
-                    "variant": runs.variant,
-                    "shots": shots,
-                    "held": estimate(held),
-                    "layers": layers.tolist(),
-                    "width": width_verdict(held.mean),
-                }
-            )
+        held = level_of(by_person(everywhere.only(runs.scores.values(*cell))), limits=(0.0, 1.0))
+        layers = np.mean(list(everywhere.only(runs.scores.parts(*cell)).values()), axis=0)
+        found.append(
+            {
+                "variant": runs.variant,
+                "shots": shots,
+                "held": estimate(held),
+                "layers": layers.tolist(),
+                "width": width_verdict(held.mean),
+            }
+        )
     return found
 
 

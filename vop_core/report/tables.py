@@ -361,7 +361,25 @@ def curve_table(table: Table, figure: str = "accuracy") -> TextTable:
         line = lines.setdefault(point["variant"], {"variant": point["variant"]})
         line[str(point["shots"])] = point[figure]
     columns = [Column(f"{n} clip{'s' * (n != 1)}", str(n), say) for n in shots]
-    return text_table(title, [METHOD, *columns], lines.values())
+    return text_table(title, [METHOD, *columns], lines.values(), curve_note(table))
+
+
+def curve_note(table: Table) -> str:
+    """Who stands behind every point of the curves, who was left out for want of clips, and which
+    points are not there.
+    """
+    groups: dict[str, list[str]] = {}
+    for variant, who in table["curve_persons"].items():
+        said = f"the same {who['persons']} persons at every point"
+        if who["left_out"]:
+            said += f", {who['left_out']} left out who have too few clips for some"
+        if who["beyond"]:
+            clips = ", ".join(map(str, who["beyond"]))
+            said += f"; no point where less than half of the persons have clips enough: {clips}"
+        groups.setdefault(said, []).append(variant)
+    if len(groups) == 1:
+        return f"{next(iter(groups)).capitalize()}."
+    return "; ".join(f"{', '.join(names)}: {said}" for said, names in groups.items())
 
 
 def decomposition_table(table: Table) -> TextTable:
