@@ -35,6 +35,7 @@ from vop_core.report.outputs import (
 )
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
 from vop_core.report.readme import BEGIN, END, readme_section
+from vop_core.report.scoreboard import remade_table
 from vop_core.report.summary import (
     as_text,
     baseline_of,
@@ -617,6 +618,33 @@ def test_an_interval_around_zero_decides_nothing():
         if (e["set"], e["a"], e["b"]) == ("open", "Baseline w/ Dropout", "Baseline")
     )
     assert (entry["verdict"], entry["reason"]) == ("undecided", "our interval includes 0")
+
+
+def test_the_published_table_stands_beside_ours_with_what_the_controls_say_of_each_row():
+    def of(results, suite):
+        return summary({"wuw2": results}, suite)
+
+    paper = everything(dataset="wuw2")
+    paper += both_folds("dropout", {"own": 0.0}, facts={"personal": False}, dataset="wuw2")
+    harmful = {"own": 0.0, "mixed": 0.1, "wrong-person": -0.1}
+    paper += both_folds("samovar-1fc", harmful, dataset="wuw2")
+    own = both_folds("global", GLOBAL_GAINS, dataset="wuw2")
+    own += both_folds("vop", VOP_GAINS, variant="vop, own-environment", dataset="wuw2")
+    found = remade_table({"paper": of(paper, "paper"), "conditions": of(own, "conditions")})
+    assert len(found) == 2 * 2 * 5
+    lines = {(each["name"], each["set"], each["condition"]): each for each in found}
+    vop = lines["VoP", "open", "clean"]
+    assert vop["published"] == (83.60, 0.84)
+    assert vop["row"]["accuracy"]["mean"] == pytest.approx(0.725 + 0.06, abs=1e-6)
+    assert vop["says"] == "personal: own clips beat each control"
+    assert lines["VoP", "open", "own environment"]["says"] == vop["says"]
+    assert lines["Baseline w/ Dropout", "closed", "clean"]["says"].startswith("reads no clip")
+    needs = lines["Baseline w/ samovar (1fc)", "open", "clean"]["says"]
+    assert needs == "own clips beat wrong persons, but not each control"
+    missing = lines["Baseline w/ samovar (2fc)", "open", "clean"]
+    assert missing["row"] is None and missing["says"] == "not run yet"
+    page = bench_page({"paper": of(paper, "paper")})
+    assert "83.60 ± 0.84" in page and "not run yet" in page
 
 
 # What is put together, and what is not

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.tables import named
+from vop_core.report import scoreboard
 from vop_core.report.estimates import verdict
-from vop_core.report.scoreboard import counted, says_little
+from vop_core.report.scoreboard import REMADE_ON, WHY_NO_MAGNITUDES, counted, says_little
 from vop_core.report.summary import CONTROLS
 from vop_core.report.words import (
     NOTHING,
@@ -413,6 +414,25 @@ def changes_table(table: Table) -> TextTable:
         for each in table["changes"]
     ]
     return text_table("One setting changed, against the recipe vop", CHANGE, entries)
+
+
+def remade_table(summaries: Mapping[str, Table]) -> TextTable:
+    """The published table, made anew on public ground."""
+    columns = (
+        Column("published row", "name", words),
+        Column("condition", "condition", words),
+        Column("set", "set", words),
+        Column("published, accuracy %", "published", lambda pair: f"{pair[0]:.2f} ± {pair[1]:.2f}"),
+        Column("ours, accuracy %", "row.accuracy", level),
+        Column("− global, points", "row.versus_global.accuracy", points),
+        Column("errors gone, %", "row.versus_global.error_reduction", points),
+        Column("right − wrong", "row.right_minus_wrong.accuracy", points),
+        Column("own − mixed", "row.own_minus_mixed.accuracy", points),
+        Column("personal gain", "row.personal_gain.accuracy", points),
+        Column("what the controls say", "says", words),
+    )
+    title = f"The published table, and the same rows on {REMADE_ON}"
+    return text_table(title, columns, scoreboard.remade_table(summaries), WHY_NO_MAGNITUDES)
 
 
 def scoreboard_counts(table: Table) -> str:
