@@ -879,7 +879,7 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
     files = report_files(results, root, keep=True)
     assert outdated(files, root) == [] and write_files(files) == []
     readme = (root / "README.md").read_text()
-    assert readme.startswith(f"# Toy\n{BEGIN}\n**On unknown persons, VoP − global: ")
+    assert readme.startswith(f"# Toy\n{BEGIN}\n**It pays on toy (clean): there VoP's own ")
     assert readme.endswith("after\n") and "\n\n| method |" in readme and "| vop |" in readme
     for path in committed(files):
         before = path.read_text()

@@ -128,6 +128,12 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
     return ", ".join(f"{kind} on {listing(names)}" for kind, names in groups.items() if names)
 
 
+def shown_on(estimates: Mapping[str, Estimate | None]) -> str:
+    """Where a difference is shown: "a and b"; empty where nowhere."""
+    names = [name for name, each in estimates.items() if verdict(each) == SHOWN]
+    return listing(names) if names else ""
+
+
 def asked_alone(estimate: Estimate) -> Estimate:
     """The same without Holm's correction, for a question that was asked of one method before
     anything was measured.

@@ -51,7 +51,7 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         if rows
     )
     return TEMPLATES.get_template("readme.md").render(
-        finding=next((answer for _, answer in short_answers({PAPER: summaries[PAPER]})), ""),
+        finding=next((answer for _, answer in short_answers(summaries)), ""),
         names=list(found),
         lines=[
             [method, reads[method], *(_cell(rows.get(method)) for rows in found.values())]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from vop_core.plots.style import listing
-from vop_core.report.estimates import Estimate, asked_alone, tally, verdict
+from vop_core.report.estimates import Estimate, asked_alone, shown_on, tally, verdict
 
 NOTHING = "–"
 
@@ -76,8 +76,8 @@ def _environment() -> Environment:
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
     )
-    uses = (percent, number, points, nats, correlation, short_person, said, one_line)
-    for use in (*uses, listing, verdict, tally, asked_alone):
+    uses = (percent, number, level, points, nats, correlation, short_person, said, one_line)
+    for use in (*uses, listing, verdict, tally, shown_on, asked_alone):
         made.filters[use.__name__] = use
     return made
 
