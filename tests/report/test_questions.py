@@ -238,8 +238,8 @@ def test_settings_are_named_where_they_are_shown_to_matter():
     tables = {"toy": {"changes": changes}, "empty": {"changes": []}}
     said = QUESTIONS["settings"].in_short({"ablations": tables})
     assert said == (
-        "Changed for the better by wide. Shown over persons, after Holm's correction, on toy better: "
-        "wide, worse: replace, of 3 tried."
+        "Changed for the better by wide. Shown over persons, after Holm's correction, on toy "
+        "better: wide, worse: replace, of 3 tried."
     )
 
 

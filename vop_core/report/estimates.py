@@ -7,11 +7,15 @@ and ``interval``: how that was made. A difference has the sign-flip test's ``p``
 """
 
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 from vop_core.bench.method_runs import MethodRuns
 from vop_core.evaluation.comparison import (
+    CurvePersons,
     PersonalGain,
+    Values,
+    by_person,
     difference_of,
     errors_reduced,
     holm,
@@ -19,6 +23,7 @@ from vop_core.evaluation.comparison import (
     sign_flip_p_value,
 )
 from vop_core.evaluation.intervals import Interval
+from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import OWN
 from vop_core.plots.style import listing
 
@@ -96,6 +101,19 @@ def adjust(asked: Iterable[Estimate | None]) -> None:
     tested = {str(place): found for place, found in enumerate(asked) if found and "p" in found}
     for place, value in holm({place: found["p"] for place, found in tested.items()}).items():
         tested[place]["p_holm"] = value
+
+
+def mean_over_persons(values: Values) -> float | None:
+    """One figure's mean; None without persons."""
+    persons = by_person(values)
+    return fmean(persons.values()) if persons else None
+
+
+def curve_persons(runs: MethodRuns, metric: str = "accuracy") -> CurvePersons:
+    """Which unknown persons stand behind every point of a method's curve."""
+    shots = runs.scores.shots(OWN, OPEN)
+    asked = {n: [e.person for e in runs.scores.values(OWN, OPEN, n, metric)] for n in shots}
+    return CurvePersons.of({n: persons for n, persons in asked.items() if persons})
 
 
 def verdict(estimate: Estimate | None, *, better: int = 1) -> str:

@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
-from scipy import stats
 
 from vop_core.bench.method_runs import MethodRuns, group_runs, on_own_start
 from vop_core.bench.recipes import GLOBAL, VOP
@@ -27,7 +25,6 @@ from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
-    CurvePersons,
     Values,
     WorstQuarter,
     by_person,
@@ -41,7 +38,6 @@ from vop_core.evaluation.comparison import (
 from vop_core.evaluation.intervals import LEVEL
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.score import (
-    DRAWS,
     MIXED,
     NOISE,
     OWN,
@@ -49,7 +45,6 @@ from vop_core.evaluation.score import (
     PRIOR,
     WRONG_HERE,
     WRONG_PERSON,
-    drawn_row,
 )
 from vop_core.evaluation.selective import FALSE_ALARM_RATE
 from vop_core.plots import bench as bench_plots
@@ -57,19 +52,25 @@ from vop_core.report.estimates import (
     ERROR_REDUCTION,
     VALUES,
     adjust,
+    curve_persons,
     difference,
     differences,
     estimate,
     gain_estimate,
+    mean_over_persons,
+)
+from vop_core.report.posteriors import (
+    coverage_by_shots,
+    draws_against_mean,
+    posterior_by_shots,
+    worth_of_the_width,
 )
 from vop_core.report.scoreboard import scoreboard
-from vop_core.variational.importance import GOOD_K
 
 FORMAT = 1
 DIGITS = 6
 PAPER, ABLATIONS, CONDITIONS = "paper", "ablations", "conditions"
 ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "adabn", "film-hypernetwork", "checkpoint"
-HELD = (0.85, 0.95)  # what a true 90 % interval may hold, set before anything was trained
 FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
 # means over persons, own row
@@ -175,8 +176,6 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         ],
         # one setting changed, against the recipe
         "changes": changes(done) if suite == ABLATIONS else [],
-        # no suite asks this any more; stored notebooks are known by the hash of the whole table
-        "channels": [],
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
         # place or person; only where clips were heard in two environments
         **({"environments": environments(done)} if suite == CONDITIONS else {}),
@@ -209,16 +208,6 @@ def _adjusted(entries: Sequence[Entry]) -> list[Entry]:
 def _mean(values: Iterable[float]) -> float | None:
     values = list(values)
     return float(np.mean(values)) if values else None
-
-
-def _shared(*sides: Values) -> list[Values]:
-    """The same figures, of the episodes that all sides have."""
-    episodes = set.intersection(*map(set, sides))
-    return [{episode: side[episode] for episode in episodes} for side in sides]
-
-
-def _mean_over_persons(values: Values) -> float | None:
-    return _mean(by_person(values).values())
 
 
 # --- what a method is -----------------------------------------------------------------------------
@@ -373,13 +362,6 @@ def _bins(runs: MethodRuns) -> list[list[float]]:
     return np.stack([total.count, total.confidence_sum, total.correct_sum], axis=1).tolist()
 
 
-def curve_persons(runs: MethodRuns, metric: str = "accuracy") -> CurvePersons:
-    """Which unknown persons stand behind every point of a method's curve."""
-    shots = runs.scores.shots(OWN, OPEN)
-    asked = {n: [e.person for e in runs.scores.values(OWN, OPEN, n, metric)] for n in shots}
-    return CurvePersons.of({n: persons for n, persons in asked.items() if persons})
-
-
 def _who(runs: MethodRuns) -> Entry:
     found = curve_persons(runs)
     return {
@@ -411,9 +393,9 @@ def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[Entry]:
                 "accuracy": estimate(level_of(by_person(own["accuracy"]), limits=(0.0, 1.0))),
                 "versus_global": gaps["accuracy"],
                 ERROR_REDUCTION: estimate(errors_reduced(own["accuracy"], base["accuracy"])),
-                "nll": _mean_over_persons(own["nll"]),
+                "nll": mean_over_persons(own["nll"]),
                 "nll_versus_global": gaps["nll"],
-                "coverage": _mean_over_persons(own["coverage"]),
+                "coverage": mean_over_persons(own["coverage"]),
             }
         )
     return found
@@ -456,7 +438,7 @@ def pick_baseline(
 
 
 def _own_accuracy(runs: MethodRuns | None) -> float | None:
-    return runs and _mean_over_persons(runs.scores.values(OWN, OPEN, runs.main_shots))
+    return runs and mean_over_persons(runs.scores.values(OWN, OPEN, runs.main_shots))
 
 
 def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[Entry]:
@@ -539,7 +521,7 @@ def environment_parts(runs: MethodRuns) -> Entry | None:
         return None
     return {
         "variant": runs.first.method,
-        "levels": {name: _mean_over_persons(found) for name, found in values.items()},
+        "levels": {name: mean_over_persons(found) for name, found in values.items()},
         "differences": {
             name: difference(paired(values[first], values[second]))
             for name, (first, second) in ENVIRONMENT_PARTS.items()
@@ -559,139 +541,6 @@ def changes(variants: Variants) -> list[Entry]:
         if variant != VOP and runs.first.method in FORMS_OF_VOP
     ]
     return _adjusted([entry for entry in found if entry["accuracy"] is not None])
-
-
-# --- draws and posteriors -------------------------------------------------------------------------
-
-
-def draws_against_mean(runs: MethodRuns) -> list[Entry]:
-    """The answer averaged over weight draws beside the answer of the mean weights, same episodes,
-    unknown persons.
-    """
-    scoring = runs.first.config.get("scoring", {})
-    rows = {drawn_row(count): count for count in scoring.get("further_draws", ())}
-    rows[DRAWS] = scoring.get("draws")
-    found = []
-    for row, shots in [(name, shots) for name in rows for shots in runs.scores.shots(name, OPEN)]:
-        entry: Entry = {"variant": runs.variant, "shots": shots, "draws": rows[row]}
-        for value in (*VALUES, "coverage"):
-            drawn, own = (runs.scores.values(each, OPEN, shots, value) for each in (row, OWN))
-            of_draws, of_mean = map(_mean_over_persons, _shared(drawn, own))
-            entry[value] = {
-                "draws": of_draws,
-                "mean": of_mean,
-                "difference": difference(paired(drawn, own)),
-            }
-        if entry["accuracy"]["difference"] is not None:
-            found.append(entry)
-    return found
-
-
-def posterior_by_shots(runs: MethodRuns) -> list[Entry]:
-    """The posterior's figures by number of clips: means over folds and seeds, and how often each
-    verdict was given.
-    """
-    every = [result.posterior for result in runs.done if result.posterior]
-    found = []
-    for shots in sorted({int(shots) for figures in every for shots in figures}):
-        here = pd.DataFrame([figures[str(shots)] for figures in every if str(shots) in figures])
-        verdicts = here.pop("verdict") if "verdict" in here else pd.Series(dtype=object)
-        found.append(
-            {
-                "variant": runs.variant,
-                "shots": shots,
-                "runs": len(here),
-                "verdicts": verdicts.value_counts().sort_index().to_dict(),
-                **here.mean(numeric_only=True).to_dict(),
-            }
-        )
-    return found
-
-
-def worth_of_the_width(runs: MethodRuns) -> Entry | None:
-    """Whether unknown persons with a wider posterior are answered worse, and whether the
-    posterior's tail is covered.
-
-    Spearman's rank correlation between a person's posterior width and error, within each run: a
-    mean over persons of the product of standard ranks, so that an interval over persons can stand
-    beside it. Pareto k compares with the posterior that has seen the labels. None for methods that
-    keep no width.
-    """
-    width, accuracy, tails = (
-        runs.scores.values(OWN, OPEN, runs.main_shots, name)
-        for name in ("std_ratio", "accuracy", "pareto_k")
-    )
-    correlation = level_of(_rank_products(width, accuracy), limits=(-1.0, 1.0))
-    if not tails and not width:
-        return None
-    values = np.array(list(tails.values()))
-    return {
-        "variant": runs.variant,
-        "shots": runs.main_shots,
-        "correlation": estimate(correlation),
-        # a width that depends on nothing but the number of clips
-        "alike": bool(width) and correlation is None,
-        "pareto_k": {
-            "median": float(np.median(values)),
-            "above": float(np.mean(values > GOOD_K)),
-            "posteriors": len(values),
-        }
-        if tails
-        else None,
-    }
-
-
-def coverage_by_shots(runs: MethodRuns) -> list[Entry]:
-    """How often the 90 % interval after some clips holds what the person's other clips show of
-    the same numbers, by number of clips: means over unknown persons, of all numbers and by layer.
-
-    Empty for methods whose numbers cannot be seen on clips.
-    """
-    found, everywhere = [], curve_persons(runs, "interval_coverage")
-    for shots in everywhere.shots:
-        cell = OWN, OPEN, shots, "interval_coverage"
-        held = level_of(by_person(everywhere.only(runs.scores.values(*cell))), limits=(0.0, 1.0))
-        layers = np.mean(list(everywhere.only(runs.scores.parts(*cell)).values()), axis=0)
-        found.append(
-            {
-                "variant": runs.variant,
-                "shots": shots,
-                "held": estimate(held),
-                "layers": layers.tolist(),
-                "width": width_verdict(held.mean),
-            }
-        )
-    return found
-
-
-def width_verdict(held: float) -> str:
-    """Whether a width whose interval should hold 90 % is one to rely on."""
-    low, high = HELD
-    return "too narrow" if held < low else "too wide" if held > high else "true"
-
-
-def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:
-    """Each person's mean product of standard ranks; without the runs in which all are alike."""
-    if not width:
-        return {}
-    names = ["person", "repetition", "seed", "fold"]
-    right = pd.Series(accuracy).rename_axis(names).groupby(["seed", "fold", "person"])
-    errors = right.agg(lambda found: np.mean(1 - found.to_numpy()))
-    table = pd.Series(width).rename_axis(names).rename("width").reset_index()
-    table = table.join(errors.rename("error"), on=["seed", "fold", "person"])
-    runs = table.groupby(["seed", "fold"])
-    table["product"] = np.prod(
-        [runs[column].transform(_standard_ranks) for column in ("width", "error")], axis=0
-    )
-    products = table.dropna().groupby("person")["product"]
-    return products.agg(lambda found: float(np.mean(found.to_numpy()))).to_dict()
-
-
-def _standard_ranks(values: pd.Series) -> Float[np.ndarray, " person"]:
-    """Ranks, ties shared, with mean 0 and variance 1; not a number where all are alike."""
-    ranks = stats.rankdata(values)
-    spread = ranks.std()
-    return (ranks - ranks.mean()) / (spread if spread > 0 else np.nan)
 
 
 # --- JSON -----------------------------------------------------------------------------------------
