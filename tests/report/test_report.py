@@ -1035,7 +1035,7 @@ def test_the_legend_has_every_word_that_stands_over_a_column_and_explains_every_
     names = {
         *suites.ABLATIONS,
         *suites.SAMOVAR_ABLATIONS,
-        suites.NO_VIRTUAL_PERSONS,
+        *suites.TRAINING_ABLATIONS,
         questions.POINT,
     }
     assert unexplained(names, ablations) == set()

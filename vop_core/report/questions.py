@@ -23,7 +23,7 @@ Suites = Mapping[str, Tables]
 Facts = dict[str, Any]
 FEW_PERSONS, GROUPS = "few-persons", "groups"
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
-POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
+POINT = "amortised, sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
 LABELED = "labels"  # in what such methods read
 
 
