@@ -34,14 +34,12 @@ from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
 from vop_core.data.sources.registry import SOURCES
 from vop_core.data.splits import CHOOSE, persons_with_role
-from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.score import COLUMNS
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
-from vop_core.report.outputs import reported_suites
 from vop_core.report.page import bench_page
 from vop_core.report.summary import baseline_of, summary
 from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS
@@ -76,28 +74,19 @@ class Broken(Twice):
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
-    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in
-    the files.
+    """A data set that can be planned for and not heard: eighteen persons, a third of them women,
+    twenty words, no sound in the files.
     """
     folder = tmp_path_factory.mktemp("listed") / "words"
-    rows = ["path,person,label,take"]
+    rows = ["path,person,label,take,gender"]
     for person, word in itertools.product(range(18), range(20)):
         path = folder / f"p{person}" / f"w{word}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{person} {word}")
-        rows.append(f"{path.relative_to(folder)},p{person},w{word},1")
+        gender = "man" if person % 3 else "woman"
+        rows.append(f"{path.relative_to(folder)},p{person},w{word},1,{gender}")
     (folder / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
     return str(folder)
-
-
-@pytest.fixture
-def first_settings(tmp_path, monkeypatch):
-    """Chosen are the first settings of every method, whatever has been tuned."""
-    chosen = {method: suites.tried_settings(method)[0] for method in registry.METHODS}
-    folder = tmp_path / "data" / "results"
-    folder.mkdir(parents=True)
-    (folder / suites.CHOICES).write_text(json.dumps({"chosen": {"others": chosen}}))
-    monkeypatch.setattr(suites, "repository_root", lambda: tmp_path)
 
 
 @pytest.fixture
@@ -482,24 +471,6 @@ def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
         suites.chosen_contenders("dspspeech20", tmp_path)
 
 
-def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed, first_settings):
-    """A suite of its own, in which nothing that the main one has done is done again."""
-    ours, papers = (
-        [
-            job.result_file(each)
-            for job in suites.suite_jobs(suite, datasets=[listed])
-            for each in job.contenders
-        ]
-        for suite in ("outliers", "paper")
-    )
-    assert ours == papers != []
-
-
-def test_outliers_have_the_main_suites_results_and_no_table_of_their_own():
-    assert suites.store_of("outliers") == suites.store_of("paper")
-    assert "outliers" not in reported_suites(list(suites.SUITES))
-
-
 def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(tmp_path):
     (tmp_path / suites.CHOICES).write_text('{"chosen": 3}')
     with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
@@ -560,35 +531,39 @@ def test_every_suite_is_named_where_it_is_asked_for(listed, first_settings):
 
 
 def test_ablations_change_one_thing_each_and_bear_different_names():
-    base = suites.as_plain(suites.ABLATIONS["vop"])
-    for name, config in suites.ABLATIONS.items():
-        changed = [key for key, value in suites.as_plain(config).items() if value != base[key]]
-        # the last undoes one repair of three parts
-        together = {"vop": 0, "diagonal": 3, "fast, units may die": 3}
-        assert len(changed) == together[name] if name in together else 1 <= len(changed) <= 2, (
-            name,
-            changed,
-        )
-    assert len(
-        {json.dumps(suites.as_plain(config)) for config in suites.ABLATIONS.values()}
-    ) == len(suites.ABLATIONS)
+    asked = suites.ABLATIONS.values()
+    assert len({json.dumps([name, suites.as_plain(config)]) for name, config in asked}) == len(
+        asked
+    )
+    for first, parts in (("vop", {}), ("amortised", {"diagonal": 3})):
+        method, base = suites.ABLATIONS[first]
+        for name, (other, config) in suites.ABLATIONS.items():
+            if other != method or name == first:
+                continue
+            plain = suites.as_plain(config)
+            changed = [key for key, value in suites.as_plain(base).items() if plain[key] != value]
+            assert len(changed) == parts.get(name.rpartition(", ")[2], 1), (name, changed)
 
 
 def test_ablations_are_run_on_two_folds_unless_others_are_asked_for(listed, first_settings):
     assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed])} == {0, 1}
-    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed], folds=[3])} == {3}
-    assert {job.fold for job in suites.suite_jobs("paper", datasets=[listed])} == {0, 1, 2, 3}
+    assert {job.fold for job in suites.suite_jobs("ablations", datasets=[listed], folds=[2])} == {2}
+    assert {job.fold for job in suites.suite_jobs("paper", datasets=[listed])} == {0, 1, 2}
 
 
-def test_without_virtual_persons_the_baseline_is_trained_without_them_too(listed):
+def test_what_changes_everybodys_training_has_a_baseline_of_its_own(listed):
     jobs = suites.suite_jobs("ablations", datasets=[listed], folds=[1])
-    with_them, without = sorted(jobs, key=lambda job: len(job.contenders), reverse=True)
-    assert without.config.checkpoint.augmentation == OFF != with_them.config.checkpoint.augmentation
-    assert without.config.scoring == with_them.config.scoring
-    assert without.config.with_seed(1).checkpoint.augmentation == OFF
-    names = [contender.variant for contender in without.contenders]
-    assert [baseline_of(name, names) for name in names] == ["global, no virtual persons"] * 2
-    assert not {contender.variant for contender in with_them.contenders} & set(names)
+    usual = next(job for job in jobs if job.contenders[0].variant == "global")
+    for change in suites.TRAINING_ABLATIONS:
+        (job,) = (job for job in jobs if job.contenders[0].variant == f"global, {change}")
+        assert job.config.checkpoint != usual.config.checkpoint
+        assert job.config.scoring == usual.config.scoring
+        names = [contender.variant for contender in job.contenders]
+        assert {baseline_of(name, names) for name in names} == {names[0]}
+        assert not set(names) & {contender.variant for contender in usual.contenders}
+        if change == "from the start":
+            steps = usual.config.checkpoint.training.steps + usual.config.further.steps
+            assert job.config.checkpoint.training is None and job.config.further.steps == steps
 
 
 def test_an_encoder_stays_where_it_is_fixed_and_learns_along_in_the_row_that_says_so(tmp_path):
@@ -621,6 +596,41 @@ def test_a_slow_method_has_the_encoder_of_all_others():
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
     cascade = paced_training(extra, registry.METHODS["vop"].choices()[0])
     assert cascade == replace(extra, min_shots=0) != extra
+
+
+def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not(
+    listed, first_settings
+):
+    """Sides differ in the persons trained on alone, and every group is a table of its own."""
+    work = suites.suite_jobs("groups", datasets=[listed], methods=["global", "adabn"])
+    assert {job.tested for job in work} == {"words, gender woman", "words, gender man"}
+    sides = {}
+    for job in work:
+        key = job.tested, job.fold, job.config.scoring.condition.name
+        for contender in job.contenders:
+            variant, heard, *rest = contender.variant.split(", ")
+            assert variant == contender.method and rest == [key[2]][: key[2] != "clean"]
+            sides.setdefault((*key, variant), {})[heard] = job
+    assert {key[2] for key in sides} == {"clean", "own-environment"}
+    for (group, *_), found in sides.items():
+        never, heard = found["never heard"], found["heard"]
+        members = {
+            f"words/p{person}" for person in range(18) if (person % 3 > 0) == ("woman" not in group)
+        }
+        assert set(never.persons.test) == set(heard.persons.test) <= members
+        assert not members & set(never.persons.train)
+        assert members & set(heard.persons.train)
+        assert len(never.persons.train) == len(heard.persons.train)
+        assert replace(never, persons=heard.persons, contenders=()) == replace(heard, contenders=())
+    assert len({job.hash(each) for job in work for each in job.contenders}) == 2 * len(sides)
+    assert sum(len(job.contenders) for job in work) == 2 * len(sides)
+    said = {remark for job in work for remark in job.remarks}
+    assert {suites.NO_AGES, "words does not tell two groups of persons apart by dialect."} < said
+
+
+def test_a_set_without_groups_is_refused_in_one_sentence():
+    with pytest.raises(EvaluationError, match=r"^No data set here tells groups [^.]*\.$"):
+        suites.suite_jobs("groups", datasets=[VOICES])
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():
