@@ -115,7 +115,7 @@ def test_who_called_once_is_counted_and_said():
     ]
 
 
-def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path):
+def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path, first_settings):
     """Of eight persons two called twice; a set that knows no calls is asked otherwise, and says
     so.
     """
