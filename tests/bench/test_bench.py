@@ -589,8 +589,11 @@ def test_a_slow_method_has_the_encoder_of_all_others():
     assert cascade == replace(extra, min_shots=0) != extra
 
 
-def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not(listed):
+def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not(
+    listed, monkeypatch
+):
     """Sides differ in the persons trained on alone, and every group is a table of its own."""
+    monkeypatch.setattr(suites, "chosen_contenders", lambda _: suites.default_contenders())
     work = suites.suite_jobs("groups", datasets=[listed], methods=["global", "adabn"])
     assert {job.tested for job in work} == {"words, gender woman", "words, gender man"}
     sides = {}
@@ -617,7 +620,8 @@ def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not
     assert {suites.NO_AGES, "words does not tell two groups of persons apart by dialect."} < said
 
 
-def test_a_set_without_groups_is_refused_in_one_sentence():
+def test_a_set_without_groups_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(suites, "chosen_contenders", lambda _: suites.default_contenders())
     with pytest.raises(EvaluationError, match=r"^No data set here tells groups [^.]*\.$"):
         suites.suite_jobs("groups", datasets=[VOICES])
 

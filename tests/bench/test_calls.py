@@ -115,10 +115,11 @@ def test_who_called_once_is_counted_and_said():
     ]
 
 
-def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path):
+def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path, monkeypatch):
     """Of eight persons two called twice; a set that knows no calls is asked otherwise, and says
     so.
     """
+    monkeypatch.setattr(suites, "chosen_contenders", lambda _: suites.default_contenders())
     for name, twice in (("some", 2), ("none", 0)):
         rows = ["path,person,label,take,session"]
         for person, clip in product(range(8), range(8)):
