@@ -1,6 +1,7 @@
 """The cascade against the arithmetic of Gaussian persons and Gaussian clips [VOP]."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.vop import Vop, VopConfig
 from vop_core.nets.conv5 import Conv5, Conv5Config
+from vop_core.training.batches import EpisodeBatch
 
 PERSONS, CLIPS, SIDE = 300, 8, 12
 TAU, SIGMA = 0.6, 0.9  # of the shift of the first channel of the first layer
@@ -110,3 +112,64 @@ def test_persons_do_not_see_each_other(method):
     alone = torch.cat([method.adapt(person[None])["mean"] for person in inputs])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
     assert (together[0] - together[1]).abs().max() > 0.01
+
+
+def test_what_the_likely_words_explain_is_taken_off(method):
+    """Of the first layer: each clip's level less the mean of its words, as likely as they are."""
+    told = Vop(method.encoder, VopConfig(content=True)).eval()
+    told.person_variance.fill_(TAU**2)
+    told.clip_variance.fill_(SIGMA**2)
+    usual = torch.tensor([-1.0, 0.5, 2.0])
+    told.word_offsets[:, CHANNELS] = usual
+    inputs, _ = heard(4, 3, seed=11)
+    likely = told.encoder(inputs.flatten(0, 1)).softmax(-1) @ usual
+    level = inputs[..., ::2, ::2].mean((-2, -1)) - likely.view(4, 3)
+    share = 3 / (3 + SIGMA**2 / TAU**2)
+    found = gaussian_of(told.adapt(inputs)).mean[:, CHANNELS]
+    torch.testing.assert_close(found, share * level.mean(1), rtol=1e-3, atol=1e-4)
+
+
+def test_words_are_what_their_clips_show_on_the_average(method):
+    told = Vop(method.encoder, VopConfig(content=True)).eval()
+    clips, _ = heard(40, 6, seed=12)
+    label = torch.arange(240) % 3
+    told.prepare(replace(table_of(clips), label=label, labels=("a", "b", "c")))
+    level = clips.flatten(0, 1)[:, ::2, ::2].mean((1, 2))
+    expected = torch.stack([level[label == word].mean() for word in range(3)])
+    torch.testing.assert_close(told.word_offsets[:, CHANNELS], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("clips", [0, 4])
+def test_the_bound_charges_for_leaving_the_prior(method, clips):
+    """Where tau is endless only the width is charged for, a share a of evidence each weight with
+    (-a - ln(1 - a)) / 2 nats; the loss holds it once a person, spread over N_k clips.
+    """
+    bound = Vop(method.encoder, VopConfig(beta=1.0, min_shots=0)).train()
+    with torch.no_grad():
+        bound.log_person_std.fill_(math.log(1e4))
+    inputs, _ = heard(3, 4, seed=13)
+    batch = EpisodeBatch(
+        enrollment=inputs,
+        present=torch.arange(4).expand(3, 4) < clips,
+        query=inputs,
+        labels=torch.zeros(3, 4, dtype=torch.long),
+        training_clips=torch.tensor([10.0, 20.0, 40.0]),
+    )
+    asked = {"batch": batch, "label_smoothing": 0.0}
+    loss, logs = bound.loss(progress=1.0, generator=seeded(1), **asked)
+    free, _ = bound.loss(progress=0.0, generator=seeded(1), **asked)
+    share = clips / (clips + 3)
+    nats = bound.layout.size * (-share - math.log1p(-share)) / 2
+    assert logs["kl"] == pytest.approx(nats, rel=1e-4, abs=1e-4)
+    charged = nats * (1 / 10 + 1 / 20 + 1 / 40) / 3
+    assert (loss - free).item() == pytest.approx(charged, rel=1e-3, abs=1e-3)
+
+
+def test_the_bound_keeps_what_it_learned(method):
+    bound = Vop(method.encoder, VopConfig(beta=1.0)).eval()
+    with torch.no_grad():
+        bound.log_person_std.fill_(math.log(0.2))
+        bound.log_prior_clips.fill_(math.log(5.0))
+    bound.prepare(table_of(heard(30, 4, seed=14)[0]))
+    torch.testing.assert_close(bound.prior_clips, torch.full_like(bound.prior_clips, 5.0))
+    torch.testing.assert_close(bound.person_variance, torch.full_like(bound.person_variance, 0.04))

@@ -23,6 +23,7 @@ from vop_core.methods.samovar import (
 )
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
+from vop_core.methods.untrained_vop import UntrainedVop
 from vop_core.methods.versa import Versa
 from vop_core.methods.vop import Vop
 
@@ -34,6 +35,7 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "laplace": LastLayerLaplace,
     # unlabeled clips, no gradient
     "vop": Vop,
+    "untrained-vop": UntrainedVop,
     "amortised-vop": AmortisedVop,
     "conditional-vop": ConditionalVop,
     "film-hypernetwork": FilmHypernetwork,

@@ -25,14 +25,19 @@ sigma are estimated from training persons: of two parts of a person's clips, eac
 cascade by itself, the product of the mean offsets estimates tau^2, their squared difference sigma^2
 (1/n + 1/m).
 
+Which words a clip says moves its statistics as well. With ``content`` the network's own answer
+before it knows the person, still without a label, says which words they were likely to be, and what
+is usual of these is taken off first.
+
 Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
 layers nor form; this one is ours.
-Departs: training minimises the error at the posterior's mean, and not the bound.
+Departs: training minimises the error at the posterior's mean. With ``beta`` it is the bound of the
+slides: weights are drawn, tau is learned, and one KL a person is charged beta times.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -50,7 +55,7 @@ from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
 from vop_core.modes import evaluation_mode
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
-from vop_core.settings import positive
+from vop_core.settings import not_negative, positive
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -58,6 +63,8 @@ FORGETTING = 0.05  # share of a step in the running mean of typical spreads
 FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
 SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
 MOST_CLIPS = 20  # of a person, that variances are estimated on
+FIRST_PERSON_STD = 0.3  # tau before the bound is trained, of a channel whose clips have 1
+KL_WARMUP = 0.3  # share of the steps over which beta rises from 0
 ROUNDS = 2  # of estimation, since the cascade itself depends on what is estimated
 
 
@@ -68,6 +75,8 @@ class VopConfig(TrainedConfig):
     min_shots: int = 0  # with no clip among the episodes, the prior stays a good global model
     first_clips: float = positive(3.0)  # n_0 before training
     cascade: bool = True  # else all layers read the un-adapted network
+    content: bool = False  # take off what the words explain
+    beta: float = not_negative(0.0)  # 1 is the bound; 0 trains at the posterior's mean
 
 
 class Vop(GaussianMethod):
@@ -93,8 +102,12 @@ class Vop(GaussianMethod):
         self.log_prior_clips = nn.Parameter(first.log())  # ln n_0
         self.register_buffer("person_variance", torch.ones(size))  # tau^2
         self.register_buffer("clip_variance", first.clone())  # sigma^2
+        if self.config.beta:
+            self.log_person_std = nn.Parameter(torch.full((size,), FIRST_PERSON_STD).log())
         # 1 / standard deviation of a clip, of a channel whose clips together have 1
         self.register_buffer("typical_narrowness", torch.ones(size // 2))
+        if self.config.content:  # mean offset of a word's clips, over persons
+            self.register_buffer("word_offsets", torch.zeros(encoder.config.labels, size))
 
     @property
     def prior_clips(self) -> Float[Tensor, " weight"]:
@@ -113,15 +126,33 @@ class Vop(GaussianMethod):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Cross-entropy of the queries under the weights that the enrollment clips make."""
+        """Cross-entropy of the queries under the weights that the enrollment clips make; with
+        ``beta``, the negative bound a clip.
+        """
         asked = torch.ones_like(batch.labels, dtype=torch.bool)
         counts = torch.cat((batch.present, asked), dim=1)
         owner, place = counts.nonzero().T
         enrolls = place < batch.present.shape[1]
         clips = torch.cat((batch.enrollment, batch.query), dim=1)[counts]
-        embedded, _ = self._cascade(clips, owner, enrolls)
+        noise = self._noise(len(counts), generator=generator)
+        embedded, offsets = self._cascade(clips, owner, enrolls, noise=noise)
         logits = self.encoder.classifier(embedded[~enrolls])
-        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        loss, logs = supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        if not self.config.beta:
+            return loss, logs
+        posterior = self._posterior(offsets, batch.present.sum(1).float())
+        divergence = posterior.kl(self._prior())
+        charged = self.config.beta * min(1.0, progress / KL_WARMUP)
+        loss = loss + charged * (divergence / batch.training_clips).mean()
+        return loss, logs | {"loss": loss.item(), "kl": divergence.mean().item()}
+
+    def _noise(
+        self, persons: int, *, generator: torch.Generator
+    ) -> Float[Tensor, "person weight"] | None:
+        """What draws persons' weights while the bound is trained."""
+        if not self.config.beta:
+            return None
+        return torch.randn(persons, self.layout.size, generator=generator)
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -134,9 +165,28 @@ class Vop(GaussianMethod):
         if not parts:
             return
         with evaluation_mode(self):
+            if self.config.beta:  # the bound has learned them
+                self.person_variance.copy_((2 * self.log_person_std).exp())
+                self.clip_variance.copy_(self.person_variance * self.log_prior_clips.exp())
+                return
             self.person_variance.copy_(self.clip_variance / self.log_prior_clips.exp())
             for _ in range(ROUNDS):
+                if self.config.content:
+                    self._learn_words(clips, [torch.cat(part) for part in parts])
                 self._estimate([(clips.variants[name], parts) for name in heard])
+
+    def _learn_words(self, clips: FeatureTable, groups: list[Tensor]) -> None:
+        """The usual offsets of each word's clips, every person run through the cascade apart."""
+        rows = torch.cat(groups)
+        owner = torch.arange(len(groups)).repeat_interleave(torch.tensor([*map(len, groups)]))
+        every = torch.ones_like(owner, dtype=torch.bool)
+        self.word_offsets.zero_()
+        shown: list[Tensor] = []
+        self._cascade(clips.features[rows], owner, every, shown=shown)
+        own = torch.zeros_like(self.word_offsets)
+        own.index_add_(0, clips.label[rows], torch.cat(shown, dim=1))
+        heard = torch.bincount(clips.label[rows], minlength=len(own)).clamp_min(1)
+        self.word_offsets.copy_(own / heard[:, None])
 
     def _estimate(self, heard: list[tuple[Tensor, list[tuple[Tensor, Tensor]]]]) -> None:
         shared, apart, weight, count = 0.0, 0.0, 0.0, 0
@@ -163,7 +213,9 @@ class Vop(GaussianMethod):
             sizes = torch.tensor([len(group) for group in part])
             owner = torch.arange(len(part)).repeat_interleave(sizes)
             every = torch.ones_like(owner, dtype=torch.bool)
-            found.append(self._cascade(inputs[torch.cat(part)], owner, every)[1])
+            clips = inputs[torch.cat(part)]
+            words = self.encoder(clips).softmax(-1) if self.config.content else None
+            found.append(self._cascade(clips, owner, every, words=words)[1])
         return torch.cat(found)
 
     # --- the cascade ------------------------------------------------------------------------------
@@ -173,35 +225,38 @@ class Vop(GaussianMethod):
         clips: Float[Tensor, " clip *input"],
         owner: Int[Tensor, " clip"],
         enrolls: Bool[Tensor, " clip"],
+        *,
+        words: Float[Tensor, "clip label"] | None = None,
+        noise: Float[Tensor, "person weight"] | None = None,
+        shown: list[Tensor] | None = None,
     ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
         """All clips under the weights that their owners' enrolling clips make, and the persons'
         mean offsets; everybody owns some clip.
+
+        ``words`` are the clips' likely ones, where content is taken off; ``noise`` draws the
+        weights; what each clip shows, layer by layer, is left in ``shown``.
         """
-        count = torch.bincount(owner, enrolls.float())
-        found: list[Tensor] = []
+        run = _Run(owner, enrolls, torch.bincount(owner, enrolls.float()), words, noise, shown)
         with ExitStack() as hooks:
             for norm, part in self._parts():
-                visit = partial(self._visit, part, owner, enrolls, count, found)
+                visit = partial(self._visit, part, run)
                 hooks.enter_context(norm.register_forward_hook(visit))
             embedded = self.encoder.embed(clips)
-        offsets = torch.cat(found, dim=1)
+        offsets = torch.cat(run.offsets, dim=1)
         if not self.config.cascade:
-            own = self.deviations({"mean": self._posterior(offsets, count).mean[owner]})
+            own = self.deviations({"mean": self._drawn(run, offsets, slice(None))[owner]})
             embedded = self.encoder.embed(clips, own)
         return embedded, offsets
 
     def _visit(
         self,
         part: slice,
-        owner: Int[Tensor, " clip"],
-        enrolls: Bool[Tensor, " clip"],
-        count: Float[Tensor, " person"],  # of clips that enroll
-        found: list[Tensor],
+        run: "_Run",
         norm: nn.BatchNorm2d,
         inputs: tuple[Tensor],
         output: Tensor,
     ) -> Tensor:
-        """What a normalisation hands on; the persons' mean offsets are left in ``found``."""
+        """What a normalisation hands on; the persons' mean offsets are left in the run."""
         value = inputs[0]
         variance, mean = torch.var_mean(value, dim=(2, 3), correction=0)  # of each clip
         if self.training:
@@ -213,16 +268,29 @@ class Vop(GaussianMethod):
         narrowness = (variance * inverse.square() + FLOOR).rsqrt()
         typical = self._typical(narrowness, slice(part.start // 2, part.stop // 2))
         shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
-        total = shown.new_zeros(len(count), shown.shape[1])
-        total = total.index_add(0, owner, shown * enrolls[:, None])
-        offsets = total / count.clamp_min(1)[:, None]
-        found.append(offsets)
+        if run.words is not None:
+            shown = shown - run.words @ self.word_offsets[:, part]
+        if run.shown is not None:
+            run.shown.append(shown)
+        total = shown.new_zeros(len(run.count), shown.shape[1])
+        total = total.index_add(0, run.owner, shown * run.enrolls[:, None])
+        offsets = total / run.count.clamp_min(1)[:, None]
+        run.offsets.append(offsets)
         if not self.config.cascade:
             return output
-        scale, shift = self._posterior(offsets, count, part).mean[owner].chunk(2, dim=1)
+        scale, shift = self._drawn(run, offsets, part)[run.owner].chunk(2, dim=1)
         scale = norm.weight * (1 + scale) * inverse
         shift = norm.bias - norm.weight * shift - usual_mean * scale
         return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
+
+    def _drawn(
+        self, run: "_Run", offsets: Float[Tensor, "person weight"], part: slice
+    ) -> Float[Tensor, "person weight"]:
+        """The posterior's mean, or a draw where the run has noise."""
+        posterior = self._posterior(offsets, run.count, part)
+        if run.noise is None:
+            return posterior.mean
+        return posterior.mean + posterior.std * run.noise[:, part]
 
     def _typical(
         self, narrowness: Float[Tensor, "clip channel"], place: slice
@@ -251,18 +319,17 @@ class Vop(GaussianMethod):
         self,
         offsets: Float[Tensor, "person weight"],
         count: Float[Tensor, " person"],
-        part: slice | None = None,
+        part: slice = slice(None),
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
-        part = part or slice(None)
         share = count[:, None] / (count[:, None] + self.prior_clips[part])
-        variance = self.person_variance[part] * (1 - share)
-        return DiagonalGaussian(share * offsets, 0.5 * variance.log())
+        log_std = self._prior().log_std[part] + 0.5 * torch.log1p(-share)
+        return DiagonalGaussian(share * offsets, log_std)
 
     def _prior(self) -> DiagonalGaussian:
-        return DiagonalGaussian(
-            torch.zeros_like(self.person_variance), 0.5 * self.person_variance.log()
-        )
+        learned = self.training and self.config.beta
+        log_std = self.log_person_std if learned else 0.5 * self.person_variance.log()
+        return DiagonalGaussian(torch.zeros_like(log_std), log_std)
 
     def _per_offset(self) -> Float[Tensor, " weight"]:
         """What a weight moves by an offset of 1: a scale by itself, a shift by minus the scale."""
@@ -283,12 +350,19 @@ class Vop(GaussianMethod):
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and log standard deviation of each person's offsets; labels are not read."""
+        persons, shots = enrollment.shape[:2]
         with torch.no_grad():
-            persons, shots = enrollment.shape[:2]
-            rows = torch.arange(persons * shots).view(persons, shots)
-            offsets = self._offsets_of(enrollment.flatten(0, 1), list(rows))
+            offsets = self.observed(enrollment).mean
             posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
+
+    @torch.no_grad()
+    def observed(self, clips: Float[Tensor, "person clip *input"]) -> DiagonalGaussian:
+        """Persons' mean offsets, each with the clips' error over their number."""
+        rows = torch.arange(clips.shape[:2].numel()).view(clips.shape[:2])
+        offsets = self._offsets_of(clips.flatten(0, 1), list(rows))
+        log_std = 0.5 * (self.clip_variance / clips.shape[1]).log()
+        return DiagonalGaussian(offsets, log_std.expand_as(offsets))
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
@@ -307,6 +381,19 @@ class Vop(GaussianMethod):
         basis = torch.diag(self._per_offset().detach())
         vector = gaussian_of(adaptation)[0].detach()
         return WeightPosterior(vector, basis, weights, weights, self.layout)
+
+
+@dataclass
+class _Run:
+    """One pass through the cascade."""
+
+    owner: Int[Tensor, " clip"]
+    enrolls: Bool[Tensor, " clip"]
+    count: Float[Tensor, " person"]  # of clips that enroll
+    words: Float[Tensor, "clip label"] | None = None
+    noise: Float[Tensor, "person weight"] | None = None
+    shown: list[Tensor] | None = None
+    offsets: list[Tensor] = field(default_factory=list)  # the persons' mean ones, layer by layer
 
 
 def _two_parts(
