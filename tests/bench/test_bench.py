@@ -628,7 +628,7 @@ def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not
     assert {suites.NO_AGES, "words does not tell two groups of persons apart by dialect."} < said
 
 
-def test_a_set_without_groups_is_refused_in_one_sentence():
+def test_a_set_without_groups_is_refused_in_one_sentence(first_settings):
     with pytest.raises(EvaluationError, match=r"^No data set here tells groups [^.]*\.$"):
         suites.suite_jobs("groups", datasets=[VOICES])
 

@@ -466,6 +466,8 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
         for job in bench("few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=seeds or (0,)):
             jobs.append(job)
             for count in FEW_PERSONS:
+                if count >= len(job.persons.train):  # that many are all there are
+                    break
                 kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
                 named = tuple(
                     replace(each, variant=f"{each.variant}, {count} persons") for each in chosen
