@@ -81,7 +81,7 @@ def generate_training_persons(
     """Make a folder of training persons, none of them a talker of environments: FLAC clips and
     ``metadata.csv``.
 
-    Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables)
+    Each person says each of ``words`` (default: the ten of keywords-en)
     ``takes`` times and, labelled ``unknown`` with the word as an attribute, each of
     UNKNOWN_TRAINING_WORDS ``unknown_takes`` times and ``invented`` words that nobody else says;
     ``silence_takes`` clips labelled ``silence`` hold the background alone. With the defaults 146
