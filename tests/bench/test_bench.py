@@ -410,21 +410,24 @@ def tuning_result(method, settings, dataset, seed, accuracy):
 
 def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):
     """On A the second setting is better, on B the first: A gets B's choice and B gets A's."""
-    monkeypatch.setattr(suites, "METHODS", {"vop": registry.METHODS["vop"]})
-    options = suites.contender_choices("vop")
+    film = registry.METHODS["film-hypernetwork"]
+    monkeypatch.setattr(suites, "METHODS", {"film-hypernetwork": film})
+    options = suites.contender_choices("film-hypernetwork")
 
     def result(dataset, index, accuracy):
-        return tuning_result("vop", options[index].config, dataset, 0, accuracy)
+        return tuning_result("film-hypernetwork", options[index].config, dataset, 0, accuracy)
 
     found = {
         "a": [result("a", 0, 0.5), result("a", 1, 0.9)],
         "b": [result("b", 0, 0.6), result("b", 1, 0.2)],
     }
     choice = suites.choose(found)["chosen"]
-    first, second = suites.tried_settings("vop")
-    assert choice["a"]["vop"] == first
-    assert choice["b"]["vop"] == second
-    assert choice["others"]["vop"] == first  # 0.55 against 0.55: a tie goes to the earlier setting
+    first, second = suites.tried_settings("film-hypernetwork")
+    assert choice["a"]["film-hypernetwork"] == first
+    assert choice["b"]["film-hypernetwork"] == second
+    assert (
+        choice["others"]["film-hypernetwork"] == first
+    )  # 0.55 against 0.55: a tie goes to the earlier setting
     (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
     (contender,) = suites.chosen_contenders("b", tmp_path)
     assert contender.config == options[1].config
@@ -581,7 +584,7 @@ def test_a_slow_method_has_the_encoder_of_all_others():
         extra.learning_rate * extra.encoder_rate
     )
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
-    cascade = paced_training(extra, registry.METHODS["cascade-vop"].choices()[0])
+    cascade = paced_training(extra, registry.METHODS["vop"].choices()[0])
     assert cascade == replace(extra, min_shots=0) != extra
 
 

@@ -158,12 +158,15 @@ VARIANTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
+def _training_environment(variant: str) -> Callable[[str, Sequence[str]], Environment]:
+    number = variant.split()[-1]
+    return lambda person, _: drawn_environment("training", f"{person} {number}")
+
+
 SWAPPED_ENVIRONMENT = "swapped environment"
+TRAINING_ENVIRONMENTS = tuple(f"environment {number}" for number in range(1, 5))
 ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
-    "environment 1": lambda person, _: drawn_environment("training", f"{person} 1"),
-    "environment 2": lambda person, _: drawn_environment("training", f"{person} 2"),
-    "environment 3": lambda person, _: drawn_environment("training", f"{person} 3"),
-    "environment 4": lambda person, _: drawn_environment("training", f"{person} 4"),
+    **{name: _training_environment(name) for name in TRAINING_ENVIRONMENTS},
     "own environment": lambda person, _: drawn_environment("foreseen", person),
     SWAPPED_ENVIRONMENT: lambda person, persons: drawn_environment(
         "foreseen", environment_owner(person, persons)

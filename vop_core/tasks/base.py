@@ -39,10 +39,12 @@ from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
 FOLD_SEED = 0
-SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
-BRANCH = TrainConfig(
-    steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
+_STEP = TrainConfig(
+    persons_per_step=12, queries_per_person=8, learning_rate=8e-3, label_smoothing=0.1
 )
+# one model for everybody: nothing enrolls
+SHARED = replace(_STEP, steps=1000, max_shots=1)
+BRANCH = replace(_STEP, steps=600, max_shots=8, learning_rate=4e-3)
 
 Progress = Callable[[int, int], None] | None
 
