@@ -43,7 +43,6 @@ from vop_core.evaluation.score import COLUMNS
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
-from vop_core.report.outputs import reported_suites
 from vop_core.report.page import bench_page
 from vop_core.report.summary import baseline_of, summary
 from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS
@@ -78,16 +77,17 @@ class Broken(Twice):
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
-    """A data set that can be planned for and not heard: eighteen persons, twenty words, no sound in
-    the files.
+    """A data set that can be planned for and not heard: eighteen persons, a third of them women,
+    twenty words, no sound in the files.
     """
     folder = tmp_path_factory.mktemp("listed") / "words"
-    rows = ["path,person,label,take"]
+    rows = ["path,person,label,take,gender"]
     for person, word in itertools.product(range(18), range(20)):
         path = folder / f"p{person}" / f"w{word}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{person} {word}")
-        rows.append(f"{path.relative_to(folder)},p{person},w{word},1")
+        gender = "man" if person % 3 else "woman"
+        rows.append(f"{path.relative_to(folder)},p{person},w{word},1,{gender}")
     (folder / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
     return str(folder)
 
@@ -477,24 +477,6 @@ def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
         suites.chosen_contenders("dspspeech20", tmp_path)
 
 
-def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed):
-    """A suite of its own, in which nothing that the main one has done is done again."""
-    ours, papers = (
-        [
-            job.result_file(each)
-            for job in suites.suite_jobs(suite, datasets=[listed])
-            for each in job.contenders
-        ]
-        for suite in ("outliers", "paper")
-    )
-    assert ours == papers != []
-
-
-def test_outliers_have_the_main_suites_results_and_no_table_of_their_own():
-    assert suites.store_of("outliers") == suites.store_of("paper")
-    assert "outliers" not in reported_suites(list(suites.SUITES))
-
-
 def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(tmp_path):
     (tmp_path / suites.CHOICES).write_text('{"chosen": 3}')
     with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
@@ -591,6 +573,39 @@ def test_a_slow_method_has_the_encoder_of_all_others():
     assert paced_training(extra, registry.METHODS["t3a"].choices()[0]) == extra
     cascade = paced_training(extra, registry.METHODS["vop"].choices()[0])
     assert cascade == replace(extra, min_shots=0) != extra
+
+
+def test_groups_are_asked_alike_after_trainings_that_heard_them_and_that_did_not(listed):
+    """Sides differ in the persons trained on alone, and every group is a table of its own."""
+    work = suites.suite_jobs("groups", datasets=[listed], methods=["global", "adabn"])
+    assert {job.tested for job in work} == {"words, gender woman", "words, gender man"}
+    sides = {}
+    for job in work:
+        key = job.tested, job.fold, job.config.scoring.condition.name
+        for contender in job.contenders:
+            variant, heard, *rest = contender.variant.split(", ")
+            assert variant == contender.method and rest == [key[2]][: key[2] != "clean"]
+            sides.setdefault((*key, variant), {})[heard] = job
+    assert {key[2] for key in sides} == {"clean", "own-environment"}
+    for (group, *_), found in sides.items():
+        never, heard = found["never heard"], found["heard"]
+        members = {
+            f"words/p{person}" for person in range(18) if (person % 3 > 0) == ("woman" not in group)
+        }
+        assert set(never.persons.test) == set(heard.persons.test) <= members
+        assert not members & set(never.persons.train)
+        assert members & set(heard.persons.train)
+        assert len(never.persons.train) == len(heard.persons.train)
+        assert replace(never, persons=heard.persons, contenders=()) == replace(heard, contenders=())
+    assert len({job.hash(each) for job in work for each in job.contenders}) == 2 * len(sides)
+    assert sum(len(job.contenders) for job in work) == 2 * len(sides)
+    said = {remark for job in work for remark in job.remarks}
+    assert {suites.NO_AGES, "words does not tell two groups of persons apart by dialect."} < said
+
+
+def test_a_set_without_groups_is_refused_in_one_sentence():
+    with pytest.raises(EvaluationError, match=r"^No data set here tells groups [^.]*\.$"):
+        suites.suite_jobs("groups", datasets=[VOICES])
 
 
 def test_persons_left_are_spread_and_too_many_are_refused():

@@ -3,10 +3,11 @@ folds and seeds.
 
 ``tuning``       every method with each of its settings, asked of persons who stand in no fold
 ``paper``        every method as tuned: closed and open set, 1 to 20 clips, all folds and seeds
-``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
-``conditions``   clean, own and unforeseen environments; right or other person, same or other place
+``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
+                 one call enrolled, another asked
+``groups``       women, men, native and other speakers, after training that never heard their group
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
@@ -22,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vop_core.bench.calls import calls_remarks, clips_across_calls
 from vop_core.bench.recipes import (
     GLOBAL,
     BenchConfig,
@@ -31,6 +33,7 @@ from vop_core.bench.recipes import (
 from vop_core.bench.results import DONE, Result, Store
 from vop_core.bench.run import BenchJob, bench
 from vop_core.data.features import SWAPPED_ENVIRONMENT
+from vop_core.data.groups import group_remarks, group_trainings, groups_of
 from vop_core.data.locations import (
     cache_root,
     find_dataset,
@@ -38,7 +41,7 @@ from vop_core.data.locations import (
     repository_root,
     voices_root,
 )
-from vop_core.data.persons import Fold
+from vop_core.data.persons import Fold, spread
 from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
@@ -66,9 +69,21 @@ CONDITIONS = (
     CLEAN,
     Condition("own-environment", "own environment", SWAPPED_ENVIRONMENT),
     Condition("unforeseen", "unforeseen environment"),
+    Condition("across calls", across_calls=True),
 )
+# some of WUW's persons called more than once
+CONDITION_SETS = (*SPEECH, "wuw2")
 # environments are of what is asked: words never taught have none
 CONDITIONS_SCORING = Scoring(shots=(1, 5), draw_shots=(), unknown_clips=0, closed=False)
+# of the persons who say keywords, WUW's callers alone have these attributes
+GROUP_SETS = ("wuw2", *SPEECH)
+GROUP_ATTRIBUTES = ("gender", "dialect")
+# WUW is at its ceiling where nothing else is heard
+GROUP_CONDITIONS = (CLEAN, Condition("own-environment", "own environment"))
+NO_AGES = (
+    "Adults and children are compared nowhere: speechocean762 has both, but no keywords, and no "
+    "data set with keywords gives ages."
+)
 CHOICES = "choices.json"
 ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 # only what a choice is made on
@@ -412,14 +427,15 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 
 def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, SPEECH):
+    for name in _present(datasets, CONDITION_SETS):
         chosen = [
             each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
         ]
+        found: list[BenchJob] = []
         for condition in CONDITIONS:
             scoring = replace(CONDITIONS_SCORING, condition=condition)
             suffix = "" if condition == CLEAN else f", {condition.name}"
-            jobs += bench(
+            found += bench(
                 "conditions",
                 KEYWORDS,
                 name,
@@ -428,18 +444,79 @@ def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> 
                 folds=_folds(name),
                 seeds=seeds or (0,),
             )
+        jobs += _with_somebody_to_ask(found)
     return jobs
 
 
-def spread(persons: Sequence[str], count: int) -> tuple[str, ...]:
-    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a
-    larger one.
+def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
+    """One data set's jobs, across calls only where a test person called more than once, and all
+    with the remarks on that.
     """
-    if count > len(persons):
+    dataset = jobs[0].task.dataset(jobs[0].dataset)
+    shots = jobs[0].config.scoring.shots
+    clips = clips_across_calls(dataset)
+    folds = tuple({job.fold: job.persons for job in jobs}.values())
+    remarks = tuple(calls_remarks(dataset, folds, shots))
+    return [
+        replace(job, remarks=(*job.remarks, *remarks))
+        for job in jobs
+        if not job.config.scoring.condition.across_calls
+        or any(clips.get(person, 0) > min(shots) for person in job.persons.test)
+    ]
+
+
+def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    """Each group after training that never heard it, and after training of as many persons that
+    did. Raises EvaluationError where no data set tells groups apart.
+    """
+    jobs: list[BenchJob] = []
+    remarks = [NO_AGES]
+    for name in _present(datasets, GROUP_SETS):
+        chosen = [
+            each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
+        ]
+        whole = [
+            job
+            for condition in GROUP_CONDITIONS
+            for job in bench(
+                "groups",
+                KEYWORDS,
+                name,
+                chosen,
+                config=BenchConfig.of_task(
+                    KEYWORDS, scoring=replace(CONDITIONS_SCORING, condition=condition)
+                ),
+                folds=_folds(name),
+                seeds=seeds or (0,),
+            )
+        ]
+        folds = tuple({job.fold: job.persons for job in whole}.values())
+        # nobody on whom choices are made
+        asked = {person for fold in folds for person in fold.test}
+        dataset = KEYWORDS.dataset(name).restrict(persons=asked)
+        for attribute in GROUP_ATTRIBUTES:
+            remarks += group_remarks(dataset, attribute, folds)
+            for group in groups_of(dataset, attribute):
+                trainings = group_trainings(group, folds)
+                jobs += [
+                    _of_group(job, group.name, heard, persons)
+                    for job in whole
+                    for heard, persons in trainings.get(job.fold, {}).items()
+                ]
+    if not jobs:
         raise EvaluationError(
-            f"{count} training persons are wanted, but a fold has {len(persons)}."
+            f"No data set here tells groups of persons apart by {' or '.join(GROUP_ATTRIBUTES)}; "
+            "name one that has such a column, as wuw2 has."
         )
-    return tuple(persons[index * len(persons) // count] for index in range(count))
+    return [replace(job, remarks=(*job.remarks, *remarks)) for job in jobs]
+
+
+def _of_group(job: BenchJob, group: str, heard: str, persons: Fold) -> BenchJob:
+    """A fold's job with these persons alone."""
+    condition = job.config.scoring.condition
+    suffix = heard if condition == CLEAN else f"{heard}, {condition.name}"
+    named = tuple(replace(each, variant=f"{each.variant}, {suffix}") for each in job.contenders)
+    return replace(job, group=group, persons=persons, contenders=named)
 
 
 def _folds(name: str) -> int:
@@ -487,23 +564,20 @@ SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[Be
     "smoke": smoke,
     "tuning": _tuning,
     "paper": _paper,
-    # a question to the same result files: nothing is trained or scored twice
-    "outliers": _paper,
     "ablations": _ablations,
     "few-persons": _few_persons,
     "conditions": _conditions,
+    "groups": _groups,
 }
 
 
 def store_of(suite: str) -> Store:
-    """Where a suite's results lie. ``outliers`` asks those of ``paper``; what ``smoke`` finds is
-    never gathered.
-    """
+    """Where a suite's results lie; what ``smoke`` finds is never gathered."""
     if suite == "smoke":
         return Store(
             cache_root() / "bench-smoke" / "smoke.parquet", cache_root() / "bench-smoke" / "results"
         )
-    return Store.of("paper" if suite == "outliers" else suite)
+    return Store.of(suite)
 
 
 def suite_results(suite: str) -> dict[str, tuple[Result, ...]]:

@@ -33,6 +33,8 @@ from vop_core.errors import VopError
 from vop_core.types import SAMPLE_RATE
 from vop_core.writing import make_folder, whole_file
 
+CALL = "session"  # the column of metadata.csv that says from which call a clip is
+
 
 @dataclass(frozen=True)
 class FeatureTable:
@@ -47,6 +49,8 @@ class FeatureTable:
     take: Int[Tensor, " clip"]
     persons: tuple[str, ...]
     labels: tuple[str, ...]
+    # from which call, or other sitting, of its person a clip is; None where that is not known
+    call: Int[Tensor, " clip"] | None = None
 
     @property
     def features(self) -> Float[Tensor, " clip *input"]:
@@ -67,6 +71,7 @@ class FeatureTable:
             person=self.person[keep],
             label=self.label[keep],
             take=self.take[keep],
+            call=None if self.call is None else self.call[keep],
         )
 
     def of_persons(self, persons: Sequence[str]) -> "FeatureTable":
@@ -82,11 +87,12 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
     """Tables of different data sets behind one another, labels renumbered to ``labels``; a person
     of several tables is one person.
 
-    Only variants that all tables hold are kept.
+    Only variants that all tables hold are kept, and calls where all tables know them.
     """
     everybody = dict.fromkeys(name for table in tables for name in table.persons)
     persons = {name: index for index, name in enumerate(everybody)}
     names = [name for name in tables[0].variants if all(name in table.variants for table in tables)]
+    calls = [table.call for table in tables if table.call is not None]
     order = {label: index for index, label in enumerate(labels)}
     person, label = [], []
     for table in tables:
@@ -101,6 +107,7 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
         take=torch.cat([table.take for table in tables]),
         persons=tuple(persons),
         labels=tuple(labels),
+        call=torch.cat(calls) if len(calls) == len(tables) else None,
     )
 
 
@@ -223,7 +230,15 @@ def load_features(
         take=torch.tensor([record.take for record in dataset.records]),
         persons=dataset.persons,
         labels=dataset.labels,
+        call=_calls(dataset),
     )
+
+
+def _calls(dataset: PersonDataset) -> Int[Tensor, " clip"] | None:
+    """Each clip's call, numbered; None where that of some clip is not known."""
+    names = [record.attributes.get(CALL, "") for record in dataset.records]
+    place = {name: index for index, name in enumerate(sorted(set(names)))}
+    return None if "" in place else torch.tensor([place[name] for name in names])
 
 
 def _environments(dataset: PersonDataset, variant: str) -> dict[str, Environment]:

@@ -18,7 +18,7 @@ and where everybody is heard in an environment of their own, the other two of pe
 All methods answer the same episodes, and controls are the same clips for all of them.
 
 The metrics are the means over an episode's queries of whatever the task's metrics name; with
-accuracy and confidence among them also ``ece``, ``aurc``, the accuracy on even and on odd takes,
+accuracy and confidence among them also ``ece``, ``aurc``, the accuracy on even and on odd clips,
 and against words never taught ``auroc``, ``fpr95`` and ``detection``. ``fallbacks`` counts control
 clips that had to carry another word. Some values keep their ``parts``: accuracy the answers one by
 one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
@@ -74,6 +74,8 @@ START = "start"
 OWN_ELSEWHERE, WRONG_HERE = "own, other environment", "wrong-person, same environment"
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
 
+OWN_SAME_CALL = "own, same call"
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -82,6 +84,7 @@ class Condition:
     name: str
     heard: str = "original"
     swapped: str | None = None  # the variant in which everybody stands in another's environment
+    across_calls: bool = False  # one call enrolls, another is asked about
 
 
 CLEAN = Condition("clean")
@@ -213,9 +216,11 @@ def score_method(
     for row in rows.values():
         for episode, trials in _by_episode(row.trials).items():
             key = (episode.set_name, episode.shots, episode.name, episode.repetition, trials[0].row)
-            closely = trials[0].row == OWN and episode.shots in scoring.control_shots
+            closely = (
+                trials[0].row in (OWN, OWN_SAME_CALL) and episode.shots in scoring.control_shots
+            )
             told = heard.get(episode) if trials[0].row == OWN else None
-            found = _figures(trials, clips.even_take, told, closely)
+            found = _figures(trials, clips.even, told, closely)
             lines += [(*key, metric, value, parts) for metric, value, parts in found]
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
@@ -286,6 +291,10 @@ def _planned_rows(
     if (swapped := clips.swapped) is not None:
         found[OWN_ELSEWHERE] = _Row(trials(OWN_ELSEWHERE, main), swapped, facts.draws)
         found[WRONG_HERE] = _Row(controlled(WRONG_HERE, main, visitor), swapped, facts.draws)
+    same_call = [
+        Trial(OWN_SAME_CALL, e, e.same_call, e.query) for e in planned if e.same_call is not None
+    ]
+    found[OWN_SAME_CALL] = _Row(same_call, features, facts.draws)
     if clips.noise_features is not None:
         once = [e for e in closely if e.repetition == 0]
         found[NOISE] = _Row(trials(NOISE, once), clips.noise_features, facts.draws)
@@ -313,7 +322,7 @@ def _by_episode(trials: Sequence[Trial]) -> dict[PlannedEpisode, list[Trial]]:
 
 def _figures(
     trials: Sequence[Trial],
-    even_take: Bool[Tensor, " clip"] | None,
+    even: Bool[Tensor, " clip"] | None,
     unknown: Trial | None,
     closely: bool,
 ) -> Iterator[tuple[str, float, list[float] | None]]:
@@ -335,17 +344,13 @@ def _figures(
     yield "ece", bins.expected_calibration_error, bins.as_parts() if closely else None
     accuracy, confidence = values["accuracy"].mean(0), values["confidence"].mean(0)
     yield "aurc", area_under_risk_coverage(confidence, accuracy), None
-    if even_take is None:
-        return
-    half = even_take[query].numpy()[order]
-    for name, chosen in (("even", half), ("odd", ~half)):
-        if chosen.any():
-            yield f"accuracy_{name}", float(accuracy[chosen].mean()), None
+    if even is not None:
+        half = even[query].numpy()[order]
+        for name, chosen in (("even", half), ("odd", ~half)):
+            if chosen.any():
+                yield f"accuracy_{name}", float(accuracy[chosen].mean()), None
     if unknown is not None:
         other = unknown.values["confidence"]
-        right = detected(confidence, accuracy, other)
         yield "auroc", rejection_auroc(confidence, other), None
         yield "fpr95", false_positive_rate(confidence, other), None
-        yield "detection", float(right.mean()), None
-        if (~half).any():
-            yield "detection_odd", float(right[~half].mean()), None
+        yield "detection", float(detected(confidence, accuracy, other).mean()), None

@@ -337,4 +337,5 @@ def with_silence(table: FeatureTable) -> FeatureTable:
         person=torch.cat((table.person, table.person[chosen])),
         label=torch.cat((table.label, torch.full_like(chosen, table.labels.index(SILENCE)))),
         take=torch.cat((table.take, table.take[chosen])),
+        call=None if table.call is None else torch.cat((table.call, table.call[chosen])),
     )
