@@ -189,7 +189,9 @@ def test_joined_tables_keep_persons_apart_and_words_together(dataset, table):
 
 
 def test_a_person_of_two_tables_is_one_person_in_the_joined_one(dataset, table):
-    words = [load_features(dataset.restrict(labels=[word]), cache=False) for word in ("yes", "goodbye")]
+    words = [
+        load_features(dataset.restrict(labels=[word]), cache=False) for word in ("yes", "goodbye")
+    ]
     later = words[1].of_persons(table.persons[1:])
     joined = join_tables([words[0], later], ("yes", "goodbye"))
     assert joined.persons == table.persons
