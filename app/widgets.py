@@ -146,13 +146,13 @@ def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -
 
 
 def choose_person(column, visit: Visit, name: str, preferred=None):
-    """A bundled person who speaks the task's words, described as what they are: synthetic."""
+    """A bundled person who speaks the task's words."""
     persons = bundled_persons(visit.task)
     return column.selectbox(
-        "Synthetic person",
+        "Person",
         persons,
         index=persons.index(preferred) if preferred else 0,
-        format_func=lambda person: f"{person.name} ({person.room}, {person.microphone} microphone)",
+        format_func=lambda person: f"{person.name}: {person.description}",
         key=key(visit, f"{name}-{visit.task}-{preferred.id if preferred else ''}"),
     )
 

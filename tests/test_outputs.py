@@ -179,7 +179,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     for work in (
         "models.evaluate_folder",
         "bench.crossval.crossval",
-        "data.sources.synthetic.build._in_fresh_process",
+        "data.sources.bundled.write_corpus",
         "tasks.keyword_spotting.ArabicCommands.data",
     ):
         monkeypatch.setattr(f"vop_core.{work}", enough)
@@ -195,7 +195,9 @@ def test_folders_that_hold_anything_else_are_refused_before_the_work(desk, tmp_p
         return CliRunner().invoke(cli.app, words).output
 
     assert "enough" in said("voices", "build", "--to", "voices")  # an earlier build may be replaced
-    assert "'01/mine.opus', which is no synthetic voice" in said("voices", "build", "--to", "mixed")
+    assert "'01/mine.opus', which its table does not list" in said(
+        "voices", "build", "--to", "mixed"
+    )
     assert "README.md' is there already and is not a model's card" in said(
         "train", "keywords-ar", "--to", "."
     )

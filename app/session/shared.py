@@ -27,5 +27,5 @@ def warm_up() -> threading.Thread:
 
 @st.cache_resource(show_spinner=False)
 def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
-    """The synthetic persons who speak the task's words. Raises DataError where they are missing."""
+    """The bundled persons who speak the task's words. Raises DataError where they are missing."""
     return voices.bundled_persons(TASKS[task].language)

@@ -72,7 +72,7 @@ def persons(monkeypatch, tmp_path):
 
 
 def _person(number: int, folder: Path):
-    from vop_core.data.voices import BundledClip, BundledPerson
+    from vop_core.data.voices import CORPORA, BundledClip, BundledPerson
 
     clips = []
     for take in range(9):
@@ -85,12 +85,8 @@ def _person(number: int, folder: Path):
         )
     return BundledPerson(
         id=f"synthetic-en/{number:02}",
-        name=f"Synthetic {number:02} · test accent",
-        accent="test",
-        voice="none",
-        rate=160,
-        room="a dry room",
-        microphone="flat",
+        name=f"Speaker {number:02}",
+        corpus=CORPORA["en"],
         enrollment=tuple(clips[:5]),
         query=tuple(clips[5:]),
     )

@@ -32,8 +32,10 @@ from vop_core.cli import app
 from vop_core.cli.bench import outcome
 from vop_core.cli.output import whole_numbers
 from vop_core.data.locations import repository_root, voices_root
+from vop_core.data.metadata import SAME_PERSONS
 from vop_core.data.sources.registry import SOURCES
-from vop_core.data.splits import CHOOSE, persons_with_role
+from vop_core.data.splits import CHOOSE, RULES, persons_with_role
+from vop_core.data.voices import CORPORA
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.score import COLUMNS
@@ -382,11 +384,14 @@ def test_a_data_set_asked_for_by_name_is_never_skipped(large_set):
 
 
 def test_words_never_taught_come_from_what_is_there(large_set, tmp_path):
-    bundled = str(voices_root() / "synthetic-ar")
+    bundled = str(voices_root() / CORPORA["ar"].folder)
     assert KEYWORDS.never_taught(large_set) == bundled, "its own other set is not there"
     (tmp_path / UNKNOWN_WORDS[large_set]).mkdir()
     assert KEYWORDS.never_taught(large_set) == UNKNOWN_WORDS[large_set]
-    assert UNKNOWN_WORDS.keys() <= SOURCES.keys() and set(UNKNOWN_WORDS.values()) <= SOURCES.keys()
+    english = str(voices_root() / CORPORA["en"].folder)
+    assert KEYWORDS.never_taught(CORPORA["ar"].folder) == english, "no words of its own language"
+    known = {*SOURCES, *RULES, *SAME_PERSONS}
+    assert {*UNKNOWN_WORDS, *UNKNOWN_WORDS.values()} <= known
 
 
 def test_unknown_suites_methods_and_numbers_are_refused():

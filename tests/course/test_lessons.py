@@ -182,5 +182,5 @@ def test_results_that_do_not_exist_are_refused_in_a_sentence():
 
 
 def test_a_linked_voice_names_its_task():
-    assert material.linked("synthetic-ar/02").task == "keywords-ar"
-    assert material.linked("synthetic-en/02", query=3).as_query()["query"] == "3"
+    assert material.linked("arabic_speech_commands/s02").task == "keywords-ar"
+    assert material.linked("speech_commands_test/135c6841", query=3).as_query()["query"] == "3"

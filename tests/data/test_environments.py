@@ -22,10 +22,13 @@ from vop_core.data.environments import (
     active_level,
     drawn_environment,
     environment_owner,
+    heard_in,
+    own_environments,
 )
-from vop_core.data.voices import bundled_dataset
+from vop_core.data.features import ENVIRONMENTS
+from vop_core.data.voices import bundled_dataset, talkers
 from vop_core.errors import DataError
-from vop_core.types import SAMPLE_RATE
+from vop_core.types import SAMPLE_RATE, Clip
 
 POOLS = ("training", "foreseen", "unforeseen")
 NAMES = [f"words/{number}" for number in range(60)]
@@ -104,7 +107,7 @@ def test_speech_has_the_level_that_was_asked_however_loud_the_recording(level, r
 def test_noise_lies_as_far_below_the_speech_as_was_asked(noise, word):
     """Its power is measured where the word is not, and over the whole second, as it is defined."""
     if noise.talkers:
-        noise = replace(noise, talkers=bundled_dataset().persons[:4])
+        noise = replace(noise, talkers=talkers().persons[:4])
     quiet = heard(Environment(), word)
     noisy = heard(Environment(noise=noise), word)
     background = noisy - quiet
@@ -184,9 +187,9 @@ def test_an_environment_is_its_values(word):
 
 
 def test_the_fingerprint_knows_recipe_and_talkers(monkeypatch):
-    person = bundled_dataset().persons[0]
+    person = talkers().persons[0]
     environment = Environment(noise=Noise(10.0, talkers=(person,)))
-    record = next(each for each in bundled_dataset().records if each.person == person)
+    record = next(each for each in talkers().records if each.person == person)
     before = environment.fingerprint
     assert hashlib.sha256(record.path.read_bytes()).hexdigest() in before
     monkeypatch.setattr(environments_module, "RECIPE", 99)
@@ -247,11 +250,11 @@ def test_foreseen_is_as_strong_as_training_and_some_of_both_is_mild():
         )
 
 
-def test_talkers_are_half_of_the_bundled_persons():
+def test_half_of_the_synthetic_persons_talk_in_the_background():
     names = [f"more/{number}" for number in range(300)]
     noises = [drawn_environment("unforeseen", name).noise for name in names]
-    talkers = {person for noise in noises if noise for person in noise.talkers}
-    assert talkers == set(bundled_dataset().persons[1::2])
+    heard_there = {person for noise in noises if noise for person in noise.talkers}
+    assert heard_there == set(talkers().persons[1::2])
 
 
 def test_swapping_gives_everybody_another_persons_environment_and_nobody_two():
@@ -262,3 +265,61 @@ def test_swapping_gives_everybody_another_persons_environment_and_nobody_two():
         assert all(owner != person for owner, person in zip(owners, persons, strict=True))
     with pytest.raises(DataError, match="only person"):
         environment_owner("words/anna", ["words/anna"])
+
+
+# --- a person's own -------------------------------------------------------------------------------
+
+
+def test_a_bundled_person_is_heard_in_the_environments_of_the_bench():
+    """And in one more; nobody shares one."""
+    persons = bundled_dataset().persons
+    offered = [own_environments(person) for person in persons]
+    assert offered == [own_environments(person) for person in persons]
+    for person, places in zip(persons, offered, strict=True):
+        for name in ("own environment", "unforeseen environment"):
+            assert places[name] == ENVIRONMENTS[name](person, persons)
+    everything = [place for places in offered for place in places.values()]
+    assert len(set(everything)) == len(everything) == 3 * len(persons)
+
+
+def test_a_clip_always_sounds_the_same_in_an_environment_and_two_clips_have_other_noise(word):
+    noisy = Environment(noise=Noise(0.0))
+    first, again = heard_in(noisy, Clip(word)), heard_in(noisy, Clip(word.clone()))
+    torch.testing.assert_close(first.waveform, again.waveform, rtol=0, atol=0)
+    assert first.waveform.shape == word.shape and not torch.equal(first.waveform, word)
+    assert first.notes == (f"heard {noisy.description}",)
+    other = heard_in(noisy, Clip(word.flip(0))).waveform
+    both = torch.stack([first.waveform[:4000], other[:4000]])  # before and after the word
+    # the correlation of independent white noise has standard error 1/sqrt(samples)
+    assert abs(torch.corrcoef(both)[0, 1]) < 4 / 4000**0.5
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (Environment(), "through a microphone of 20 to 8000 Hz, close to the mouth, no noise"),
+        (
+            Environment(Device(codec="GSM610"), ROOM, Noise(12.4, -7.0)),
+            "by mobile telephone, in an office of 4 by 3 m, 0.8 m away, rumble 12 dB below the "
+            "voice",
+        ),
+        (
+            Environment(Device(200.0, 3400.0, ceiling=0.5), None, Noise(20.0)),
+            "in a telephone's band of 200 to 3400 Hz, overdriven, close to the mouth, hiss 20 dB "
+            "below the voice",
+        ),
+        (
+            Environment(Device(450.0, 1600.0), noise=Noise(9.0, talkers=("a", "b", "c"))),
+            "through a narrow band of 450 to 1600 Hz, close to the mouth, 3 people talking 9 dB "
+            "below the voice",
+        ),
+    ],
+)
+def test_an_environment_is_described_by_its_values(environment, said):
+    assert environment.description == said
+
+
+def test_no_two_environments_of_a_person_are_described_alike():
+    for person in bundled_dataset().persons:
+        told = [place.description for place in own_environments(person).values()]
+        assert len(set(told)) == len(told)

@@ -188,6 +188,21 @@ def test_joined_tables_keep_persons_apart_and_words_together(dataset, table):
         assert joined.labels[joined.label[row]] == table.labels[table.label[row]]
 
 
+def test_a_person_of_two_tables_is_one_person_in_the_joined_one(dataset, table):
+    words = [
+        load_features(dataset.restrict(labels=[word]), cache=False) for word in ("yes", "goodbye")
+    ]
+    later = words[1].of_persons(table.persons[1:])
+    joined = join_tables([words[0], later], ("yes", "goodbye"))
+    assert joined.persons == table.persons
+    for index, name in enumerate(joined.persons):
+        said = joined.label[joined.person == index]
+        wanted = table.label[table.person == table.persons.index(name)]
+        spoken = sorted(joined.labels[label] for label in said.tolist())
+        expected = sorted(table.labels[label] for label in wanted.tolist())
+        assert spoken == [word for word in expected if word == "yes" or index]
+
+
 # --- variants -------------------------------------------------------------------------------------
 
 

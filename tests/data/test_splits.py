@@ -7,7 +7,7 @@ import pytest
 from vop_core.data import splits
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset, load_dataset
-from vop_core.data.splits import BUNDLE, CHOOSE, ROLES, RULES, TEST, TRAIN
+from vop_core.data.splits import BUNDLE, CHOOSE, ROLES, RULES, TEST, TRAIN, persons_with_role
 from vop_core.data.tables import read_table
 from vop_core.errors import DataError
 
@@ -103,9 +103,14 @@ def test_who_is_bundled_chosen_or_tested_on_has_clips_enough(source):
         assert len(own) >= least
 
 
-def test_two_corpora_of_the_same_persons_have_one_split():
-    for person, role in committed("speech_commands_test"):
-        assert splits.role_of(f"speech_commands_test_others/{person}") == role
+def test_two_corpora_of_the_same_persons_have_one_split(tmp_path):
+    person, role = committed("speech_commands_test")[0]
+    for corpus in ("speech_commands_test", "speech_commands_test_others"):
+        (tmp_path / corpus).mkdir()
+        (tmp_path / corpus / "metadata.csv").write_text(f"path,person,label\na.flac,{person},yes\n")
+        dataset = load_dataset(tmp_path / corpus)
+        assert (dataset.name, dataset.persons) == (corpus, (f"speech_commands_test/{person}",))
+        assert persons_with_role(dataset, role) == dataset.persons
 
 
 def test_a_split_depends_on_who_there_is_and_not_on_their_order(tmp_path):

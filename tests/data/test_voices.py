@@ -1,15 +1,21 @@
-"""The committed bundled voices: enough persons, the right clips, undamaged, small, and plainly
-synthetic.
+"""The committed bundled voices: the persons of the split, enough clips of each, undamaged, small,
+and close to their sources.
 """
 
+import shutil
 from collections import Counter
 
 import pytest
+import torch
 
 from vop_core.data import voices
+from vop_core.data.audio import clip_features, decode_file
 from vop_core.data.format import check_dataset
-from vop_core.data.locations import voices_root
-from vop_core.data.sources.synthetic import ARABIC_WORDS, KEYWORD_WORDS
+from vop_core.data.locations import find_dataset, has_dataset, voices_root
+from vop_core.data.metadata import ClipRecord
+from vop_core.data.persons import load_dataset
+from vop_core.data.sources.bundled import chosen_clips, write_corpus
+from vop_core.data.splits import BUNDLE, role_of
 from vop_core.errors import DataError
 
 LANGUAGES = ("en", "ar")
@@ -20,67 +26,67 @@ def persons(request):
     return voices.bundled_persons(request.param)
 
 
-def test_there_are_forty_english_and_ten_arabic_persons_at_least():
-    assert len(voices.bundled_persons("en")) >= 40
-    assert len(voices.bundled_persons("ar")) >= 10
+def test_there_are_24_english_and_8_arabic_persons_all_of_them_kept_to_be_bundled():
+    counts = []
+    for language in LANGUAGES:
+        dataset = voices.bundled_dataset(language)
+        assert {role_of(person) for person in dataset.persons} == {BUNDLE}
+        counts.append(len(dataset.persons))
+    assert counts == [24, 8]
 
 
-def test_everybody_has_five_enrollment_and_ten_query_clips_of_different_words(persons):
+def test_everybody_can_enroll_and_be_asked_and_no_clip_does_both(persons):
     for person in persons:
-        assert len(person.enrollment) == 5
-        assert len({clip.label for clip in person.query}) == len(person.query) == 10
+        assert 3 <= len(person.enrollment) <= 10 and len(person.query) >= 5
+        paths = [clip.path for clip in (*person.enrollment, *person.query)]
+        assert len(set(paths)) == len(paths)
 
 
-def test_enrollment_words_are_drawn_independently_of_the_query_words():
-    """Of 18 words 10 are queried: an independent draw falls among them in 10/18 of cases; 4 s.e.
-    allowed.
-    """
-    persons = voices.bundled_persons("en")
-    hits = [
-        clip.label in {query.label for query in p.query} for p in persons for clip in p.enrollment
+def test_query_clips_say_as_many_words_as_there_are(persons):
+    """All of the person's words, or as many as there are query clips."""
+    for person in persons:
+        words = {clip.label for clip in (*person.enrollment, *person.query)}
+        asked = {clip.label for clip in person.query}
+        assert len(asked) == min(len(words), len(person.query))
+
+
+def test_labels_are_the_words_of_the_corpora():
+    ten = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"}
+    assert set(voices.bundled_dataset("en").labels) == ten
+    assert len(voices.bundled_dataset("ar").labels) == 40
+
+
+def test_persons_are_numbered_and_come_with_their_attribution(persons):
+    assert [person.name for person in persons] == [
+        f"Speaker {number:02d}" for number in range(1, len(persons) + 1)
     ]
-    standard_error = (10 / 18 * 8 / 18 / len(hits)) ** 0.5
-    assert abs(sum(hits) / len(hits) - 10 / 18) < 4 * standard_error
-    # with replacement
-    assert any(len({clip.label for clip in person.enrollment}) < 5 for person in persons)
+    assert all("CC BY 4.0" in person.corpus.attribution for person in persons)
+    card = (voices_root() / "README.md").read_text("utf-8")
+    assert all(
+        person.corpus.attribution.split(" (")[0].removesuffix(" v0.02") in card
+        for person in persons
+    )
 
 
-def test_labels_are_those_of_the_two_keyword_tasks():
-    labels = {language: set(voices.bundled_dataset(language).labels) for language in LANGUAGES}
-    assert labels["en"] == set(KEYWORD_WORDS)
-    assert labels["ar"] <= set(ARABIC_WORDS) and len(labels["ar"]) >= 35
+def test_files_are_those_of_the_table_and_in_the_format():
+    assert voices.damaged_clips() == []
+    for folder in (*(corpus.folder for corpus in voices.CORPORA.values()), voices.TALKERS):
+        assert check_dataset(voices_root() / folder).problems == ()
 
 
-def test_names_say_that_the_persons_are_synthetic(persons):
-    assert all(person.name.startswith("Synthetic") for person in persons)
-    assert len({person.name for person in persons}) == len(persons)
-
-
-def test_persons_differ_in_accent_voice_room_and_microphone():
-    persons = voices.bundled_persons("en")
-    assert len({person.accent for person in persons}) >= 20
-    assert len({person.voice for person in persons}) == len(persons)
-    assert len({person.room.split(",")[0] for person in persons}) >= 4
-    assert max(Counter(person.microphone for person in persons).values()) <= len(persons) / 2
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_files_are_those_of_the_table_and_in_the_format(language):
-    assert voices.damaged_clips(language) == []
-    assert check_dataset(voices_root() / voices.FOLDERS[language]).problems == ()
-
-
-def test_all_clips_together_stay_far_below_twelve_megabytes():
-    sizes = [path.stat().st_size for path in voices_root().rglob("*") if path.is_file()]
+def test_clips_of_people_stay_below_six_megabytes():
+    folders = [voices_root() / corpus.folder for corpus in voices.CORPORA.values()]
+    sizes = [path.stat().st_size for folder in folders for path in folder.rglob("*")]
     assert sum(sizes) < 6e6
 
 
-def test_a_clip_loads_as_speech_that_is_neither_clipped_nor_silent(persons):
+def test_every_clip_loads_as_a_second_of_speech(persons):
     for person in persons:
-        clip = person.query[0].load()
-        assert clip.sample_rate == 16_000
-        assert 0.4 < clip.seconds < 2.5
-        assert 0.03 < clip.waveform.abs().max() < 0.999
+        for clip in (*person.enrollment, *person.query):
+            sound = clip.load()
+            assert sound.sample_rate == 16_000
+            assert 0.3 < sound.seconds < 1.1
+            assert sound.waveform.abs().max() > 0.01
 
 
 def test_missing_voices_and_unknown_languages_are_refused_with_a_remedy(tmp_path):
@@ -91,10 +97,91 @@ def test_missing_voices_and_unknown_languages_are_refused_with_a_remedy(tmp_path
 
 
 def test_a_damaged_clip_is_noticed(tmp_path):
-    import shutil
-
-    folder = tmp_path / voices.FOLDERS["ar"]
-    shutil.copytree(voices_root() / voices.FOLDERS["ar"], folder)
-    victim = sorted(folder.rglob("*.opus"))[0]
+    for folder in (*(corpus.folder for corpus in voices.CORPORA.values()), voices.TALKERS):
+        shutil.copytree(voices_root() / folder, tmp_path / folder)
+    victim = sorted((tmp_path / voices.CORPORA["ar"].folder).rglob("*.opus"))[0]
     victim.write_bytes(victim.read_bytes()[:-1])
-    assert voices.damaged_clips("ar", root=tmp_path) == [victim.resolve()]
+    assert voices.damaged_clips(root=tmp_path) == [victim.resolve()]
+
+
+# --- how they are made ----------------------------------------------------------------------------
+
+
+def clips_of(counts):
+    return [
+        ClipRecord(voices_root() / f"{word}{take}", "words/anna", word, take)
+        for word, count in counts.items()
+        for take in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "enrollment", "query", "asked_words"),
+    [
+        ({"yes": 9, "no": 1}, 5, 5, 2),
+        ({"yes": 30, "no": 1, "go": 1}, 10, 22, 3),
+        ({f"word {number}": 4 for number in range(40)}, 10, 40, 40),
+        ({f"word {number}": 1 for number in range(11)}, 5, 6, 6),
+    ],
+)
+def test_roles_follow_from_the_names_of_the_clips(counts, enrollment, query, asked_words):
+    clips = clips_of(counts)
+    chosen = list(chosen_clips(clips))
+    assert chosen == list(chosen_clips(clips[::-1]))
+    assert Counter(role for role, _ in chosen) == {"enrollment": enrollment, "query": query}
+    assert len({id(record) for _, record in chosen}) == len(chosen)
+    asked = {record.label for role, record in chosen if role == "query"}
+    assert len(asked) == asked_words
+
+
+def test_enrollment_words_are_drawn_at_random():
+    """Once every word is asked once, ten of the 120 clips left are drawn: how often no word comes
+    twice is known; 300 persons, 4 s.e.
+    """
+    chance = torch.tensor([(120 - 3 * k) / (120 - k) for k in range(10)]).prod().item()
+    hits = []
+    for number in range(300):
+        clips = [
+            ClipRecord(voices_root() / f"{word}{take}", f"words/{number}", str(word), take)
+            for word in range(40)
+            for take in range(4)
+        ]
+        words = [record.label for role, record in chosen_clips(clips) if role == "enrollment"]
+        hits.append(len(set(words)) == 10)
+    error = (chance * (1 - chance) / len(hits)) ** 0.5
+    assert abs(sum(hits) / len(hits) - chance) < 4 * error
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_clips_are_heard_as_their_sources_are(language):
+    """Ten clips: log-mels differ by less than 0.2 nats on average, lengths not at all."""
+    corpus = voices.CORPORA[language]
+    if not has_dataset(corpus.name):
+        pytest.skip("the corpus is not here")
+    source = {
+        (record.person, record.label, record.take): record.path
+        for record in load_dataset(find_dataset(corpus.name)).records
+    }
+    records = voices.bundled_dataset(language).records
+    for record in records[:: len(records) // 10]:
+        original = decode_file(source[record.person, record.label, record.take]).waveform
+        bundled = decode_file(record.path).waveform
+        assert bundled.shape == original.shape
+        difference = clip_features(bundled) - clip_features(original)
+        assert difference.abs().mean() < 0.35
+
+
+@pytest.mark.data
+def test_a_new_build_chooses_the_committed_clips(tmp_path):
+    corpus = voices.CORPORA["en"]
+    if not has_dataset(corpus.name):
+        pytest.skip("the corpus is not here")
+    write_corpus(tmp_path / corpus.folder, corpus)
+    assert [
+        (record.path.name, record.attributes["role"])
+        for record in voices.bundled_dataset("en", root=tmp_path).records
+    ] == [
+        (record.path.name, record.attributes["role"])
+        for record in voices.bundled_dataset("en").records
+    ]

@@ -18,7 +18,7 @@ Rest = Annotated[
     typer.Argument(metavar="[...]", help="Passed on to the program that is started."),
 ]
 
-voices = typer.Typer(help="The bundled synthetic voices.", no_args_is_help=True)
+voices = typer.Typer(help="The bundled voices.", no_args_is_help=True)
 
 
 @voices.command()
@@ -27,25 +27,24 @@ def build(
         Path | None, typer.Option("--to", help="Folder to write, instead of data/voices.")
     ] = None,
 ) -> None:
-    """Make the bundled synthetic voices anew (needs the 'synth' extra); an earlier build is
-    replaced.
+    """Make the bundled voices anew from the corpora in VOP_DATA, and the synthetic talkers of
+    environments (needs the 'synth' extra); an earlier build is replaced.
     """
     from vop_core.data.locations import voices_root
-    from vop_core.data.sources.synthetic import build_bundled_voices
+    from vop_core.data.sources.bundled import build_voices
 
     folder = to or voices_root()
-    build_bundled_voices(folder)
+    build_voices(folder)
     say(f"The bundled voices are in {folder}.")
 
 
 @voices.command("check")
 def check_voices() -> None:
     """Hold every bundled clip against its hash."""
-    from vop_core.data.voices import FOLDERS, damaged_clips
+    from vop_core.data.voices import damaged_clips
     from vop_core.errors import DataError
 
-    damaged = [path for language in FOLDERS for path in damaged_clips(language)]
-    if damaged:
+    if damaged := damaged_clips():
         raise DataError(
             f"{len(damaged)} bundled clip(s) are missing or altered, the first is "
             f"'{damaged[0].name}'; fetch the repository anew or run 'vop voices build'."

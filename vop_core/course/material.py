@@ -21,7 +21,7 @@ from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import load_features
 from vop_core.data.locations import find_dataset, repository_root
 from vop_core.data.persons import load_dataset
-from vop_core.data.voices import FOLDERS, BundledPerson, bundled_dataset, bundled_persons
+from vop_core.data.voices import CORPORA, BundledPerson, bundled_dataset, bundled_persons
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
@@ -85,7 +85,7 @@ def models(task: str = "keywords-en") -> Bundle:
 
 @lru_cache(maxsize=2)
 def voices(task: str = "keywords-en") -> tuple[BundledPerson, ...]:
-    """The bundled synthetic persons who speak a task's words. Raises DataError where they are
+    """The bundled persons who speak a task's words. Raises DataError where they are
     missing.
     """
     return bundled_persons(TASKS[task].language)
@@ -228,7 +228,7 @@ def linked(
 ) -> LinkedState:
     """The state of the app that shows a bundled person as a notebook does."""
     language = next(
-        language for language, folder in FOLDERS.items() if person.startswith(f"{folder}/")
+        language for language, corpus in CORPORA.items() if person.startswith(f"{corpus.name}/")
     )
     task = next(name for name, task in TASKS.items() if task.language == language)
     return LinkedState(task=task, person=person, clips=clips, query=query, seed=seed)

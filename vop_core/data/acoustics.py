@@ -27,6 +27,15 @@ class Room:
     distance: float  # speaker to microphone
     angle: float  # direction of the speaker, radians
 
+    @property
+    def description(self) -> str:
+        """Kind, size and distance, in words."""
+        article = "an" if self.name[0] in "aeiou" else "a"
+        length, width, _ = self.size
+        return (
+            f"in {article} {self.name} of {length:.0f} by {width:.0f} m, {self.distance:.1f} m away"
+        )
+
 
 @dataclass(frozen=True)
 class Microphone:

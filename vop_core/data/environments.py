@@ -29,10 +29,10 @@ from torch.nn import functional
 from vop_core.data.acoustics import HALLS, Room, band_pass, draw_room, room_response
 from vop_core.data.audio import decode_file
 from vop_core.data.metadata import ClipRecord
-from vop_core.data.voices import bundled_dataset
+from vop_core.data.voices import talkers
 from vop_core.data.waveform import FRAME, TELEPHONE_RATE, WORD_LEVEL
 from vop_core.errors import DataError
-from vop_core.types import SAMPLE_RATE
+from vop_core.types import SAMPLE_RATE, Clip
 
 Pool = Literal["training", "foreseen", "unforeseen"]
 
@@ -42,6 +42,9 @@ REFLECTIONS = {"hall": 35}  # of a sound at most; in smaller rooms little is lef
 SMALL = 20
 WEAKEST = 0.01  # a device that passes less of a clip's amplitude is not made up for
 PEAK = 0.89  # -1 dB: no clip comes out louder
+# What is called by which name in a description.
+HISS, FAN = -2.0, -5.0  # dB per octave: noise that falls faster is a fan's, then rumble
+NARROW = 2900.0  # Hz, upper band edge
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,20 @@ class Device:
     ceiling: float | None = None
     codec: str | None = None  # at 8 kHz, as soundfile names it: "GSM610", "ULAW"
 
+    @property
+    def description(self) -> str:
+        """By what the sound came, by the values that are heard."""
+        band = f"{self.low:.0f} to {self.high:.0f} Hz"
+        if self.codec:
+            way = "by mobile telephone"
+        elif self.high < NARROW:
+            way = f"through a narrow band of {band}"
+        elif self.high < TELEPHONE_RATE / 2:
+            way = f"in a telephone's band of {band}"
+        else:
+            way = f"through a microphone of {band}"
+        return way if self.ceiling is None else f"{way}, overdriven"
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -63,7 +80,15 @@ class Noise:
 
     snr_db: float
     slope: float = 0.0  # dB per octave; 0 is white
-    talkers: tuple[str, ...] = ()  # bundled persons who all talk at once; none: coloured noise
+    talkers: tuple[str, ...] = ()  # synthetic persons who all talk at once; none: coloured noise
+
+    @property
+    def description(self) -> str:
+        """What it sounds like and how far below the voice it is."""
+        sound = "hiss" if self.slope > HISS else "fan noise" if self.slope > FAN else "rumble"
+        if self.talkers:
+            sound = f"{len(self.talkers)} people talking"
+        return f"{sound} {self.snr_db:.0f} dB below the voice"
 
 
 DEVICE_NOISE = Noise(snr_db=60.0)  # inaudible, and no clip is ever digital silence
@@ -76,6 +101,13 @@ class Environment:
     device: Device = Device()
     room: Room | None = None
     noise: Noise | None = None
+
+    @property
+    def description(self) -> str:
+        """In plain words: device, room, noise."""
+        where = self.room.description if self.room else "close to the mouth"
+        sounds = self.noise.description if self.noise else "no noise"
+        return f"{self.device.description}, {where}, {sounds}"
 
     @property
     def fingerprint(self) -> str:
@@ -137,7 +169,7 @@ def active_level(waveform: Float[Tensor, " sample"]) -> float:
 def drawn_environment(pool: Pool, name: str) -> Environment:
     """The environment of that name in the pool.
 
-    Raises DataError for ``unforeseen`` where the bundled voices, who talk in it, are missing.
+    Raises DataError for ``unforeseen`` where the synthetic voices, who talk in it, are missing.
     """
     digest = hashlib.sha256(f"{pool} {name}".encode()).digest()
     generator = np.random.default_rng(list(digest))
@@ -146,6 +178,30 @@ def drawn_environment(pool: Pool, name: str) -> Environment:
         return ordinary
     kinds = list(UNFORESEEN.values())
     return kinds[int(generator.integers(len(kinds)))](ordinary, generator)
+
+
+def own_environments(person: str) -> dict[str, Environment]:
+    """The few environments in which a person can be heard, by name: two of them foreseen, as those
+    of training are, and one unforeseen.
+
+    The first and the last are those of the bench's conditions of these names.
+    """
+    return {
+        "own environment": drawn_environment("foreseen", person),
+        "second environment": drawn_environment("foreseen", f"{person} 2"),
+        "unforeseen environment": drawn_environment("unforeseen", person),
+    }
+
+
+def heard_in(environment: Environment, clip: Clip) -> Clip:
+    """The clip as it is heard in an environment: the same clip always sounds the same there.
+
+    Nothing of the clip is kept.
+    """
+    seed = hashlib.sha256(f"{environment}".encode() + clip.waveform.numpy().tobytes()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(seed[:6], "big"))
+    heard = environment.apply(clip.waveform, generator=generator)
+    return replace(clip, waveform=heard, notes=(*clip.notes, f"heard {environment.description}"))
 
 
 def environment_owner(person: str, persons: Sequence[str]) -> str:
@@ -201,7 +257,7 @@ def _narrow(ordinary: Environment, generator: np.random.Generator) -> Environmen
 
 
 def _among_talkers(ordinary: Environment, generator: np.random.Generator) -> Environment:
-    # every second bundled person talks in the tests; the others are left for training
+    # every second talker talks in the tests; the others are left for training
     persons = list(_clips())[1::2]
     talkers = generator.choice(persons, int(generator.integers(3, 7)), replace=False)
     noise = Noise(snr_db=round(generator.uniform(8, 20), 1), talkers=tuple(talkers.tolist()))
@@ -254,8 +310,8 @@ def _transfer(environment: Environment, length: int) -> Tensor:
 
 @functools.cache
 def _clips() -> dict[str, tuple[ClipRecord, ...]]:
-    """The bundled persons and their clips."""
-    dataset = bundled_dataset()
+    """The talkers and their clips."""
+    dataset = talkers()
     return {
         person: tuple(record for record in dataset.records if record.person == person)
         for person in dataset.persons
@@ -264,7 +320,7 @@ def _clips() -> dict[str, tuple[ClipRecord, ...]]:
 
 @functools.cache
 def _voice(person: str) -> Float[Tensor, " sample"]:
-    """All that a bundled person says, one word after the other, each at level 1."""
+    """All that a talker says, one word after the other, each at level 1."""
     words = [decode_file(record.path).waveform for record in _clips()[person]]
     return torch.cat([word / active_level(word) for word in words])
 

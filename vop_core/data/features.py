@@ -84,27 +84,28 @@ class FeatureTable:
 
 
 def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> FeatureTable:
-    """Tables of different data sets behind one another, labels renumbered to ``labels``.
+    """Tables of different data sets behind one another, labels renumbered to ``labels``; a person
+    of several tables is one person.
 
     Only variants that all tables hold are kept, and calls where all tables know them.
     """
-    persons = tuple(name for table in tables for name in table.persons)
+    everybody = dict.fromkeys(name for table in tables for name in table.persons)
+    persons = {name: index for index, name in enumerate(everybody)}
     names = [name for name in tables[0].variants if all(name in table.variants for table in tables)]
     calls = [table.call for table in tables if table.call is not None]
     order = {label: index for index, label in enumerate(labels)}
-    person, label, offset = [], [], 0
+    person, label = [], []
     for table in tables:
-        person.append(table.person + offset)
+        person.append(torch.tensor([persons[name] for name in table.persons])[table.person])
         label.append(
             torch.tensor([order[name] for name in table.labels], dtype=torch.long)[table.label]
         )
-        offset += len(table.persons)
     return FeatureTable(
         variants={name: torch.cat([table.variants[name] for table in tables]) for name in names},
         person=torch.cat(person),
         label=torch.cat(label),
         take=torch.cat([table.take for table in tables]),
-        persons=persons,
+        persons=tuple(persons),
         labels=tuple(labels),
         call=torch.cat(calls) if len(calls) == len(tables) else None,
     )

@@ -66,7 +66,7 @@ def splits_root() -> Path:
 
 
 def voices_root() -> Path:
-    """The folder of the bundled synthetic voices."""
+    """The folder of the bundled voices."""
     return repository_root() / "data" / "voices"
 
 

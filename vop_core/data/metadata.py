@@ -2,7 +2,8 @@
 
 Columns: ``path`` (relative, ``/`` between folders), ``person``, ``label``, ``take`` (a whole
 number), then any further attributes. A person is known everywhere as ``dataset/person``, where
-``dataset`` is the row's ``dataset`` attribute if there is one, else the folder's name. Reading is
+``dataset`` is the row's ``dataset`` attribute if there is one, else the folder's name, or the
+corpus whose persons the folder's are (``SAME_PERSONS``). Reading is
 tolerant of form (see :mod:`vop_core.data.tables`; ``\\`` in paths, missing takes are counted), but
 not of what would count twice or stand for two things. Equal takes are only equal numbers: whether
 two clips are one is heard, see :mod:`vop_core.data.recordings`.
@@ -25,6 +26,8 @@ from vop_core.text import printable
 METADATA = "metadata.csv"
 REQUIRED_COLUMNS = ("path", "person", "label")
 READ_COLUMNS = (*REQUIRED_COLUMNS, "take", "dataset")
+# Data set -> the corpus whose persons speak in it, too: one id for each of them.
+SAME_PERSONS = {"speech_commands_test_others": "speech_commands_test"}
 MOST_DIGITS = 9  # of a take
 NOT_IN_NAMES = {"Cc", "Zl", "Zp"}  # Unicode's categories of controls and of line breaks
 
@@ -137,6 +140,7 @@ class _RowReader:
     def __init__(self, root: Path, name: str) -> None:
         self.root = root
         self.name = name
+        self.corpus = SAME_PERSONS.get(name, name)
         self.table = f"{dataset_name(root)}/{METADATA}"
         self._files = _Files(root)
         self._listed: dict[Hashable, PurePosixPath] = {}  # file: where it is first listed
@@ -164,7 +168,7 @@ class _RowReader:
             raise DataError(f"{where} lists '{listed}'{alias} a second time; remove the row.")
         self._listed[identity] = listed
         person, label = (
-            person_id(fields.get("dataset") or self.name, fields["person"]),
+            person_id(fields.get("dataset") or self.corpus, fields["person"]),
             fields["label"],
         )
         self._said[person, label] += 1

@@ -30,8 +30,6 @@ from vop_core.errors import DataError
 from vop_core.writing import write_text
 
 TRAIN, CHOOSE, BUNDLE, TEST = ROLES = ("train", "choose", "bundle", "test")
-# Corpora of the same persons keep to one split.
-SAME_PERSONS = {"speech_commands_test_others": "speech_commands_test"}
 SEED = 0
 GROWN_UP = 18  # years
 
@@ -56,7 +54,7 @@ def persons_with_role(dataset: PersonDataset, role: str) -> tuple[str, ...]:
 
 def split_file(corpus: str) -> Path:
     """Where the split of a corpus lies, or would lie."""
-    return splits_root() / f"{SAME_PERSONS.get(corpus, corpus)}.csv"
+    return splits_root() / f"{corpus}.csv"
 
 
 @cache

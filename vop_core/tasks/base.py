@@ -29,7 +29,7 @@ from vop_core.data.persons import (
     person_folds,
     trainable_persons,
 )
-from vop_core.data.splits import CHOOSE, TRAIN, persons_with_role
+from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -282,6 +282,22 @@ def choice_fold(dataset: PersonDataset, *, clips: int) -> Fold:
         raise EvaluationError(
             f"'{dataset.name}' has {len(train)} person(s) to train on and {len(test)} to choose "
             "on; choose on a data set with a split in data/splits."
+        )
+    return Fold(train, test)
+
+
+def shipped_fold(dataset: PersonDataset) -> Fold:
+    """Whom a shipped model learns from, and the unknown persons whom it is tested on: those of role
+    ``test``, or the bundled ones where nobody has that role.
+
+    Raises EvaluationError where the data set has no split, or nobody to train or to test on.
+    """
+    train = persons_with_role(dataset, TRAIN)
+    test = persons_with_role(dataset, TEST) or persons_with_role(dataset, BUNDLE)
+    if not train or not test:
+        raise EvaluationError(
+            f"'{dataset.name}' has {len(train)} person(s) to train on and {len(test)} to test on; "
+            "train on a data set with a split in data/splits."
         )
     return Fold(train, test)
 

@@ -3,12 +3,12 @@ persons (open).
 
 Two models come with the task:
 
-``keywords-en``  eight command words [DSPSPEECH], ten digits [FSDD], ``unknown`` and ``silence``;
-                 synthetic training persons say all of it wideband, so that bandwidth does not tell
-                 digits from commands
+``keywords-en``  ten command words of Speech Commands [GSC], ``unknown`` and ``silence``; other
+                 corpora and synthetic persons say what is none of the ten
 ``keywords-ar``  the 40 words of Arabic Speech Commands [ASC]
 
-and any data set in the format can be cross-validated over its persons.
+Both learn from persons whose role is ``train`` in the committed splits, and from nobody else. Any
+data set in the format can be cross-validated over its persons.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,41 +30,48 @@ from vop_core.data.features import (
 )
 from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
-from vop_core.data.persons import PersonDataset, load_dataset, person_folds
+from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
-from vop_core.data.sources.source import DIGITS
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
-from vop_core.data.voices import bundled_dataset
+from vop_core.data.voices import CORPORA
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.tasks.base import BRANCH, FOLD_SEED, SHARED, Progress, Task, TaskData, split
-from vop_core.types import Clip
+from vop_core.tasks.base import BRANCH, SHARED, Progress, Task, TaskData, shipped_fold, split
+from vop_core.types import SAMPLE_RATE, Clip
 
-COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
+COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 UNKNOWN, SILENCE = "unknown", "silence"
-KEYWORDS_EN = (*COMMANDS, *DIGITS, UNKNOWN, SILENCE)
-# What keywords-en was taught to call unknown: Mandarin words, English ones of synthetic persons.
+KEYWORDS_EN = (*COMMANDS, UNKNOWN, SILENCE)
+OTHER_COMMANDS = (
+    *("backward", "bed", "bird", "cat", "dog", "follow", "forward", "happy", "house", "learn"),
+    *("marvin", "sheila", "tree", "visual", "wow", "zero", "one", "two", "three", "four", "five"),
+    *("six", "seven", "eight", "nine"),
+)
+WAKE_UP_WORDS = ("onword", "operator", "think_engine", "voyager", "wildfire")
+# What keywords-en was taught to call unknown.
 TAUGHT_UNKNOWN = frozenset(
     folded(word)
     for word in (
-        *(label for label, _, language in DSPSPEECH_WORDS if language == "zh"),
+        *OTHER_COMMANDS,
+        *WAKE_UP_WORDS,
+        *(label for label, *_ in DSPSPEECH_WORDS),
         *UNKNOWN_TRAINING_WORDS,
     )
 )
-SILENCES_PER_PERSON = 12
-UNKNOWN_WEIGHT = 6.0  # times as often as a keyword
-FOLDS = 4  # the shipped models hold out fold 0 of these as their open set
-OPEN_DIGIT_SPEAKER = "fsdd/theo"
+MOST_SILENCES, CLIPS_PER_SILENCE = 12, 10  # of a person, and how many clips bring one
+UNKNOWN_WEIGHT = 3.0  # times as often as a keyword
+CLIPS_OF_A_STEP = 12  # a person with fewer is drawn as much more rarely
+# How often a training person is one of these. Most steps are about people who say the ten words.
+SHARES = {"speech_commands_test": 0.6, "wuw2": 0.1, "dspspeech20": 0.1, "synthetic-training": 0.2}
 
 # Whose clips are words never taught, for the rejection of what is no keyword.
 UNKNOWN_WORDS = {
     "arabic_speech_commands": "dspspeech20",
     "dspspeech20": "arabic_speech_commands",
-    "fsdd": "dspspeech20",
-    "audiomnist": "dspspeech20",
+    "speech_commands_test": "speech_commands_test_others",
+    "wuw2": "speech_commands_test_others",
     "speech_commands_v2": "arabic_speech_commands",
 }
-BUNDLED_UNKNOWN_WORDS = "synthetic-ar"  # for any other data set: these come in the box
 
 
 class KeywordSpotting(Task):
@@ -86,7 +93,8 @@ class KeywordSpotting(Task):
             "Arabic Speech Commands (Ghandoura, Hjabo, Al Dakkak 2021), CC BY 4.0"
         ),
         "dspspeech20": "DSPSpeech-20 (Zhongyu Chen 2019), MIT",
-        "fsdd": "Free Spoken Digit Dataset (Jackson et al.), CC BY-SA 4.0",
+        "speech_commands_test": "Speech Commands v0.02 (Pete Warden, Google, 2018), CC BY 4.0",
+        "wuw2": "WUW Corpus II (Kepuska, 2001-02), CC BY-SA 4.0",
         "synthetic-training": (
             "synthetic training persons, made by this repository with espeak-ng"
         ),
@@ -112,32 +120,33 @@ class KeywordSpotting(Task):
         return torch.stack([clip_features(clip.waveform) for clip in samples])
 
     def never_taught(self, dataset: str) -> str:
-        """Words of another data set; the bundled voices' where that is not here."""
+        """Words of another data set; of bundled persons who speak another language where that is
+        not here.
+        """
         wanted = UNKNOWN_WORDS.get(dataset)
         if wanted and has_dataset(wanted):
             return wanted
-        return str(voices_root() / BUNDLED_UNKNOWN_WORDS)
+        arabic = CORPORA["ar"]
+        other = "en" if dataset in (arabic.name, arabic.folder) else "ar"
+        return str(voices_root() / CORPORA[other].folder)
 
 
 class ArabicCommands(KeywordSpotting):
-    """40 words; the open persons are those of fold 0, so that its run in a cross-validation is this
-    model.
-    """
+    """40 words."""
 
     name = "keywords-ar"
     title = "Arabic commands"
     language = "ar"
 
     def data(self, *, progress: Progress = None) -> TaskData:
-        """Arabic Speech Commands [ASC]."""
-        persons = self.dataset("arabic_speech_commands").persons
-        fold = person_folds(persons, FOLDS, seed=FOLD_SEED)[0]
-        return self.fold_data("arabic_speech_commands", fold, progress=progress)
+        """Arabic Speech Commands [ASC]; the open persons are the bundled ones."""
+        dataset = self.dataset("arabic_speech_commands")
+        return self.fold_data(dataset.name, shipped_fold(dataset), progress=progress)
 
 
 class EnglishKeywords(KeywordSpotting):
-    """Commands and digits, ``unknown`` and ``silence``; longer trained, half of the persons by
-    telephone.
+    """Ten commands, ``unknown`` and ``silence``; half of the persons by telephone, so that the band
+    does not tell wake-up words, which were recorded so, from commands.
     """
 
     name = "keywords-en"
@@ -148,49 +157,56 @@ class EnglishKeywords(KeywordSpotting):
     branch = replace(BRANCH, steps=700)
 
     def data(self, *, progress: Progress = None) -> TaskData:
-        """DSPSpeech-20, FSDD and synthetic persons.
+        """Speech Commands; WUW, DSPSpeech-20 and synthetic persons, who say other words, too.
 
-        Open persons: fold 0 of DSPSpeech-20 and one speaker of FSDD. The Mandarin words of
-        DSPSpeech-20 are ``unknown``.
+        Closed and open set are persons of Speech Commands, who say the ten words.
         """
-        variants = (*self.variants, "telephone")
-        parts: list[tuple[FeatureTable, ...]] = []
-        weights: list[Tensor] = []
-        dspspeech, digits = self.dataset("dspspeech20"), self.dataset("fsdd")
+        commands, others = (
+            self.dataset(name) for name in ("speech_commands_test", "speech_commands_test_others")
+        )
+        train, closed, unknown_persons = self._speech_commands((commands, others), progress)
+        training, recordings = [train], [commands.fingerprint, others.fingerprint]
+        for name in ("wuw2", "dspspeech20"):
+            dataset = self.dataset(name)
+            table = self._table(dataset.restrict(persons=shipped_fold(dataset).train), progress)
+            training.append(with_silence(table))
+            recordings.append(dataset.fingerprint)
         synthetic = load_dataset(synthetic_training_folder())
-        open_of = {
-            dspspeech.name: person_folds(dspspeech.persons, FOLDS, seed=FOLD_SEED)[0].test,
-            digits.name: (OPEN_DIGIT_SPEAKER,),
-            synthetic.name: (),
-        }
-        # Real persons carry half of the steps and more; five telephone voices must not make up the
-        # digits.
-        for dataset, weight in ((dspspeech, 0.45), (digits, 0.25), (synthetic, 0.3)):
-            table = self.table(dataset, variants=variants, progress=progress)
-            tables = split(dataset, table, open_of[dataset.name])
-            # never tested on, so that no figure on real people holds a synthetic person
-            if dataset is synthetic:
-                nobody = table.select(torch.zeros(0, dtype=torch.long))
-                tables = (table, nobody, nobody)
-            parts.append(tuple(with_silence(self.relabel(part, KEYWORDS_EN)) for part in tables))
-            persons = len(parts[-1][0].persons)
-            weights.append(torch.full((persons,), weight / persons))
-        joined = [
-            join_tables([tables[index] for tables in parts if len(tables[index])], KEYWORDS_EN)
-            for index in range(3)
-        ]
+        training.append(with_silence(self._table(synthetic, progress)))
+        recordings.append(synthetic.fingerprint)
         # Every word that is no keyword is one label: drawn like one keyword, it would hardly be
         # learned.
         label_weights = torch.ones(len(KEYWORDS_EN))
         label_weights[KEYWORDS_EN.index(UNKNOWN)] = UNKNOWN_WEIGHT
-        recordings = "-".join(dataset.fingerprint for dataset in (dspspeech, digits, synthetic))
         return TaskData.of(
             self.name,
-            recordings,
-            joined,
-            person_weights=torch.cat(weights),
+            "-".join(recordings),
+            (join_tables(training, KEYWORDS_EN), closed, unknown_persons),
+            person_weights=torch.cat(
+                [
+                    share * _person_weights(table)
+                    for share, table in zip(SHARES.values(), training, strict=True)
+                ]
+            ),
             label_weights=label_weights,
         )
+
+    def _table(self, dataset: PersonDataset, progress: Progress = None) -> FeatureTable:
+        variants = (*self.variants, "telephone")
+        table = self.table(dataset, variants=variants, progress=progress)
+        return self.relabel(table, KEYWORDS_EN)
+
+    def _speech_commands(
+        self, datasets: Sequence[PersonDataset], progress: Progress
+    ) -> list[FeatureTable]:
+        """Train, closed and open: persons who say the ten words, and all that they say."""
+        parts = []
+        for dataset in datasets:
+            fold = shipped_fold(dataset)
+            dataset = dataset.restrict(persons=(*fold.train, *fold.test))
+            parts.append(split(dataset, self._table(dataset, progress), fold.test))
+        joined = (join_tables(tables, KEYWORDS_EN) for tables in zip(*parts, strict=True))
+        return [with_silence(table) for table in joined]
 
     def taught_as(self, label: str, labels: Sequence[str]) -> str | None:
         """``unknown`` for the words that were taught as such."""
@@ -204,53 +220,84 @@ class EnglishKeywords(KeywordSpotting):
     def checks(
         self, models: Mapping[str, PersonalizationMethod], data: TaskData
     ) -> dict[str, dict[str, float]]:
-        """It must hear words, not bandwidth, and know what it was never taught."""
+        """It must hear words, not bandwidth; know what it was never taught; and stay silent."""
         known = join_tables([data.closed, data.open], KEYWORDS_EN)
-        bundled = self.table(bundled_dataset(self.language), variants=("telephone",))
-        tables = {
-            "held-out takes and persons": known,
-            "bundled synthetic persons": self.relabel(bundled, KEYWORDS_EN),
+        strangers = [
+            self._table(dataset.restrict(persons=shipped_fold(dataset).test))
+            for dataset in map(self.dataset, ("wuw2", "dspspeech20"))
+        ]
+        taught = join_tables([data.open, *strangers], KEYWORDS_EN)
+        untaught = self.relabel(self.table(load_dataset(unknown_test_folder())), KEYWORDS_EN)
+        inputs = {
+            "words taught as unknown, said by persons never trained on, answered unknown": (
+                _said(taught, UNKNOWN).features,
+                UNKNOWN,
+            ),
+            "English words never taught, said by synthetic persons, answered unknown": (
+                untaught.features,
+                UNKNOWN,
+            ),
+            "backgrounds of persons never trained on, answered silence": (
+                _said(data.open, SILENCE).features,
+                SILENCE,
+            ),
+            "white noise, answered silence": (self.features(white_noise()), SILENCE),
         }
         found = {
-            f"rise of commands called digits when low-passed at 4 kHz, {name}": {
-                method: round(digit_share_rise(model, _only(table, COMMANDS)), 4)
+            "rise of commands called unknown when low-passed at 4 kHz": {
+                method: round(unknown_share_rise(model, _said(known, *COMMANDS)), 4)
                 for method, model in models.items()
             }
-            for name, table in tables.items()
         }
-        words = self.relabel(self.table(load_dataset(unknown_test_folder())), KEYWORDS_EN)
-        unknown = KEYWORDS_EN.index(UNKNOWN)
-        found["English words never trained, answered unknown"] = {
-            method: round(float((_answers(model, words.features) == unknown).float().mean()), 4)
-            for method, model in models.items()
-        }
+        for name, (features, label) in inputs.items():
+            found[name] = {
+                method: round(answered(model, features, label), 4)
+                for method, model in models.items()
+            }
         return found
 
 
-def digit_share_rise(model: PersonalizationMethod, table: FeatureTable) -> float:
-    """How much more often command clips are called a digit once they are heard through a telephone
+def unknown_share_rise(model: PersonalizationMethod, table: FeatureTable) -> float:
+    """How much more often commands are called unknown once they are heard through a telephone
     band.
     """
-    digits = torch.tensor([table.labels.index(digit) for digit in DIGITS])
-    shares = [
-        torch.isin(_answers(model, table.variants[variant]), digits).float().mean()
-        for variant in ("original", "telephone")
-    ]
-    return float(shares[1] - shares[0])
+    wide, narrow = (
+        answered(model, table.variants[variant], UNKNOWN) for variant in ("original", "telephone")
+    )
+    return narrow - wide
 
 
-def _answers(model: PersonalizationMethod, features: Tensor) -> Tensor:
-    return model.predict_persons(None, features[None])[0].argmax(-1)
+def answered(
+    model: PersonalizationMethod, features: Float[Tensor, "clip mel frame"], label: str
+) -> float:
+    """The share of clips that a model of keywords-en, with nobody enrolled, answers so."""
+    answers = model.predict_persons(None, features[None])[0].argmax(-1)
+    return float((answers == KEYWORDS_EN.index(label)).float().mean())
 
 
-def _only(table: FeatureTable, labels: tuple[str, ...]) -> FeatureTable:
-    wanted = torch.tensor([table.labels.index(label) for label in labels if label in table.labels])
+def white_noise() -> list[Clip]:
+    """A second each, from -60 to -10 dB re full scale."""
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.linspace(-60, -10, 51)
+    noise = torch.randn(len(levels), SAMPLE_RATE, generator=generator)
+    return [Clip(sound) for sound in (10 ** (levels / 20))[:, None] * noise.clamp(-3, 3)]
+
+
+def _said(table: FeatureTable, *labels: str) -> FeatureTable:
+    wanted = torch.tensor([table.labels.index(label) for label in labels])
     return table.select(torch.isin(table.label, wanted))
+
+
+def _person_weights(table: FeatureTable) -> Float[Tensor, " person"]:
+    """Sum 1; persons weigh alike, but for those who have fewer clips than a step asks for."""
+    clips = torch.bincount(table.person, minlength=len(table.persons))
+    weights = clips.clamp(max=CLIPS_OF_A_STEP).float()
+    return weights / weights.sum()
 
 
 def synthetic_training_folder() -> Path:
     """The synthetic training persons, made on first use (needs the ``synth`` extra)."""
-    folder = cache_root() / "synthetic-training-2"  # the number goes up when what they say changes
+    folder = cache_root() / "synthetic-training-3"  # the number goes up when what they say changes
     if not (folder / "metadata.csv").exists():
         from vop_core.data.sources.synthetic import generate_training_persons
 
@@ -260,7 +307,7 @@ def synthetic_training_folder() -> Path:
 
 def unknown_test_folder() -> Path:
     """Synthetic persons' words that were never trained, made on first use (the same extra)."""
-    folder = cache_root() / "synthetic-test"
+    folder = cache_root() / "synthetic-test-2"
     if not (folder / "metadata.csv").exists():
         from vop_core.data.sources.synthetic import generate_unknown_test
 
@@ -269,16 +316,17 @@ def unknown_test_folder() -> Path:
 
 
 def with_silence(table: FeatureTable) -> FeatureTable:
-    """Adds ``silence`` clips for each person: noise with the long-term spectrum of that person's
-    clips, quieter.
+    """Adds ``silence`` clips for each person, about one for ten clips and at most twelve: noise
+    with the long-term spectrum of that person's clips, quieter.
     """
     if not len(table):
         return table
     rows, gains = [], []
     for person in range(len(table.persons)):
         clips = (table.person == person).nonzero().squeeze(1)
-        rows.append(clips[torch.linspace(0, clips.numel() - 1, SILENCES_PER_PERSON).long()])
-        gains.append(torch.linspace(-7.0, 0.0, SILENCES_PER_PERSON))
+        count = min(MOST_SILENCES, round(clips.numel() / CLIPS_PER_SILENCE))
+        rows.append(clips[torch.linspace(0, clips.numel() - 1, count).long()])
+        gains.append(torch.linspace(-7.0, 0.0, count))
     chosen, gain = torch.cat(rows), torch.cat(gains)
     noise = torch.logaddexp(
         table.variants["noise"][chosen] + gain[:, None, None], torch.tensor(-13.8)

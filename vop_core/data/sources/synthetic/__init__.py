@@ -1,30 +1,30 @@
-"""Synthetic persons by espeak-ng, rooms and microphones: the bundled voices and persons to train
-on.
+"""Synthetic persons by espeak-ng, rooms and microphones: persons to train on, and talkers in the
+background of environments.
 
-They are synthetic, and every page and table calls them so. The bundled ones are never trained or
-tuned on.
+They are synthetic, and every page and table calls them so. The talkers are never trained or tuned
+on.
 """
 
 from vop_core.data.sources.synthetic.build import (
-    build_bundled_voices,
     generate_training_persons,
     generate_unknown_test,
+    write_talkers,
 )
 from vop_core.data.sources.synthetic.words import (
-    ARABIC_WORDS,
     KEYWORD_WORDS,
+    TALKER_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
     invent_word,
 )
 
 __all__ = [
-    "ARABIC_WORDS",
     "KEYWORD_WORDS",
+    "TALKER_WORDS",
     "UNKNOWN_TEST_WORDS",
     "UNKNOWN_TRAINING_WORDS",
-    "build_bundled_voices",
     "generate_training_persons",
     "generate_unknown_test",
     "invent_word",
+    "write_talkers",
 ]

@@ -1,5 +1,5 @@
-"""Folders of synthetic persons in the project's format: the bundled voices, training persons, an
-``unknown`` test set.
+"""Folders of synthetic persons in the project's format: the talkers of environments, training
+persons, an ``unknown`` test set.
 
 Every folder is made in a fresh process and in a fixed order (persons, then takes), because
 espeak-ng repeats itself only so; the same seed then gives the same sounds.
@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +22,27 @@ import torch
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.locations import repository_root
 from vop_core.data.metadata import METADATA
-from vop_core.data.sources.synthetic.opus import write_opus
+from vop_core.data.opus import write_opus
 from vop_core.data.sources.synthetic.persons import COHORTS, SyntheticPerson, draw_persons
 from vop_core.data.sources.synthetic.takes import Speaker
 from vop_core.data.sources.synthetic.words import (
-    ARABIC_WORDS,
     KEYWORD_WORDS,
+    TALKER_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
     invent_word,
 )
-from vop_core.data.voices import FOLDERS
+from vop_core.data.voices import TALKERS
 from vop_core.errors import DataError
 from vop_core.writing import whole_folder
 
+MADE_HERE = {"vocal_tract", "sha256"}  # columns that only tables of voices made here have
 INVENTED = "*"  # in a script: a word that the speaker makes up
 COHORT_DATASETS = {
     "training": "synthetic-training",
     "test": "synthetic-test",
 }  # whatever the folder is called
-BUNDLED_SEED = 2022
+TALKER_SEED = 2022
 ENROLLMENT_CLIPS, QUERY_CLIPS = 5, 10
 
 PROGRAM = """
@@ -55,24 +56,14 @@ folder, given, named = json.load(sys.stdin)
 Script = tuple[str, str | None]  # label, and the word said or None for silence
 
 
-def build_bundled_voices(
-    destination: Path | str,
-    *,
-    seed: int = BUNDLED_SEED,
-    english_persons: int = 42,
-    arabic_persons: int = 12,
-) -> Path:
-    """Make the bundled voices, ``synthetic-en`` and ``synthetic-ar``, anew below ``destination`` (a
-    minute).
+def write_talkers(destination: Path | str, *, persons: int = 42, seed: int = TALKER_SEED) -> Path:
+    """Make the talkers of environments anew (a minute): none of them is a training person.
 
-    Each person has 5 enrollment clips, whose words are drawn independently, and 10 query clips of
+    Each has 5 enrollment clips, whose words are drawn independently, and 10 query clips of
     different words, as Opus at 16 kHz. Raises DataError without the ``synth`` extra.
     """
-    for folder in FOLDERS.values():
-        require_ours(Path(destination) / folder)
-    for language, persons in (("en", english_persons), ("ar", arabic_persons)):
-        folder = Path(destination) / FOLDERS[language]
-        _in_fresh_process(write_bundled, folder, language=language, persons=persons, seed=seed)
+    require_ours(Path(destination))
+    _in_fresh_process(write_talker_folder, Path(destination), persons=persons, seed=seed)
     return Path(destination)
 
 
@@ -87,10 +78,10 @@ def generate_training_persons(
     silence_takes: int = 2,
     seed: int = 1,
 ) -> Path:
-    """Make a folder of training persons, none of them a bundled one: FLAC clips and
+    """Make a folder of training persons, none of them a talker of environments: FLAC clips and
     ``metadata.csv``.
 
-    Each person says each of ``words`` (default: the 18 of keywords-en; any key of the word tables)
+    Each person says each of ``words`` (default: the ten of keywords-en)
     ``takes`` times and, labelled ``unknown`` with the word as an attribute, each of
     UNKNOWN_TRAINING_WORDS ``unknown_takes`` times and ``invented`` words that nobody else says;
     ``silence_takes`` clips labelled ``silence`` hold the background alone. With the defaults 146
@@ -142,30 +133,26 @@ def _in_fresh_process(write: Callable[..., None], folder: Path, *given: str, **n
         raise DataError(f"The synthetic voices could not be made: {reason or 'it gave no reason.'}")
 
 
-def write_bundled(folder: Path, *, language: str, persons: int, seed: int) -> None:
-    """Write one bundled folder from within this process; `build_bundled_voices` is the way to call
-    it.
+def write_talker_folder(folder: Path, *, persons: int, seed: int) -> None:
+    """Write the talkers from within this process; `write_talkers` is the way to call it.
 
     An earlier build is replaced only once the new one is complete.
     """
-    words = KEYWORD_WORDS if language == "en" else ARABIC_WORDS
     require_ours(folder)
     rows: list[dict[str, str]] = []
     with whole_folder(folder) as unfinished:
-        for index, person in enumerate(
-            draw_persons("bundled", persons, seed=seed, language=language)
-        ):
-            generator = np.random.default_rng([seed, language == "ar", index, 7])
-            for row in _write_bundled_person(unfinished, person, words, generator):
-                rows.append(row | {"dataset": FOLDERS[language]})
+        for index, person in enumerate(draw_persons("talkers", persons, seed=seed)):
+            generator = np.random.default_rng([seed, 0, index, 7])
+            for row in _write_talker(unfinished, person, generator):
+                rows.append(row | {"dataset": TALKERS})
         table = pd.DataFrame(rows)
         table.to_csv(unfinished / METADATA, index=False, lineterminator="\n")
 
 
-def _write_bundled_person(
-    folder: Path, person: SyntheticPerson, words: Mapping[str, str], generator: np.random.Generator
+def _write_talker(
+    folder: Path, person: SyntheticPerson, generator: np.random.Generator
 ) -> Iterator[dict[str, str]]:
-    labels = list(words)
+    labels = list(TALKER_WORDS)
     # with replacement: words are drawn independently
     enrollment = generator.choice(labels, ENROLLMENT_CLIPS)
     query = generator.choice(labels, QUERY_CLIPS, replace=False)
@@ -173,15 +160,14 @@ def _write_bundled_person(
     speaker = Speaker(person, generator)
     for take, (role, label) in enumerate(zip(roles, [*enrollment, *query], strict=True), start=1):
         path = f"{person.name}/{take:02d}_{label.replace(' ', '_')}.opus"
-        data = write_opus(folder / path, speaker.say(words[label]), serial=take)
+        data = write_opus(folder / path, speaker.say(TALKER_WORDS[label]), serial=take)
         yield {
             "path": path,
             "person": person.name,
             "label": str(label),
             "take": str(take),
             "role": role,
-            "name": f"Synthetic {person.name} · {person.accent}"
-            + " accent" * (person.language == "en"),
+            "name": f"Synthetic {person.name} · {person.accent} accent",
             **person.attributes(),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
@@ -232,17 +218,17 @@ def require_ours(folder: Path) -> None:
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     if not folder.is_dir() or (files and METADATA not in files):
         raise DataError(
-            f"'{folder}' holds something other than synthetic voices; choose another folder."
+            f"'{folder}' holds something other than voices made here; choose another folder."
         )
     if not files:
         return
     with (folder / METADATA).open(encoding="utf-8", errors="replace", newline="") as stream:
         table = csv.DictReader(stream)
         ours = {row.get("path") for row in table} | {METADATA}
-        if "vocal_tract" not in (table.fieldnames or ()):
+        if not MADE_HERE & set(table.fieldnames or ()):
             raise DataError(f"'{folder}' holds another data set; choose another folder.")
     if others := sorted(files - ours):
         raise DataError(
-            f"'{folder}' holds '{others[0]}', which is no synthetic voice; move it, or choose "
+            f"'{folder}' holds '{others[0]}', which its table does not list; move it, or choose "
             "another folder."
         )

@@ -3,8 +3,8 @@ disjoint cohorts.
 
 An accent is a language's espeak-ng voice reading English *phonemes*: sounds it lacks are replaced
 by its nearest, and where speakers differ (th as t or s, w as v) each person keeps one habit. No
-voice variant serves two cohorts, so no bundled person shares a voice with a person trained on; a
-few accents are kept for the bundled persons alone.
+voice variant serves two cohorts, so nobody who talks in the background shares a voice with a person
+trained on; a few accents are kept for these talkers alone.
 """
 
 import re
@@ -16,7 +16,7 @@ import numpy as np
 from vop_core.data.acoustics import Microphone, Room, draw_microphone, draw_room
 from vop_core.data.sources.synthetic.espeak import engine
 
-COHORTS = ("bundled", "training", "test")
+COHORTS = ("talkers", "training", "test")
 
 ACCENTS: dict[str, tuple[str, str]] = {  # name -> espeak-ng language, its phoneme table
     "British": ("en", "en"),
@@ -55,7 +55,7 @@ ACCENTS: dict[str, tuple[str, str]] = {  # name -> espeak-ng language, its phone
     "Afrikaans": ("af", "af"),
 }
 
-BUNDLED_ONLY_ACCENTS = ("Caribbean", "Arabic", "Italian", "Korean", "Swedish", "Afrikaans")
+TALKERS_ONLY_ACCENTS = ("Caribbean", "Arabic", "Italian", "Korean", "Swedish", "Afrikaans")
 """Accents no training or test person has."""
 
 # English sound -> what to try, nearest first, in a table that is not English
@@ -100,7 +100,6 @@ class SyntheticPerson:
     """Everything that makes one synthetic person; takes vary around it."""
 
     name: str
-    language: str  # of the words: "en" or "ar"
     accent: str
     variant: str  # espeak-ng voice variant
     pitch: int  # espeak-ng scale, 0 to 99
@@ -121,7 +120,7 @@ class SyntheticPerson:
     def attributes(self) -> dict[str, str]:
         """What a metadata row says of the person."""
         return {
-            "language": self.language,
+            "language": "en",  # of the words
             "accent": self.accent,
             "voice": f"{self.espeak_language}+{self.variant}",
             "pitch": str(self.pitch),
@@ -133,55 +132,48 @@ class SyntheticPerson:
 
 
 def cohort_variants(cohort: str) -> tuple[str, ...]:
-    """The voice variants of a cohort: of seven usable ones three are bundled, three training, one
+    """The voice variants of a cohort: of seven usable ones three are talkers', three training, one
     test.
     """
     usable = [variant for variant in engine().variants() if not _ODD_VARIANTS.fullmatch(variant)]
-    places = {"bundled": (0, 2, 4), "training": (1, 3, 5), "test": (6,)}[cohort]
+    places = {"talkers": (0, 2, 4), "training": (1, 3, 5), "test": (6,)}[cohort]
     return tuple(variant for place, variant in enumerate(usable) if place % 7 in places)
 
 
 def cohort_accents(cohort: str) -> tuple[str, ...]:
-    """The accents of a cohort; some belong to the bundled persons alone."""
+    """The accents of a cohort; some belong to the talkers alone."""
     return tuple(
-        name for name in ACCENTS if cohort == "bundled" or name not in BUNDLED_ONLY_ACCENTS
+        name for name in ACCENTS if cohort == "talkers" or name not in TALKERS_ONLY_ACCENTS
     )
 
 
-def draw_persons(
-    cohort: str, count: int, *, seed: int, language: str = "en"
-) -> list[SyntheticPerson]:
+def draw_persons(cohort: str, count: int, *, seed: int) -> list[SyntheticPerson]:
     """Draw ``count`` persons of a cohort; the same seed gives the same persons, and the first ones
     do not depend on ``count``.
-
-    ``language`` "en": English words in any accent of the cohort; "ar": Arabic words in espeak-ng's
-    one Arabic voice.
     """
-    order = np.random.default_rng([seed, COHORTS.index(cohort), language == "ar"])
-    accents = ["Arabic"] if language == "ar" else order.permutation(cohort_accents(cohort)).tolist()
+    order = np.random.default_rng([seed, COHORTS.index(cohort), 0])
+    accents = order.permutation(cohort_accents(cohort)).tolist()
     variants = order.permutation(cohort_variants(cohort)).tolist()
-    prefix = {"bundled": "", "training": "t", "test": "u"}[cohort]
+    prefix = {"talkers": "", "training": "t", "test": "u"}[cohort]
     return [
         _draw_person(
             f"{prefix}{index + 1:02d}",
-            language,
             accents[index % len(accents)],
             variants[index % len(variants)],
-            np.random.default_rng([seed, COHORTS.index(cohort), language == "ar", index]),
+            np.random.default_rng([seed, COHORTS.index(cohort), 0, index]),
         )
         for index in range(count)
     ]
 
 
 def _draw_person(
-    name: str, language: str, accent: str, variant: str, generator: np.random.Generator
+    name: str, accent: str, variant: str, generator: np.random.Generator
 ) -> SyntheticPerson:
     kinds = ["studio", "headset", "laptop", "phone", "tablet", "telephone"]
     kind = str(generator.choice(kinds, p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05]))
     vocal_tract = float(np.clip(np.exp(generator.normal(0, 0.07)), 0.86, 1.17))
     return SyntheticPerson(
         name=name,
-        language=language,
         accent=accent,
         variant=variant,
         pitch=int(generator.integers(25, 70)),

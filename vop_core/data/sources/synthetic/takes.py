@@ -26,14 +26,11 @@ class Speaker:
         self.responses = room_responses(person.room, RESPONSES_PER_PERSON, generator)
 
     def say(self, word: str) -> np.ndarray:
-        """One take of ``word`` (English phonemes or Arabic text): mono float32 at 16 kHz, 0.6 to
-        1.8 s.
-        """
+        """One take of ``word`` (English phonemes): mono float32 at 16 kHz, 0.6 to 1.8 s."""
         person, generator = self.person, self.generator
         stretch = person.vocal_tract * (1 + generator.normal(0, 0.012))
-        english = person.language == "en"
         dry = engine().say(
-            pronounce(word, person) if english else word,
+            pronounce(word, person),
             language=person.espeak_language,
             variant=person.variant,
             rate=round(np.clip(person.rate / stretch * np.exp(generator.normal(0, 0.09)), 90, 300)),
@@ -41,7 +38,7 @@ class Speaker:
                 np.clip(person.pitch - 40 * np.log2(stretch) + generator.normal(0, 5), 0, 99)
             ),
             pitch_range=round(np.clip(person.pitch_range + generator.normal(0, 12), 5, 99)),
-            phonemes=english,
+            phonemes=True,
         )
         voice = soxr.resample(dry, engine().sample_rate * stretch, SAMPLE_RATE, quality="HQ")
         return self._record(

@@ -1,14 +1,26 @@
 """What the synthetic persons say: words as phonemes, one table per role.
 
 English phonemes are espeak-ng mnemonics [ESPEAK-NG] separated by blanks, stress marked before the
-vowel; they were taken from its English voices and read over by hand. Arabic words are fully
-vowelled text in pausal form; doubled letters are written twice and a final ta marbuta as ha,
-because espeak-ng 1.52 drops the vowel after a shadda and pronounces the t.
+vowel; they were taken from its English voices and read over by hand.
 """
 
 import numpy as np
 
 KEYWORD_WORDS: dict[str, str] = {
+    "yes": "j 'E s",
+    "no": "n 'oU",
+    "up": "'V p",
+    "down": "d 'aU n",
+    "left": "l 'E f t",
+    "right": "r 'aI t",
+    "on": "'0 n",
+    "off": "'0 f",
+    "stop": "s t '0 p",
+    "go": "g 'oU",
+}
+"""The ten words of keywords-en: label -> phonemes."""
+
+TALKER_WORDS: dict[str, str] = {
     "speech": "s p 'i: tS",
     "speaker": "s p 'i: k 3",
     "signal": "s 'I g n @ l",
@@ -28,13 +40,10 @@ KEYWORD_WORDS: dict[str, str] = {
     "eight": "'eI t",
     "nine": "n 'aI n",
 }
-"""The eighteen English words of keywords-en: label -> phonemes."""
+"""What the talkers of environments say, and further words of the label ``unknown``."""
 
 UNKNOWN_TRAINING_WORDS: dict[str, str] = {
-    "yes": "j 'E s",
-    "up": "'V p",
-    "left": "l 'E f t",
-    "stop": "s t '0 p",
+    **TALKER_WORDS,
     "house": "h 'aU s",
     "bird": "b '3: d",
     "cat": "k 'a t",
@@ -85,12 +94,6 @@ UNKNOWN_TRAINING_WORDS: dict[str, str] = {
 """English words that are none of the keywords, for training the label ``unknown``."""
 
 UNKNOWN_TEST_WORDS: dict[str, str] = {
-    "no": "n 'oU",
-    "down": "d 'aU n",
-    "right": "r 'aI t",
-    "go": "g 'oU",
-    "dog": "d '0 g",
-    "bed": "b 'E d",
     "coffee": "k '0 f i",
     "evening": "'i: v n I N",
     "winter": "w 'I n t 3",
@@ -201,50 +204,3 @@ def invent_word(generator: np.random.Generator) -> str:
         word = " ".join(filter(None, sounds))
         if _unstressed(word) not in _KEPT_APART and len(word.split()) > 1:
             return word
-
-
-ARABIC_WORDS: dict[str, str] = {
-    "zero": "صِفْر",
-    "one": "وَاحِد",
-    "two": "اِثْنَان",
-    "three": "ثَلَاثَه",
-    "four": "أَرْبَعَه",
-    "five": "خَمْسَه",
-    "six": "سِتْتَه",
-    "seven": "سَبْعَه",
-    "eight": "ثَمَانِيَه",
-    "nine": "تِسْعَه",
-    "right": "يَمِين",
-    "left": "يَسَار",
-    "up": "أَعْلَى",
-    "down": "أَسْفَل",
-    "forward": "أَمَام",
-    "backward": "خَلْف",
-    "yes": "نَعَم",
-    "no": "لَا",
-    "start": "اِبْدَأ",
-    "stop": "تَوَقْقَفْ",
-    "enable": "تَفْعِيل",
-    "disable": "تَعْطِيل",
-    "ok": "مُوَافِق",
-    "cancel": "إِلْغَاء",
-    "open": "فَتْح",
-    "close": "إِغْلَاق",
-    "zoom in": "تَكْبِير",
-    "zoom out": "تَصْغِير",
-    "previous": "أَسْسَابِق",
-    "next": "أَتْتَالِي",
-    "send": "إِرْسَال",
-    "receive": "اِسْتِقْبَال",
-    "move": "تَحْرِيكْ",
-    "rotate": "تَدْوِير",
-    "record": "تَسْجِيل",
-    "enter": "إِدْخَال",
-    "digit": "رَقْم",
-    "direction": "اِتْتِجَاه",
-    "options": "خِيَارَات",
-    "undo": "تَرَاجُع",
-}
-"""Label of Arabic Speech Commands [ASC] -> the Arabic word, as we understand it (no list was at
-hand).
-"""
