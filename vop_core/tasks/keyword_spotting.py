@@ -154,7 +154,7 @@ class EnglishKeywords(KeywordSpotting):
     language = "en"
     augmentation = VirtualPersons(telephone_probability=0.5)
     shared = replace(SHARED, steps=1500)
-    branch = replace(BRANCH, steps=700)
+    branch = replace(BRANCH, steps=900)
 
     def data(self, *, progress: Progress = None) -> TaskData:
         """Speech Commands; WUW, DSPSpeech-20 and synthetic persons, who say other words, too.
