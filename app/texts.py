@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from vop_core.data.decoding import ACCEPTED
+from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import LearningCurve, headline_differences
+from vop_core.models.bundled import won_lost_unchanged
 
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
@@ -14,15 +16,15 @@ VERDICTS = {  # of the microphone coach -> badge colour, icon, word
 SOURCES = {
     "recorded": (":material/mic:", "recorded"),
     "uploaded": (":material/upload_file:", "uploaded"),
-    "synthetic": (":material/smart_toy:", "synthetic"),
+    "borrowed": (":material/record_voice_over:", "borrowed"),
 }
 CONTROLS = {
     "prior": ("Prior mean", "Your model without any clip: what personalization starts from."),
     "wrong-person": (
         "Wrong person",
-        "Made with another synthetic person's clips: a gain here is not about you.",
+        "Made with another bundled person's clips: a gain here is not about you.",
     ),
-    "mixed": ("Mixed persons", "Every clip from another synthetic person."),
+    "mixed": ("Mixed persons", "Every clip from another bundled person."),
     "noise": ("Noise", "Your clips' level and spectrum with the speech scrambled away."),
 }
 OUTCOMES = {
@@ -30,6 +32,12 @@ OUTCOMES = {
     "lost": "Only the global right",
     "both right": "Both right",
     "both wrong": "Both wrong",
+}
+HEARD = {  # bundled persons -> plain words
+    "clean": "Clean, as it was recorded",
+    "own environment": "In an environment of their own",
+    "second environment": "In a second environment",
+    "unforeseen environment": "In one of a kind training never had",
 }
 HEALTH = {  # verdict -> kind of box, icon, plain words
     "healthy": ("success", ":material/check_circle:", "Healthy"),
@@ -50,18 +58,39 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
+def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str) -> list[str]:
+    """What a card says of all bundled persons heard in an environment, and of one of them."""
+    rows = [row for row in results["rows"] if row["environment"] == environment]
+    won, lost, unchanged = won_lost_unchanged(rows, environment)
+    sentences = [
+        f"All {len(rows)} of them heard so, {counted(results['shots'], 'clip')} each: over a "
+        f"person's query clips the personal model is right more often than the global one for {won}"
+        f", less often for {lost}, as often for {unchanged}."
+    ]
+    sentences += [
+        f"{person.name}: {row['personal']} of {row['queries']} query clips right, "
+        f"{row['global']} by the global model."
+        for row in rows
+        if row["person"] == person.id
+    ]
+    if person.id == results["opening"]["person"]:
+        sentences[-1] += (
+            " Proposed because the clips that enroll gained most when some of them were asked about;"
+            " query clips had no say."
+        )
+    return sentences
+
+
 def earned(
     curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]
 ) -> list[str]:
-    """Whether the narrowing is earned: on real people first, then on this visit's synthetic
-    person.
-    """
+    """Whether the narrowing is earned: on real people first, then on this visit's bundled person."""
     sentences = [_earned_on_people(each) for each in headline_differences(differences)]
     if not rows:
         sentences.append(NO_RESULTS)
     if curve.accuracy:
         sentences.append(
-            f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
+            f"On this bundled person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
             f"without clips, {100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. A few clips "
             "of one voice illustrate; they prove nothing."
         )

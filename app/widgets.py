@@ -10,6 +10,8 @@ from session.state import Entry, Visit
 
 from vop_core import plots
 from vop_core.data.audio import playable
+from vop_core.data.environments import own_environments
+from vop_core.data.voices import BundledPerson
 from vop_core.tasks.registry import TASKS
 from vop_core.types import SAMPLE_RATE
 
@@ -157,6 +159,28 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
     )
 
 
+def choose_environment(column, visit: Visit, proposed: str) -> str:
+    """In which of their own environments bundled persons are heard, or clean."""
+    names = list(texts.HEARD)
+    return column.selectbox(
+        "Heard",
+        names,
+        index=names.index(proposed),
+        format_func=texts.HEARD.get,
+        key=key(visit, f"environment-{visit.task}"),
+        help="Environments are made by computer, one of each kind for each person: enrollment and "
+        "query clips are heard in the same one.",
+    )
+
+
+def whose(person: BundledPerson, environment: str) -> None:
+    """Where a bundled person is heard, and whose clips these are."""
+    places = own_environments(person.id)
+    if environment in places:
+        st.caption(f"{person.name} is heard {places[environment].description}.")
+    st.caption(person.corpus.attribution)
+
+
 # --- a clip ---------------------------------------------------------------------------------------
 
 
@@ -174,6 +198,8 @@ def clip_body(holder, name: str) -> None:
     for note in holder.clip.notes:
         st.caption(f":material/sync_alt: {note}")
     st.audio(holder.sound, alt=f"Play {holder.clip.name}")
+    if holder.attribution:
+        st.caption(holder.attribution)
 
 
 def tile(visit: Visit, entry: Entry) -> None:

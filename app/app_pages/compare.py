@@ -44,6 +44,7 @@ def borrow_form() -> None:
         on_click=clips.ask_bundled,
         args=(visit, person, number - 1),
     )
+    widgets.whose(person, visit.environment)
 
 
 def give_query() -> None:
@@ -51,7 +52,7 @@ def give_query() -> None:
         [
             ":material/mic: Record",
             ":material/upload_file: Upload a file",
-            ":material/smart_toy: Borrow a synthetic clip",
+            ":material/record_voice_over: Borrow a bundled clip",
         ]
     )
     with record:
@@ -220,7 +221,7 @@ def uncertainty(answered: Answers) -> None:
 
 
 def running_tally(answered: Answers) -> None:
-    """This visit's score needs the true word: known for synthetic clips, asked for otherwise."""
+    """This visit's score needs the true word: known for borrowed clips, asked for otherwise."""
     st.markdown("#### Tally of this visit")
     if visit.query.twin:
         answers.count(visit, answered, None)
@@ -233,7 +234,7 @@ def running_tally(answered: Answers) -> None:
         known = word in bundle(visit.task).labels
         answers.count(visit, answered, word if known else None)
         st.caption(
-            f"The word was **{word}**, known because the clip is synthetic."
+            f"The word was **{word}**, known because the clip is borrowed."
             + ("" if known else " This model has no such word, so it is not counted.")
         )
     else:

@@ -43,13 +43,16 @@ def choose_task() -> None:
 
 def borrow_form() -> None:
     st.caption(
-        "Computer-made voices that no model was trained on. They show how personalization works "
-        "where there is no microphone; they are not people, and results on them are not results on "
-        "people."
+        "People who recorded words for a public data set; no model here was trained on them. Their "
+        "clips show how personalization works where there is no microphone."
     )
-    left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
-    person = widgets.choose_person(left, visit, "person")
-    shots = middle.segmented_control(
+    proposed, environment = models.opening(visit)
+    left, right = st.columns(2)
+    person = widgets.choose_person(left, visit, "person", proposed)
+    environment = widgets.choose_environment(right, visit, environment)
+    widgets.whose(person, environment)
+    left, right = st.columns([3, 5], vertical_alignment="bottom")
+    shots = left.segmented_control(
         "Clips",
         [1, 3, 5],
         default=FIRST_RESULT_CLIPS,
@@ -60,12 +63,15 @@ def borrow_form() -> None:
     label = f"Replace your {texts.counted(len(own), 'clip')}" if own else "Use this voice"
     right.button(
         label,
-        icon=":material/smart_toy:",
+        icon=":material/record_voice_over:",
         width="stretch",
         key="borrow",
         on_click=clips.borrow,
-        args=(visit, person, shots),
+        args=(visit, person, shots, environment),
     )
+    results = models.bundled_results(visit)
+    for sentence in texts.of_bundled_persons(results, person, environment) if results else ():
+        st.caption(sentence)
 
 
 def give_clips() -> None:
@@ -73,7 +79,7 @@ def give_clips() -> None:
         [
             ":material/mic: Record",
             ":material/upload_file: Upload files",
-            ":material/smart_toy: Borrow a synthetic voice",
+            ":material/record_voice_over: Borrow a voice",
         ]
     )
     with record:

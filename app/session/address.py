@@ -6,6 +6,7 @@ from session.clips import ask_bundled, borrow
 from session.shared import bundled_persons
 from session.state import Visit
 from vop_core.course.links import LinkedState
+from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
 from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS
@@ -40,7 +41,8 @@ def _open(visit: Visit, asked: LinkedState) -> None:
         raise VopError(
             f"The address asks for '{asked.person[:40]}', who is no bundled voice of this task."
         )
-    borrow(visit, person, min(asked.clips, len(person.enrollment), MOST_CLIPS))
+    clips = min(asked.clips, len(person.enrollment), MOST_CLIPS)
+    borrow(visit, person, clips, asked.environment or CLEAN)
     visit.draw_seed = asked.seed
     if asked.query is not None:
         ask_bundled(visit, person, min(asked.query, len(person.query) - 1))

@@ -2,9 +2,11 @@
 
 import time
 
+import torch
 from session import models
 from session.shared import bundle, bundled_persons
 from session.state import Answers, Visit
+from vop_core.data.environments import heard_as
 from vop_core.evaluation.answers import Answer, first_answer, outcome
 from vop_core.evaluation.controls import generator_for
 
@@ -48,11 +50,17 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
     """What models made with the wrong clips answer to the present query, by method name."""
     shipped = bundle(visit.task)
     query = shipped.features([visit.query.clip])
+    generator = generator_for(visit.query.number)
     others = [person for person in bundled_persons(visit.task) if person.id not in visit.persons]
+    # no more than controls can need: each stands in a room of its own, which takes time to make
+    drawn = torch.randperm(len(others), generator=generator)[: len(visit.enrolled) + 1].tolist()
     controls = shipped.control_models(
         [entry.clip for entry in visit.enrolled],
-        [[record.load() for record in person.enrollment] for person in others],
-        generator=generator_for(visit.query.number),
+        [
+            [heard_as(visit.environment, other.id, record.load()) for record in other.enrollment]
+            for other in (others[place] for place in drawn)
+        ],
+        generator=generator,
     )
     return {
         name: first_answer(model.predict(query), shipped.labels) for name, model in controls.items()
@@ -60,7 +68,7 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
 
 
 def true_word(visit: Visit) -> str:
-    """The word of a synthetic query; its seal is opened once, and only after both models have
+    """The word of a borrowed query; its seal is opened once, and only after both models have
     answered.
     """
     query = visit.query

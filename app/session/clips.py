@@ -8,7 +8,8 @@ from session.shared import bundle, bundled_persons
 from session.state import Entry, Query, Visit
 from vop_core.data import audio, enrollment
 from vop_core.data.clip_quality import assess
-from vop_core.data.voices import BundledPerson
+from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.errors import VopError
 from vop_core.evaluation.promises import SealedLabel
 from vop_core.tasks.keyword_spotting import SILENCE, UNKNOWN
@@ -72,11 +73,21 @@ def remove(visit: Visit, entry: Entry) -> None:
     visit.drop_models()
 
 
-def borrow(visit: Visit, person: BundledPerson, shots: int) -> None:
-    """Replace the enrollment clips by the first ``shots`` of a bundled person."""
+def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = CLEAN) -> None:
+    """Replace the enrollment clips by the first ``shots`` of a bundled person, heard in one of the
+    person's own environments.
+
+    Raises DataError where the person has no such environment.
+    """
     visit.refusals.clear()
     visit.entries = [
-        _entry(visit, record.load(), "synthetic", person=person.id, seal=SealedLabel(record.label))
+        _entry(
+            visit,
+            heard_as(environment, person.id, record.load()),
+            environment=environment,
+            person=person.id,
+            **_borrowed(person, record),
+        )
         for record in person.enrollment[:shots]
     ]
     visit.query = None
@@ -93,10 +104,21 @@ def ask(visit: Visit, data: bytes, name: str, source: str) -> None:
 
 
 def ask_bundled(visit: Visit, person: BundledPerson, index: int) -> None:
-    """Ask about a bundled person's query clip, whose word is known but sealed."""
+    """Ask about a bundled person's query clip, whose word is known but sealed; it is heard as the
+    bundled clips that enroll are.
+    """
     visit.refusals.clear()
     record = person.query[index]
-    _ask(visit, record.load(), "synthetic", SealedLabel(record.label))
+    clip = heard_as(visit.environment, person.id, record.load())
+    _ask(visit, clip, **_borrowed(person, record))
+
+
+def _borrowed(person: BundledPerson, record: BundledClip) -> dict:
+    return {
+        "source": "borrowed",
+        "seal": SealedLabel(record.label),
+        "attribution": f"{person.name} of {person.corpus.attribution}",
+    }
 
 
 def ask_word(visit: Visit, number: int) -> None:
@@ -111,9 +133,9 @@ def ask_word(visit: Visit, number: int) -> None:
     )
 
 
-def _ask(visit: Visit, clip: Clip, source: str, seal: SealedLabel | None = None) -> None:
+def _ask(visit: Visit, clip: Clip, source: str, **borrowed) -> None:
     visit.queries_given += 1
-    visit.query = Query(visit.queries_given, clip, assess(clip.waveform), source, seal)
+    visit.query = Query(visit.queries_given, clip, assess(clip.waveform), source, **borrowed)
     words = audio.words(clip)
     if len(words) > 1:
         visit.query.recording, visit.query.words = clip, len(words)

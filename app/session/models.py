@@ -3,9 +3,11 @@
 import time
 
 from session.clips import borrowed_person
-from session.shared import bundle
+from session.shared import bundle, bundled_persons
 from session.state import Entry, Personal, Visit
 from vop_core import plots
+from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.voices import BundledPerson
 from vop_core.evaluation import narrowing, promises
 from vop_core.evaluation.controls import generator_for
 
@@ -80,6 +82,23 @@ def results(visit: Visit) -> tuple[list, list]:
     return found.get("rows", []), found.get("differences", [])
 
 
+def bundled_results(visit: Visit) -> dict | None:
+    """What the card says of all bundled persons, and with whom of them the app opens."""
+    return bundle(visit.task).card.get("bundled")
+
+
+def opening(visit: Visit) -> tuple[BundledPerson | None, str]:
+    """The bundled person, and where that person is heard, with whom the card says to open; nobody,
+    clean, where it does not say.
+    """
+    found = bundled_results(visit)
+    if found is None:
+        return None, CLEAN
+    proposed = found["opening"]
+    persons = {person.id: person for person in bundled_persons(visit.task)}
+    return persons.get(proposed["person"]), proposed["environment"]
+
+
 def health_over_persons(visit: Visit) -> dict | None:
     """What the card says about collapse over many persons, which one person's posterior cannot
     show.
@@ -102,9 +121,10 @@ def _learning_curve(visit: Visit) -> narrowing.LearningCurve:
     queries = (
         [record for record in person.query if record.label in shipped.labels] if person else []
     )
+    heard = [heard_as(visit.environment, person.id, record.load()) for record in queries]
     return narrowing.learning_curve(
         shipped.vop,
         shipped.features(chosen) if chosen else None,
-        shipped.features([record.load() for record in queries]) if queries else None,
+        shipped.features(heard) if heard else None,
         [shipped.labels.index(record.label) for record in queries],
     )

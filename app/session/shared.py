@@ -7,7 +7,7 @@ import threading
 import streamlit as st
 
 from vop_core import models, plots
-from vop_core.data import voices
+from vop_core.data.voices import BundledPerson
 from vop_core.tasks.registry import TASKS
 
 
@@ -26,6 +26,6 @@ def warm_up() -> threading.Thread:
 
 
 @st.cache_resource(show_spinner=False)
-def bundled_persons(task: str) -> tuple[voices.BundledPerson, ...]:
+def bundled_persons(task: str) -> tuple[BundledPerson, ...]:
     """The bundled persons who speak the task's words. Raises DataError where they are missing."""
-    return voices.bundled_persons(TASKS[task].language)
+    return TASKS[task].bundled_persons()

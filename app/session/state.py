@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vop_core.data.clip_quality import ClipQuality
+from vop_core.data.environments import CLEAN
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.promises import Promise, SealedLabel
@@ -19,9 +20,10 @@ class Given:
     number: int
     clip: Clip
     quality: ClipQuality
-    source: str  # "recorded", "uploaded" or "synthetic"
+    source: str  # "recorded", "uploaded" or "borrowed"
     seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
     words: int = 1  # in the recording; a model hears one of them
+    attribution: str = ""  # whose clip a borrowed one is, to be shown where it is played
     figure: object = None  # its picture, made once
     sound: str = ""  # its playable form, made once
 
@@ -31,6 +33,7 @@ class Entry(Given):
     """One enrollment clip of this visit."""
 
     person: str | None = None  # the bundled person it was borrowed from
+    environment: str = CLEAN  # of that person's own, in which it is heard
     on: bool = True
 
     @property
@@ -105,6 +108,11 @@ class Visit:
     def persons(self) -> set[str]:
         """Whose clips these are: the visitor (``you``) and any bundled persons."""
         return {entry.person or "you" for entry in self.entries}
+
+    @property
+    def environment(self) -> str:
+        """In which bundled clips are heard: in that of those that enroll."""
+        return next((entry.environment for entry in self.entries if entry.person), CLEAN)
 
     def drop_models(self) -> None:
         """Nothing that was made of the former clips is kept."""

@@ -21,6 +21,8 @@ class LinkedState:
 
     task: str | None = None
     person: str | None = None  # a bundled person's id
+    # one of that person's own, in which all clips are heard; None: as they were recorded
+    environment: str | None = None
     clips: int = 3  # of that person, enrolled
     query: int | None = None  # position among that person's query clips, from 0
     seed: int = 0  # of the posterior's draws
@@ -32,6 +34,7 @@ class LinkedState:
         named = {
             "task": self.task,
             "person": self.person,
+            "environment": self.environment,
             "clips": self.clips,
             "query": self.query,
             "seed": self.seed,
@@ -48,6 +51,7 @@ class LinkedState:
         return cls(
             task=query.get("task"),
             person=query.get("person"),
+            environment=query.get("environment"),
             clips=_whole(query, "clips", 3, least=1),
             query=_whole(query, "query", 0) if "query" in query else None,
             seed=_whole(query, "seed", 0),

@@ -42,6 +42,7 @@ REFLECTIONS = {"hall": 35}  # of a sound at most; in smaller rooms little is lef
 SMALL = 20
 WEAKEST = 0.01  # a device that passes less of a clip's amplitude is not made up for
 PEAK = 0.89  # -1 dB: no clip comes out louder
+CLEAN = "clean"  # instead of an environment's name: as the clip was recorded
 # What is called by which name in a description.
 HISS, FAN = -2.0, -5.0  # dB per octave: noise that falls faster is a fan's, then rumble
 NARROW = 2900.0  # Hz, upper band edge
@@ -202,6 +203,21 @@ def heard_in(environment: Environment, clip: Clip) -> Clip:
     generator = torch.Generator().manual_seed(int.from_bytes(seed[:6], "big"))
     heard = environment.apply(clip.waveform, generator=generator)
     return replace(clip, waveform=heard, notes=(*clip.notes, f"heard {environment.description}"))
+
+
+def heard_as(environment: str, person: str, clip: Clip) -> Clip:
+    """A person's clip in one of their own environments, by its name, or ``clean``.
+
+    Raises DataError for a name that is neither.
+    """
+    if environment == CLEAN:
+        return clip
+    places = own_environments(person)
+    if environment not in places:
+        raise DataError(
+            f"Nobody can be heard in '{environment[:40]}'; choose {CLEAN}, {', '.join(places)}."
+        )
+    return heard_in(places[environment], clip)
 
 
 def environment_owner(person: str, persons: Sequence[str]) -> str:

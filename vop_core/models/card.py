@@ -3,6 +3,7 @@
 from typing import Any
 
 from vop_core.evaluation.tables import markdown
+from vop_core.models.bundled import won_lost_unchanged
 from vop_core.tasks.registry import TASKS
 
 
@@ -41,9 +42,32 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         markdown(card["results"]),
         "",
+        *_bundled(card),
         "## Limits",
         "",
         TASKS[card["task"]].limits,
         "",
     ]
     return "\n".join(lines)
+
+
+def _bundled(card: dict[str, Any]) -> list[str]:
+    """Of how many bundled persons the personal model is right more often than the global one."""
+    if "bundled" not in card:
+        return []
+    found = card["bundled"]
+    opening = found["opening"]
+    environments = dict.fromkeys(row["environment"] for row in found["rows"])
+    counts = {name: won_lost_unchanged(found["rows"], name) for name in environments}
+    return [
+        "## Bundled persons",
+        "",
+        f"Persons whose personal model, made of {found['shots']} clips, is right more often, less "
+        "often and as often as the global one over their query clips. The app opens with "
+        f"{opening['person']} in the {opening['environment']}, chosen by enrollment clips alone.",
+        "",
+        "| heard | won | lost | unchanged |",
+        "|---|---|---|---|",
+        *(f"| {name} | {' | '.join(map(str, each))} |" for name, each in counts.items()),
+        "",
+    ]

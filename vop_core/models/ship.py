@@ -26,6 +26,7 @@ from vop_core.methods.base import GaussianMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.registry import METHODS
+from vop_core.models.bundled import bundled_results
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
@@ -58,6 +59,7 @@ def train_task(
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")
+    persons = asked.bundled_persons()
     data = asked.data()
     trainer = Trainer(data, config, cache_folder("runs", task), report)
     _, contender = recipe_contenders((recipe,))
@@ -86,6 +88,9 @@ def train_task(
         "checks": asked.checks({GLOBAL: global_model, "prior": vop}, data),
         "results": results,
     }
+    if persons:
+        made = Bundle(task, tuple(data.train.labels), global_model.eval(), vop.eval(), card)
+        card["bundled"] = bundled_results(made, persons)
     save_bundle(destination, task, data.train.labels, global_model, vop, card)
     write_text(destination / README, model_card(card))
     return load_bundle(task, folder=destination)

@@ -18,7 +18,7 @@ METHODS = {  # method and row of the evaluation -> how it is drawn
 SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
 # of a clip, so that intervals stand beside each other
 ASIDE = {("global", "own"): 0.1, ("vop", "wrong-person"): -0.1}
-OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-open")
+OWN = style.Role("this bundled person", style.CLIP.colour, "dash", "square-open")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def narrowing_figure(
     worth.
 
     The lower panel shows the evaluation's open-set rows (persons the model never heard) with their
-    95 % intervals over persons, and the visit's own synthetic person where the words are known.
+    95 % intervals over persons, and the visit's own bundled person where the words are known.
     ``height`` in pixels.
     """
     look = style.Role("width", style.PERSONAL.colour, "solid", "diamond")
@@ -67,9 +67,7 @@ def narrowing_figure(
     for line in lines:
         _add(figure, line, row=2)
     people = any(line.look is not OWN for line in lines)
-    who = (
-        "held-out real people" if people else "this synthetic person" if lines else "no results yet"
-    )
+    who = "held-out real people" if people else "this bundled person" if lines else "no results yet"
     _headline(figure, "How narrow: sd / prior sd, your clips", row=1)
     _headline(figure, f"How good: {SCORES[score]}, {who}", row=2)
     most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)

@@ -30,6 +30,7 @@ from vop_core.data.persons import (
     trainable_persons,
 )
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
+from vop_core.data.voices import BundledPerson
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -234,6 +235,13 @@ class Task(ABC):
 
         Raises VopError for none, and for one that is no input.
         """
+
+    def bundled_persons(self) -> tuple[BundledPerson, ...]:
+        """The bundled persons who say the task's words; nobody, unless a task says otherwise.
+
+        Raises DataError where their clips are missing.
+        """
+        return ()
 
     @property
     def metrics(self) -> Metrics:

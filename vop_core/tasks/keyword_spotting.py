@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data import voices
 from vop_core.data.audio import clip_features
 from vop_core.data.enrollment import check_clips
 from vop_core.data.features import (
@@ -34,7 +35,7 @@ from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
 from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
-from vop_core.data.voices import CORPORA
+from vop_core.data.voices import CORPORA, BundledPerson
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.tasks.base import BRANCH, SHARED, Progress, Task, TaskData, shipped_fold, split
 from vop_core.types import SAMPLE_RATE, Clip
@@ -82,7 +83,7 @@ class KeywordSpotting(Task):
     encoder: ClassVar[Mapping[str, Any]] = {"name": "conv5", "config": {}}
     augmentation = VirtualPersons()
     variants = ("slow", "fast", *TRAINING_ENVIRONMENTS, "noise")
-    in_the_box = "synthetic-en"
+    in_the_box = CORPORA["en"].folder
     limits = (
         "Few persons, read words, one second a clip. Trained for study, not for products: no "
         "far-field, babble or children's speech was tested, and a personal gain measured on so few "
@@ -118,6 +119,10 @@ class KeywordSpotting(Task):
         """
         check_clips(samples)
         return torch.stack([clip_features(clip.waveform) for clip in samples])
+
+    def bundled_persons(self) -> tuple[BundledPerson, ...]:
+        """Those who speak the language of the task. Raises DataError."""
+        return voices.bundled_persons(self.language)
 
     def never_taught(self, dataset: str) -> str:
         """Words of another data set; of bundled persons who speak another language where that is

@@ -1,0 +1,89 @@
+"""What shipped models answer to the bundled persons, and with whom of them the app opens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from vop_core.data.environments import CLEAN, heard_as, own_environments
+from vop_core.data.voices import BundledClip, BundledPerson
+from vop_core.models.bundle import Bundle
+
+SHOTS = 3  # as the app proposes
+OPENING = "own environment"  # the one that the bench calls so
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """Clips as the models hear them."""
+
+    features: Float[Tensor, "clip *input"]
+    labels: Int[Tensor, " clip"]  # -1: a word that the models do not know
+
+
+def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[str, Any]:
+    """A card's entry: how many query clips of each person the global and the personal model get
+    right, heard clean and in each of the person's own environments; and with whom the app opens.
+
+    The first ``SHOTS`` enrollment clips make the personal model. Words that the models do not know
+    are not asked about.
+
+    The app opens with the person whose enrollment clips speak most for it; no query clip has a say.
+    Heard in ``OPENING``, every ``SHOTS`` of them in a row, round and round, enroll once and the
+    others are asked about. Whoever gains most right answers over the global model, in all, is
+    taken; the first of those who gain as many.
+    """
+    rows, gained = [], {}
+    for person in persons:
+        for environment in (CLEAN, *own_environments(person.id)):
+            enrollment, query = (
+                _heard(models, person.id, environment, clips)
+                for clips in (person.enrollment, person.query)
+            )
+            answers = models.vop.predict_persons(
+                enrollment.features[None, :SHOTS], query.features[None]
+            )
+            rows.append(
+                {
+                    "person": person.id,
+                    "environment": environment,
+                    "queries": int((query.labels >= 0).sum()),
+                    "global": int(_right_by_global(models, query).sum()),
+                    "personal": int((answers[0].argmax(-1) == query.labels).sum()),
+                }
+            )
+            if environment == OPENING:
+                gained[person.id] = _gained(models, enrollment)
+    opening = {"person": max(gained, key=gained.get), "environment": OPENING}
+    return {"shots": SHOTS, "opening": opening, "rows": rows}
+
+
+def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> tuple[int, int, int]:
+    """For how many persons, heard in an environment, the personal model is right more often than
+    the global one, less often, and as often.
+    """
+    gains = [row["personal"] - row["global"] for row in rows if row["environment"] == environment]
+    return sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains), gains.count(0)
+
+
+def _heard(models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]) -> _Heard:
+    labels = [models.labels.index(c.label) if c.label in models.labels else -1 for c in clips]
+    heard = [heard_as(environment, person, clip.load()) for clip in clips]
+    return _Heard(models.features(heard), torch.tensor(labels))
+
+
+def _right_by_global(models: Bundle, clips: _Heard) -> Bool[Tensor, " clip"]:
+    return models.global_model.predict(clips.features).label_index == clips.labels
+
+
+def _gained(models: Bundle, clips: _Heard) -> int:
+    """Right answers gained by enrolling some of the clips and asking about the others."""
+    count = torch.arange(len(clips.labels))
+    turned = (count[:, None] + count) % len(count)  # turn clip
+    enrolled, asked = turned[:, :SHOTS], turned[:, SHOTS:]
+    answers = models.vop.predict_persons(clips.features[enrolled], clips.features[asked])
+    by_personal = answers.argmax(-1) == clips.labels[asked]
+    return int(by_personal.sum() - _right_by_global(models, clips)[asked].sum())
