@@ -75,8 +75,8 @@ def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str
     ]
     if person.id == results["opening"]["person"]:
         sentences[-1] += (
-            " Proposed because the clips that enroll gained most when some of them were asked about;"
-            " query clips had no say."
+            " Proposed because the clips that enroll gained most when some of them were asked "
+            "about; query clips had no say."
         )
     return sentences
 
@@ -84,7 +84,9 @@ def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str
 def earned(
     curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]
 ) -> list[str]:
-    """Whether the narrowing is earned: on real people first, then on this visit's bundled person."""
+    """Whether the narrowing is earned: on people never heard first, then on this visit's bundled
+    person.
+    """
     sentences = [_earned_on_people(each) for each in headline_differences(differences)]
     if not rows:
         sentences.append(NO_RESULTS)

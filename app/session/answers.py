@@ -2,7 +2,7 @@
 
 import time
 
-import torch
+
 from session import models
 from session.shared import bundle, bundled_persons
 from session.state import Answers, Visit
@@ -50,17 +50,17 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
     """What models made with the wrong clips answer to the present query, by method name."""
     shipped = bundle(visit.task)
     query = shipped.features([visit.query.clip])
-    generator = generator_for(visit.query.number)
     others = [person for person in bundled_persons(visit.task) if person.id not in visit.persons]
-    # no more than controls can need: each stands in a room of its own, which takes time to make
-    drawn = torch.randperm(len(others), generator=generator)[: len(visit.enrolled) + 1].tolist()
+    # in turn, and no more than controls can need: each is heard in a room that takes time to make
+    first = visit.query.number % len(others)
+    others = [*others[first:], *others[:first]][: len(visit.enrolled) + 1]
     controls = shipped.control_models(
         [entry.clip for entry in visit.enrolled],
         [
             [heard_as(visit.environment, other.id, record.load()) for record in other.enrollment]
-            for other in (others[place] for place in drawn)
+            for other in others
         ],
-        generator=generator,
+        generator=generator_for(visit.query.number),
     )
     return {
         name: first_answer(model.predict(query), shipped.labels) for name, model in controls.items()

@@ -10,7 +10,8 @@ import pytest
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = ("open", "close", "print", "one", "two", "three")
+WORDS = ("yes", "no", "up", "down", "left", "right")
+PERSONS = tuple(f"speech_commands_test/{name}" for name in ("135c6841", "18f8afd5", "3df9a3d4"))
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def app_modules(monkeypatch):
         sys.modules.pop(name)
 
 
-def make_bundle(task: str, *, rows=(), differences=(), health=None):
+def make_bundle(task: str, *, rows=(), differences=(), health=None, bundled=None):
     """A bundle with random weights and six words."""
     import torch
 
@@ -40,6 +41,8 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None):
         AmortisedVopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8),
     )
     card = {"results": {"rows": list(rows), "differences": list(differences)}, "health": health}
+    if bundled is not None:
+        card["bundled"] = bundled
     models = GlobalModel(BcResNet(settings)), vop
     for module in models:
         module.eval().requires_grad_(False)
@@ -84,7 +87,7 @@ def _person(number: int, folder: Path):
             BundledClip(path, WORDS[take % len(WORDS)], take, "enrollment" if take < 5 else "query")
         )
     return BundledPerson(
-        id=f"synthetic-en/{number:02}",
+        id=PERSONS[number - 1],
         name=f"Speaker {number:02}",
         corpus=CORPORA["en"],
         enrollment=tuple(clips[:5]),

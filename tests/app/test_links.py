@@ -1,19 +1,22 @@
 """An address opens a bundled voice in a state; it never replaces a visitor's own clips."""
 
-from tests.app.conftest import open_app, press, record, words
+import torch
+
+from tests.app.conftest import PERSONS, open_app, press, record, words
+from vop_core.data.environments import heard_in, own_environments
 
 
 def test_an_address_enrolls_a_bundled_voice(bundle, persons):
-    app = open_app(task="keywords-en", person="synthetic-en/02", clips="2", query="1", seed="4")
+    app = open_app(task="keywords-en", person=PERSONS[1], clips="2", query="1", seed="4")
     assert not app.exception
     state = app.session_state["visit"]
-    assert [entry.person for entry in state.entries] == ["synthetic-en/02"] * 2
+    assert [entry.person for entry in state.entries] == [PERSONS[1]] * 2
     assert state.query is not None and state.draw_seed == 4
     assert "Your personal model is ready" in words(app)
 
 
 def test_forgetting_does_not_open_the_address_again(bundle, persons):
-    app = open_app(person="synthetic-en/02")
+    app = open_app(person=PERSONS[1])
     assert app.session_state["visit"].entries
     app = press(app, "forget-me")
     assert not app.session_state["visit"].entries
@@ -23,7 +26,7 @@ def test_forgetting_does_not_open_the_address_again(bundle, persons):
 def test_a_visitor_s_own_clips_are_kept(bundle, persons, voice):
     app = open_app()
     record(app, voice(0))
-    app.query_params["person"] = "synthetic-en/01"
+    app.query_params["person"] = PERSONS[0]
     app.run()
     assert [entry.person for entry in app.session_state["visit"].entries] == [None]
     assert "yours were kept" in words(app)
@@ -32,8 +35,9 @@ def test_a_visitor_s_own_clips_are_kept(bundle, persons, voice):
 def test_an_address_that_asks_for_nonsense_is_one_sentence(bundle, persons):
     for address, said in (
         ({"task": "chess"}, "the task 'chess'"),
-        ({"person": "synthetic-en/99"}, "'synthetic-en/99'"),
-        ({"person": "synthetic-en/01", "clips": "-3"}, "clips '-3'"),
+        ({"person": "speech_commands_test/nobody"}, "'speech_commands_test/nobody'"),
+        ({"person": PERSONS[0], "clips": "-3"}, "clips '-3'"),
+        ({"person": PERSONS[0], "environment": "on the moon"}, "heard in 'on the moon'"),
     ):
         app = open_app(**address)
         assert not app.exception
@@ -42,6 +46,21 @@ def test_an_address_that_asks_for_nonsense_is_one_sentence(bundle, persons):
 
 
 def test_more_clips_than_there_are_open_those_that_are(bundle, persons):
-    app = open_app(person="synthetic-en/03", clips="500", query="77")
+    app = open_app(person=PERSONS[2], clips="500", query="77")
     assert len(app.session_state["visit"].entries) == 5
     assert app.session_state["visit"].query is not None
+
+
+def test_an_address_says_where_enrollment_and_query_are_heard(bundle, persons):
+    place = own_environments(PERSONS[0])["second environment"]
+    app = open_app(person=PERSONS[0], environment="second environment", clips="1", query="2")
+    state = app.session_state["visit"]
+    for clip, recorded in (
+        (state.entries[0].clip, persons[0].enrollment[0]),
+        (state.query.clip, persons[0].query[2]),
+    ):
+        expected = heard_in(place, recorded.load()).waveform
+        torch.testing.assert_close(clip.waveform, expected, rtol=0, atol=0)
+    clean = open_app(person=PERSONS[0]).session_state["visit"].entries[0].clip
+    recorded = persons[0].enrollment[0].load().waveform
+    torch.testing.assert_close(clean.waveform, recorded, rtol=0, atol=0)

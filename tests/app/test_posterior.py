@@ -169,9 +169,9 @@ def test_a_borrowed_persons_own_answers_are_shown_live(app):
     press(app, "borrow")
     open_page(app, "posterior")
     assert not app.exception
-    assert "this synthetic person" in words(app)
+    assert "this bundled person" in words(app)
     names = [trace["name"] for trace in traces(app, "The posterior's")]
-    assert "this synthetic person" in names
+    assert "this bundled person" in names
 
 
 def test_a_card_without_results_proves_nothing(enrolled):

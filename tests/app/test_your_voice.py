@@ -4,9 +4,20 @@ nothing.
 
 import numpy as np
 import pytest
+import torch
 
-from tests.app.conftest import alternatives, open_app, open_page, press, record, upload, words
+from tests.app.conftest import (
+    PERSONS,
+    alternatives,
+    open_app,
+    open_page,
+    press,
+    record,
+    upload,
+    words,
+)
 from tests.data.audio_fixtures import av_bytes, soundfile_bytes, spoken, vowel
+from vop_core.data.environments import CLEAN, heard_in, own_environments
 
 GOOD = {
     "voice.wav": lambda: soundfile_bytes(vowel(0.8)),
@@ -61,7 +72,7 @@ def test_an_empty_visit_says_what_to_do_and_that_nothing_is_kept(app):
     assert [tab.label.split(": ")[-1] for tab in app.tabs] == [
         "Record",
         "Upload files",
-        "Borrow a synthetic voice",
+        "Borrow a voice",
     ]
 
 
@@ -177,11 +188,44 @@ def test_a_removed_clip_is_gone_from_the_model(enrolled):
     assert "from 2 clips" in said and "**Clip 2**" not in said and "**Clip 3**" in said
 
 
-def test_a_borrowed_voice_gives_three_clips_called_synthetic(app):
+def test_a_borrowed_voice_gives_three_clips_with_their_attribution(app, persons):
     press(app, "borrow")
     said = words(app)
-    assert said.count("synthetic ·") == 3 and "from 3 clips" in said
-    assert "they are not people" in said
+    assert said.count("borrowed ·") == 3 and "from 3 clips" in said
+    assert said.count(f"Speaker 01 of {persons[0].corpus.attribution}") == 3
+
+
+def test_a_borrowed_voice_is_heard_where_it_is_asked_to_be_and_the_page_says_where(app, persons):
+    (heard,) = [box for box in app.selectbox if box.label == "Heard"]
+    assert heard.value == CLEAN
+    heard.set_value("own environment").run()
+    place = own_environments(PERSONS[0])["own environment"]
+    assert f"Speaker 01 is heard {place.description}." in words(app)
+    press(app, "borrow")
+    entries = app.session_state["visit"].entries
+    assert [entry.clip.notes[-1] for entry in entries] == [f"heard {place.description}"] * 3
+    expected = heard_in(place, persons[0].enrollment[0].load()).waveform
+    torch.testing.assert_close(entries[0].clip.waveform, expected, rtol=0, atol=0)
+
+
+def test_the_page_opens_as_the_card_says_and_says_what_became_of_everybody(bundle, persons):
+    rows = [
+        {"person": name, "environment": place, "queries": 4, "global": 2, "personal": right}
+        for place, rights in (("own environment", (1, 4, 3)), (CLEAN, (2, 2, 2)))
+        for name, right in zip(PERSONS, rights, strict=True)
+    ]
+    opening = {"person": PERSONS[1], "environment": "own environment"}
+    bundle["bundled"] = {"shots": 3, "opening": opening, "rows": rows}
+    app = open_app()
+    said = words(app)
+    assert "All 3 of them heard so" in said
+    assert "global one for 2, less often for 1, as often for 0." in said
+    assert "Speaker 02: 4 of 4 query clips right, 2 by the global model. Proposed because" in said
+    press(app, "borrow")
+    assert {entry.person for entry in app.session_state["visit"].entries} == {PERSONS[1]}
+    (heard,) = [box for box in app.selectbox if box.label == "Heard"]
+    heard.set_value(CLEAN).run()
+    assert "global one for 0, less often for 0, as often for 3." in words(app)
 
 
 def test_a_borrowed_voice_replaces_own_clips_only_after_saying_so(enrolled):

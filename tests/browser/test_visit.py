@@ -106,8 +106,9 @@ def test_the_answers_come_at_most_half_as_late_again_as_an_echo(
     test share it: whatever else it does can only spoil a sitting, so one of five must do.
     """
     from vop_core.course.links import LinkedState
+    from vop_core.data.voices import bundled_persons
 
-    enrolled = LinkedState(task="keywords-en", person="synthetic-en/01").as_query()
+    enrolled = LinkedState(task="keywords-en", person=bundled_persons("en")[0].id).as_query()
     page.goto(f"{app_address}/compare?{urlencode(enrolled)}")
     echo = browser.new_page()
     echo.set_default_timeout(PATIENCE)

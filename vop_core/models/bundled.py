@@ -20,7 +20,7 @@ OPENING = "own environment"  # the one that the bench calls so
 class _Heard:
     """Clips as the models hear them."""
 
-    features: Float[Tensor, "clip *input"]
+    features: Float[Tensor, " clip *input"]
     labels: Int[Tensor, " clip"]  # -1: a word that the models do not know
 
 

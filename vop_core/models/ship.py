@@ -26,8 +26,8 @@ from vop_core.methods.base import GaussianMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.registry import METHODS
-from vop_core.models.bundled import bundled_results
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
+from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
 from vop_core.tasks.registry import TASKS

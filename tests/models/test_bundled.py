@@ -1,0 +1,120 @@
+"""What a card says of the bundled persons: counted on query clips, chosen on enrollment clips."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+import torch
+
+from vop_core.data.environments import CLEAN, own_environments
+from vop_core.data.voices import CORPORA, BundledClip, BundledPerson
+from vop_core.models import bundled
+from vop_core.models.bundle import Bundle
+from vop_core.models.bundled import OPENING, bundled_results, won_lost_unchanged
+from vop_core.types import Clip
+
+WORDS = ("go", "no")
+EASY, HARD = 0.0, 1.0  # for the global model
+HELPS = 1.0  # whoever enrolls such a clip is understood where others are not
+
+
+@dataclass(frozen=True)
+class Numbers(BundledClip):
+    """A word's number and the two values, in the place of a sound."""
+
+    numbers: tuple[float, ...] = ()
+
+    def load(self) -> Clip:
+        return Clip(torch.tensor(self.numbers))
+
+
+def said(word: str, hard: float = HARD, helps: float = 0.0) -> BundledClip:
+    number = float(WORDS.index(word)) if word in WORDS else 0.0
+    return Numbers(Path(), word, 0, "", (number, hard, helps))
+
+
+def person(name: str, enrollment: list, query: list) -> BundledPerson:
+    corpus = CORPORA["en"]
+    return BundledPerson(f"{corpus.name}/{name}", name, corpus, tuple(enrollment), tuple(query))
+
+
+def answers(clips, understood):
+    """The word where it is understood, else the other one."""
+    return torch.where(understood, clips[..., 0], 1 - clips[..., 0]).long()
+
+
+class Personal:
+    """Understands what is easy, and everything where a clip that helps enrolled."""
+
+    def predict_persons(self, enrollment, query):
+        helped = (enrollment[..., 2] == HELPS).any(1, keepdim=True)
+        return torch.nn.functional.one_hot(answers(query, helped | (query[..., 1] == EASY)), 2)
+
+
+@pytest.fixture
+def models(monkeypatch):
+    """Models that hear where a clip is heard: not at all but clean and where the app opens."""
+
+    def heard_as(environment, name, clip):
+        return clip if environment in (CLEAN, OPENING) else Clip(clip.waveform * 0 + EASY)
+
+    def predict(clips):
+        return SimpleNamespace(label_index=answers(clips, clips[:, 1] == EASY))
+
+    monkeypatch.setattr(bundled, "heard_as", heard_as)
+    return Mock(
+        spec=Bundle,
+        labels=WORDS,
+        features=lambda clips: torch.stack([clip.waveform for clip in clips]),
+        global_model=SimpleNamespace(predict=predict),
+        vop=Personal(),
+    )
+
+
+def test_right_answers_are_counted_over_query_clips_of_words_the_models_know(models):
+    enrollment = [said("go", helps=HELPS), said("no"), said("go"), said("no")]
+    query = [said("go"), said("no"), said("no", EASY), said("maybe", EASY)]
+    asked = person("a", enrollment, query)
+    found = bundled_results(models, [asked])
+    assert [row["environment"] for row in found["rows"]] == [CLEAN, *own_environments(asked.id)]
+    assert found["rows"][0] == {
+        "person": asked.id,
+        "environment": CLEAN,
+        "queries": 3,
+        "global": 1,
+        "personal": 3,
+    }
+
+
+def test_only_as_many_clips_enroll_as_the_card_says(models):
+    late = [said("go"), said("no"), said("go"), said("no", helps=HELPS)]
+    found = bundled_results(models, [person("a", late, [said("go"), said("no")])])
+    assert found["shots"] == 3
+    assert (found["rows"][0]["global"], found["rows"][0]["personal"]) == (0, 0)
+
+
+def test_the_app_opens_by_enrollment_clips_whatever_the_queries_say(models):
+    """Of a's four turns three enroll the clip that helps; c gains as much and comes later; all of
+    b's queries are gained, and none of what is left of b's enrollment.
+    """
+    helps = said("go", helps=HELPS)
+    a = person("a", [said("no"), said("no"), said("go"), helps], [said("go", EASY)])
+    easy = [said("no", EASY), said("go", EASY), said("no", EASY)]
+    b = person("b", [said("go", EASY, HELPS), *easy], [said("go"), said("no")])
+    c = person("c", [helps, said("no"), said("no"), said("go")], [said("go", EASY)])
+    found = bundled_results(models, [b, a, c])
+    assert found["opening"] == {"person": a.id, "environment": OPENING}
+    gains = {row["person"]: row["personal"] - row["global"] for row in found["rows"][1::4]}
+    assert gains == {b.id: 2, a.id: 0, c.id: 0}
+
+
+def test_persons_are_won_lost_or_unchanged():
+    rows = [
+        {"environment": place, "global": 5, "personal": 5 + gain}
+        for place, gains in ((CLEAN, (1, 2, -1, 0, 0, 0)), (OPENING, (3,)))
+        for gain in gains
+    ]
+    assert won_lost_unchanged(rows, CLEAN) == (2, 1, 3)
+    assert won_lost_unchanged(rows, OPENING) == (1, 0, 0)
