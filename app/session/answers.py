@@ -2,7 +2,6 @@
 
 import time
 
-
 from session import models
 from session.shared import bundle, bundled_persons
 from session.state import Answers, Visit
