@@ -2,8 +2,18 @@
 
 import pytest
 
-from tests.app.conftest import WORDS, alternatives, open_page, press, record, words
+from tests.app.conftest import (
+    PERSONS,
+    WORDS,
+    alternatives,
+    open_app,
+    open_page,
+    press,
+    record,
+    words,
+)
 from tests.data.audio_fixtures import soundfile_bytes, spoken
+from vop_core.data.environments import own_environments
 
 
 @pytest.fixture
@@ -110,6 +120,33 @@ def test_a_borrowed_query_is_counted_by_its_known_word_and_enrollment_read_none(
     assert f"The word was **{visit.query.counted}**" in words(app)
     assert all(entry.seal.openings == 0 for entry in visit.entries), "enrollment labels stay sealed"
     assert len(visit.outcomes) == 1
+
+
+def test_whatever_is_borrowed_is_heard_in_the_environment_of_the_clips_that_enroll(
+    bundle, persons, monkeypatch
+):
+    """The query, other persons' clips in the controls, and the queries of the Posterior page."""
+    from vop_core.models import Bundle
+
+    app, heard, hear = (
+        open_app(person=PERSONS[0], environment="own environment"),
+        [],
+        Bundle.features,
+    )
+    monkeypatch.setattr(
+        Bundle, "features", lambda self, clips: heard.extend(clips) or hear(self, clips)
+    )
+    open_page(app, "posterior")
+    asked = len(heard)
+    assert asked > 3
+    open_page(app, "compare")
+    press(app, "ask-bundled")
+    (toggle,) = [toggle for toggle in app.toggle if toggle.label == "Show the controls"]
+    toggle.set_value(True).run()
+    assert not app.exception and len(heard) > asked + 9
+    places = {own_environments(person)["own environment"].description for person in PERSONS}
+    assert {clip.notes[-1] for clip in heard} == {f"heard {place}" for place in places}
+    assert f"Speaker 01 of {persons[0].corpus.attribution}" in words(app)
 
 
 def test_the_same_question_is_answered_alike_on_the_next_run(asked):

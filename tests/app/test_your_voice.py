@@ -208,6 +208,12 @@ def test_a_borrowed_voice_is_heard_where_it_is_asked_to_be_and_the_page_says_whe
     torch.testing.assert_close(entries[0].clip.waveform, expected, rtol=0, atol=0)
 
 
+def test_every_way_to_be_heard_has_its_words():
+    import texts
+
+    assert tuple(texts.HEARD) == (CLEAN, *own_environments(PERSONS[0]))
+
+
 def test_the_page_opens_as_the_card_says_and_says_what_became_of_everybody(bundle, persons):
     rows = [
         {"person": name, "environment": place, "queries": 4, "global": 2, "personal": right}

@@ -15,6 +15,7 @@ from vop_core.data.voices import bundled_dataset, bundled_persons
 from vop_core.errors import AudioError
 from vop_core.evaluation.overview import PERSONAL_GAIN, RIGHT_MINUS_WRONG
 from vop_core.models import load_bundle
+from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
 from vop_core.tasks.keyword_spotting import COMMANDS, KEYWORDS_EN, UNKNOWN, unknown_share_rise
 from vop_core.tasks.registry import TASKS
@@ -41,6 +42,17 @@ def test_the_card_names_the_persons_and_its_readme_says_its_figures(bundle):
         assert difference_named(results, name, "open", 5) is not None
     readme = (models_root() / bundle.task / "README.md").read_text(encoding="utf-8")
     assert model_card(bundle.card) == readme
+
+
+def test_the_card_says_what_became_of_every_bundled_person(bundle):
+    """Counted anew for one of them."""
+    persons = TASKS[bundle.task].bundled_persons()
+    card = bundle.card["bundled"]
+    asked = {person.id: len(person.query) for person in persons}
+    assert {row["person"]: row["queries"] for row in card["rows"]} == asked
+    assert card["opening"]["person"] in asked
+    rows = bundled_results(bundle, persons[:1])["rows"]
+    assert rows == [row for row in card["rows"] if row["person"] == persons[0].id]
 
 
 def test_no_bundled_person_was_trained_on(bundle):
