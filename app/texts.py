@@ -40,6 +40,10 @@ DIFFERENCES = {  # a report's headline difference -> what it asks
     "personal gain": "against the best of the global model, no clips and mixed persons' clips",
     "right minus wrong": "against a model made with another person's clips",
 }
+EVIDENCE = (
+    "Below, the same persons at every point; bars are 95 % intervals of the difference from the "
+    "personal model, paired over them: where the personal curve lies outside, it differs."
+)
 NO_RESULTS = (
     "The model's card holds no results on real people, so nothing here says that it is earned."
 )
@@ -57,8 +61,7 @@ def earned(
     person.
     """
     sentences = [_earned_on_people(each) for each in headline_differences(differences)]
-    if not rows:
-        sentences.append(NO_RESULTS)
+    sentences.append(EVIDENCE if rows else NO_RESULTS)
     if curve.accuracy:
         sentences.append(
             f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
