@@ -60,6 +60,8 @@ class TaskData:
     person_weights: Float[Tensor, " person"]
     # how often each of a person's labels is drawn, relative
     label_weights: Float[Tensor, " label"]
+    # persons whom choices are made on, neither trained on nor tested
+    choose: FeatureTable | None = None
 
     @classmethod
     def of(
@@ -70,12 +72,13 @@ class TaskData:
         *,
         person_weights: Float[Tensor, " person"] | None = None,
         label_weights: Float[Tensor, " label"] | None = None,
+        choose: FeatureTable | None = None,
     ) -> "TaskData":
         """With equal weights unless given."""
         train = tables[0]
         persons = torch.ones(len(train.persons)) if person_weights is None else person_weights
         labels = torch.ones(len(train.labels)) if label_weights is None else label_weights
-        return cls(name, recordings, *tables, persons, labels)
+        return cls(name, recordings, *tables, persons, labels, choose)
 
 
 class Task(ABC):
@@ -156,7 +159,13 @@ class Task(ABC):
         known = [name for name in train.variants if name in ("original", *self.variants)]
         train = replace(train, variants={name: train.variants[name] for name in known})
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
-        return TaskData.of(dataset.name, dataset.fingerprint, parts)
+        in_fold = {*fold.train, *fold.test}
+        chosen_on = [
+            person for person in persons_with_role(dataset, CHOOSE) if person not in in_fold
+        ]
+        return TaskData.of(
+            dataset.name, dataset.fingerprint, parts, choose=table.of_persons(chosen_on)
+        )
 
     def never_taught(self, dataset: str) -> str | None:
         """The data set whose samples models of ``dataset`` must reject, if there is one."""
@@ -237,6 +246,12 @@ class Task(ABC):
     def metrics(self) -> Metrics:
         """What an answer is worth: named values for each query."""
         return classification_metrics
+
+    def nobodys(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "sample *input"]]:
+        """So many inputs of each kind that no person gave, by what they are."""
+        return {}
 
     def checks(
         self, models: Mapping[str, PersonalizationMethod], data: TaskData

@@ -33,7 +33,7 @@ from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.data.voices import bundled_dataset
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.tasks.base import BRANCH, FOLD_SEED, SHARED, Progress, Task, TaskData, split
-from vop_core.types import Clip
+from vop_core.types import SAMPLE_RATE, Clip
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
 UNKNOWN, SILENCE = "unknown", "silence"
@@ -108,6 +108,24 @@ class KeywordSpotting(Task):
         """
         check_clips(samples)
         return torch.stack([clip_features(clip.waveform) for clip in samples])
+
+    def nobodys(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "clip mel frame"]]:
+        """Seconds of white noise, of chords and of mains hum, each at levels over 30 dB."""
+        time = 2 * torch.pi * torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+        level = 0.3 * 10 ** (-1.5 * torch.rand(count, 1, generator=generator))
+        noise = torch.randn(count, SAMPLE_RATE, generator=generator)
+        pitch = 100 * 2 ** (4 * torch.rand(count, 3, 1, generator=generator))
+        sounds = {
+            "white noise": noise / 3,
+            "chords": torch.sin(pitch * time).mean(1),
+            "hum": torch.sin(50 * time) / 2 + torch.sin(100 * time) / 4 + noise / 20,
+        }
+        return {
+            name: self.features([Clip(each) for each in level * waveforms])
+            for name, waveforms in sounds.items()
+        }
 
     def never_taught(self, dataset: str) -> str:
         """Words of another data set; the bundled voices' where that is not here."""
