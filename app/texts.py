@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from vop_core.data.decoding import ACCEPTED
-from vop_core.evaluation.narrowing import LearningCurve, headline_differences
+from vop_core.evaluation.narrowing import LearningCurve, headline_differences, narrowing_sentence
 
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
@@ -35,6 +35,10 @@ HEALTH = {  # verdict -> kind of box, icon, plain words
     "healthy": ("success", ":material/check_circle:", "Healthy"),
     "point mass": ("error", ":material/compress:", "Collapsed to a point"),
     "prior": ("warning", ":material/blur_on:", "Collapsed to the prior"),
+    "several persons": ("warning", ":material/group:", "Not one person"),
+    "nobody": ("error", ":material/graphic_eq:", "No voice it knows"),
+    "one clip": ("info", ":material/looks_one:", "One clip alone"),
+    "not judged": ("info", ":material/help:", "Not judged"),
 }
 DIFFERENCES = {  # a report's headline difference -> what it asks
     "personal gain": "against the best of the global model, no clips and mixed persons' clips",
@@ -57,10 +61,11 @@ def counted(number: int, thing: str) -> str:
 def earned(
     curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]
 ) -> list[str]:
-    """Whether the narrowing is earned: on real people first, then on this visit's synthetic
-    person.
+    """Whether the clips narrow the posterior, and whether that is earned: on real people first,
+    then on this visit's synthetic person.
     """
-    sentences = [_earned_on_people(each) for each in headline_differences(differences)]
+    sentences = [found] if (found := narrowing_sentence(curve)) else []
+    sentences += [_earned_on_people(each) for each in headline_differences(differences)]
     sentences.append(EVIDENCE if rows else NO_RESULTS)
     if curve.accuracy:
         sentences.append(

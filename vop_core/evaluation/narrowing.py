@@ -18,6 +18,7 @@ from vop_core.evaluation.plan import OPEN
 
 HEADLINES = ("personal gain", "right minus wrong")  # of a report's named differences
 HEADLINE_SHOTS = 5
+NARROWING = 0.05  # a smaller relative change of width is called none
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,20 @@ class LearningCurve:
     # on the person's query clips; empty where their words are unknown
     accuracy: tuple[float, ...] = ()
     nll: tuple[float, ...] = ()  # nats per query clip
+
+
+def narrowing_sentence(curve: LearningCurve) -> str | None:
+    """Whether more clips narrowed the posterior; None where there is one clip at most."""
+    if len(curve.clips) < 3:
+        return None
+    first, last = curve.width[1], curve.width[-1]
+    widths = (
+        f"its width is {100 * first:.0f} % of the prior's with 1 clip and {100 * last:.0f} % with "
+        f"{curve.clips[-1]}"
+    )
+    if last < (1 - NARROWING) * first:
+        return f"These clips narrow the posterior: {widths}."
+    return f"More clips do not narrow this posterior: {widths}."
 
 
 @torch.no_grad()

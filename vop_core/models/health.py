@@ -60,8 +60,7 @@ def health_reference(
         drawn = torch.cat([each[rows] for each in weighted])
         usual = persons.distance(drawn).quantile(1 - LEVEL)
         nearest = [
-            persons.distance(each[_noise_rows(name, each, rows, shots, generator)]).min()
-            for name, each in noise.items()
+            persons.distance(each).min() for each in _of_noise(noise, rows, generator).values()
         ]
         least = torch.stack(nearest).min() if nearest else usual
         distances.append(torch.minimum((usual * least).sqrt(), least))
@@ -93,8 +92,8 @@ def health_errors(
             if count <= min(shots, len(table.persons)):
                 rows = _mixtures(own, count, table, index, generator)
                 asked |= {(f"{count} persons", name): each[rows] for name, each in heard.items()}
-        for name, each in noise.items():
-            asked[name, RECORDED] = each[_noise_rows(name, each, own, shots, generator)]
+        drawn = _of_noise(noise, own, generator)
+        asked |= {(name, RECORDED): each for name, each in drawn.items()}
         found += [
             {"enrolled": enrolled, "heard": name, "clips": shots}
             | _verdicts(method.health_reference, places)
@@ -175,17 +174,22 @@ def _noise_places(
     return {name: _places(method, each) for name, each in inputs.items()}
 
 
-def _noise_rows(
-    name: str,
-    places: Float[Tensor, "sample vector"],
+def _of_noise(
+    noise: Mapping[str, Float[Tensor, "sample vector"]],
     own: Int[Tensor, "enrollment shot"],
-    shots: int,
     generator: torch.Generator,
-) -> Int[Tensor, "enrollment shot"]:
-    """Which samples of noise enroll together: those like one person's clips, else any."""
-    if name == LIKE_CLIPS:
-        return own
-    return torch.rand(len(places), len(places), generator=generator).argsort(1)[:, :shots]
+) -> dict[str, Float[Tensor, "_ shot vector"]]:
+    """Enrollments of noise with as many clips: of what is like one person's clips, and of any
+    samples of another kind.
+    """
+    drawn = {}
+    for name, places in noise.items():
+        rows = own
+        if name != LIKE_CLIPS:
+            order = torch.rand(len(places), len(places), generator=generator).argsort(1)
+            rows = order[:, : own.shape[1]]
+        drawn[name] = places[rows]
+    return drawn
 
 
 @torch.no_grad()

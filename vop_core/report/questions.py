@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from vop_core.bench.recipes import GLOBAL, VOP
+from vop_core.evaluation.narrowing import NARROWING
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.estimates import REVERSE, SHOWN, Estimate, asked_alone, verdict
 from vop_core.report.summary import ABLATIONS, ADABN, CONDITIONS, PAPER, READS, WITHOUT_GAUSSIAN
@@ -21,7 +22,6 @@ Table = Mapping[str, Any]
 Tables = Mapping[str, Table]
 Facts = dict[str, Any]
 FEW_PERSONS = "few-persons"
-NARROWING = 0.05  # a smaller relative change of width is called none
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
 POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
 POSTERIORS = (VOP, "conditional-vop")  # the forms of VoP that have a Gaussian

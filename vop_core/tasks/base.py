@@ -249,7 +249,7 @@ class Task(ABC):
 
     def nobodys(
         self, count: int, *, generator: torch.Generator
-    ) -> dict[str, Float[Tensor, "sample *input"]]:
+    ) -> dict[str, Float[Tensor, " sample *input"]]:
         """So many inputs of each kind that no person gave, by what they are."""
         return {}
 

@@ -62,17 +62,16 @@ class HealthReference:
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor]) -> "HealthReference":
         """From what ``tensors`` gave. Raises KeyError or ValueError for anything else."""
-        persons = TwoCovariance(**{each.name: tensors[each.name] for each in fields(TwoCovariance)})
-        found = cls(persons, tensors["least_agreement"], tensors["most_distance"])
         vector, direction, count = (
-            len(value) for value in (persons.mean, persons.ratios, found.most_distance)
+            len(tensors[name]) for name in ("mean", "ratios", "most_distance")
         )
         shapes = {"directions": (direction, vector), "ratios": (direction,)}
         shapes |= dict.fromkeys(("mean", "between", "within"), (vector,))
         shapes |= dict.fromkeys(("least_agreement", "most_distance"), (count,))
         if not count or {name: tuple(value.shape) for name, value in tensors.items()} != shapes:
             raise ValueError("these tensors are no health reference")
-        return found
+        persons = TwoCovariance(**{each.name: tensors[each.name] for each in fields(TwoCovariance)})
+        return cls(persons, tensors["least_agreement"], tensors["most_distance"])
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,6 @@ def _judge(
 
 def _not_judged(collapse: PosteriorHealth) -> str:
     return (
-        "This model has no enrollments to compare with and cannot tell a person from noise: judge "
-        f"it by its answers. The posterior is {collapse.kl:.1f} nats from the prior, "
-        f"{100 * collapse.std_ratio:.0f} % as wide."
+        f"This posterior, {100 * collapse.std_ratio:.0f} % as wide as the prior, is not judged: "
+        "the model has no enrollments to compare it with, so it may be noise's; judge its answers."
     )
