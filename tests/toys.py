@@ -5,7 +5,7 @@ from a seed.
 import torch
 
 from vop_core.data.features import FeatureTable
-from vop_core.methods.vop import Vop, VopConfig
+from vop_core.methods.amortised_vop import AmortisedVop, AmortisedVopConfig
 from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 from vop_core.training.batches import EpisodeBatch
 from vop_core.training.config import TrainConfig
@@ -57,13 +57,13 @@ def ready(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
     return module.eval()
 
 
-def make_vop(seed: int = 0, labels: int = LABELS, **config) -> Vop:
-    """A Vop whose persons differ: every number it could have at its start is shaken."""
+def make_vop(seed: int = 0, labels: int = LABELS, **config) -> AmortisedVop:
+    """A AmortisedVop whose persons differ: every number it could have at its start is shaken."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        vop = Vop(
+        vop = AmortisedVop(
             make_encoder(labels=labels),
-            VopConfig(**{"code": 4, "features": 8, "channels": 6} | config),
+            AmortisedVopConfig(**{"code": 4, "features": 8, "channels": 6} | config),
         )
     vop = ready(vop, seed)
     if vop.config.family == "low_rank":

@@ -28,16 +28,16 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None):
     """A bundle with random weights and six words."""
     import torch
 
+    from vop_core.methods.amortised_vop import AmortisedVop, AmortisedVopConfig
     from vop_core.methods.global_model import GlobalModel
-    from vop_core.methods.vop import Vop, VopConfig
     from vop_core.models import Bundle
     from vop_core.nets.bcresnet import BcResNet, BcResNetConfig
 
     torch.manual_seed(3)
     settings = BcResNetConfig(labels=len(WORDS), tau=0.5)
-    vop = Vop(
+    vop = AmortisedVop(
         BcResNet(settings),
-        VopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8),
+        AmortisedVopConfig(personal_layers=("film", "classifier"), code=8, channels=8, features=8),
     )
     card = {"results": {"rows": list(rows), "differences": list(differences)}, "health": health}
     models = GlobalModel(BcResNet(settings)), vop

@@ -10,12 +10,12 @@ from tests.toys import difference_named
 from vop_core.bench import recipes as recipes_module
 from vop_core.bench import training as training_module
 from vop_core.bench.crossval import crossval
-from vop_core.bench.recipes import CheckpointConfig, config_hash
+from vop_core.bench.recipes import CheckpointConfig, Contender, config_hash
 from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
+from vop_core.methods.amortised_vop import AmortisedVop, AmortisedVopConfig
 from vop_core.methods.global_model import GlobalModel
-from vop_core.methods.vop import Vop, VopConfig
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,8 @@ def cache(tmp_path, features_cache, monkeypatch):
     """An empty cache of runs, and one tiny recipe."""
     monkeypatch.setattr("vop_core.data.features.cache_root", lambda: features_cache)
     monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(recipes_module.RECIPES, "tiny", RECIPE)
+    tiny = Contender(variant="tiny", method="amortised-vop", config=RECIPE)
+    monkeypatch.setitem(recipes_module.RECIPES, "tiny", tiny)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of the tests' own process
     return tmp_path / "cache"
 
@@ -59,7 +60,7 @@ def test_cross_validation_reports_every_row_and_trains_only_once(folder, cache, 
             for name in ("personal gain", "right minus wrong"):
                 assert difference_named(found, name, set_name, shots) is not None
     assert {entry["fold"] for entry in seen} == {0, 1}
-    assert {entry["phase"] for entry in seen} >= {"checkpoint phase 1", "global", "tiny"}
+    assert {entry["phase"] for entry in seen} >= {"checkpoint", "global", "tiny"}
     json.dumps(found, allow_nan=False)
     assert not list(cache.rglob("*.state"))
 
@@ -111,7 +112,7 @@ def test_global_and_recipe_start_from_one_shared_model_and_train_equally_long(
     monkeypatch.setattr(training_module, "train", watched)
     cross_validate(folder)
     for shared, baseline, vop in (trained[:3], trained[3:]):
-        assert (shared[0], baseline[0], vop[0]) == (GlobalModel, GlobalModel, Vop)
+        assert (shared[0], baseline[0], vop[0]) == (GlobalModel, GlobalModel, AmortisedVop)
         assert baseline[1] == vop[1]
         torch.testing.assert_close(baseline[2], shared[3], rtol=0, atol=0)
         torch.testing.assert_close(vop[2], shared[3], rtol=0, atol=0)
@@ -161,9 +162,9 @@ def test_a_run_is_named_by_everything_that_defines_it():
         config_hash(run),
         config_hash(run.with_seed(1)),
         config_hash(run, RECIPE),
-        config_hash(run, VopConfig(code=3, features=8)),
+        config_hash(run, AmortisedVopConfig(code=3, features=8)),
         config_hash(run, ["a"]),
     ]
     assert len(set(names)) == len(names)
-    again = CheckpointConfig(encoder=SMALL, augmentation=VirtualPersons(), phases=run.phases)
+    again = CheckpointConfig(encoder=SMALL, augmentation=VirtualPersons(), training=run.training)
     assert config_hash(run) == config_hash(again)

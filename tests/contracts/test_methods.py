@@ -25,13 +25,13 @@ from tests.toys import (
 )
 from vop_core.data.features import FeatureTable
 from vop_core.errors import EvaluationError, PersonFileError
+from vop_core.methods.amortised_vop import FAMILIES, AmortisedVop
 from vop_core.methods.anil import Anil
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
 from vop_core.methods.registry import METHODS as REGISTRY
-from vop_core.methods.vop import FAMILIES, Vop
+from vop_core.methods.vop import Vop
 from vop_core.nets.hyper_personalizer import EVIDENCE
 from vop_core.nets.registry import ENCODERS
 from vop_core.training.batches import EpisodeBatch, EpisodeSampler, RepresentedEpisodes
@@ -417,14 +417,14 @@ def test_a_trained_method_starts_at_the_global_models_answers(task, name):
     """
     task, kind = TASKS[task], REGISTRY[name]
     expected = task.global_model.predict(task.query).probabilities
-    for config in kind.choices()[:1] if issubclass(kind, Vop) else kind.choices():
+    for config in kind.choices()[:1] if issubclass(kind, AmortisedVop) else kind.choices():
         if kind is Anil:  # which takes its steps from the start
             config = replace(config, inner_rate=1e-9)
         method = task.fresh(name, config)
-        started = method.prior_model() if kind is CascadeVop else enroll(method, task.enrollment)
+        started = method.prior_model() if kind is Vop else enroll(method, task.enrollment)
         found = started.predict(task.query)
         far = (found.probabilities - expected).abs().max()
-        assert far < (0.15 if issubclass(kind, Vop) else 1e-5)
+        assert far < (0.15 if issubclass(kind, AmortisedVop) else 1e-5)
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -27,6 +27,7 @@ from vop_core.data.features import (
 from vop_core.data.format import LabelledClip, write_dataset
 from vop_core.data.persons import load_dataset
 from vop_core.errors import AudioError, DataError, VopError
+from vop_core.tasks.keyword_spotting import SILENCE, with_silence
 from vop_core.types import SAMPLE_RATE
 
 FLOAT16 = 2**-11  # relative rounding of half precision
@@ -40,7 +41,11 @@ def dataset(tmp_path_factory):
     lengths = {"yes": 0.6, "goodbye": 1.3}
     clips = [
         LabelledClip(
-            person, word, take, torch.from_numpy(vowel(seconds, pitch=90.0 + 40 * index + 5 * take))
+            person,
+            word,
+            take,
+            torch.from_numpy(vowel(seconds, pitch=90.0 + 40 * index + 5 * take)),
+            {"session": f"call {take}"},
         )
         for index, person in enumerate(("anna", "ben", "cleo"))
         for word, seconds in lengths.items()
@@ -81,6 +86,21 @@ def test_a_table_says_who_says_what(dataset, table):
         assert table.persons[table.person[row]] == record.person
         assert table.labels[table.label[row]] == record.label
         assert int(table.take[row]) == record.take
+
+
+def test_the_call_of_every_clip_is_kept_and_unknown_where_one_clip_has_none(dataset, table):
+    """Each take was another call; what is cut and joined keeps the calls of its clips."""
+    torch.testing.assert_close(table.call, table.take - 1, rtol=0, atol=0)
+    part = table.of_persons(["words/cleo"])
+    joined = join_tables([table, part], table.labels)
+    words = (*table.labels, SILENCE)
+    for some in (part, joined, with_silence(join_tables([table], words))):
+        torch.testing.assert_close(some.call, some.take - 1, rtol=0, atol=0)
+    first, *others = dataset.records
+    unsaid = replace(dataset, records=(replace(first, attributes={}), *others))
+    silent = load_features(unsaid, cache=False)
+    assert silent.call is None and silent.of_persons(["words/anna"]).call is None
+    assert join_tables([table, silent], table.labels).call is None
 
 
 def test_what_the_app_hears_is_what_training_heard(dataset, table):

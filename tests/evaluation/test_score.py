@@ -19,6 +19,7 @@ from vop_core.evaluation.score import (
     NOISE,
     OWN,
     OWN_ELSEWHERE,
+    OWN_SAME_CALL,
     PRIOR,
     WRONG_HERE,
     WRONG_PERSON,
@@ -343,3 +344,28 @@ def test_person_and_environment_are_told_apart(reads):
     else:
         assert found[OWN_ELSEWHERE] == right and max(found[WRONG_HERE]) < 0.5
     assert not {OWN_ELSEWHERE, WRONG_HERE} & set(run()["row"]), "only where places are swapped"
+
+
+def test_what_the_same_call_would_have_enrolled_is_a_row_beside_the_own_one():
+    """Here it is somebody else's clips: right with the own ones, lost with these, or the other way
+    round, on the same queries.
+    """
+    clips, planned = scene(noise=False)
+    foreign = {
+        (e.shots, e.repetition): next(
+            o for o in planned if (o.shots, o.repetition, o.person) == (e.shots, e.repetition, 4)
+        ).enrollment
+        for e in planned
+    }
+    told = [replace(e, same_call=foreign[e.shots, e.repetition]) for e in planned if e.person != 4]
+    changed = [replace(e, enrollment=e.same_call, same_call=e.enrollment) for e in told]
+    for episodes, right, lost in ((told, OWN, OWN_SAME_CALL), (changed, OWN_SAME_CALL, OWN)):
+        scores = score_method(ShiftMethod(), clips, episodes, SCORING)
+        for shots in SCORING.shots:
+            assert set(of(scores, right, shots=shots).values()) == {1.0}
+            assert max(of(scores, lost, shots=shots).values()) < 0.5
+            assert of(scores, OWN, shots=shots).keys() == of(scores, OWN_SAME_CALL, shots).keys()
+        found = index_of(scores)
+        clip_by_clip = [found.parts(row, "open", 2) for row in (right, lost)]
+        assert clip_by_clip[0].keys() == clip_by_clip[1].keys() != set(), "who is harmed is asked"
+    assert OWN_SAME_CALL not in set(run()["row"]), "only across calls"

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.toys import log_mels, make_batch, make_encoder, ready, seeded
+from vop_core.methods.amortised_vop import AmortisedVop, AmortisedVopConfig
 from vop_core.methods.conditional_vop import ConditionalVop, ConditionalVopConfig
 from vop_core.methods.film_hypernetwork import FilmHypernetwork, FilmHypernetworkConfig
-from vop_core.methods.vop import Vop, VopConfig
 
 SMALL = {"code": 4, "features": 8, "person_loss": 0.0}
 
@@ -78,8 +78,9 @@ def test_a_closed_gate_is_plain_vop():
     method = make()
     with torch.no_grad():
         method.prior_shift.gate.fill_(-40.0)
-    plain = Vop(
-        copy.deepcopy(method.encoder), VopConfig(**SMALL, personal_layers=("band_film",), beta=0.2)
+    plain = AmortisedVop(
+        copy.deepcopy(method.encoder),
+        AmortisedVopConfig(**SMALL, personal_layers=("band_film",), beta=0.2),
     )
     own = {name: value for name, value in method.state_dict().items() if name in plain.state_dict()}
     plain.load_state_dict(own)

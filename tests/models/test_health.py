@@ -8,7 +8,7 @@ import torch
 from tests.models.test_bundle import refused_model
 from tests.toys import seeded
 from vop_core.data.features import FeatureTable
-from vop_core.methods.cascade_vop import CascadeVop
+from vop_core.methods.amortised_vop import AmortisedVop
 from vop_core.methods.vop import Vop
 from vop_core.models import bundle as bundle_module
 from vop_core.models.bundle import load_bundle, save_bundle
@@ -39,7 +39,7 @@ def noise(count: int, *, seed: int) -> torch.Tensor:
     return 4 + 0.1 * torch.randn(count, SIDE, SIDE, generator=seeded(1000 + seed))
 
 
-@pytest.fixture(scope="module", params=[CascadeVop, Vop])
+@pytest.fixture(scope="module", params=[Vop, AmortisedVop])
 def method(request):
     with torch.random.fork_rng():
         torch.manual_seed(0)

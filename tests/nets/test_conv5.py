@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 import torch
 
 from tests.toys import seeded
@@ -22,15 +23,16 @@ def test_it_has_the_parameters_that_its_table_says():
     assert parameter_count(encoder()) == convolutions + 2 * sum(channels[1:]) + 10 * 33
 
 
-def test_deviations_of_every_person_act_as_if_they_were_written_into_the_network():
-    network, persons, clips = encoder(), 2, 3
+@pytest.mark.parametrize("input_norm", [False, True])
+def test_deviations_of_every_person_act_as_if_they_were_written_into_the_network(input_norm):
+    network, persons, clips = encoder(input_norm=input_norm), 2, 3
     layout = network.personal_layout(("band_film", "classifier"))
     deviations = layout.unflatten(0.1 * torch.randn(persons, layout.size, generator=seeded(1)))
     inputs = torch.randn(persons * clips, 40, 50, generator=seeded(2))
     together = network(inputs, deviations).unflatten(0, (persons, clips))
     own = network.personal_weights(deviations)
     for person in range(persons):
-        written = encoder()
+        written = encoder(input_norm=input_norm)
         written.load_state_dict(
             network.state_dict() | {name: value[person] for name, value in own.items()}
         )
@@ -58,3 +60,15 @@ def test_statistics_are_those_of_each_normalisation():
 def test_it_is_built_from_its_description():
     network = encoder(tau=0.5, dropout=0.2)
     assert build_encoder(network.description()).config == network.config
+
+
+def test_a_normalised_input_forgets_the_level_of_each_row():
+    """In training a step's rows have mean 0 and variance 1, whatever they had."""
+    network = encoder(input_norm=True, dropout=0.0).train()
+    inputs = torch.randn(4, 40, 50, generator=seeded(6))
+    level, scale = torch.randn(1, 40, 1, generator=seeded(7)), torch.linspace(1, 3, 40)[:, None]
+    torch.testing.assert_close(network(inputs), network(inputs * scale + level), atol=1e-3, rtol=0)
+    found = network.eval().statistics(inputs)
+    assert found.shape == (4, network.statistic_count)
+    rows = network.input_norm(inputs[:, :, None])
+    torch.testing.assert_close(found[:, :40], rows.mean((2, 3)))

@@ -134,7 +134,7 @@ def result(
             "checkpoint": {
                 "tau": 1.0,
                 "seed": seed,
-                "phases": [{"seed": seed}, {"seed": 1000 + seed}],
+                "training": {"seed": seed},
             },
             "further": {"seed": 2000 + seed},
             "scoring": {"main_shots": 5, "seed": 0},

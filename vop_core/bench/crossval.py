@@ -1,17 +1,18 @@
-"""Cross-validation over persons: every person is once unknown; recipes share each fold's first
-phase.
+"""Cross-validation over persons: every person is once unknown; recipes share each fold's
+checkpoint.
 """
 
 from collections.abc import Sequence
 
 from vop_core.bench.method_runs import group_runs
-from vop_core.bench.recipes import DEFAULT_RECIPE, BenchConfig, recipe_contenders, two_phases
+from vop_core.bench.recipes import DEFAULT_RECIPE, BenchConfig, recipe_contenders
 from vop_core.bench.results import DONE, Store, load_results
 from vop_core.bench.run import bench, described, run_bench
 from vop_core.bench.workers import OnProgress
 from vop_core.data.locations import cache_root, find_dataset
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.overview import Overview, overview
+from vop_core.evaluation.score import Scoring
 from vop_core.tasks.base import FOLD_SEED
 from vop_core.tasks.registry import TASKS
 
@@ -36,7 +37,7 @@ def crossval(
     diverged, VopError where the cache cannot be written.
     """
     task = TASKS["keywords-ar"]
-    config = config or two_phases(task)
+    config = config or BenchConfig.of_task(task, scoring=Scoring.everywhere((1, 3, 5, 10)))
     folder = find_dataset(dataset)
     root = cache_root()
     jobs = bench(

@@ -12,6 +12,12 @@ from typing import Any
 import pandas as pd
 import torch
 
+from vop_core.bench.calls import (
+    calls_of,
+    clips_across,
+    draw_across_calls,
+    plan_across_calls,
+)
 from vop_core.data.environments import environment_owner
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
@@ -85,7 +91,11 @@ def _drawn(
     asked: Callable[[str, int], bool],  # person and number of shots
 ) -> tuple[PlannedEpisode, ...]:
     """Episodes of all who are asked and of whom a clip remains beside those that enroll."""
-    counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
+    across = scoring.condition.across_calls
+    if across:
+        counts = [clips_across(calls.values()) for calls in calls_of(table).values()]
+    else:
+        counts = torch.bincount(table.person, minlength=len(table.persons)).tolist()
 
     def able(shots: int) -> list[int]:
         return [
@@ -94,12 +104,10 @@ def _drawn(
             if counts[person] > shots and asked(name, shots)
         ]
 
-    generator = torch.Generator().manual_seed(scoring.seed)
-    episodes = [
-        episode
-        for shots in scoring.shots
-        for _ in range(scoring.repetitions_at(shots))
-        for episode in draw_episodes(
+    def drawn(shots: int) -> list[Any]:
+        if across:
+            return draw_across_calls(table, able(shots), shots, generator=generator)
+        return draw_episodes(
             table.person,
             table.label,
             persons=able(shots),
@@ -107,13 +115,21 @@ def _drawn(
             generator=generator,
             names=table.persons,
         )
+
+    generator = torch.Generator().manual_seed(scoring.seed)
+    episodes = [
+        episode
+        for shots in scoring.shots
+        for _ in range(scoring.repetitions_at(shots))
+        for episode in drawn(shots)
     ]
     if not episodes:
         raise EvaluationError(
             f"Everybody has too few clips for {min(scoring.shots)} enrollment clip(s) and one to "
             "ask about; use fewer shots or add clips."
         )
-    return plan(evaluation_clips(table), episodes, trained_persons)
+    planned = plan_across_calls if across else plan
+    return planned(evaluation_clips(table), episodes, trained_persons)
 
 
 def heard_in(table: FeatureTable, condition: Condition) -> FeatureTable:

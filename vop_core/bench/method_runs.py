@@ -142,13 +142,19 @@ def _check_alike(firsts: Sequence[Result]) -> None:
         for words, one, other in (
             ("recordings", base.recordings, result.recordings),
             ("numbers of folds", base.folds, result.folds),
-            ("scoring settings", base.config.get("scoring"), result.config.get("scoring")),
+            ("scoring settings", *map(_scoring, (base, result))),
         ):
             if one != other:
                 raise EvaluationError(
                     f"'{base.variant}' and '{result.variant}' on {base.dataset} have different "
                     f"{words}; their figures cannot stand in one table."
                 )
+
+
+def _scoring(result: Result) -> dict[str, Any]:
+    """All that one table must agree on: conditions are compared there."""
+    scoring = result.config.get("scoring") or {}
+    return {name: value for name, value in scoring.items() if name != "condition"}
 
 
 def _check_persons(done: Sequence[Result]) -> None:

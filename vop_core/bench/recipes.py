@@ -10,41 +10,31 @@ from typing import Any
 
 from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.score import Scoring
+from vop_core.methods.amortised_vop import PERSONAL, AmortisedVopConfig
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
-from vop_core.methods.vop import PERSONAL, VopConfig
-from vop_core.tasks.base import BRANCH, SHARED, Task
+from vop_core.tasks.base import Task
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
 VOP = "vop"
-FURTHER = TrainConfig(
-    steps=200,
-    persons_per_step=8,
-    queries_per_person=8,
-    learning_rate=8e-3,
-    encoder_rate=0.1,
-    seed=2000,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
-    """Encoder, augmentation and the phases that train the one model from which every method
+    """Encoder, augmentation and the training of the one global model from which every method
     starts.
     """
 
     encoder: Mapping[str, Any]  # its name and settings, all but the labels
     augmentation: Augmentation
-    phases: tuple[TrainConfig, ...]
+    training: TrainConfig | None  # None: every method starts from an untrained model
     seed: int = 0
 
     def with_seed(self, seed: int) -> "CheckpointConfig":
-        """The same from another seed, in all phases."""
-        phases = tuple(
-            replace(phase, seed=1000 * place + seed) for place, phase in enumerate(self.phases)
-        )
-        return replace(self, seed=seed, phases=phases)
+        """The same from another seed."""
+        training = self.training and replace(self.training, seed=seed)
+        return replace(self, seed=seed, training=training)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,36 +48,24 @@ class BenchConfig:
     scoring: Scoring = field(default_factory=Scoring)
 
     @classmethod
-    def of_task(
-        cls,
-        task: Task,
-        phases: tuple[TrainConfig, ...] = (SHARED, BRANCH),
-        further: TrainConfig = FURTHER,
-        scoring: Scoring | None = None,
-    ) -> "BenchConfig":
-        """With the task's encoder and augmentation."""
+    def of_task(cls, task: Task, scoring: Scoring | None = None) -> "BenchConfig":
+        """As the task trains its own models, from seed 0."""
         checkpoint = CheckpointConfig(
-            encoder=task.encoder, augmentation=task.augmentation, phases=phases
+            encoder=task.encoder, augmentation=task.augmentation, training=task.shared
         )
-        return cls(checkpoint=checkpoint, further=further, scoring=scoring or Scoring())
+        config = cls(checkpoint=checkpoint, further=task.branch, scoring=scoring or Scoring())
+        return config.with_seed(0)
 
     @property
     def clips_per_person(self) -> int:
         """Clips that every training person must have."""
-        return max(phase.clips_per_person for phase in (*self.checkpoint.phases, self.further))
+        trainings = (self.checkpoint.training, self.further)
+        return max(training.clips_per_person for training in trainings if training)
 
     def with_seed(self, seed: int) -> "BenchConfig":
         """The same from another seed; the episodes that are scored stay the same."""
-        further = replace(self.further, seed=1000 * len(self.checkpoint.phases) + seed)
+        further = replace(self.further, seed=1000 + seed)
         return replace(self, checkpoint=self.checkpoint.with_seed(seed), further=further)
-
-
-def two_phases(task: Task) -> BenchConfig:
-    """How shipped models are trained: one shared phase, then the global model and VoP equally many
-    steps each.
-    """
-    scoring = Scoring.everywhere((1, 3, 5, 10))
-    return BenchConfig.of_task(task, (task.shared,), task.branch, scoring)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,25 +88,33 @@ class Contender:
 
 
 DEFAULT_RECIPE = "personal"
-_PERSONAL = VopConfig(**PERSONAL)
-RECIPES: dict[str, VopConfig] = {
-    DEFAULT_RECIPE: _PERSONAL,
-    # what it was chosen against
-    "bound": replace(_PERSONAL, beta=1.0, evidence_dropout=0.3),
-    "log-mel": replace(_PERSONAL, evidence="input"),
-    "bayes-fusion": replace(_PERSONAL, aggregation="bayes_fusion"),
-    # lessons: each fails in its own way, and is kept because of it
-    "slides-literal": replace(
-        _PERSONAL, conditioning="self", person_loss=0.0, personal_layers=("classifier",)
-    ),
-    "point-mass": replace(_PERSONAL, family="diagonal", prior_scale=1.0, beta=1e-4),
-    "diagonal": replace(_PERSONAL, family="diagonal", prior_scale=0.1),
+_AMORTISED = AmortisedVopConfig(**PERSONAL)
+
+
+def _amortised(recipe: str, **changes: Any) -> Contender:
+    config = replace(_AMORTISED, **changes)
+    return Contender(variant=recipe, method="amortised-vop", config=config)
+
+
+RECIPES: dict[str, Contender] = {
+    recipe.variant: recipe
+    for recipe in (
+        Contender(variant=DEFAULT_RECIPE, method=VOP),
+        _amortised("amortised"),
+        _amortised("bound", beta=1.0, evidence_dropout=0.3),
+        # lessons: each fails in its own way, and is kept because of it
+        _amortised(
+            "slides-literal", conditioning="self", person_loss=0.0, personal_layers=("classifier",)
+        ),
+        _amortised("point-mass", family="diagonal", prior_scale=1.0, beta=1e-4),
+        _amortised("diagonal", family="diagonal", prior_scale=0.1),
+    )
 }
 
 
 def recipe_contenders(recipes: tuple[str, ...]) -> tuple[Contender, ...]:
     """The global model, and VoP by each recipe under the recipe's name."""
-    found = tuple(Contender(variant=name, method=VOP, config=RECIPES[name]) for name in recipes)
+    found = tuple(RECIPES[name] for name in recipes)
     return (Contender(variant=GLOBAL, method=GLOBAL), *found)
 
 

@@ -53,6 +53,7 @@ class BenchJob:
     config: BenchConfig
     runs: Path  # trained weights
     folder: Path  # of new results
+    group: str = ""  # whose persons alone are tested
     done: frozenset[str] = frozenset()  # hashes of the results there were before
     remarks: tuple[str, ...] = ()  # on persons who are not trained on, or not asked
 
@@ -65,12 +66,19 @@ class BenchJob:
         return Path(self.dataset).name
 
     @property
+    def tested(self) -> str:
+        """The data set, and its group where only one is tested: such results are tables of their
+        own.
+        """
+        return f"{self.name}, {self.group}" if self.group else self.name
+
+    @property
     def log(self) -> Path:
         return self.runs / f"bench-log-fold{self.fold}-seed{self.seed}.jsonl"
 
     @property
     def title(self) -> Mapping[str, Any]:
-        return {"dataset": self.name, "fold": self.fold, "seed": self.seed}
+        return {"dataset": self.tested, "fold": self.fold, "seed": self.seed}
 
     def hash(self, contender: Contender) -> str:
         """Names everything that the contender's figures depend on."""
@@ -78,7 +86,7 @@ class BenchJob:
         return config_hash(
             *training_of(contender, self.config),
             self.task.kind,
-            self.name,
+            self.tested,
             self.recordings,
             self.persons.train,
             self.persons.test,
@@ -97,7 +105,7 @@ class BenchJob:
             suite=self.suite,
             method=contender.method,
             variant=contender.variant,
-            dataset=self.name,
+            dataset=self.tested,
             fold=self.fold,
             folds=self.folds,
             seed=self.seed,

@@ -6,7 +6,9 @@ folds and seeds.
 ``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
-``conditions``   clean, own and unforeseen environments; right or other person, same or other place
+``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
+                 one call enrolled, another asked
+``groups``       women, men, native and other speakers, after training that never heard their group
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
@@ -22,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vop_core.bench.calls import calls_remarks, clips_across_calls
 from vop_core.bench.recipes import (
     GLOBAL,
     BenchConfig,
@@ -31,6 +34,7 @@ from vop_core.bench.recipes import (
 from vop_core.bench.results import DONE, Result, Store
 from vop_core.bench.run import BenchJob, bench
 from vop_core.data.features import SWAPPED_ENVIRONMENT
+from vop_core.data.groups import group_remarks, group_trainings, groups_of
 from vop_core.data.locations import (
     cache_root,
     find_dataset,
@@ -38,15 +42,15 @@ from vop_core.data.locations import (
     repository_root,
     voices_root,
 )
-from vop_core.data.persons import Fold
+from vop_core.data.persons import Fold, spread
 from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import CLEAN, OWN, Condition, Scoring
+from vop_core.methods.amortised_vop import PERSONAL, STEADY, AmortisedVopConfig
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
-from vop_core.methods.vop import PERSONAL, STEADY, VopConfig
 from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
@@ -66,18 +70,30 @@ CONDITIONS = (
     CLEAN,
     Condition("own-environment", "own environment", SWAPPED_ENVIRONMENT),
     Condition("unforeseen", "unforeseen environment"),
+    Condition("across calls", across_calls=True),
 )
+# some of WUW's persons called more than once
+CONDITION_SETS = (*SPEECH, "wuw2")
 # environments are of what is asked: words never taught have none
 CONDITIONS_SCORING = Scoring(shots=(1, 5), draw_shots=(), unknown_clips=0, closed=False)
+# of the persons who say keywords, WUW's callers alone have these attributes
+GROUP_SETS = ("wuw2", *SPEECH)
+GROUP_ATTRIBUTES = ("gender", "dialect")
+# WUW is at its ceiling where nothing else is heard
+GROUP_CONDITIONS = (CLEAN, Condition("own-environment", "own environment"))
+NO_AGES = (
+    "Adults and children are compared nowhere: speechocean762 has both, but no keywords, and no "
+    "data set with keywords gives ages."
+)
 CHOICES = "choices.json"
 ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
 # only what a choice is made on
 TUNING_SCORING = Scoring(shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False)
 
-_BASE = VopConfig(**PERSONAL, **STEADY)
+_BASE = AmortisedVopConfig(**PERSONAL, **STEADY)
 
 # What the paper leaves open: one change each against the recipe ``personal``, trained steadily.
-ABLATIONS: Mapping[str, VopConfig] = {
+ABLATIONS: Mapping[str, AmortisedVopConfig] = {
     "vop": _BASE,
     "conditioning self": replace(_BASE, conditioning="self"),
     "conditioning mixture": replace(_BASE, conditioning="mixture"),
@@ -104,7 +120,7 @@ ABLATIONS: Mapping[str, VopConfig] = {
     "no person loss": replace(_BASE, person_loss=0.0),
     "log-mel evidence": replace(_BASE, evidence="input"),
     "means not spread": replace(_BASE, mean_spread=0.0),
-    "fast, units may die": VopConfig(**PERSONAL),
+    "fast, units may die": AmortisedVopConfig(**PERSONAL),
 }
 # Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price
 # and at a hundredth.
@@ -412,14 +428,15 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 
 def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, SPEECH):
+    for name in _present(datasets, CONDITION_SETS):
         chosen = [
             each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
         ]
+        found: list[BenchJob] = []
         for condition in CONDITIONS:
             scoring = replace(CONDITIONS_SCORING, condition=condition)
             suffix = "" if condition == CLEAN else f", {condition.name}"
-            jobs += bench(
+            found += bench(
                 "conditions",
                 KEYWORDS,
                 name,
@@ -428,18 +445,79 @@ def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> 
                 folds=_folds(name),
                 seeds=seeds or (0,),
             )
+        jobs += _with_somebody_to_ask(found)
     return jobs
 
 
-def spread(persons: Sequence[str], count: int) -> tuple[str, ...]:
-    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a
-    larger one.
+def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
+    """One data set's jobs, across calls only where a test person called more than once, and all
+    with the remarks on that.
     """
-    if count > len(persons):
+    dataset = jobs[0].task.dataset(jobs[0].dataset)
+    shots = jobs[0].config.scoring.shots
+    clips = clips_across_calls(dataset)
+    folds = tuple({job.fold: job.persons for job in jobs}.values())
+    remarks = tuple(calls_remarks(dataset, folds, shots))
+    return [
+        replace(job, remarks=(*job.remarks, *remarks))
+        for job in jobs
+        if not job.config.scoring.condition.across_calls
+        or any(clips.get(person, 0) > min(shots) for person in job.persons.test)
+    ]
+
+
+def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+    """Each group after training that never heard it, and after training of as many persons that
+    did. Raises EvaluationError where no data set tells groups apart.
+    """
+    jobs: list[BenchJob] = []
+    remarks = [NO_AGES]
+    for name in _present(datasets, GROUP_SETS):
+        chosen = [
+            each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
+        ]
+        whole = [
+            job
+            for condition in GROUP_CONDITIONS
+            for job in bench(
+                "groups",
+                KEYWORDS,
+                name,
+                chosen,
+                config=BenchConfig.of_task(
+                    KEYWORDS, scoring=replace(CONDITIONS_SCORING, condition=condition)
+                ),
+                folds=_folds(name),
+                seeds=seeds or (0,),
+            )
+        ]
+        folds = tuple({job.fold: job.persons for job in whole}.values())
+        # nobody on whom choices are made
+        asked = {person for fold in folds for person in fold.test}
+        dataset = KEYWORDS.dataset(name).restrict(persons=asked)
+        for attribute in GROUP_ATTRIBUTES:
+            remarks += group_remarks(dataset, attribute, folds)
+            for group in groups_of(dataset, attribute):
+                trainings = group_trainings(group, folds)
+                jobs += [
+                    _of_group(job, group.name, heard, persons)
+                    for job in whole
+                    for heard, persons in trainings.get(job.fold, {}).items()
+                ]
+    if not jobs:
         raise EvaluationError(
-            f"{count} training persons are wanted, but a fold has {len(persons)}."
+            f"No data set here tells groups of persons apart by {' or '.join(GROUP_ATTRIBUTES)}; "
+            "name one that has such a column, as wuw2 has."
         )
-    return tuple(persons[index * len(persons) // count] for index in range(count))
+    return [replace(job, remarks=(*job.remarks, *remarks)) for job in jobs]
+
+
+def _of_group(job: BenchJob, group: str, heard: str, persons: Fold) -> BenchJob:
+    """A fold's job with these persons alone."""
+    condition = job.config.scoring.condition
+    suffix = heard if condition == CLEAN else f"{heard}, {condition.name}"
+    named = tuple(replace(each, variant=f"{each.variant}, {suffix}") for each in job.contenders)
+    return replace(job, group=group, persons=persons, contenders=named)
 
 
 def _folds(name: str) -> int:
@@ -447,15 +525,16 @@ def _folds(name: str) -> int:
 
 
 def smoke_config(task: Task) -> BenchConfig:
-    """Every phase for a few steps: what comes out is no evidence of anything."""
+    """Every training for a few steps: what comes out is no evidence of anything."""
     small = TrainConfig(
         steps=12, persons_per_step=4, queries_per_person=4, max_shots=4, learning_rate=4e-3
     )
     scoring = Scoring(
         shots=(1, 5), repetitions=1, draws=2, draw_shots=(5,), wrong_persons=2, unknown_clips=20
     )
-    phases = small, replace(small, steps=4, seed=1000)
-    return BenchConfig.of_task(task, phases, replace(small, steps=3, seed=2000), scoring)
+    config = BenchConfig.of_task(task, scoring)
+    checkpoint = replace(config.checkpoint, training=small)
+    return replace(config, checkpoint=checkpoint, further=replace(small, steps=3)).with_seed(0)
 
 
 def smoke(
@@ -491,6 +570,7 @@ SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[Be
     "ablations": _ablations,
     "few-persons": _few_persons,
     "conditions": _conditions,
+    "groups": _groups,
 }
 
 

@@ -45,8 +45,15 @@ class Trainer:
 
     @cached_property
     def checkpoint(self) -> GlobalModel:
-        """The global model from which all training goes on."""
-        return self._checkpoint(len(self.config.checkpoint.phases))
+        """The global model from which all training goes on, read where it was trained before."""
+        config = self.config.checkpoint
+
+        def fit(module: GlobalModel, state: Path) -> None:
+            if config.training:
+                self._steps(module, config.training, state, "checkpoint")
+
+        file = self.folder / f"checkpoint-{config_hash(config, *self._of_data)}.safetensors"
+        return self._finished(file, lambda: fresh_model(self.data, config), fit)
 
     @cached_property
     def _trained_baseline(self) -> GlobalModel | EvaluationError:
@@ -97,22 +104,6 @@ class Trainer:
         return method
 
     # --- one training -----------------------------------------------------------------------------
-
-    def _checkpoint(self, phases: int) -> GlobalModel:
-        """The model after so many phases, read where that was done before."""
-        config = replace(self.config.checkpoint, phases=self.config.checkpoint.phases[:phases])
-        name = f"checkpoint phase {phases}"
-
-        def make() -> GlobalModel:
-            if phases > 1 and not file.exists():  # else its weights come from there
-                return self._checkpoint(phases - 1).train()
-            return fresh_model(self.data, config)
-
-        def fit(module: GlobalModel, state: Path) -> None:
-            self._steps(module, config.phases[-1], state, name)
-
-        file = self.folder / f"checkpoint-{config_hash(config, *self._of_data)}.safetensors"
-        return self._finished(file, make, fit)
 
     @property
     def _of_data(self) -> tuple[Any, ...]:

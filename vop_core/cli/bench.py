@@ -12,8 +12,8 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, outliers, ablations, few-persons or conditions: which "
-            "question is asked."
+            help="smoke, tuning, paper, outliers, ablations, few-persons, conditions or groups: "
+            "which question is asked."
         ),
     ] = "paper",
     data: Annotated[
@@ -64,7 +64,7 @@ def bench(
     if plan:
         for job in work:
             left = ", ".join(each.variant for each in job.missing) or "nothing"
-            say(f"{job.name} fold {job.fold} seed {job.seed} lacks {left}")
+            say(f"{job.tested} fold {job.fold} seed {job.seed} lacks {left}")
         return
     with progress_bars() as bars:
         run_bench(work, processes=jobs, on_progress=bars.follow)

@@ -33,6 +33,8 @@ from vop_core.errors import VopError
 from vop_core.types import SAMPLE_RATE
 from vop_core.writing import make_folder, whole_file
 
+CALL = "session"  # the column of metadata.csv that says from which call a clip is
+
 
 @dataclass(frozen=True)
 class FeatureTable:
@@ -47,6 +49,8 @@ class FeatureTable:
     take: Int[Tensor, " clip"]
     persons: tuple[str, ...]
     labels: tuple[str, ...]
+    # from which call, or other sitting, of its person a clip is; None where that is not known
+    call: Int[Tensor, " clip"] | None = None
 
     @property
     def features(self) -> Float[Tensor, " clip *input"]:
@@ -67,6 +71,7 @@ class FeatureTable:
             person=self.person[keep],
             label=self.label[keep],
             take=self.take[keep],
+            call=None if self.call is None else self.call[keep],
         )
 
     def of_persons(self, persons: Sequence[str]) -> "FeatureTable":
@@ -81,10 +86,11 @@ class FeatureTable:
 def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> FeatureTable:
     """Tables of different data sets behind one another, labels renumbered to ``labels``.
 
-    Only variants that all tables hold are kept.
+    Only variants that all tables hold are kept, and calls where all tables know them.
     """
     persons = tuple(name for table in tables for name in table.persons)
     names = [name for name in tables[0].variants if all(name in table.variants for table in tables)]
+    calls = [table.call for table in tables if table.call is not None]
     order = {label: index for index, label in enumerate(labels)}
     person, label, offset = [], [], 0
     for table in tables:
@@ -100,6 +106,7 @@ def join_tables(tables: Sequence[FeatureTable], labels: Sequence[str]) -> Featur
         take=torch.cat([table.take for table in tables]),
         persons=persons,
         labels=tuple(labels),
+        call=torch.cat(calls) if len(calls) == len(tables) else None,
     )
 
 
@@ -157,12 +164,15 @@ VARIANTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
+def _training_environment(variant: str) -> Callable[[str, Sequence[str]], Environment]:
+    number = variant.split()[-1]
+    return lambda person, _: drawn_environment("training", f"{person} {number}")
+
+
 SWAPPED_ENVIRONMENT = "swapped environment"
+TRAINING_ENVIRONMENTS = tuple(f"environment {number}" for number in range(1, 5))
 ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
-    "environment 1": lambda person, _: drawn_environment("training", f"{person} 1"),
-    "environment 2": lambda person, _: drawn_environment("training", f"{person} 2"),
-    "environment 3": lambda person, _: drawn_environment("training", f"{person} 3"),
-    "environment 4": lambda person, _: drawn_environment("training", f"{person} 4"),
+    **{name: _training_environment(name) for name in TRAINING_ENVIRONMENTS},
     "own environment": lambda person, _: drawn_environment("foreseen", person),
     SWAPPED_ENVIRONMENT: lambda person, persons: drawn_environment(
         "foreseen", environment_owner(person, persons)
@@ -219,7 +229,15 @@ def load_features(
         take=torch.tensor([record.take for record in dataset.records]),
         persons=dataset.persons,
         labels=dataset.labels,
+        call=_calls(dataset),
     )
+
+
+def _calls(dataset: PersonDataset) -> Int[Tensor, " clip"] | None:
+    """Each clip's call, numbered; None where that of some clip is not known."""
+    names = [record.attributes.get(CALL, "") for record in dataset.records]
+    place = {name: index for index, name in enumerate(sorted(set(names)))}
+    return None if "" in place else torch.tensor([place[name] for name in names])
 
 
 def _environments(dataset: PersonDataset, variant: str) -> dict[str, Environment]:

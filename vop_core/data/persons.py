@@ -228,6 +228,17 @@ def person_folds(persons: Iterable[str], folds: int, *, seed: int) -> tuple[Fold
     )
 
 
+def spread(persons: Sequence[str], count: int) -> tuple[str, ...]:
+    """``count`` of the persons, evenly spaced in their order; a smaller choice is not a part of a
+    larger one.
+    """
+    if count > len(persons):
+        raise EvaluationError(
+            f"{count} training persons are wanted, but a fold has {len(persons)}."
+        )
+    return tuple(persons[index * len(persons) // count] for index in range(count))
+
+
 @dataclass(frozen=True)
 class ClosedOpenSplit:
     """Clips to train on, other takes of the same persons (closed), and unknown persons (open)."""

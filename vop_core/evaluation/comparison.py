@@ -251,16 +251,16 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def harmed(
-    first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int
+    first: ScoreIndex, second: ScoreIndex, set_name: str, shots: int, *, row: str = OWN
 ) -> tuple[str, ...] | None:
-    """Persons whose own interval of first - second, over their clips, lies below 0; None where no
-    clips are kept.
+    """Persons whose own interval of first's ``row`` - second, over their clips, lies below 0; None
+    where no clips are kept.
 
     Only each person's first episode is looked at (in the closed set that of their first fold): its
     clips are different clips, while those of further episodes are mostly the same ones again. Seeds
     are averaged clip by clip.
     """
-    cells = [index.parts(OWN, set_name, shots) for index in (first, second)]
+    cells = [first.parts(row, set_name, shots), second.parts(OWN, set_name, shots)]
     gaps: dict[tuple[str, int], list[np.ndarray]] = {}
     for episode in sorted(cells[0].keys() & cells[1].keys()):
         one, other = (cell[episode] for cell in cells)

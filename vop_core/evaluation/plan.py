@@ -48,6 +48,8 @@ class PlannedEpisode:
     # other persons of the same data set with clips enough to enroll likewise, of the same set where
     # there are any
     peers: tuple[int, ...]
+    # where another call enrolls: as many clips of the call that is asked about
+    same_call: Int[Tensor, " shot"] | None = None
 
 
 def plan(

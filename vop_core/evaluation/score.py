@@ -74,6 +74,8 @@ START = "start"
 OWN_ELSEWHERE, WRONG_HERE = "own, other environment", "wrong-person, same environment"
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
 
+OWN_SAME_CALL = "own, same call"
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -82,6 +84,7 @@ class Condition:
     name: str
     heard: str = "original"
     swapped: str | None = None  # the variant in which everybody stands in another's environment
+    across_calls: bool = False  # one call enrolls, another is asked about
 
 
 CLEAN = Condition("clean")
@@ -213,7 +216,9 @@ def score_method(
     for row in rows.values():
         for episode, trials in _by_episode(row.trials).items():
             key = (episode.set_name, episode.shots, episode.name, episode.repetition, trials[0].row)
-            closely = trials[0].row == OWN and episode.shots in scoring.control_shots
+            closely = (
+                trials[0].row in (OWN, OWN_SAME_CALL) and episode.shots in scoring.control_shots
+            )
             told = heard.get(episode) if trials[0].row == OWN else None
             found = _figures(trials, clips.even_take, told, closely)
             lines += [(*key, metric, value, parts) for metric, value, parts in found]
@@ -286,6 +291,10 @@ def _planned_rows(
     if (swapped := clips.swapped) is not None:
         found[OWN_ELSEWHERE] = _Row(trials(OWN_ELSEWHERE, main), swapped, facts.draws)
         found[WRONG_HERE] = _Row(controlled(WRONG_HERE, main, visitor), swapped, facts.draws)
+    same_call = [
+        Trial(OWN_SAME_CALL, e, e.same_call, e.query) for e in planned if e.same_call is not None
+    ]
+    found[OWN_SAME_CALL] = _Row(same_call, features, facts.draws)
     if clips.noise_features is not None:
         once = [e for e in closely if e.repetition == 0]
         found[NOISE] = _Row(trials(NOISE, once), clips.noise_features, facts.draws)

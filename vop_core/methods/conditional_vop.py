@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from vop_core.methods.amortised_vop import STEADY, AmortisedVop, AmortisedVopConfig
 from vop_core.methods.base import MethodFacts
-from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.settings import not_negative
 
@@ -29,7 +29,7 @@ FORGETTING = 0.05  # share of a step in the running mean of typical statistics
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConditionalVopConfig(VopConfig):
+class ConditionalVopConfig(AmortisedVopConfig):
     """VoP's settings, and where the prior's shift starts from."""
 
     personal_layers: tuple[str, ...] = ("band_film",)
@@ -88,7 +88,7 @@ class ConditionalPrior(nn.Module):
         return -shrunk * torch.where(self.is_scale, weights * relative, change)
 
 
-class ConditionalVop(Vop):
+class ConditionalVop(AmortisedVop):
     """VoP whose prior has already read the clips."""
 
     facts = MethodFacts(

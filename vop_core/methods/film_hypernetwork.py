@@ -12,20 +12,20 @@ classifier is global.
 
 from dataclasses import dataclass
 
+from vop_core.methods.amortised_vop import STEADY, AmortisedVop, AmortisedVopConfig
 from vop_core.methods.base import MethodFacts
-from vop_core.methods.vop import STEADY, Vop, VopConfig
 from vop_core.settings import not_negative
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmHypernetworkConfig(VopConfig):
+class FilmHypernetworkConfig(AmortisedVopConfig):
     """VoP's settings; nothing is charged for."""
 
     personal_layers: tuple[str, ...] = ("band_film",)
     beta: float = not_negative(0.0)
 
 
-class FilmHypernetwork(Vop):
+class FilmHypernetwork(AmortisedVop):
     """One forward pass makes one setting of the personal weights."""
 
     facts = MethodFacts(

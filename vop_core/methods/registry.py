@@ -3,10 +3,10 @@ a line here.
 """
 
 from vop_core.methods.adabn import AdaBn
+from vop_core.methods.amortised_vop import AmortisedVop
 from vop_core.methods.anil import Anil
 from vop_core.methods.arm import Arm
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.cascade_vop import CascadeVop
 from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.dropout import Dropout, McDropout
 from vop_core.methods.film_hypernetwork import FilmHypernetwork
@@ -23,6 +23,7 @@ from vop_core.methods.samovar import (
 )
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
+from vop_core.methods.untrained_vop import UntrainedVop
 from vop_core.methods.versa import Versa
 from vop_core.methods.vop import Vop
 
@@ -34,7 +35,8 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "laplace": LastLayerLaplace,
     # unlabeled clips, no gradient
     "vop": Vop,
-    "cascade-vop": CascadeVop,
+    "untrained-vop": UntrainedVop,
+    "amortised-vop": AmortisedVop,
     "conditional-vop": ConditionalVop,
     "film-hypernetwork": FilmHypernetwork,
     "samovar-1fc": SamovarOneLayer,
@@ -56,3 +58,8 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "fine-tune-film": FineTuneFilm,
     "fine-tune-all": FineTuneAll,
 }
+
+
+def name_of(method: PersonalizationMethod) -> str:
+    """A method's name in tables and files."""
+    return next(name for name, kind in METHODS.items() if type(method) is kind)

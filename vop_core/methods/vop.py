@@ -1,86 +1,89 @@
-r"""Variational On-the-Fly Personalization [VOP].
+r"""VoP as a cascade: each personal layer reads its own input, layer after layer, in one pass [VOP].
 
-A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a
-Gaussian q(w | x) over the weights of the personal layers, and the network answers with weights of
-it. Training maximises the bound of the slides,
+A person k is, in every channel of a normalisation, an offset b_k from what is usual there: of the
+mean, and of the spread. The offset is Gaussian over persons, and a clip shows it with an error,
 
-    ELBO_k = E_{w ~ q(w|x)} [ sum_i ln p(y_i | x_i, w) ] - KL( q(w|x) || p(w) )   [VOP slides],
+    b_k ~ N(0, tau^2),    d_ki | b_k ~ N(b_k, sigma^2)
 
-summed over the N_k training clips that share the person's weights: per clip, the KL is divided by
-N_k.
+so that the posterior after n clips is known exactly, each clip being evidence,
 
-Two families of q, both diagonal Gaussians over an *inference vector*:
+    a = n / (n + n_0),  n_0 = sigma^2 / tau^2
+    q(b_k | x) = N( a mean_i d_ki, tau^2 (1 - a) )
 
-    diagonal   the vector is the personal weights' deviation itself, w = w_0 + v
-    low_rank   the vector is a short personality code, w = w_0 + B z; the KL lives in z
+With no clip it is the prior, which is the global model. A layer with scale gamma and shift beta
+takes an offset (b_scale, b_shift) as
 
-Departs: the slides write the prior as p(w | x); here it is N(m, s^2 I), with m zero or learned, not
-conditional.
-Departs: the slides condition on the very clip that is classified (``conditioning="self"``, N_k =
-1); the default is
-``"cross"``, other clips of the same person, because ``self`` leaks the label into the weights.
-Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary person loss are ours; the
-paper's were not available.
+    gamma (1 + b_scale),    beta - gamma b_shift
+
+which is linear: the person's weights are Gaussian too, and fold into the layer's own. The layer
+hands on what it makes with the posterior's mean; the next one reads that. Statistics of the
+un-adapted network, corrected in all layers at once (``cascade=False``), count a shift again in
+every layer below it.
+
+Encoder and n_0 are trained together on episodes of 0 to n enrollment clips. Afterwards tau and
+sigma are estimated from training persons: of two parts of a person's clips, each run through the
+cascade by itself, the product of the mean offsets estimates tau^2, their squared difference sigma^2
+(1/n + 1/m).
+
+Which words a clip says moves its statistics as well. With ``content`` the network's own answer
+before it knows the person, still without a label, says which words they were likely to be, and what
+is usual of these is taken off first.
+
+Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
+layers nor form; this one is ours.
+Departs: training minimises the error at the posterior's mean. With ``beta`` it is the bound of the
+slides: weights are drawn, tau is learned, and one KL a person is charged beta times.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
+from vop_core.data.features import ENVIRONMENTS, FeatureTable
 from vop_core.methods.base import (
-    SLOW,
     GaussianMethod,
     MethodFacts,
     TrainedConfig,
-    every_clip,
+    supervised_loss,
 )
 from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
-from vop_core.nets.classifier_inference import spread
+from vop_core.modes import evaluation_mode
+from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
-from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
-from vop_core.settings import not_negative, one_of
+from vop_core.settings import not_negative, positive
 from vop_core.training.batches import EpisodeBatch
-from vop_core.variational.elbo import negative_elbo
 from vop_core.variational.gaussian import DiagonalGaussian
 
-FAMILIES = ("low_rank", "diagonal")
-# How a hyper-personalizer is trained in a few steps without losing its units or the person: see
-# docs/diary.md.
-STEADY: Mapping[str, Any] = {"steady": True, "mean_spread": 0.7, "rate": SLOW}
-# Chosen on inner persons of fold 0 only, before any outer fold was scored: see docs/diary.md.
-PERSONAL: Mapping[str, Any] = {"personal_layers": ("band_film",), "person_loss": 0.3, "beta": 0.2}
+FORGETTING = 0.05  # share of a step in the running mean of typical spreads
+FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
+SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
+MOST_CLIPS = 20  # of a person, that variances are estimated on
+FIRST_PERSON_STD = 0.3  # tau before the bound is trained, of a channel whose clips have 1
+KL_WARMUP = 0.3  # share of the steps over which beta rises from 0
+ROUNDS = 2  # of estimation, since the cascade itself depends on what is estimated
 
 
 @dataclass(frozen=True, kw_only=True)
-class VopConfig(TrainedConfig, HyperPersonalizerConfig):
-    """What is personal, how its posterior is made, and what the bound charges for it."""
+class VopConfig(TrainedConfig):
+    """How the cascade is trained."""
 
-    personal_layers: tuple[str, ...] = ("film",)
-    family: str = one_of(FAMILIES, "low_rank")
-    code: int = 16  # length of the personality code z
-    conditioning: str = one_of(("cross", "self", "mixture"), "cross")
-    beta: float = not_negative(1.0)  # 1 is the bound
-    kl_warmup: float = 0.3  # share of the steps over which beta rises from 0
-    # weight of the auxiliary loss that pulls a person's clip features together
-    person_loss: float = not_negative(0.0)
-    additive: bool = True  # else generated weights replace the global ones
-    free_bits: float = not_negative(0.0)  # nats a number that the bound does not charge for
+    min_shots: int = 0  # with no clip among the episodes, the prior stays a good global model
+    first_clips: float = positive(3.0)  # n_0 before training
+    cascade: bool = True  # else all layers read the un-adapted network
+    content: bool = False  # take off what the words explain
+    beta: float = not_negative(0.0)  # 1 is the bound; 0 trains at the posterior's mean
 
 
 class Vop(GaussianMethod):
-    """An encoder with personal layers and the hyper-personalizer that fills them.
-
-    Variants are the same class with another prior (``prior_part``), or without a posterior
-    (``facts``): then training and answers take its mean.
-    """
+    """An encoder whose normalisations become a person's own."""
 
     facts = MethodFacts(
-        summary="one forward pass makes a Gaussian over personal weights; answers at its mean",
+        summary="one pass, layer by layer, makes an exact Gaussian over scales and shifts",
         source="VOP",
         trained=True,
         posterior=True,
@@ -88,31 +91,30 @@ class Vop(GaussianMethod):
         foldable=True,
     )
     config_type = VopConfig
-    # the project's own setting, and the bound as it is
-    tried = (
-        {**PERSONAL, **STEADY},
-        {**PERSONAL, **STEADY, "beta": 1.0, "evidence_dropout": 0.3},
-    )
-    # what moves the prior's mean with the clips; None: they do not move it
-    prior_part: ClassVar[type[nn.Module] | None] = None
+    # ln n_0 has far to go in few steps
+    tried = ({}, {"rate": 4.0}, {"rate": 16.0})
 
     def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
-        config = self.config
-        self.layout = self.encoder.personal_layout(config.personal_layers)
-        size = config.code if config.family == "low_rank" else self.layout.size
-        self.prior_shift = self.prior_part and self.prior_part(config, self.layout)
-        from_encoder = config.evidence == "encoder"
-        inputs = encoder.statistic_count if from_encoder else encoder.input_shape[0]
-        self.hyper_personalizer = HyperPersonalizer(config, weights=size, inputs=inputs)
-        if config.family == "low_rank":
-            # Small, so that training starts near the global weights whatever z is drawn.
-            self.basis = nn.Parameter(
-                0.01 * torch.randn(self.layout.size, size) / config.prior_scale
-            )
-        if not config.additive:
-            # Replacing starts from what an untrained layer would have, learned from there on.
-            self.replacement = nn.Parameter(self.global_weights().detach().clone())
+        self.layout = encoder.personal_layout(("band_film",))
+        size = self.layout.size
+        first = torch.full((size,), self.config.first_clips)
+        self.log_prior_clips = nn.Parameter(first.log())  # ln n_0
+        self.register_buffer("person_variance", torch.ones(size))  # tau^2
+        self.register_buffer("clip_variance", first.clone())  # sigma^2
+        if self.config.beta:
+            self.log_person_std = nn.Parameter(torch.full((size,), FIRST_PERSON_STD).log())
+        # 1 / standard deviation of a clip, of a channel whose clips together have 1
+        self.register_buffer("typical_narrowness", torch.ones(size // 2))
+        if self.config.content:  # mean offset of a word's clips, over persons
+            self.register_buffer("word_offsets", torch.zeros(encoder.config.labels, size))
+
+    @property
+    def prior_clips(self) -> Float[Tensor, " weight"]:
+        """How many clips the prior is worth, n_0: learned in training, then estimated."""
+        if self.training:
+            return self.log_prior_clips.exp()
+        return self.clip_variance / self.person_variance
 
     # --- training ---------------------------------------------------------------------------------
 
@@ -124,112 +126,221 @@ class Vop(GaussianMethod):
         label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Negative ELBO per clip with one reparameterised draw a person, plus the auxiliary person
-        loss if asked for.
+        """Cross-entropy of the queries under the weights that the enrollment clips make; with
+        ``beta``, the negative bound a clip.
         """
-        asked = {"cross": [batch], "self": [alone(batch)], "mixture": [batch, alone(batch)]}
-        found = [
-            self._bound(each, progress, label_smoothing, generator)
-            for each in asked[self.config.conditioning]
-        ]
-        loss, logs = sum(loss for loss, _ in found) / len(found), found[0][1]
-        return loss, logs | {"loss": loss.item()}
+        asked = torch.ones_like(batch.labels, dtype=torch.bool)
+        counts = torch.cat((batch.present, asked), dim=1)
+        owner, place = counts.nonzero().T
+        enrolls = place < batch.present.shape[1]
+        clips = torch.cat((batch.enrollment, batch.query), dim=1)[counts]
+        noise = self._noise(len(counts), generator=generator)
+        embedded, offsets = self._cascade(clips, owner, enrolls, noise=noise)
+        logits = self.encoder.classifier(embedded[~enrolls])
+        loss, logs = supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        if not self.config.beta:
+            return loss, logs
+        posterior = self._posterior(offsets, batch.present.sum(1).float())
+        divergence = posterior.kl(self._prior())
+        charged = self.config.beta * min(1.0, progress / KL_WARMUP)
+        loss = loss + charged * (divergence / batch.training_clips).mean()
+        return loss, logs | {"loss": loss.item(), "kl": divergence.mean().item()}
 
-    def _bound(
+    def _noise(
+        self, persons: int, *, generator: torch.Generator
+    ) -> Float[Tensor, "person weight"] | None:
+        """What draws persons' weights while the bound is trained."""
+        if not self.config.beta:
+            return None
+        return torch.randn(persons, self.layout.size, generator=generator)
+
+    @torch.no_grad()
+    def prepare(self, clips: FeatureTable) -> None:
+        """Estimate tau^2 and sigma^2 on training persons, as recorded and in one environment of
+        their own.
+        """
+        heard = ["original", *(name for name in clips.variants if name in ENVIRONMENTS)][:2]
+        generator = torch.Generator().manual_seed(0)
+        parts = list(_two_parts(clips, generator=generator))
+        if not parts:
+            return
+        with evaluation_mode(self):
+            if self.config.beta:  # the bound has learned them
+                self.person_variance.copy_((2 * self.log_person_std).exp())
+                self.clip_variance.copy_(self.person_variance * self.log_prior_clips.exp())
+                return
+            self.person_variance.copy_(self.clip_variance / self.log_prior_clips.exp())
+            for _ in range(ROUNDS):
+                if self.config.content:
+                    self._learn_words(clips, [torch.cat(part) for part in parts])
+                self._estimate([(clips.variants[name], parts) for name in heard])
+
+    def _learn_words(self, clips: FeatureTable, groups: list[Tensor]) -> None:
+        """The usual offsets of each word's clips, every person run through the cascade apart."""
+        rows = torch.cat(groups)
+        owner = torch.arange(len(groups)).repeat_interleave(torch.tensor([*map(len, groups)]))
+        every = torch.ones_like(owner, dtype=torch.bool)
+        self.word_offsets.zero_()
+        shown: list[Tensor] = []
+        self._cascade(clips.features[rows], owner, every, shown=shown)
+        own = torch.zeros_like(self.word_offsets)
+        own.index_add_(0, clips.label[rows], torch.cat(shown, dim=1))
+        heard = torch.bincount(clips.label[rows], minlength=len(own)).clamp_min(1)
+        self.word_offsets.copy_(own / heard[:, None])
+
+    def _estimate(self, heard: list[tuple[Tensor, list[tuple[Tensor, Tensor]]]]) -> None:
+        shared, apart, weight, count = 0.0, 0.0, 0.0, 0
+        for inputs, parts in heard:
+            first, second = (
+                self._offsets_of(inputs, [part[side] for part in parts]) for side in (0, 1)
+            )
+            shared = shared + (first * second).sum(0)
+            apart = apart + (first - second).square().sum(0)
+            weight += sum(1 / len(one) + 1 / len(other) for one, other in parts)
+            count += len(parts)
+        self.clip_variance.copy_(apart / weight)
+        least = SMALLEST_SHARE * self.clip_variance
+        self.person_variance.copy_(torch.maximum(shared / count, least).clamp_min(1e-8))
+        self.clip_variance.clamp_min_(1e-8)
+
+    def _offsets_of(
+        self, inputs: Float[Tensor, " clip *input"], groups: list[Tensor]
+    ) -> Float[Tensor, "group weight"]:
+        """Mean offsets of groups of clips, each run through the cascade by itself, in pieces."""
+        found, at_once = [], max(1, CLIPS_AT_ONCE // max(map(len, groups)))
+        for start in range(0, len(groups), at_once):
+            part = groups[start : start + at_once]
+            sizes = torch.tensor([len(group) for group in part])
+            owner = torch.arange(len(part)).repeat_interleave(sizes)
+            every = torch.ones_like(owner, dtype=torch.bool)
+            clips = inputs[torch.cat(part)]
+            words = self.encoder(clips).softmax(-1) if self.config.content else None
+            found.append(self._cascade(clips, owner, every, words=words)[1])
+        return torch.cat(found)
+
+    # --- the cascade ------------------------------------------------------------------------------
+
+    def _cascade(
         self,
-        batch: EpisodeBatch,
-        progress: float,
-        label_smoothing: float,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
-        """Enrollment clips make the weights that classify the queries; one KL a person."""
-        features, statistics = self._hear(batch.enrollment, batch.present)
-        posterior = self.hyper_personalizer.aggregate(features, batch.present)
-        moved, query, labels = self._moved(statistics, batch.present), batch.query, batch.labels
-        drawn = posterior.rsample(generator=generator) if self.facts.posterior else posterior.mean
-        deviations = self.deviations(moved | {"mean": drawn})
-        logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
-        misfit = functional.cross_entropy(
-            logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
-        )
-        per_number = posterior.kl_per_dimension(self.hyper_personalizer.prior())
-        charged = (
-            per_number.clamp_min(self.config.free_bits) if self.config.free_bits else per_number
-        )
-        kl = charged.sum(-1)
-        warmup = min(1.0, progress / self.config.kl_warmup) if self.config.kl_warmup else 1.0
-        loss = negative_elbo(misfit, kl, batch.training_clips, beta=self.config.beta * warmup)
+        clips: Float[Tensor, " clip *input"],
+        owner: Int[Tensor, " clip"],
+        enrolls: Bool[Tensor, " clip"],
+        *,
+        words: Float[Tensor, "clip label"] | None = None,
+        noise: Float[Tensor, "person weight"] | None = None,
+        shown: list[Tensor] | None = None,
+    ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
+        """All clips under the weights that their owners' enrolling clips make, and the persons'
+        mean offsets; everybody owns some clip.
+
+        ``words`` are the clips' likely ones, where content is taken off; ``noise`` draws the
+        weights; what each clip shows, layer by layer, is left in ``shown``.
+        """
+        run = _Run(owner, enrolls, torch.bincount(owner, enrolls.float()), words, noise, shown)
+        with ExitStack() as hooks:
+            for norm, part in self._parts():
+                visit = partial(self._visit, part, run)
+                hooks.enter_context(norm.register_forward_hook(visit))
+            embedded = self.encoder.embed(clips)
+        offsets = torch.cat(run.offsets, dim=1)
+        if not self.config.cascade:
+            own = self.deviations({"mean": self._drawn(run, offsets, slice(None))[owner]})
+            embedded = self.encoder.embed(clips, own)
+        return embedded, offsets
+
+    def _visit(
+        self,
+        part: slice,
+        run: "_Run",
+        norm: nn.BatchNorm2d,
+        inputs: tuple[Tensor],
+        output: Tensor,
+    ) -> Tensor:
+        """What a normalisation hands on; the persons' mean offsets are left in the run."""
+        value = inputs[0]
+        variance, mean = torch.var_mean(value, dim=(2, 3), correction=0)  # of each clip
+        if self.training:
+            usual_mean = mean.mean(0)
+            usual_variance = variance.mean(0) + mean.var(0, correction=0)
+        else:
+            usual_mean, usual_variance = norm.running_mean, norm.running_var
+        inverse = (usual_variance + norm.eps).rsqrt()
+        narrowness = (variance * inverse.square() + FLOOR).rsqrt()
+        typical = self._typical(narrowness, slice(part.start // 2, part.stop // 2))
+        shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
+        if run.words is not None:
+            shown = shown - run.words @ self.word_offsets[:, part]
+        if run.shown is not None:
+            run.shown.append(shown)
+        total = shown.new_zeros(len(run.count), shown.shape[1])
+        total = total.index_add(0, run.owner, shown * run.enrolls[:, None])
+        offsets = total / run.count.clamp_min(1)[:, None]
+        run.offsets.append(offsets)
+        if not self.config.cascade:
+            return output
+        scale, shift = self._drawn(run, offsets, part)[run.owner].chunk(2, dim=1)
+        scale = norm.weight * (1 + scale) * inverse
+        shift = norm.bias - norm.weight * shift - usual_mean * scale
+        return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
+
+    def _drawn(
+        self, run: "_Run", offsets: Float[Tensor, "person weight"], part: slice
+    ) -> Float[Tensor, "person weight"]:
+        """The posterior's mean, or a draw where the run has noise."""
+        posterior = self._posterior(offsets, run.count, part)
+        if run.noise is None:
+            return posterior.mean
+        return posterior.mean + posterior.std * run.noise[:, part]
+
+    def _typical(
+        self, narrowness: Float[Tensor, "clip channel"], place: slice
+    ) -> Float[Tensor, " channel"]:
+        """The usual narrowness; in training that of the step, from which the running one learns."""
+        if not self.training:
+            return self.typical_narrowness[place]
+        typical = narrowness.mean(0)
         with torch.no_grad():
-            ratio = (posterior.log_std - self.hyper_personalizer.prior().log_std).mean().exp()
-            accuracy = (logits.argmax(-1) == labels).float().mean()
-        logs = {
-            "cross_entropy": misfit.mean().item(),
-            "kl": per_number.sum(-1).mean().item(),
-            "std_ratio": ratio.item(),
-            "accuracy": accuracy.item(),
-        }
-        if self.config.person_loss:
-            persons = same_person_loss(features, batch.present)
-            loss = loss + self.config.person_loss * persons
-            logs["person_loss"] = persons.item()
-        return loss, logs
+            self.typical_narrowness[place] = torch.lerp(
+                self.typical_narrowness[place], typical, FORGETTING
+            )
+        return typical
 
-    # --- hearing clips ----------------------------------------------------------------------------
+    def _parts(self) -> Iterator[tuple[nn.BatchNorm2d, slice]]:
+        """Each normalisation, and where its offsets stand among all: scales, then shifts."""
+        start = 0
+        for personal in self.encoder.personal_norms.values():
+            stop = start + 2 * personal.norm.num_features
+            yield personal.norm, slice(start, stop)
+            start = stop
 
-    def clip_features(
+    # --- from offsets to weights ------------------------------------------------------------------
+
+    def _posterior(
         self,
-        inputs: Float[Tensor, "person shot *input"],
-        present: Bool[Tensor, "person shot"] | None = None,
-    ) -> Float[Tensor, "person shot feature"]:
-        """What the hyper-personalizer makes of each clip before it combines them; zeros for clips
-        not present.
-        """
-        return self._hear(inputs, every_clip(inputs) if present is None else present)[0]
+        offsets: Float[Tensor, "person weight"],
+        count: Float[Tensor, " person"],
+        part: slice = slice(None),
+    ) -> DiagonalGaussian:
+        """Over persons' offsets, given the mean ones of so many clips."""
+        share = count[:, None] / (count[:, None] + self.prior_clips[part])
+        log_std = self._prior().log_std[part] + 0.5 * torch.log1p(-share)
+        return DiagonalGaussian(share * offsets, log_std)
 
-    def _hear(
-        self, inputs: Float[Tensor, "person shot *input"], present: Bool[Tensor, "person shot"]
-    ) -> tuple[Float[Tensor, "person shot feature"], Float[Tensor, "person shot statistic"] | None]:
-        """Features of each clip, and the encoder's statistics where the prior reads them; zeros
-        where not present.
-        """
-        clips, from_encoder = inputs[present], self.config.evidence == "encoder"
-        read = from_encoder or self.prior_shift
-        statistics = self.encoder.statistics(clips) if read else None
-        evidence = statistics if from_encoder else clips
-        features = spread(self.hyper_personalizer.clip_features(evidence[None])[0], present)
-        return features, spread(statistics, present) if self.prior_shift else None
+    def _prior(self) -> DiagonalGaussian:
+        learned = self.training and self.config.beta
+        log_std = self.log_person_std if learned else 0.5 * self.person_variance.log()
+        return DiagonalGaussian(torch.zeros_like(log_std), log_std)
 
-    def _moved(self, statistics: Tensor | None, present: Tensor) -> Adaptation:
-        if self.prior_shift is None:
-            return {}
-        return {"shift": self.prior_shift(statistics, present, self.global_weights())}
-
-    # --- from inference vectors to weights --------------------------------------------------------
-
-    def global_weights(self) -> Float[Tensor, " weight"]:
-        """Those that persons deviate from."""
-        return self.layout.flatten_global(dict(self.encoder.named_parameters()))
-
-    def personal_weights(
-        self, vectors: Float[Tensor, "*batch vector"]
-    ) -> Float[Tensor, "*batch weight"]:
-        """Deviations of the personal weights: B z for the low-rank family, the vector itself for
-        the diagonal one.
-
-        Where weights are replaced, what is added takes the global weights away again.
-        """
-        moved = vectors @ self.basis.mT if self.config.family == "low_rank" else vectors
-        return moved if self.config.additive else moved + self.replacement - self.global_weights()
+    def _per_offset(self) -> Float[Tensor, " weight"]:
+        """What a weight moves by an offset of 1: a scale by itself, a shift by minus the scale."""
+        moved = []
+        for norm in self.encoder.personal_norms.values():
+            moved += [norm.norm.weight, -norm.norm.weight]
+        return torch.cat(moved)
 
     def deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
-        """What adaptations add to the global weights, by parameter name, (person, \\*shape).
-
-        Their mean, and how far their prior was shifted.
-        """
-        weights = self.personal_weights(adaptation["mean"])
-        return self.layout.unflatten(
-            weights + adaptation["shift"] if "shift" in adaptation else weights
-        )
+        """What adaptations add to the global weights, by parameter name, (person, \\*shape)."""
+        return self.layout.unflatten(adaptation["mean"] * self._per_offset())
 
     # --- enrolling --------------------------------------------------------------------------------
 
@@ -238,76 +349,55 @@ class Vop(GaussianMethod):
         enrollment: Float[Tensor, "person shot *input"],
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
-        """Mean and log standard deviation of each person's posterior; labels are not read."""
-        present = every_clip(enrollment)
-        return self._adaptation(*self._hear(enrollment, present), present)
+        """Mean and log standard deviation of each person's offsets; labels are not read."""
+        with torch.no_grad():
+            persons, shots = enrollment.shape[:2]
+            rows = torch.arange(persons * shots).view(persons, shots)
+            offsets = self._offsets_of(enrollment.flatten(0, 1), list(rows))
+            posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
+        return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Adaptation]:
-        """A person's posterior, and each clip's own; every clip is heard once."""
-        present = every_clip(clips[None])
-        heard = self._hear(clips[None], present)
-        alone = [None if part is None else part[0][:, None] for part in heard]
-        return self._adaptation(*heard, present), self._adaptation(*alone, present.mT)
-
-    def _adaptation(
-        self, features: Tensor, statistics: Tensor | None, present: Tensor
-    ) -> Adaptation:
-        posterior = self.hyper_personalizer.aggregate(features, present)
-        return self._kept(posterior) | self._moved(statistics, present)
+        """A person's posterior, and that of each clip as if it were alone."""
+        return self.adapt(clips[None]), self.adapt(clips[:, None])
 
     def prior(self, persons: int) -> Adaptation:
-        """The prior, for persons of whom there is no clip."""
-        kept = self._kept(self.hyper_personalizer.prior().expand(persons))
-        if self.prior_shift is None:
-            return kept
-        return kept | {"shift": self.global_weights().new_zeros(persons, self.layout.size)}
-
-    def _kept(self, gaussian: DiagonalGaussian) -> Adaptation:
-        """No width where none is ever drawn from."""
-        return {"mean": gaussian.mean} | (
-            {"log_std": gaussian.log_std} if self.facts.posterior else {}
-        )
+        """Offsets of persons of whom there is no clip."""
+        prior = self._prior().expand(persons)
+        return {"mean": prior.mean, "log_std": prior.log_std}
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
-        """The Gaussian over the inference vector, and how it becomes weights; where no width is
-        kept, none.
-        """
-        if not self.facts.posterior:
-            return super().posterior(adaptation)
-        base, vector = self.global_weights().detach(), gaussian_of(adaptation)[0].detach()
-        origin = base + self.personal_weights(torch.zeros_like(vector.mean)).detach()
-        if "shift" in adaptation:
-            origin = origin + adaptation["shift"][0].detach()
-        basis = self.basis.detach() if self.config.family == "low_rank" else None
-        return WeightPosterior(vector, basis, origin, base, self.layout)
+        """The Gaussian over the offsets, and how they become weights."""
+        weights = self.layout.flatten_global(dict(self.encoder.named_parameters())).detach()
+        basis = torch.diag(self._per_offset().detach())
+        vector = gaussian_of(adaptation)[0].detach()
+        return WeightPosterior(vector, basis, weights, weights, self.layout)
 
 
-def alone(batch: EpisodeBatch) -> EpisodeBatch:
-    """The slides' literal reading: each query is a person, whose one clip makes the weights that
-    classify it, and who pays a KL for it.
-    """
-    clips, labels = batch.query.flatten(0, 1)[:, None], batch.labels.reshape(-1, 1)
-    weight, present = torch.ones(len(clips)), every_clip(clips)
-    return EpisodeBatch(clips, present, clips, labels, training_clips=weight)
+@dataclass
+class _Run:
+    """One pass through the cascade."""
+
+    owner: Int[Tensor, " clip"]
+    enrolls: Bool[Tensor, " clip"]
+    count: Float[Tensor, " person"]  # of clips that enroll
+    words: Float[Tensor, "clip label"] | None = None
+    noise: Float[Tensor, "person weight"] | None = None
+    shown: list[Tensor] | None = None
+    offsets: list[Tensor] = field(default_factory=list)  # the persons' mean ones, layer by layer
 
 
-def same_person_loss(
-    features: Float[Tensor, "person shot feature"],
-    present: Bool[Tensor, "person shot"],
-    temperature: float = 0.2,
-) -> Float[Tensor, ""]:
-    """Supervised contrast over the step's virtual persons: a clip should be nearest to clips of its
-    own person.
-
-    Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first
-    experiments found that such a loss makes the posterior tell persons apart.
-    """
-    flat = functional.normalize(features[present], dim=-1)
-    owner = torch.arange(len(present), device=flat.device)[:, None].expand_as(present)[present]
-    itself = torch.eye(len(flat), dtype=torch.bool, device=flat.device)
-    similarity = (flat @ flat.T / temperature).masked_fill(itself, -torch.inf)
-    log_share = similarity.log_softmax(-1).masked_fill(itself, 0.0)
-    same = (owner[:, None] == owner) & ~itself
-    return -(log_share * same).sum() / same.sum().clamp_min(1)
+def _two_parts(
+    clips: FeatureTable, *, generator: torch.Generator
+) -> Iterator[tuple[Int[Tensor, " clip"], Int[Tensor, " clip"]]]:
+    """Each person's clips in two parts, of one to five clips and of the rest."""
+    for person in range(len(clips.persons)):
+        own = (clips.person == person).nonzero().squeeze(1)
+        own = own[torch.randperm(len(own), generator=generator)][:MOST_CLIPS]
+        if len(own) < 2:
+            continue
+        most = min(5, len(own) // 2)
+        first = 1 + int(torch.randint(most, (), generator=generator))
+        yield own[:first], own[first:]

@@ -19,9 +19,10 @@ from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
+from vop_core.methods.base import GaussianMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
-from vop_core.methods.vop import Vop
+from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
 from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
 from vop_core.types import Clip
@@ -40,7 +41,7 @@ class Bundle:
     task: str
     labels: tuple[str, ...]
     global_model: GlobalModel
-    vop: Vop
+    vop: GaussianMethod
     card: dict[str, Any]
 
     def features(self, clips: Sequence[Any]) -> Float[Tensor, " clip *input"]:
@@ -105,7 +106,7 @@ class Bundle:
         return tuple(self.card["persons"]["trained"])
 
 
-def _tensors(global_model: GlobalModel, vop: Vop) -> dict[str, Tensor]:
+def _tensors(global_model: GlobalModel, vop: GaussianMethod) -> dict[str, Tensor]:
     return {f"global.{name}": value for name, value in global_model.state_dict().items()} | {
         f"vop.{name}": value for name, value in vop.state_dict().items()
     }
@@ -116,7 +117,7 @@ def save_bundle(
     task: str,
     labels: Sequence[str],
     global_model: GlobalModel,
-    vop: Vop,
+    vop: GaussianMethod,
     card: dict[str, Any],
 ) -> None:
     """Write the weights and the card. Raises VopError where something else is there, or nothing can
@@ -126,7 +127,7 @@ def save_bundle(
         "task": task,
         "labels": list(labels),
         "global": global_model.description(),
-        "vop": vop.description(),
+        "vop": {"method": name_of(vop)} | vop.description(),
     }
     kept = {} if vop.health_reference is None else vop.health_reference.tensors()
     tensors = _tensors(global_model, vop) | {f"health.{name}": each for name, each in kept.items()}
@@ -168,7 +169,7 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
         )
     try:
         global_model = GlobalModel.from_description(about["global"])
-        vop = Vop.from_description(about["vop"])
+        vop = METHODS[about["vop"]["method"]].from_description(about["vop"])
         own = {
             part: {
                 name.removeprefix(part): value

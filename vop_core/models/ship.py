@@ -10,12 +10,10 @@ from vop_core.bench.measure import Scene
 from vop_core.bench.recipes import (
     DEFAULT_RECIPE,
     GLOBAL,
-    RECIPES,
     VOP,
     BenchConfig,
     as_plain,
     recipe_contenders,
-    two_phases,
 )
 from vop_core.bench.run import described
 from vop_core.bench.training import Trainer
@@ -23,10 +21,11 @@ from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable
 from vop_core.data.locations import cache_folder, models_root
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
+from vop_core.evaluation.score import Scoring
+from vop_core.methods.base import GaussianMethod
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.registry import METHODS
-from vop_core.methods.vop import Vop
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
@@ -37,6 +36,7 @@ from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.writing import write_text
 
+EVERYWHERE = Scoring.everywhere((1, 3, 5, 10))
 NOBODYS = 200  # enrollments of each kind of what no person gave
 
 
@@ -56,7 +56,7 @@ def train_task(
     else than an earlier model.
     """
     asked = TASKS[task]
-    config = config or two_phases(asked).with_seed(seed)
+    config = config or BenchConfig.of_task(asked, scoring=EVERYWHERE).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")
@@ -66,15 +66,13 @@ def train_task(
     vop = trainer.make(contender)
     global_model = trainer.baseline
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
-    about = {"recipe": recipe, "vop": as_plain(RECIPES[recipe])} | described(config)
+    about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     generator = torch.Generator().manual_seed(config.checkpoint.seed)
     errors = []
-    if data.choose:
+    if kept := asked.kept_for_choices(data):
         # other noise is measured with than the limits are set by
         noise, other_noise = (asked.nobodys(NOBODYS, generator=generator) for _ in range(2))
-        vop.health_reference = health_reference(
-            vop, data.train, data.choose, noise, generator=generator
-        )
+        vop.health_reference = health_reference(vop, data.train, kept, noise, generator=generator)
         errors = health_errors(vop, data.open, other_noise, generator=generator)
     results = scene_overview(
         task, about, methods, Scene.of_task(asked, data, config.scoring), config.scoring
@@ -102,7 +100,7 @@ def train_task(
     return load_bundle(task, folder=destination)
 
 
-def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
+def health_of(vop: GaussianMethod, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
     """Both collapses, measured over the open set's persons."""
     posteriors = open_posteriors(vop, table, shots)
     health = posterior_health(posteriors, vop.prior_model().posterior)
@@ -121,7 +119,7 @@ def health_of(vop: Vop, table: FeatureTable, shots: int = 5) -> dict[str, Any]:
     }
 
 
-def open_posteriors(vop: Vop, table: FeatureTable, shots: int) -> DiagonalGaussian:
+def open_posteriors(vop: GaussianMethod, table: FeatureTable, shots: int) -> DiagonalGaussian:
     """Posteriors of all persons of a table, enrolled from as many random clips each."""
     episodes = draw_episodes(
         table.person,
@@ -137,7 +135,7 @@ def open_posteriors(vop: Vop, table: FeatureTable, shots: int) -> DiagonalGaussi
         )
 
 
-def cost_of(global_model: GlobalModel, vop: Vop, table: FeatureTable) -> dict[str, Any]:
+def cost_of(global_model: GlobalModel, vop: GaussianMethod, table: FeatureTable) -> dict[str, Any]:
     """Parameters and multiply-accumulates: a frozen personal network costs what the global one
     costs.
     """

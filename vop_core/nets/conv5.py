@@ -3,8 +3,9 @@ train.
 
     x -> relu( norm( 3 x 3 convolution(x) ) ), five times; the mean over all places; a linear layer
 
-Every normalisation has a scale and shift of each channel that a person may deviate from. It reads
-anything with two axes, log-mels or grey images.
+Every normalisation has a scale and shift of each channel that a person may deviate from; with
+``input_norm`` there is one of each row of the input, too. It reads anything with two axes, log-mels
+or grey images.
 """
 
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ class Conv5Config(Settings):
     offset: float = -3.0  # taken from an input, and
     spread: float = 4.0  # what it is divided by: about those of log-mels
     dropout: float = 0.1  # of what the classifier reads
+    input_norm: bool = False  # each row is normalised first, in place of offset and spread
     # further input maps beside the input, for methods that show the encoder a context
     context_channels: int = 0
 
@@ -60,6 +62,9 @@ class Conv5(Encoder):
             nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
             for inside, outside, stride in zip(before[:-1], before[1:], STRIDES, strict=True)
         )
+        self.input_norm = (
+            PersonalSubSpectralNorm(config.rows, bands=1) if config.input_norm else None
+        )
         self.norms = nn.ModuleList(
             PersonalSubSpectralNorm(channels, bands=1) for channels in config.channels
         )
@@ -73,8 +78,9 @@ class Conv5(Encoder):
 
     @property
     def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
-        """That of every convolution."""
-        return {f"norms.{index}": norm for index, norm in enumerate(self.norms)}
+        """That of the input, where there is one, and of every convolution."""
+        first = {"input_norm": self.input_norm} if self.input_norm else {}
+        return first | {f"norms.{index}": norm for index, norm in enumerate(self.norms)}
 
     def embed(
         self,
@@ -84,12 +90,17 @@ class Conv5(Encoder):
     ) -> Float[Tensor, "clip feature"]:
         """What the classifier reads: the last convolution's mean over all places."""
         own = dict(deviations or {})
+
+        def moved(name: str) -> tuple[Tensor | None, Tensor | None]:
+            return own.get(f"{name}.norm.weight"), own.get(f"{name}.norm.bias")
+
+        if self.input_norm:
+            inputs = self.input_norm(inputs[:, :, None], *moved("input_norm"))[:, :, 0]
         value = self._maps(inputs, context)
-        for convolution, (name, norm) in zip(
-            self.convolutions, self.personal_norms.items(), strict=True
+        for index, (convolution, norm) in enumerate(
+            zip(self.convolutions, self.norms, strict=True)
         ):
-            scale, shift = own.get(f"{name}.norm.weight"), own.get(f"{name}.norm.bias")
-            value = torch.relu(norm(convolution(value), scale, shift))
+            value = torch.relu(norm(convolution(value), *moved(f"norms.{index}")))
         return self.dropout(value.mean((2, 3)))
 
     @torch.no_grad()
@@ -99,6 +110,10 @@ class Conv5(Encoder):
         """Mean and standard deviation of each channel after each normalisation, norm by norm."""
         found = []
         with evaluation_mode(self):
+            if self.input_norm:
+                rows = self.input_norm(inputs[:, :, None])
+                found.append(self.input_norm.statistics(rows))
+                inputs = rows[:, :, 0]
             value = self._maps(inputs, None)
             for convolution, norm in zip(self.convolutions, self.norms, strict=True):
                 value = norm(convolution(value))
@@ -125,5 +140,8 @@ class Conv5(Encoder):
         inputs: Float[Tensor, "clip row column"],
         context: Float[Tensor, "clip channel row column"] | None,
     ) -> Float[Tensor, "clip map row column"]:
-        maps = inputs[:, None] if context is None else torch.cat((inputs[:, None], context), dim=1)
-        return (maps - self.config.offset) / self.config.spread
+        own = inputs if self.input_norm else (inputs - self.config.offset) / self.config.spread
+        if context is None:
+            return own[:, None]
+        further = (context - self.config.offset) / self.config.spread
+        return torch.cat((own[:, None], further), dim=1)

@@ -129,7 +129,16 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
     if whole:
         yield from _further(table, shown)
     yield text.changes_table(table)
-    for name in ("regimes", "environments", "draws", "posteriors", "widths", "methods"):
+    for name in (
+        "groups",
+        "regimes",
+        "environments",
+        "calls",
+        "draws",
+        "posteriors",
+        "widths",
+        "methods",
+    ):
         yield text.listed_table(table, name)
     cost = plots.cost_figure(text.rows_of(table, OPEN), table["methods"])
     yield _figure("What enrollment costs and brings, unknown persons", cost)

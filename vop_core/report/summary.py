@@ -55,6 +55,7 @@ from vop_core.evaluation.score import (
 from vop_core.evaluation.selective import FALSE_ALARM_RATE
 from vop_core.plots import bench as bench_plots
 from vop_core.report.estimates import VALUES, adjust, difference, differences, estimate
+from vop_core.report.groups import GROUPS, call_rows, group_rows
 from vop_core.report.scoreboard import scoreboard
 from vop_core.variational.importance import GOOD_K
 
@@ -169,10 +170,16 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
         # place or person; only where clips were heard in two environments
         **(
-            {"environments": environments(done), "regimes": regimes(done, others)}
+            {
+                "environments": environments(done),
+                "regimes": regimes(done, others),
+                "calls": call_rows(done, others),
+            }
             if suite == CONDITIONS
             else {}
         ),
+        # what never to have heard the test persons' group costs
+        **({"groups": group_rows(done, others)} if suite == GROUPS else {}),
     }
 
 

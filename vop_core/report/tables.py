@@ -179,7 +179,15 @@ CHANGE = (
     Column("right − wrong", "row.right_minus_wrong.accuracy", points),
     Column("sd / prior sd", "posterior.std_ratio", as_number(".2f")),
 )
-
+# how a method does in a group or a call
+STANDING = (
+    Column("accuracy %", "accuracy", level),
+    Column("persons", "accuracy.persons", words),
+    Column("− global, points", "versus_global", points),
+    Column("errors gone", "error_reduction", points),
+    Column("right − wrong", "right_minus_wrong", points),
+    Column("harmed", "harmed", _harmed),
+)
 
 # title and columns of tables whose lines are one list of the summary as it is; the title may name
 # its figures
@@ -269,6 +277,29 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("person, same environment", "differences.person", points),
             Column("person, other environment", "differences.person_elsewhere", points),
             Column("person and environment", "differences.both", points),
+        ),
+    ),
+    "calls": (
+        "{dataset}: clips of another call enrolled, or of the call that is asked about, the same "
+        "queries, {main_shots} clips",
+        (
+            METHOD,
+            Column("enrolled", "enrolled", words),
+            Column("global", "global", level),
+            *STANDING,
+            Column("− the same call", "minus_same_call", points),
+        ),
+    ),
+    "groups": (
+        "{dataset}: after training that never heard the group, and after one of as many persons "
+        "that did, the same queries, {main_shots} clips",
+        (
+            METHOD,
+            Column("training", "training", words),
+            Column("condition", "condition", words),
+            *STANDING,
+            Column("− itself, heard", "minus_heard", points),
+            Column("− global, heard", "minus_global_heard", points),
         ),
     ),
     "scoreboard": (

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable
+from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.data.locations import find_dataset
 from vop_core.data.names import folded
 from vop_core.data.persons import (
@@ -29,7 +29,7 @@ from vop_core.data.persons import (
     person_folds,
     trainable_persons,
 )
-from vop_core.data.splits import CHOOSE, TRAIN, persons_with_role
+from vop_core.data.splits import CHOOSE, TRAIN, persons_with_role, split_file
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -39,10 +39,12 @@ from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
 FOLD_SEED = 0
-SHARED = TrainConfig(steps=1000, persons_per_step=8, queries_per_person=8, learning_rate=8e-3)
-BRANCH = TrainConfig(
-    steps=600, persons_per_step=8, queries_per_person=8, learning_rate=4e-3, seed=1000
+_STEP = TrainConfig(
+    persons_per_step=12, queries_per_person=8, learning_rate=8e-3, label_smoothing=0.1
 )
+# one model for everybody: nothing enrolls
+SHARED = replace(_STEP, steps=1000, max_shots=1)
+BRANCH = replace(_STEP, steps=600, max_shots=8, learning_rate=4e-3)
 
 Progress = Callable[[int, int], None] | None
 
@@ -60,8 +62,6 @@ class TaskData:
     person_weights: Float[Tensor, " person"]
     # how often each of a person's labels is drawn, relative
     label_weights: Float[Tensor, " label"]
-    # persons whom choices are made on, neither trained on nor tested
-    choose: FeatureTable | None = None
 
     @classmethod
     def of(
@@ -72,13 +72,12 @@ class TaskData:
         *,
         person_weights: Float[Tensor, " person"] | None = None,
         label_weights: Float[Tensor, " label"] | None = None,
-        choose: FeatureTable | None = None,
     ) -> "TaskData":
         """With equal weights unless given."""
         train = tables[0]
         persons = torch.ones(len(train.persons)) if person_weights is None else person_weights
         labels = torch.ones(len(train.labels)) if label_weights is None else label_weights
-        return cls(name, recordings, *tables, persons, labels, choose)
+        return cls(name, recordings, *tables, persons, labels)
 
 
 class Task(ABC):
@@ -159,13 +158,23 @@ class Task(ABC):
         known = [name for name in train.variants if name in ("original", *self.variants)]
         train = replace(train, variants={name: train.variants[name] for name in known})
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
-        in_fold = {*fold.train, *fold.test}
-        chosen_on = [
-            person for person in persons_with_role(dataset, CHOOSE) if person not in in_fold
-        ]
-        return TaskData.of(
-            dataset.name, dataset.fingerprint, parts, choose=table.of_persons(chosen_on)
-        )
+        return TaskData.of(dataset.name, dataset.fingerprint, parts)
+
+    def kept_for_choices(self, data: TaskData) -> FeatureTable | None:
+        """Clips of those whom choices are made on, of the corpora behind ``data`` and with its
+        labels; None where all of them are trained on or tested, or a corpus has no split.
+        """
+        used = {*data.train.persons, *data.open.persons}
+        tables = []
+        for corpus in sorted({person.partition("/")[0] for person in data.train.persons}):
+            if not split_file(corpus).is_file():
+                continue
+            dataset = self.dataset(corpus)
+            kept = [person for person in persons_with_role(dataset, CHOOSE) if person not in used]
+            if kept:
+                table = self.table(dataset.restrict(persons=kept), variants=self.variants)
+                tables.append(self.relabel(table, data.train.labels))
+        return join_tables(tables, data.train.labels) if tables else None
 
     def never_taught(self, dataset: str) -> str | None:
         """The data set whose samples models of ``dataset`` must reject, if there is one."""

@@ -22,7 +22,12 @@ from torch import Tensor
 
 from vop_core.data.audio import clip_features
 from vop_core.data.enrollment import check_clips
-from vop_core.data.features import FeatureTable, join_tables, load_features
+from vop_core.data.features import (
+    TRAINING_ENVIRONMENTS,
+    FeatureTable,
+    join_tables,
+    load_features,
+)
 from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
 from vop_core.data.persons import PersonDataset, load_dataset, person_folds
@@ -67,12 +72,9 @@ class KeywordSpotting(Task):
 
     kind = "keyword spotting"
     language: ClassVar[str]  # of the shipped model's words, as of the bundled voices
-    encoder: ClassVar[Mapping[str, Any]] = {
-        "name": "bc-resnet",
-        "config": {"tau": 1.0, "stem_stride": 2},
-    }
+    encoder: ClassVar[Mapping[str, Any]] = {"name": "conv5", "config": {}}
     augmentation = VirtualPersons()
-    variants = ("slow", "fast", "room", "noise")
+    variants = ("slow", "fast", *TRAINING_ENVIRONMENTS, "noise")
     in_the_box = "synthetic-en"
     limits = (
         "Few persons, read words, one second a clip. Trained for study, not for products: no "
@@ -305,4 +307,5 @@ def with_silence(table: FeatureTable) -> FeatureTable:
         person=torch.cat((table.person, table.person[chosen])),
         label=torch.cat((table.label, torch.full_like(chosen, table.labels.index(SILENCE)))),
         take=torch.cat((table.take, table.take[chosen])),
+        call=None if table.call is None else torch.cat((table.call, table.call[chosen])),
     )

@@ -126,14 +126,14 @@ def _kind_of(path: Path) -> str | None:
 
 
 def _looks_pickled(path: Path) -> bool:
-    # Asked only of what is no safetensors file: a sound one may begin with the same bytes, its
-    # header's length.
+    # A safetensors file, sound or cut short, may begin with the same bytes, its header's length;
+    # then comes the header's brace.
     try:
         with path.open("rb") as stream:
-            head = stream.read(4)
+            head = stream.read(9)
     except OSError:  # a file that may not be read
         return False
-    return head == b"PK\x03\x04" or head[:1] == b"\x80"
+    return head[8:] != b"{" and (head[:4] == b"PK\x03\x04" or head[:1] == b"\x80")
 
 
 def save_training_state(
