@@ -41,7 +41,6 @@ from vop_core.evaluation.score import COLUMNS
 from vop_core.methods import registry
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
-from vop_core.report.outputs import reported_suites
 from vop_core.report.page import bench_page
 from vop_core.report.summary import baseline_of, summary
 from vop_core.tasks.keyword_spotting import UNKNOWN_WORDS
@@ -471,24 +470,6 @@ def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mea
 def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
     with pytest.raises(EvaluationError, match="--suite tuning"):
         suites.chosen_contenders("dspspeech20", tmp_path)
-
-
-def test_outliers_are_looked_for_in_the_main_tables_own_result_files(listed):
-    """A suite of its own, in which nothing that the main one has done is done again."""
-    ours, papers = (
-        [
-            job.result_file(each)
-            for job in suites.suite_jobs(suite, datasets=[listed])
-            for each in job.contenders
-        ]
-        for suite in ("outliers", "paper")
-    )
-    assert ours == papers != []
-
-
-def test_outliers_have_the_main_suites_results_and_no_table_of_their_own():
-    assert suites.store_of("outliers") == suites.store_of("paper")
-    assert "outliers" not in reported_suites(list(suites.SUITES))
 
 
 def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Comparing methods: pairing, the sign-flip test, Holm, controls and outliers."""
+"""Comparing methods: pairing, the sign-flip test, Holm, controls and the worst quarter."""
 
 from itertools import product
 
@@ -11,17 +11,15 @@ from scipy import stats
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import (
-    BY_ACCURACY,
-    BY_ERROR,
     RANDOM_PATTERNS,
+    CurvePersons,
     EpisodeKey,
     Run,
     ScoreIndex,
+    WorstQuarter,
     by_person,
-    choose_outliers,
     decomposition,
     errors_reduced,
-    few_persons_interval,
     gain_over_controls,
     harmed,
     holm,
@@ -219,7 +217,7 @@ def test_the_personal_gain_is_measured_against_the_best_control():
     )
     assert gain.best == "mixed"
     assert gain.accuracy.mean == pytest.approx(0.2 / 3)
-    assert gain.episodes == pytest.approx({"a": 0.1, "b": 0.0, "c": 0.1})
+    assert gain.gaps["mixed"] == pytest.approx({"a": 0.1, "b": 0.0, "c": 0.1})
     assert (
         gain.conservative[0] <= gain.accuracy.bounds[0]
         and gain.conservative[1] >= gain.accuracy.bounds[1]
@@ -262,30 +260,69 @@ def test_the_parts_of_a_gain_add_up_for_every_person():
         assert sum(part[person] for part in parts) == pytest.approx(whole[person])
 
 
-# Outliers
+# Curves
 
 
-def test_the_two_readings_of_thirty_percent_worse():
-    accuracy = {"a": 0.7, "b": 0.9, "c": 0.9, "d": 0.9}  # mean error 0.15, mean accuracy 0.85
-    assert choose_outliers(accuracy, BY_ERROR) == ("a",)  # error 0.3 > 1.3 x 0.15
-    assert choose_outliers(accuracy, BY_ACCURACY) == ()  # 0.7 > 0.7 x 0.85
-    assert choose_outliers(accuracy | {"a": 0.3}, BY_ACCURACY) == ("a",)
+def test_a_curve_is_of_those_who_are_asked_at_every_point():
+    asked = {10: "abcd", 1: "abcdefg", 5: "abcdeh"}
+    found = CurvePersons.of(asked)
+    assert found.shots == (1, 5, 10) and found.persons == set("abcd")
+    assert found.left_out == tuple("efgh") and found.beyond == ()
+    kept = found.only(values(a=0.1, e=0.9))
+    assert [episode.person for episode in kept] == ["a"]
 
 
-def test_exactly_thirty_percent_is_no_outlier_and_nobody_stands_out_among_equals():
-    # mean error 0.2: the bar is 0.74
-    assert choose_outliers({"a": 0.74, "b": 0.86, "c": 0.8}, BY_ERROR) == ()
-    assert choose_outliers({"a": 1.0, "b": 1.0}, BY_ERROR) == ()
-    assert choose_outliers({}, BY_ERROR) == ()
+def test_a_point_that_most_persons_could_not_be_asked_at_is_left_out_in_their_place():
+    found = CurvePersons.of({1: "abcdefg", 5: "abcd", 20: "abc"})
+    assert found.shots == (1, 5) and found.beyond == (20,)
+    assert found.persons == set("abcd") and found.left_out == tuple("efg")
+    assert CurvePersons.of({}) == ((), frozenset(), (), ())
 
 
-def test_few_persons_have_no_interval_and_six_have_an_exact_one():
-    few = few_persons_interval({str(n): 0.1 * n for n in range(5)})
-    assert few.bounds is None and few.mean == pytest.approx(0.2)
-    assert (
-        few_persons_interval({str(n): 0.1 * n for n in range(6)}).kind == "sign-flip over persons"
-    )
-    assert few_persons_interval({}) is None
+# The worst quarter
+
+
+def test_the_worst_quarter_is_scored_on_the_clips_that_did_not_choose_it():
+    even = {"a": 0.1, "b": 0.9, "c": 0.8, "d": 0.7}
+    odd = {"a": 0.6, "b": 0.2, "c": 0.8, "d": 0.9}
+    worst = WorstQuarter.of(even | {"no odd clip": 0.0}, odd)
+    assert worst == (("a",), ("b",))
+    found = worst.mean(even, odd)
+    assert found.mean == pytest.approx((0.6 + 0.9) / 2) and found.bounds is None
+    assert worst.mean({"b": 0.5}, {"a": 0.5}).mean == pytest.approx(0.5)
+    assert worst.mean({"b": 0.5}, {}) is None
+    assert WorstQuarter.of({}, {}).mean({}, {}) is None
+
+
+def test_a_person_chosen_by_both_halves_counts_twice():
+    even = {"a": 0.1, "b": 0.2, **{f"p{n}": 1.0 for n in range(6)}}
+    odd = {"a": 0.3, "b": 0.9, "p0": 0.0, **{f"p{n}": 1.0 for n in range(1, 6)}}
+    worst = WorstQuarter.of(even, odd)  # a and b by the even clips, p0 and a by the odd ones
+    assert worst.mean(even, odd).mean == pytest.approx(((0.3 + 0.9) / 2 + (1.0 + 0.1) / 2) / 2)
+    assert worst.mean(even, odd).persons == 3
+
+
+def by_chance(seed, persons=40, clips=20, share=0.8):
+    dice = np.random.default_rng(seed)
+    return [
+        {f"p{index:02}": right / clips for index, right in enumerate(found)}
+        for found in dice.binomial(clips, share, (2, persons))
+    ]
+
+
+def test_persons_who_are_alike_are_not_served_worse_and_the_interval_says_so():
+    """Chosen by luck they have the common accuracy on their other clips; scored on the clips that
+    chose them they would be 0.1 below it.
+    """
+    tables = [by_chance(seed) for seed in range(300)]
+    found = [WorstQuarter.of(*halves).mean(*halves) for halves in tables]
+    error = np.sqrt(0.8 * 0.2 / 20 / 20 / len(found))  # 20 scorings of 20 clips in each table
+    assert np.mean([each.mean for each in found]) == pytest.approx(0.8, abs=4 * error)
+    held = np.mean([low <= 0.8 <= high for low, high in (each.bounds for each in found)])
+    # a few persons chosen twice and binomial counts: two points beside the binomial's tolerance
+    assert abs(held - 0.95) < 4 * np.sqrt(0.95 * 0.05 / len(found)) + 0.02
+    hindsight = [np.mean(sorted(half.values())[:10]) for half, _ in tables]
+    assert np.mean(hindsight) < 0.72
 
 
 def test_a_gain_holds_over_all_only_where_each_control_is_beaten():

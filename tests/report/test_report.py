@@ -20,10 +20,10 @@ from vop_core.bench.results import FAILED, Result
 from vop_core.cli import report as cli_report
 from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.comparison import BY_ERROR
 from vop_core.evaluation.score import COLUMNS
 from vop_core.report import questions
 from vop_core.report import tables as bench_text
+from vop_core.report.estimates import verdict
 from vop_core.report.findings import findings
 from vop_core.report.outputs import (
     load_summary,
@@ -34,11 +34,12 @@ from vop_core.report.outputs import (
     write_files,
 )
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
+from vop_core.report.posteriors import width_verdict
 from vop_core.report.readme import BEGIN, END, readme_section
+from vop_core.report.scoreboard import remade_table
 from vop_core.report.summary import (
     as_text,
     baseline_of,
-    outliers_by,
     pick_baseline,
     plain,
     summary,
@@ -67,7 +68,7 @@ def score(person, row, accuracy, *, set_name="open", shots=5, repetition=0):
     parts = {}
     if row == "own":
         if repetition == 0:
-            values |= {"detection": accuracy - 0.1, "detection_odd": accuracy - 0.1}
+            values["detection"] = accuracy - 0.1
         parts = {"accuracy": [float(query < round(20 * accuracy)) for query in range(20)]}
         if shots == 5:
             # clips, confidence and right answers of one bin
@@ -158,6 +159,8 @@ def both_folds(method, gains, **more):
     return [result(method, gains, fold=fold, **more) for fold in range(FOLDS)]
 
 
+# what a title may name
+TITLES = {"dataset": "toy", "main_shots": 5, "scoreboard": []}
 GLOBAL_GAINS = {"own": 0.0}
 VOP_GAINS = {"own": 0.04, "mixed": 0.03, "prior": 0.01, "wrong-person": -0.04, "draws": 0.05}
 # with its 0.02: as good as the wrong person
@@ -200,8 +203,7 @@ def test_known_differences_are_the_tables_entries(table):
     assert row["own_minus_mixed"]["accuracy"]["mean"] == pytest.approx(0.03)
     assert row["personal_gain"]["best"] == "mixed"
     assert row["personal_gain"]["accuracy"]["mean"] == pytest.approx(0.03)
-    assert row["personal_gain"]["ci95_conservative"] == pytest.approx([0.03, 0.06])
-    assert row["worst_decile"] == pytest.approx(0.46)
+    assert row["personal_gain"]["accuracy"]["ci95"] == pytest.approx([0.03, 0.06])
     assert row["ece_pooled"] == pytest.approx(abs(0.7 - np.mean(list(SKILL.values())) - 0.06))
 
 
@@ -276,6 +278,22 @@ def test_curves_draws_and_costs(table):
     }
 
 
+def test_a_person_with_too_few_clips_leaves_the_whole_curve_and_is_counted():
+    """p1 of skill 0.4 has not enough clips for five: the point at one clip does without, too."""
+
+    def without(made):
+        few = (made.scores["person"] == "toy/p1") & (made.scores["shots"] == 5)
+        return replace(made, scores=made.scores[~few])
+
+    table = table_of([without(each) for each in everything()])
+    others = np.mean([skill for person, skill in SKILL.items() if person != "toy/p1"])
+    curve = {point["shots"]: point for point in table["curves"] if point["variant"] == "global"}
+    assert [curve[n]["accuracy"]["mean"] for n in (1, 5)] == pytest.approx([others] * 2, abs=1e-6)
+    assert {point["accuracy"]["persons"] for point in table["curves"]} == {7}
+    note = bench_text.curve_table(table).note
+    assert note == "The same 7 persons at every point, 1 left out who have too few clips for some."
+
+
 def widths_of(persons):
     """What is kept of each person's posterior."""
     for person, figures in persons.items():
@@ -310,8 +328,41 @@ def test_a_posterior_that_is_wide_where_the_model_errs_has_rank_correlation_one(
 def test_widths_that_are_all_alike_correlate_with_nothing():
     alike = {name: {"std_ratio": 0.5, "pareto_k": 0.1} for name in PERSONS[0::FOLDS]}
     (entry,) = table_of([more_scores(result("vop", VOP_GAINS), widths_of(alike))])["widths"]
-    assert entry["correlation"] is None
+    assert entry["correlation"] is None and entry["alike"]
+    assert (
+        "width alike for all"
+        in bench_text.listed_table({**TITLES, "widths": [entry]}, "widths").lines[0]
+    )
     assert table_of(both_folds("vop", VOP_GAINS))["widths"] == []
+
+
+def covering(result, shares):
+    """With how often each unknown person's interval holds, in two layers alike."""
+    return more_scores(
+        result,
+        [
+            ("open", shots, person, 0, "own", "interval_coverage", share, [share, share])
+            for person in result.open_persons
+            for shots, share in shares.items()
+        ],
+    )
+
+
+def test_whether_a_width_is_true_is_said_by_what_its_interval_holds():
+    shares = {1: 0.9, 5: 0.6}
+    table = table_of([covering(each, shares) for each in both_folds("vop", VOP_GAINS)])
+    one, five = table["coverage"]
+    assert (one["held"]["mean"], one["width"], one["layers"]) == (0.9, "true", [0.9, 0.9])
+    assert (five["held"]["mean"], five["width"]) == (0.6, "too narrow")
+    assert one["held"]["persons"] == len(PERSONS)
+    assert [width_verdict(share) for share in (0.849, 0.85, 0.95, 0.951)] == [
+        "too narrow",
+        "true",
+        "true",
+        "too wide",
+    ]
+    assert "60, 60" in bench_text.listed_table(table, "coverage").lines[1]
+    assert table_of(everything())["coverage"] == []
 
 
 ENVIRONMENT_GAINS = {
@@ -407,44 +458,47 @@ def test_posterior_figures_are_means_over_folds():
     assert (entry["kl_nats"], entry["runs"], entry["verdicts"]) == (6.0, 2, {"healthy": 2})
 
 
-def test_outliers_are_named_and_scored_before_and_after(table):
-    by_error = table["outliers"][0]
-    assert by_error["persons"] == ["toy/p1", "toy/p7"]  # skill 0.4 and 0.6: error above 1.3 x 0.275
-    (vop,) = (entry for entry in by_error["methods"] if entry["variant"] == "vop")
-    assert vop["accuracy"]["before"] == pytest.approx(0.5)
-    assert vop["accuracy"]["after"] == pytest.approx(0.56)
-    assert vop["detection"]["difference"] == {
+def test_the_worst_quarter_is_chosen_by_global_and_scored_on_its_other_clips(table):
+    """p1 and p7 of skill 0.4 and 0.6, whatever a method makes of them."""
+    of_global, of_vop = (row_of(table, name)["worst_quarter"] for name in ("global", "vop"))
+    assert of_global["accuracy"]["mean"] == pytest.approx(0.5)
+    assert of_global["versus_global"] is None
+    assert of_vop["accuracy"]["mean"] == pytest.approx(0.56)
+    assert of_vop["versus_global"] == {
         "mean": pytest.approx(0.06),
         "ci95": None,
         "persons": 2,
         "interval": "none",
     }
-    assert vop["accuracy"]["others"]["persons"] == 6
-    assert table["outliers"][1]["persons"] == ["toy/p1"]  # accuracy below 0.7 x 0.725
 
 
-def test_outliers_by_chance_recover_by_themselves():
-    generator = np.random.default_rng(0)
-    halves = (
-        {
-            f"p{index:03d}": right / 20
-            for index, right in enumerate(generator.binomial(20, 0.8, 200))
-        }
-        for _ in range(2)
-    )
-    found = outliers_by(BY_ERROR, *halves, {})
-    assert len(found["persons"]) > 20
-    assert found["scored"]["mean"] == pytest.approx(0.8, abs=0.05)  # all persons are alike
-    assert found["regression"]["ci95"][0] > 0.05
-    gain = found["scored"]["mean"] - found["chosen"]["mean"]
-    assert found["regression"]["mean"] == pytest.approx(gain)
-    assert found["in_hindsight"]["other"] - found["in_hindsight"]["chosen"] > 0.05
+def test_a_gain_is_shown_only_where_each_control_is_beaten():
+    """Own clips are 0.01 above global for everybody; above mixed by more on average, but not for
+    all.
+    """
+    uneven = {"mixed": (-0.3, 0.2)}
+    runs = both_folds("global", GLOBAL_GAINS)
+    for fold in range(FOLDS):
+        made = result("vop", {"own": -0.01, "mixed": 0.0}, fold=fold)
+        by = np.where(made.scores["person"] > "toy/p3", *uneven["mixed"])
+        moved = (made.scores["row"] == "mixed") & (made.scores["metric"] == "accuracy")
+        value = made.scores["value"] + np.where(moved, by, 0.0)
+        runs.append(replace(made, scores=made.scores.assign(value=value)))
+    gain = row_of(table_of(runs), "vop")["personal_gain"]
+    assert gain["best"] == "global" and gain["accuracy"]["mean"] == pytest.approx(0.01)
+    assert gain["accuracy"]["ci95"][0] < 0 and gain["accuracy"]["p"] > 0.05
+    assert verdict(gain["accuracy"]) == "not shown"
+    assert verdict(row_of(table_of(everything()), "vop")["personal_gain"]["accuracy"]) == "shown"
 
 
-def test_persons_without_both_halves_are_no_outliers():
-    odd = {"b": 0.9, "c": 0.9}
-    found = outliers_by(BY_ERROR, odd | {"a": 0.1}, odd, {})
-    assert (found["persons"], found["among"], found["chosen"]) == ((), 2, None)
+def test_the_share_of_errors_gone_stands_beside_every_difference(table):
+    """VoP: 0.06 of an error of 0.275."""
+    expected = pytest.approx(0.06 / (1 - np.mean(list(SKILL.values()))), abs=1e-6)
+    assert row_of(table, "vop")["versus_global"]["error_reduction"]["mean"] == expected
+    point = next(p for p in table["curves"] if (p["variant"], p["shots"]) == ("vop", 5))
+    assert point["error_reduction"]["mean"] == expected
+    pair = next(e for e in table["scoreboard"] if (e["a"], e["b"]) == ("VoP", "Baseline"))
+    assert pair["error_reduction"]["mean"] == expected
 
 
 # Named comparisons
@@ -566,6 +620,33 @@ def test_an_interval_around_zero_decides_nothing():
     assert (entry["verdict"], entry["reason"]) == ("undecided", "our interval includes 0")
 
 
+def test_the_published_table_stands_beside_ours_with_what_the_controls_say_of_each_row():
+    def of(results, suite):
+        return summary({"wuw2": results}, suite)
+
+    paper = everything(dataset="wuw2")
+    paper += both_folds("dropout", {"own": 0.0}, facts={"personal": False}, dataset="wuw2")
+    harmful = {"own": 0.0, "mixed": 0.1, "wrong-person": -0.1}
+    paper += both_folds("samovar-1fc", harmful, dataset="wuw2")
+    own = both_folds("global", GLOBAL_GAINS, dataset="wuw2")
+    own += both_folds("vop", VOP_GAINS, variant="vop, own-environment", dataset="wuw2")
+    found = remade_table({"paper": of(paper, "paper"), "conditions": of(own, "conditions")})
+    assert len(found) == 2 * 2 * 5
+    lines = {(each["name"], each["set"], each["condition"]): each for each in found}
+    vop = lines["VoP", "open", "clean"]
+    assert vop["published"] == (83.60, 0.84)
+    assert vop["row"]["accuracy"]["mean"] == pytest.approx(0.725 + 0.06, abs=1e-6)
+    assert vop["says"] == "personal: own clips beat each control"
+    assert lines["VoP", "open", "own environment"]["says"] == vop["says"]
+    assert lines["Baseline w/ Dropout", "closed", "clean"]["says"].startswith("reads no clip")
+    needs = lines["Baseline w/ samovar (1fc)", "open", "clean"]["says"]
+    assert needs == "own clips beat wrong persons, but not each control"
+    missing = lines["Baseline w/ samovar (2fc)", "open", "clean"]
+    assert missing["row"] is None and missing["says"] == "not run yet"
+    page = bench_page({"paper": of(paper, "paper")})
+    assert "83.60 ± 0.84" in page and "not run yet" in page
+
+
 # What is put together, and what is not
 
 
@@ -681,9 +762,9 @@ def test_what_brings_its_own_start_along_is_compared_with_that():
     assert row_of(table, "t3a")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.02)
     assert row_of(table, "adabn")["versus_global"]["accuracy"]["mean"] == pytest.approx(0.07)
     assert row_of(table, "t3a")["accuracy"] == row_of(table, "adabn")["accuracy"]
-    served_badly = [line for entry in table["outliers"] for line in entry["methods"]]
-    found = {line["variant"]: line["accuracy"]["difference"]["mean"] for line in served_badly}
-    assert found == pytest.approx({"t3a": 0.02, "adabn": 0.07})
+    worst = {row["variant"]: row["worst_quarter"]["versus_global"] for row in table["rows"]}
+    assert worst["t3a"]["mean"] == pytest.approx(0.02)
+    assert worst["adabn"]["mean"] == pytest.approx(0.07)
 
 
 def test_the_scoreboard_takes_the_same_difference_to_the_baseline_as_the_table():
@@ -722,7 +803,6 @@ def test_a_toy_method_appears_in_every_table_of_methods():
         bench_text.curve_table(table),
         bench_text.decomposition_table(table),
         bench_text.listed_table(table, "draws"),
-        bench_text.outlier_tables(table)[0],
     ):
         assert "toy-method" in [line[0] for line in made.lines], made.title
         assert all(len(line) == len(made.header) for line in made.lines), made.title
@@ -744,7 +824,8 @@ def test_every_number_of_the_readme_comes_from_the_summary(content):
     row_of(changed["datasets"]["toy"], "vop")["versus_global"]["accuracy"]["mean"] = 0.123
     assert "+12.3" in readme_section({"paper": changed}) and "+12.3" not in section
     assert (
-        "| vop | unlabeled clips | +6.0 [+6.0, +6.0] |" in section
+        "| vop | unlabeled clips | **+6.0 [+6.0, +6.0]**<br>+21.8 % |" in section
+        and "| adabn | unlabeled clips | +2.0 [+2.0, +2.0]<br>+7.3 % |" in section
         and "| global | nothing | 72.5 [" in section
     )
     assert len([line for line in section.splitlines() if line.startswith("| ")]) <= 2 + 10
@@ -798,7 +879,7 @@ def test_what_is_written_agrees_until_somebody_changes_it(root):
     files = report_files(results, root, keep=True)
     assert outdated(files, root) == [] and write_files(files) == []
     readme = (root / "README.md").read_text()
-    assert readme.startswith(f"# Toy\n{BEGIN}\n**On unknown persons, VoP − global: ")
+    assert readme.startswith(f"# Toy\n{BEGIN}\n**It pays on toy (clean): there VoP's own ")
     assert readme.endswith("after\n") and "\n\n| method |" in readme and "| vop |" in readme
     for path in committed(files):
         before = path.read_text()

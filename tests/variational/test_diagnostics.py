@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 
-from vop_core.variational.diagnostics import PRIOR_KL, posterior_health
+from vop_core.variational.diagnostics import (
+    PRIOR_KL,
+    interval_holds,
+    intraclass_correlation,
+    posterior_health,
+)
 from vop_core.variational.gaussian import DiagonalGaussian
 
 WEIGHTS = 16
@@ -108,3 +113,79 @@ def test_numbers_that_cannot_be_judged_are_refused():
         posterior_health(PRIOR.expand(0), PRIOR)
     with pytest.raises(ValueError, match="not finite"):
         posterior_health(DiagonalGaussian(PRIOR.mean * math.nan, PRIOR.log_std), PRIOR)
+
+
+# Persons and clips
+
+
+def enrollments(counts, *, person_std, clip_std, weights, seed=0):
+    """Values of persons with so many enrollments each; everybody's index."""
+    generator = torch.Generator().manual_seed(seed)
+    person = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    own = person_std * torch.randn(len(counts), weights, generator=generator)
+    noise = clip_std * torch.randn(len(person), weights, generator=generator)
+    return 5.0 + own[person] + noise, person
+
+
+def test_the_intraclass_correlation_of_equal_counts_is_the_textbooks():
+    """(MS_b - MS_w) / (MS_b + (k - 1) MS_w), by hand: 3 persons, 2 enrollments."""
+    values = torch.tensor([[1.0], [3.0], [6.0], [6.0], [8.0], [10.0]])
+    within, grand = (2 + 0 + 2) / 3, 34 / 6
+    between = 2 * sum((mean - grand) ** 2 for mean in (2, 6, 9)) / 2
+    expected = (between - within) / (between + within)
+    person = torch.tensor([0, 0, 1, 1, 2, 2])
+    assert intraclass_correlation(values, person) == pytest.approx(expected)
+    order = torch.tensor([4, 0, 2, 5, 1, 3])
+    assert intraclass_correlation(values[order], person[order]) == pytest.approx(expected)
+
+
+def test_enrollments_that_agree_are_all_person_and_those_that_do_not_are_none():
+    agreed, person = enrollments([3, 2, 4], person_std=1.0, clip_std=0.0, weights=5)
+    assert intraclass_correlation(agreed, person) == pytest.approx(1.0)
+    alike = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]])
+    assert intraclass_correlation(alike, torch.tensor([0, 0, 1, 1])) == 0.0
+
+
+def test_without_two_persons_two_enrollments_or_any_variance_there_is_no_correlation():
+    values = torch.randn(4, 2)
+    assert intraclass_correlation(values, torch.zeros(4, dtype=torch.long)) is None
+    assert intraclass_correlation(values, torch.arange(4)) is None
+    assert intraclass_correlation(torch.ones(4, 2), torch.tensor([0, 0, 1, 1])) is None
+
+
+@pytest.mark.parametrize(("clip_std", "expected"), [(1.0, 0.5), (3.0, 0.1)])
+def test_persons_with_unequal_counts_show_the_share_they_were_made_with(clip_std, expected):
+    """Within four standard errors of the correlation of one weight [Fisher], over many weights."""
+    counts, weights = [1, 2, 3, 6] * 10, 200
+    found = intraclass_correlation(
+        *enrollments(counts, person_std=1.0, clip_std=clip_std, weights=weights)
+    )
+    few = 2  # as if all had the fewest enrollments that tell anything: wider than the truth
+    error = math.sqrt(2 / (few * (few - 1) * (len(counts) - 1) * weights))
+    error *= (1 - expected) * (1 + (few - 1) * expected)
+    assert abs(found - expected) < 4 * error
+
+
+def test_the_interval_of_gaussian_persons_holds_their_other_clips_as_often_as_it_says():
+    """Posterior after n clips, value of m others; 90 % within four binomial standard errors. With
+    a sigma four times too small the intervals hold too little, four times too large too much.
+    """
+    tau, sigma, persons, others = 0.6, 1.5, 4000, 7
+    generator = torch.Generator().manual_seed(2)
+    for clips in (1, 3, 5, 10):
+        own = tau * torch.randn(persons, 1, generator=generator)
+        heard = own + sigma * torch.randn(persons, clips, generator=generator)
+        asked = own + sigma * torch.randn(persons, others, generator=generator)
+
+        def held(sigma, clips=clips, heard=heard, asked=asked):
+            share = clips / (clips + sigma**2 / tau**2)
+            mean = share * heard.mean(1, keepdim=True)
+            log_std = torch.full_like(mean, 0.5 * math.log(tau**2 * (1 - share)))
+            seen = asked.mean(1, keepdim=True)
+            error = torch.full_like(seen, math.log(sigma / math.sqrt(others)))
+            found = interval_holds(DiagonalGaussian(mean, log_std), DiagonalGaussian(seen, error))
+            return float(found.double().mean())
+
+        tolerance = 4 * math.sqrt(0.9 * 0.1 / persons)
+        assert abs(held(sigma) - 0.9) < tolerance
+        assert held(4 * sigma) > 0.9 + tolerance and held(sigma / 4) < 0.9 - tolerance

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from vop_core.bench.calls import (
     calls_of,
@@ -29,8 +31,14 @@ from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
 from vop_core.evaluation.score import COLUMNS, OWN, Condition, Scoring, score_method
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import adaptation_bytes, gaussian_of
+from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.tasks.base import Task, TaskData
-from vop_core.variational.diagnostics import posterior_health
+from vop_core.variational.diagnostics import (
+    interval_holds,
+    intraclass_correlation,
+    posterior_health,
+)
+from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.importance import log_importance_weights, pareto_k
 
 
@@ -153,10 +161,19 @@ def evaluation_clips(
         table.person,
         table.persons,
         None if noise is None else represent(noise),
-        table.take % 2 == 0,
+        every_other_clip(table.person),
         None if swapped is None else represent(swapped),
         () if swapped is None else visitors(table.persons),
     )
+
+
+def every_other_clip(person: Int[Tensor, " clip"]) -> Bool[Tensor, " clip"]:
+    """Of each person the first, the third, and so on, in the order of the table."""
+    order = torch.argsort(person, stable=True)
+    counts = torch.bincount(person)
+    place = torch.empty_like(person)
+    place[order] = torch.arange(len(person)) - (counts.cumsum(0) - counts)[person[order]]
+    return place % 2 == 0
 
 
 def visitors(persons: Sequence[str]) -> tuple[int, ...]:
@@ -246,35 +263,45 @@ def _median_seconds(call: Any, times: int = 5) -> float:
 def posterior_figures(
     method: PersonalizationMethod, scene: Scene, scoring: Scoring
 ) -> tuple[dict[str, Any] | None, pd.DataFrame]:
-    """For methods with a Gaussian posterior: width, KL and spread between persons, by number of
-    clips.
+    """For methods with a Gaussian posterior: width, KL, spread between persons and what of it is
+    the person, by number of clips.
 
-    And a table of scores of the own row at the main shots: each person's width, and the tail
-    against the posterior that has seen the labels (Pareto k, where it has a shape).
+    And a table of scores of the own row: how often each person's intervals hold what all other
+    clips of the person show, by layer in the parts (where a method can be seen on clips); at the
+    main shots each person's width, and the tail against the posterior that has seen the labels
+    (Pareto k, where it has a shape).
     """
     found, lines = {}, []
     if not method.facts.posterior:
         return None, pd.DataFrame(lines, columns=list(COLUMNS))
     prior = gaussian_of(method.prior(1))[0].detach()
+    with torch.no_grad():
+        clips = method.represent(scene.table.features)
+    unknown = sorted({e.person for e in scene.planned if e.set_name == OPEN})
     for shots in scoring.shots:
         episodes = [
             e for e in scene.planned if (e.shots, e.repetition, e.set_name) == (shots, 0, OPEN)
         ]
         if len(episodes) < 2:
             continue
-        enrollment = torch.stack([scene.table.features[e.enrollment] for e in episodes])
+        enrollment = torch.stack([e.enrollment for e in episodes])
         with torch.no_grad():
-            clips = method.represent(enrollment.flatten(0, 1)).unflatten(0, enrollment.shape[:2])
-            posteriors = gaussian_of(method.adapt(clips))
+            posteriors = gaussian_of(method.adapt(clips[enrollment]))
         health = posterior_health(posteriors, prior)
+        correlation = enrollment_correlation(method, clips, scene.table.person, unknown, shots)
         found[str(shots)] = {
             "kl_nats": round(health.kl, 3),
             "std_ratio": round(health.std_ratio, 4),
             "between_person_std": round(health.between_person_std or 0.0, 4),
-            "active_units": health.active_units,
-            "units": prior.mean.numel(),
             "verdict": health.verdict,
         }
+        if correlation is not None:
+            found[str(shots)]["intraclass_correlation"] = round(correlation, 4)
+        for episode, by_layer in zip(
+            episodes, held_by_layer(method, clips, episodes, posteriors), strict=False
+        ):
+            key = (OPEN, shots, episode.name, 0, OWN)
+            lines.append((*key, "interval_coverage", *by_layer))
         if shots != scoring.main_shots:
             continue
         ratios = (posteriors.log_std - prior.log_std).mean(-1).exp().tolist()
@@ -285,6 +312,60 @@ def posterior_figures(
             if math.isfinite(tail):  # else it has no shape: all draws weigh alike
                 lines.append((*key, "pareto_k", tail, None))
     return found, pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+@torch.no_grad()
+def enrollment_correlation(
+    method: PersonalizationMethod,
+    clips: Float[Tensor, " clip *shape"],
+    person: Int[Tensor, " clip"],
+    persons: Sequence[int],
+    shots: int,
+) -> float | None:
+    """What of the posterior's mean is the person and not the clips, when so many enroll: the
+    intraclass correlation over as many enrollments as everybody's clips give, none used twice; in
+    units of the prior's standard deviation.
+
+    None where nobody has clips enough for two.
+    """
+    generator = torch.Generator().manual_seed(0)
+    groups, owners = [], []
+    for index, each in enumerate(persons):
+        own = (person == each).nonzero().squeeze(1)
+        own = own[torch.randperm(len(own), generator=generator)]
+        parts = own[: len(own) // shots * shots].view(-1, shots)
+        groups.append(parts)
+        owners.append(torch.full((len(parts),), index))
+    owner = torch.cat(owners)
+    if not len(owner):
+        return None
+    pieces = torch.cat(groups).split(max(1, CLIPS_AT_ONCE // shots))
+    means = torch.cat([gaussian_of(method.adapt(clips[piece])).mean for piece in pieces])
+    return intraclass_correlation(means / gaussian_of(method.prior(1)).std, owner)
+
+
+@torch.no_grad()
+def held_by_layer(
+    method: PersonalizationMethod,
+    clips: Float[Tensor, " clip *shape"],
+    episodes: Sequence[PlannedEpisode],
+    posteriors: DiagonalGaussian,
+) -> list[tuple[float, list[float]]]:
+    """Of each episode's person the share of numbers whose interval holds what all clips that did
+    not enroll show, of all and of each layer; empty where a method cannot be seen on clips.
+    """
+    found: dict[int, tuple[float, list[float]]] = {}
+    others = [len(episode.query) for episode in episodes]
+    for count in set(others):  # persons with as many other clips at once
+        places = [place for place, other in enumerate(others) if other == count]
+        observed = method.observed(clips[torch.stack([episodes[p].query for p in places])])
+        if observed is None:
+            return []
+        held = interval_holds(posteriors[places], observed).double()
+        layers = [held[:, method.layout.layer_slice(each)] for each in method.layout.layers]
+        by_layer = torch.stack([part.mean(1) for part in layers], dim=1).tolist()
+        found |= zip(places, zip(held.mean(1).tolist(), by_layer, strict=True), strict=True)
+    return [found[place] for place in range(len(episodes))]
 
 
 @torch.no_grad()

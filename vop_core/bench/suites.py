@@ -3,7 +3,6 @@ folds and seeds.
 
 ``tuning``       every method with each of its settings, asked of persons who stand in no fold
 ``paper``        every method as tuned: closed and open set, 1 to 20 clips, all folds and seeds
-``outliers``     ``paper``'s runs, read for the badly served: half the clips choose, the rest score
 ``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
 ``few-persons``  3, 6, 12 and all training persons
 ``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
@@ -565,8 +564,6 @@ SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[Be
     "smoke": smoke,
     "tuning": _tuning,
     "paper": _paper,
-    # a question to the same result files: nothing is trained or scored twice
-    "outliers": _paper,
     "ablations": _ablations,
     "few-persons": _few_persons,
     "conditions": _conditions,
@@ -575,14 +572,12 @@ SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[Be
 
 
 def store_of(suite: str) -> Store:
-    """Where a suite's results lie. ``outliers`` asks those of ``paper``; what ``smoke`` finds is
-    never gathered.
-    """
+    """Where a suite's results lie; what ``smoke`` finds is never gathered."""
     if suite == "smoke":
         return Store(
             cache_root() / "bench-smoke" / "smoke.parquet", cache_root() / "bench-smoke" / "results"
         )
-    return Store.of("paper" if suite == "outliers" else suite)
+    return Store.of(suite)
 
 
 def suite_results(suite: str) -> dict[str, tuple[Result, ...]]:

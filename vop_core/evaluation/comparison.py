@@ -1,4 +1,5 @@
-r"""Comparing methods on their tables of scores: pairing, permutation tests, controls, outliers.
+r"""Comparing methods on their tables of scores: pairing, permutation tests, controls, the worst
+quarter.
 
 Means go inwards out: repetitions, folds (a closed-set person may stand in several), seeds, and only
 then persons. Every difference is paired: over the same persons, episodes, folds and seeds.
@@ -14,21 +15,22 @@ above. Where many methods are tested together, Holm's step-down adjustment keeps
 false claim below the level [HOLM].
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy import stats
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import Reliability
 from vop_core.evaluation.intervals import (
+    LEVEL,
     SIGN_FLIP_PERSONS,
     Interval,
     interval_over_persons,
@@ -42,7 +44,6 @@ from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
 GLOBAL = "global"  # the method that all others are compared with
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
-OUTLIER_EXCESS = 0.3
 
 
 class EpisodeKey(NamedTuple):
@@ -172,6 +173,32 @@ def paired(
     )
 
 
+class CurvePersons(NamedTuple):
+    """Who stands behind every point of a curve over numbers of clips, and who and what does not."""
+
+    shots: tuple[int, ...]
+    persons: frozenset[str]
+    left_out: tuple[str, ...]  # asked with some of these numbers of clips, but not with all
+    beyond: tuple[int, ...]  # numbers of clips that too few persons have
+
+    @classmethod
+    def of(cls, asked: Mapping[int, Iterable[str]]) -> "CurvePersons":
+        """From who was asked with how many clips. A number of clips that less than half of all
+        persons have is no point, since it would empty all others.
+        """
+        found = {shots: frozenset(persons) for shots, persons in sorted(asked.items())}
+        everybody = frozenset().union(*found.values())
+        kept = {n: persons for n, persons in found.items() if 2 * len(persons) >= len(everybody)}
+        common = frozenset.intersection(*kept.values()) if kept else frozenset()
+        left_out = frozenset().union(*kept.values()) - common
+        beyond = tuple(n for n in found if n not in kept)
+        return cls(tuple(kept), common, tuple(sorted(left_out)), beyond)
+
+    def only(self, values: Mapping[EpisodeKey, Any]) -> dict[EpisodeKey, Any]:
+        """Those figures that are of these persons."""
+        return {each: value for each, value in values.items() if each.person in self.persons}
+
+
 def level_of(
     values: Mapping[str, float], *, limits: tuple[float, float] | None = None
 ) -> Interval | None:
@@ -182,13 +209,6 @@ def level_of(
 def difference_of(values: Mapping[str, float]) -> Interval | None:
     """The mean difference over persons with its interval; None without persons."""
     return paired_interval(list(values.values())) if values else None
-
-
-def few_persons_interval(values: Mapping[str, float]) -> Interval | None:
-    """As ``difference_of``, but without bounds where persons are too few for an exact interval."""
-    if 0 < len(values) < SIGN_FLIP_PERSONS:
-        return Interval(fmean(values.values()), None, len(values), "none")
-    return difference_of(values)
 
 
 # --- tests ----------------------------------------------------------------------------------------
@@ -282,9 +302,9 @@ def harmed(
 class PersonalGain(NamedTuple):
     """Own clips against the best of what needs none of them."""
 
-    best: str
-    episodes: dict[str, float]  # each person's difference from the best
-    accuracy: Interval
+    best: str  # the control with the highest mean accuracy
+    gaps: dict[str, dict[str, float]]  # control -> each person's difference from it
+    accuracy: Interval  # of the difference from the best
     # smallest lower, largest upper bound against any of them
     conservative: tuple[float, float] | None
 
@@ -324,7 +344,7 @@ def personal_gain(own: Values, controls: Mapping[str, Values]) -> PersonalGain |
     conservative = None
     if len(bounds) == len(found):
         conservative = min(low for low, _ in bounds), max(high for _, high in bounds)
-    return PersonalGain(best, gaps[best], found[best], conservative)
+    return PersonalGain(best, gaps, found[best], conservative)
 
 
 def gain_over_controls(
@@ -362,27 +382,52 @@ def decomposition(steps: Sequence[Values]) -> list[dict[str, float]]:
     ]
 
 
-# --- outliers -------------------------------------------------------------------------------------
+# --- the worst quarter ----------------------------------------------------------------------------
 
 
-# when a person counts as an outlier of a model
-BY_ERROR = "error more than 30 % above the mean error"
-BY_ACCURACY = "accuracy more than 30 % below the mean accuracy"
-OUTLIER_RULES = (BY_ERROR, BY_ACCURACY)
+class WorstQuarter(NamedTuple):
+    """Who is served worst: chosen on one half of everybody's clips, to be scored on the other, and
+    the other way round.
 
-
-def choose_outliers(accuracy: Mapping[str, float], rule: str) -> tuple[str, ...]:
-    """Persons on whom a model of that accuracy does more than 30 % worse than on average, by either
-    reading.
+    Persons scored on the clips that chose them would gain by regression to the mean alone.
     """
-    if not accuracy:
-        return ()
-    mean = fmean(accuracy.values())
-    bar = 1 - (1 + OUTLIER_EXCESS) * (1 - mean) if rule == BY_ERROR else (1 - OUTLIER_EXCESS) * mean
-    return tuple(
-        sorted(
-            person
-            for person, value in accuracy.items()
-            if value < bar and not math.isclose(value, bar)
-        )
-    )
+
+    by_even: tuple[str, ...]  # scored on odd clips
+    by_odd: tuple[str, ...]  # scored on even clips
+
+    @classmethod
+    def of(cls, even: Mapping[str, float], odd: Mapping[str, float]) -> "WorstQuarter":
+        """From accuracies on even and on odd clips, of persons who have both; a quarter rounded
+        down, at least one. Of equal persons the first by name.
+        """
+        persons = sorted(even.keys() & odd.keys())
+        count = max(1, len(persons) // 4)
+        return cls(*(tuple(sorted(persons, key=half.get)[:count]) for half in (even, odd)))
+
+    def mean(self, even: Mapping[str, float], odd: Mapping[str, float]) -> Interval | None:
+        """The mean of both scorings; None where a half of the chosen persons has no figure.
+
+        A person chosen twice counts twice. The interval is Student's t of a ratio of two means
+        over persons, what each adds to the sum and how often each is counted; there is none below
+        6 persons.
+        """
+        scored = [
+            {person: half[person] for person in chosen if person in half}
+            for chosen, half in ((self.by_even, odd), (self.by_odd, even))
+        ]
+        if not all(scored):
+            return None
+        persons = sorted({person for half in scored for person in half})
+        weights, sums = np.zeros(len(persons)), np.zeros(len(persons))
+        for half in scored:
+            for person, value in half.items():
+                place, weight = persons.index(person), 0.5 / len(half)
+                weights[place] += weight
+                sums[place] += weight * value
+        mean, count = float(sums.sum()), len(persons)
+        if count < SIGN_FLIP_PERSONS:
+            return Interval(mean, None, count, "none")
+        spread = np.sqrt(count / (count - 1) * np.square(sums - mean * weights).sum())
+        half_width = float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * spread)
+        bounds = (mean - half_width, mean + half_width)
+        return Interval(mean, bounds, count, "Student's t over persons")

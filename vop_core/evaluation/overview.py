@@ -166,10 +166,10 @@ def _differences(
     ):
         against = gap(OWN, gain.best, PERSONAL_GAIN)
         interval = {
-            "persons": len(gain.episodes),
+            "persons": gain.accuracy.persons,
             "mean": gain.accuracy.mean,
             "ci95": _plain(gain.accuracy.bounds),
-            "per_person": gain.episodes,
+            "per_person": gain.gaps[gain.best],
         }
         yield against | interval | {"ci95_conservative": _plain(gain.conservative)}
 

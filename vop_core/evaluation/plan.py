@@ -27,8 +27,9 @@ class EvaluationClips:
     persons: tuple[str, ...]
     # level- and spectrum-matched noise for each clip; None leaves its row out
     noise_features: Float[Tensor, " clip *shape"] | None = None
-    # clips of even takes, which choose outliers; the others judge them. None: no halves are scored
-    even_take: Bool[Tensor, " clip"] | None = None
+    # every other clip of a person, which choose the worst quarter of persons; the others score it,
+    # and the other way round. None: no halves are scored
+    even: Bool[Tensor, " clip"] | None = None
     # the same clips, each person in another's environment, and for each person who stands in theirs
     swapped: Float[Tensor, " clip *shape"] | None = None
     visitors: tuple[int, ...] = ()

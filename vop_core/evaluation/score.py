@@ -18,7 +18,7 @@ and where everybody is heard in an environment of their own, the other two of pe
 All methods answer the same episodes, and controls are the same clips for all of them.
 
 The metrics are the means over an episode's queries of whatever the task's metrics name; with
-accuracy and confidence among them also ``ece``, ``aurc``, the accuracy on even and on odd takes,
+accuracy and confidence among them also ``ece``, ``aurc``, the accuracy on even and on odd clips,
 and against words never taught ``auroc``, ``fpr95`` and ``detection``. ``fallbacks`` counts control
 clips that had to carry another word. Some values keep their ``parts``: accuracy the answers one by
 one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
@@ -220,7 +220,7 @@ def score_method(
                 trials[0].row in (OWN, OWN_SAME_CALL) and episode.shots in scoring.control_shots
             )
             told = heard.get(episode) if trials[0].row == OWN else None
-            found = _figures(trials, clips.even_take, told, closely)
+            found = _figures(trials, clips.even, told, closely)
             lines += [(*key, metric, value, parts) for metric, value, parts in found]
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
@@ -322,7 +322,7 @@ def _by_episode(trials: Sequence[Trial]) -> dict[PlannedEpisode, list[Trial]]:
 
 def _figures(
     trials: Sequence[Trial],
-    even_take: Bool[Tensor, " clip"] | None,
+    even: Bool[Tensor, " clip"] | None,
     unknown: Trial | None,
     closely: bool,
 ) -> Iterator[tuple[str, float, list[float] | None]]:
@@ -344,17 +344,13 @@ def _figures(
     yield "ece", bins.expected_calibration_error, bins.as_parts() if closely else None
     accuracy, confidence = values["accuracy"].mean(0), values["confidence"].mean(0)
     yield "aurc", area_under_risk_coverage(confidence, accuracy), None
-    if even_take is None:
-        return
-    half = even_take[query].numpy()[order]
-    for name, chosen in (("even", half), ("odd", ~half)):
-        if chosen.any():
-            yield f"accuracy_{name}", float(accuracy[chosen].mean()), None
+    if even is not None:
+        half = even[query].numpy()[order]
+        for name, chosen in (("even", half), ("odd", ~half)):
+            if chosen.any():
+                yield f"accuracy_{name}", float(accuracy[chosen].mean()), None
     if unknown is not None:
         other = unknown.values["confidence"]
-        right = detected(confidence, accuracy, other)
         yield "auroc", rejection_auroc(confidence, other), None
         yield "fpr95", false_positive_rate(confidence, other), None
-        yield "detection", float(right.mean()), None
-        if (~half).any():
-            yield "detection_odd", float(right[~half].mean()), None
+        yield "detection", float(detected(confidence, accuracy, other).mean()), None

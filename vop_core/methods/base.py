@@ -39,6 +39,7 @@ from vop_core.nets.registry import build_encoder
 from vop_core.settings import Settings, positive
 from vop_core.training.checkpoint import fingerprint
 from vop_core.variational.enrollment_health import HealthReference
+from vop_core.variational.gaussian import DiagonalGaussian
 
 SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
 
@@ -216,6 +217,14 @@ class PersonalizationMethod(nn.Module, ABC):
         kept.
         """
         raise EvaluationError("This method keeps no posterior over a person's weights.")
+
+    def observed(self, clips: Float[Tensor, "person clip *shape"]) -> DiagonalGaussian | None:
+        """What persons' represented clips show, without the prior, of the numbers that the
+        posterior is about (in the order of ``layout``), and how far off that may be.
+
+        None where these numbers cannot be seen on clips: then no width can be checked.
+        """
+        return None
 
     # --- what follows -----------------------------------------------------------------------------
 

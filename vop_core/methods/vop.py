@@ -350,12 +350,19 @@ class Vop(GaussianMethod):
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """Mean and log standard deviation of each person's offsets; labels are not read."""
+        persons, shots = enrollment.shape[:2]
         with torch.no_grad():
-            persons, shots = enrollment.shape[:2]
-            rows = torch.arange(persons * shots).view(persons, shots)
-            offsets = self._offsets_of(enrollment.flatten(0, 1), list(rows))
+            offsets = self.observed(enrollment).mean
             posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
+
+    @torch.no_grad()
+    def observed(self, clips: Float[Tensor, "person clip *input"]) -> DiagonalGaussian:
+        """Persons' mean offsets, each with the clips' error over their number."""
+        rows = torch.arange(clips.shape[:2].numel()).view(clips.shape[:2])
+        offsets = self._offsets_of(clips.flatten(0, 1), list(rows))
+        log_std = 0.5 * (self.clip_variance / clips.shape[1]).log()
+        return DiagonalGaussian(offsets, log_std.expand_as(offsets))
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None

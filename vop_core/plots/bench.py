@@ -43,7 +43,8 @@ def look_of(variant: str, index: int) -> style.Role:
 def shots_figure(
     points: Sequence[Row], *, shown: Sequence[str] | None = None, height: int = 460
 ) -> go.Figure:
-    """Accuracy by number of enrollment clips, 95 % intervals over persons; unknown persons.
+    """Accuracy by number of enrollment clips, 95 % intervals over persons; unknown persons, the
+    same at every point.
 
     Methods that are not ``shown`` (None: all) wait in the legend.
     """
@@ -329,8 +330,13 @@ def _visible(variant: str, shown: Sequence[str] | None) -> bool | str:
 
 def _clip_axis(figure: go.Figure, points: Sequence[Row]) -> None:
     clips = sorted({point["shots"] for point in points})
+    persons = sorted({point["accuracy"]["persons"] for point in points})
+    counts = " to ".join(map(str, dict.fromkeys(persons[:1] + persons[-1:])))
     figure.update_xaxes(
-        type="log", tickvals=clips, ticktext=[str(n) for n in clips], title="enrollment clips"
+        type="log",
+        tickvals=clips,
+        ticktext=[str(n) for n in clips],
+        title=f"enrollment clips (the same {counts} persons at every point)",
     )
 
 

@@ -7,17 +7,30 @@ and ``interval``: how that was made. A difference has the sign-flip test's ``p``
 """
 
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 from vop_core.bench.method_runs import MethodRuns
-from vop_core.evaluation.comparison import difference_of, holm, paired, sign_flip_p_value
+from vop_core.evaluation.comparison import (
+    CurvePersons,
+    PersonalGain,
+    Values,
+    by_person,
+    difference_of,
+    errors_reduced,
+    holm,
+    paired,
+    sign_flip_p_value,
+)
 from vop_core.evaluation.intervals import Interval
+from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import OWN
 from vop_core.plots.style import listing
 
 SIGNIFICANCE = 0.05
 ROUNDING = 1e-5  # of a difference of two figures of five digits, as result files hold them
 VALUES = ("accuracy", "nll")  # that differences are taken of; below 0 is better in the second
+ERROR_REDUCTION = "error_reduction"  # beside them: a share of errors
 SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED = "shown", "the reverse shown", "not shown", "not measured"
 Estimate = dict[str, Any]
 
@@ -38,23 +51,46 @@ def difference(values: Mapping[str, float]) -> Estimate | None:
     """The mean of each person's difference, with interval and p-value; None without persons."""
     found = estimate(difference_of(values))
     if found is not None:
-        found["p"] = sign_flip_p_value(list(values.values()), rounding=ROUNDING)
+        found["p"] = _p_value(values)
     return found
+
+
+def _p_value(values: Mapping[str, float]) -> float:
+    return sign_flip_p_value(list(values.values()), rounding=ROUNDING)
 
 
 def differences(
     first: MethodRuns, second: MethodRuns, set_name: str, row: str = OWN
 ) -> dict[str, Estimate | None]:
-    """First, with own clips, - a row of second: accuracy and NLL at the main number of clips."""
-    shots = first.main_shots
-    return {
-        value: difference(
-            paired(
-                first.scores.values(OWN, set_name, shots, value),
-                second.scores.values(row, set_name, shots, value),
-            )
+    """First, with own clips, - a row of second: accuracy and NLL at the main number of clips; and
+    which share of that row's errors is gone.
+    """
+    cell = set_name, first.main_shots
+    sides = {
+        value: (
+            first.scores.values(OWN, *cell, value),
+            second.scores.values(row, *cell, value),
         )
         for value in VALUES
+    }
+    return {value: difference(paired(*found)) for value, found in sides.items()} | {
+        ERROR_REDUCTION: estimate(errors_reduced(*sides["accuracy"]))
+    }
+
+
+def gain_estimate(gain: PersonalGain) -> Estimate:
+    """The gain over the best control, with what holds for all of them: bounds from the smallest to
+    the largest against any, and the largest p.
+
+    So it is shown where own clips are shown to beat each control. No claim is lost by the choice
+    of the best: that each single test rejects is a test at the same level that all are beaten.
+    """
+    return {
+        "mean": gain.accuracy.mean,
+        "ci95": gain.conservative,
+        "persons": gain.accuracy.persons,
+        "interval": f"{gain.accuracy.kind}, against any control",
+        "p": max(map(_p_value, gain.gaps.values())),
     }
 
 
@@ -65,6 +101,19 @@ def adjust(asked: Iterable[Estimate | None]) -> None:
     tested = {str(place): found for place, found in enumerate(asked) if found and "p" in found}
     for place, value in holm({place: found["p"] for place, found in tested.items()}).items():
         tested[place]["p_holm"] = value
+
+
+def mean_over_persons(values: Values) -> float | None:
+    """One figure's mean; None without persons."""
+    persons = by_person(values)
+    return fmean(persons.values()) if persons else None
+
+
+def curve_persons(runs: MethodRuns, metric: str = "accuracy") -> CurvePersons:
+    """Which unknown persons stand behind every point of a method's curve."""
+    shots = runs.scores.shots(OWN, OPEN)
+    asked = {n: [e.person for e in runs.scores.values(OWN, OPEN, n, metric)] for n in shots}
+    return CurvePersons.of({n: persons for n, persons in asked.items() if persons})
 
 
 def verdict(estimate: Estimate | None, *, better: int = 1) -> str:
@@ -95,6 +144,12 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
         for kind in (SHOWN, REVERSE, NOT_SHOWN, NOT_MEASURED)
     }
     return ", ".join(f"{kind} on {listing(names)}" for kind, names in groups.items() if names)
+
+
+def shown_on(estimates: Mapping[str, Estimate | None]) -> str:
+    """Where a difference is shown: "a and b"; empty where nowhere."""
+    names = [name for name, each in estimates.items() if verdict(each) == SHOWN]
+    return listing(names) if names else ""
 
 
 def asked_alone(estimate: Estimate) -> Estimate:

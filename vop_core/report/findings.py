@@ -24,9 +24,9 @@ class Answer(NamedTuple):
     """What the figures say to a question."""
 
     question: str
-    short: str  # in a sentence; may be empty
+    short: str  # in plain sentences
     facts: list[str]
-    behind: str  # which results
+    behind: str  # which results; empty where none are there
 
 
 def findings(summaries: Summaries) -> str:
@@ -39,23 +39,22 @@ def findings(summaries: Summaries) -> str:
 
 
 def short_answers(summaries: Summaries) -> list[tuple[str, str]]:
-    """Question and answer in a sentence, of those questions that have one."""
-    return [(each.question, each.short) for each in answers(summaries) if each.short]
+    """Question and answer in short."""
+    return [(each.question, each.short) for each in answers(summaries)]
 
 
 def answers(summaries: Summaries) -> Iterator[Answer]:
-    """Of each question that has figures."""
+    """Of every question, also where a suite that it is asked of has not run."""
+    suites = {suite: content["datasets"] for suite, content in summaries.items()}
     for question in QUESTIONS.values():
-        asked = summaries.get(question.suite, {}).get("datasets", {})
-        facts = [line for name, table in asked.items() for line in question.in_full(name, table)]
-        if facts:
-            behind = "; ".join(f"{name}: {_behind(table)}" for name, table in asked.items())
-            yield Answer(
-                question.words,
-                question.in_short(asked),
-                facts,
-                f"suite {question.suite}, {behind}",
-            )
+        behind = [
+            f"suite {suite}, "
+            + "; ".join(f"{name}: {_behind(table)}" for name, table in suites[suite].items())
+            for suite in question.suites
+            if suites.get(suite)
+        ]
+        short, full = question.in_short(suites), question.in_full(suites)
+        yield Answer(question.words, short, full, "; ".join(behind))
 
 
 def _behind(table: Table) -> str:

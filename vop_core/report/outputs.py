@@ -18,8 +18,7 @@ from vop_core.report.readme import fill, readme_section
 from vop_core.report.summary import FORMAT, as_text, summary
 from vop_core.writing import make_folder, write_text
 
-# No evidence of anything; settings on trial; and a question that the tables of "paper" answer.
-SKIPPED = ("smoke", "tuning", "outliers")
+SKIPPED = ("smoke", "tuning")  # no evidence of anything; settings on trial
 CLOSE = 2e-5  # figures of another machine may differ in their last digit
 PAGE = Path("docs") / "bench.html"
 README = Path("README.md")

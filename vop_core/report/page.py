@@ -54,7 +54,8 @@ class Remark(NamedTuple):
 
 def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """The whole page, from the summaries of the suites."""
-    sections = [
+    remade = Section("table-1", "Table 1 of the paper", [text.remade_table(summaries)])
+    sections = [remade] + [
         Section(
             re.sub(r"[^a-z0-9]+", "-", f"{suite}-{dataset}".lower()),
             f"{dataset}, suite {suite}",
@@ -126,16 +127,17 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
     curves = plots.shots_figure(table["curves"], shown=shown)
     yield _figure("Accuracy of unknown persons by number of clips", curves)
     yield text.curve_table(table, "versus_global")
+    yield text.curve_table(table, "error_reduction")
     if whole:
         yield from _further(table, shown)
     yield text.changes_table(table)
     for name in (
         "groups",
-        "regimes",
         "environments",
         "calls",
         "draws",
         "posteriors",
+        "coverage",
         "widths",
         "methods",
     ):
@@ -151,7 +153,6 @@ def _further(table: Table, shown: Sequence[str] | None) -> Iterator[Any]:
     yield _figure(
         "Surer, and right? Unknown persons", plots.certainty_figure(table["curves"], shown=shown)
     )
-    yield from text.outlier_tables(table)
     if table["scoreboard"]:
         yield Remark("Scoreboard of the paper", WHY_NO_MAGNITUDES)
         yield text.listed_table(table, "scoreboard")

@@ -1,4 +1,4 @@
-"""What the paper left open, question by question: the facts, picked from the tables of a suite.
+"""What the paper left open, question by question: the facts, picked from the tables of the suites.
 
 The sentences stand in ``templates/questions.txt``. Words follow figures: whether something is
 "shown" is decided by its interval (``verdicts``), never by hand.
@@ -6,11 +6,10 @@ The sentences stand in ``templates/questions.txt``. Words follow figures: whethe
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vop_core.bench.recipes import GLOBAL, VOP
-from vop_core.evaluation.narrowing import NARROWING
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.estimates import REVERSE, SHOWN, Estimate, asked_alone, verdict
 from vop_core.report.summary import ABLATIONS, ADABN, CONDITIONS, PAPER, READS, WITHOUT_GAUSSIAN
@@ -19,40 +18,65 @@ from vop_core.report.words import TEMPLATES, one_line
 from vop_core.variational.importance import GOOD_K
 
 Table = Mapping[str, Any]
-Tables = Mapping[str, Table]
+Tables = Mapping[str, Table]  # data set -> its tables in a suite
+Suites = Mapping[str, Tables]
 Facts = dict[str, Any]
-FEW_PERSONS = "few-persons"
+FEW_PERSONS, GROUPS = "few-persons", "groups"
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
 POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
-POSTERIORS = (VOP, "conditional-vop")  # the forms of VoP that have a Gaussian
-TARGET = 0.03  # of personal gain and of right − wrong, both, set before anything was trained
+LABELED = "labels"  # in what such methods read
+
+
+class Part(NamedTuple):
+    """Some of the facts behind an answer, those of one data set in one suite."""
+
+    sentences: str  # in the template
+    suite: str
+    facts: Callable[[Table], Facts]
+
+    def lines(self, name: str, table: Table) -> list[str]:
+        """A line a fact; none without figures."""
+        found = self.facts(table)
+        if not any(found.values()):
+            return []
+        text = re.split(r"^- ", _written(self.sentences, found | {"name": name}), flags=re.M)
+        return list(dict.fromkeys(one_line(line) for line in text if line.strip()))
 
 
 class Question(NamedTuple):
-    """Something the paper left open, and where its answer is found; without facts there is none."""
+    """Something the paper left open, and where its answer is found."""
 
-    name: str  # of its sentences: NAME_short and NAME_full in the template
+    name: str  # NAME_short in the template is the answer in short
     words: str
-    suite: str
-    over_all: Callable[[Tables], Facts]  # for the sentence over all data sets
-    of_one: Callable[[Table], Facts]  # for the facts of one data set
+    over_all: Callable[[Suites], Facts]
+    parts: tuple[Part, ...]
 
-    def in_short(self, tables: Tables) -> str:
-        """The answer in a sentence over all data sets; empty without figures."""
-        facts = self.over_all(tables)
-        return one_line(_written(f"{self.name}_short", facts)) if any(facts.values()) else ""
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Those that it is asked of."""
+        return tuple(dict.fromkeys(part.suite for part in self.parts))
 
-    def in_full(self, name: str, table: Table) -> list[str]:
-        """The facts behind it, those of one data set; none without figures."""
-        facts = self.of_one(table)
-        if not any(facts.values()):
-            return []
-        lines = re.split(r"^- ", _written(f"{self.name}_full", facts | {"name": name}), flags=re.M)
-        return list(dict.fromkeys(one_line(line) for line in lines if line.strip()))
+    def in_short(self, suites: Suites) -> str:
+        """The answer in plain sentences over all data sets, and which suites have not run."""
+        facts = self.over_all({suite: suites.get(suite, {}) for suite in self.suites})
+        said = one_line(_written(f"{self.name}_short", facts)) if any(facts.values()) else ""
+        missing = [suite for suite in self.suites if not suites.get(suite)]
+        if not said and not missing:
+            return "Not measured."
+        return " ".join(filter(None, (said, missing and f"Not run yet: {', '.join(missing)}.")))
+
+    def in_full(self, suites: Suites) -> list[str]:
+        """The facts behind it."""
+        return [
+            line
+            for part in self.parts
+            for name, table in suites.get(part.suite, {}).items()
+            for line in part.lines(name, table)
+        ]
 
 
 def _written(sentences: str, facts: Facts) -> str:
-    template = TEMPLATES.get_template("questions.txt", globals={"good_k": GOOD_K, "target": TARGET})
+    template = TEMPLATES.get_template("questions.txt", globals={"good_k": GOOD_K})
     return getattr(template.module, sentences)(**facts)
 
 
@@ -71,15 +95,6 @@ def estimates(tables: Tables, kind: str, path: str, **where: Any) -> dict[str, A
         for name, table in tables.items()
     }
     return {name: estimate for name, estimate in found.items() if estimate is not None}
-
-
-def by_method(tables: Tables, kind: str, path: str, **where: Any) -> Facts:
-    """The same for each of ``PERSONAL_METHODS`` that has any."""
-    found = {
-        method: estimates(tables, kind, path, variant=method, **where)
-        for method in PERSONAL_METHODS
-    }
-    return {"methods": {method: of_method for method, of_method in found.items() if of_method}}
 
 
 def listed(kind: str, **where: Any) -> Callable[[Table], Facts]:
@@ -103,7 +118,95 @@ def _best(rows: list[Table]) -> Table:
 # --- facts ----------------------------------------------------------------------------------------
 
 
-def _personalization(tables: Tables) -> Facts:
+def regimes(suites: Suites) -> Iterator[tuple[str, Table, Table]]:
+    """VoP's row of unknown persons in each data set and condition, and the tables it stands in; by
+    the name of both.
+    """
+    seen = set()
+    for suite in (PAPER, CONDITIONS):
+        for name, table in suites.get(suite, {}).items():
+            for row in entries(table, "rows", set=OPEN):
+                method, _, condition = row["variant"].partition(", ")
+                place = f"{name} ({condition or 'clean'})"
+                if method == VOP and place not in seen:
+                    seen.add(place)
+                    yield place, row, table
+
+
+def _where(suites: Suites) -> Facts:
+    found = {place: row for place, row, _ in regimes(suites) if row["versus_global"]}
+    gains = {place: look_up(row, "personal_gain.accuracy") for place, row in found.items()}
+    return {
+        "gain": {place: gain and asked_alone(gain) for place, gain in gains.items()},
+        "gone": {
+            place: row["versus_global"]["error_reduction"]
+            for place, row in found.items()
+            if row["versus_global"]["error_reduction"]
+        },
+    }
+
+
+def _regime_rows(table: Table) -> Facts:
+    rows = [row for row in _against_global(table) if row["variant"].partition(", ")[0] == VOP]
+    return {"entries": [row for row in rows if row["personal_gain"]]}
+
+
+def _growth(suites: Suites) -> Facts:
+    found = []
+    for name, table in suites[PAPER].items():
+        for variant in (VOP, ADABN):
+            points = sorted(_gains_by_clips(table, variant), key=lambda point: point["shots"])
+            if points:
+                found.append({"name": name, "few": points[0], "many": points[-1]})
+    return {
+        "found": found,
+        "first": {
+            each["name"]: asked_alone(each["few"]["versus_global"])
+            for each in found
+            if each["few"]["variant"] == VOP
+        },
+    }
+
+
+def _person_and_room(suites: Suites) -> Facts:
+    return {
+        part: estimates(suites[CONDITIONS], "environments", f"differences.{part}", variant=VOP)
+        for part in ("person", "environment")
+    }
+
+
+def _true_width(suites: Suites) -> Facts:
+    tables = suites[PAPER]
+    return {
+        "held": {
+            name: found
+            for name, table in tables.items()
+            if (found := entries(table, "coverage", variant=VOP))
+        },
+        "correlation": estimates(tables, "widths", "correlation", variant=VOP),
+        "alike": [
+            name
+            for name, table in tables.items()
+            if entries(table, "widths", variant=VOP, alike=True)
+        ],
+        "narrowing": _narrowing(tables),
+    }
+
+
+def _ceiling(suites: Suites) -> Facts:
+    """The highest that reads labels, picked after the fact, beside VoP, which reads none."""
+    found = []
+    for name, table in suites[PAPER].items():
+        labeled = _read_by(table, lambda kind: kind.startswith(LABELED))
+        vop = _row(table, VOP)
+        if labeled and vop and vop["versus_global"]:
+            found.append({"name": name, "tried": len(labeled), "best": _best(labeled), "vop": vop})
+    return {"found": found}
+
+
+def _published(suites: Suites) -> Facts:
+    tables = suites[PAPER]
+
     def part(control: str, name: str) -> dict[str, Any]:
         where = {"variant": VOP, "control": control, "set": OPEN}
         return estimates(tables, "decomposition", f"accuracy.{name}", **where)
@@ -111,10 +214,71 @@ def _personalization(tables: Tables) -> Facts:
     gains = estimates(tables, "rows", "personal_gain.accuracy", variant=VOP, set=OPEN)
     return {
         "whole": part("mixed", "whole"),
+        "regularization": part("mixed", "regularization"),
+        "prior": part("prior", "regularization"),
         "above_mixture": part("mixed", "personalization"),
         "above_prior": part("prior", "personalization"),
         "gain": {name: asked_alone(gain) for name, gain in gains.items()},
     }
+
+
+def _harmed(suites: Suites) -> Facts:
+    found = {place: row for place, row, _ in regimes(suites) if row["versus_global"]}
+    return {
+        "harmed": {
+            place: (len(row["versus_global"]["harmed"]), row["accuracy"]["persons"])
+            for place, row in found.items()
+            if row["versus_global"]["harmed"] is not None
+        },
+        "worst": {
+            place: row["worst_quarter"]["versus_global"]
+            for place, row in found.items()
+            if row["worst_quarter"]
+        },
+    }
+
+
+def _harmed_rows(table: Table) -> Facts:
+    rows = [
+        row
+        for row in _against_global(table)
+        if row["variant"].partition(", ")[0] in PERSONAL_METHODS and row["worst_quarter"]
+    ]
+    return {"entries": rows}
+
+
+def _against_others(suites: Suites) -> Facts:
+    tables = suites[PAPER]
+    of_main = {
+        name: {"draws": entries(table, "draws", variant=VOP, shots=table["main_shots"])}
+        for name, table in tables.items()
+    }
+    return {
+        "adabn": estimates(tables, "comparisons", "accuracy", b=ADABN, set=OPEN),
+        "without": estimates(tables, "comparisons", "accuracy", b=WITHOUT_GAUSSIAN, set=OPEN),
+        "draws": estimates(of_main, "draws", "nll.difference"),
+        "alone": estimates(suites[ABLATIONS], "changes", "accuracy", variant=POINT),
+    }
+
+
+def _unheard(suites: Suites) -> Facts:
+    won_back = {
+        f"{name} ({entry['condition']})": entry["versus_global"]
+        for name, table in suites[GROUPS].items()
+        for entry in table.get("groups", ())
+        if (entry["variant"], entry["training"]) == (VOP, "never heard")
+    }
+    return {"found": _steps_by_persons(suites[FEW_PERSONS]), "groups": won_back}
+
+
+def _groups(table: Table) -> Facts:
+    return {"entries": [entry for entry in table.get("groups", ()) if entry["variant"] != GLOBAL]}
+
+
+def _read_by(table: Table, wanted: Callable[[str], bool]) -> list[Table]:
+    """Rows of unknown persons of methods that read so, beside global."""
+    reads = {method["variant"]: method["reads"] for method in table["methods"]}
+    return [row for row in _against_global(table) if wanted(reads.get(row["variant"], ""))]
 
 
 def _gain_taken_apart(table: Table) -> Facts:
@@ -136,18 +300,7 @@ def _against_baselines(table: Table) -> Facts:
     return {"picked": table["picked_baseline"], "entries": others}
 
 
-def _gaussian_and_draws(tables: Tables) -> Facts:
-    of_main = {
-        name: {"draws": entries(table, "draws", variant=VOP, shots=table["main_shots"])}
-        for name, table in tables.items()
-    }
-    return {
-        "without": estimates(tables, "comparisons", "accuracy", b=WITHOUT_GAUSSIAN, set=OPEN),
-        "draws": estimates(of_main, "draws", "nll.difference"),
-    }
-
-
-def _narrowing(tables: Tables) -> Facts:
+def _narrowing(tables: Tables) -> list[Facts]:
     found = []
     for name, table in tables.items():
         widths = {
@@ -157,8 +310,7 @@ def _narrowing(tables: Tables) -> Facts:
             few, many = min(widths), max(widths)
             by = widths[many] / widths[few]
             found.append({"name": name, "few": few, "many": many, "by": by})
-    constant = all(abs(each["by"] - 1) < NARROWING for each in found)
-    return {"found": found, "constant": bool(found) and constant}
+    return found
 
 
 def _width_by_clips(table: Table) -> Facts:
@@ -174,67 +326,13 @@ def _width_by_clips(table: Table) -> Facts:
     }
 
 
-def _highest(tables: Tables) -> Facts:
-    rows = {name: _against_global(table) for name, table in tables.items()}
-    return {"best": {name: _best(found) for name, found in rows.items() if found}}
-
-
 def _highest_by_reading(table: Table) -> Facts:
-    read = {method["variant"]: method["reads"] for method in table["methods"]}
-    rows = {
-        kind: [row for row in _against_global(table) if read.get(row["variant"]) == kind]
-        for kind in READS[1:]
-    }
+    rows = {kind: _read_by(table, kind.__eq__) for kind in READS[1:]}
     return {
         "entries": [
             {"kind": kind, "tried": len(found), "best": _best(found)}
             for kind, found in rows.items()
             if found
-        ]
-    }
-
-
-def reaches_target(row: Table) -> bool:
-    """Whether personal gain and right − wrong are both at the target, with intervals that leave 0
-    out.
-    """
-    found = [
-        part and asked_alone(part["accuracy"])
-        for part in (row["personal_gain"], row["right_minus_wrong"])
-    ]
-    return all(part and part["mean"] >= TARGET and verdict(part) == SHOWN for part in found)
-
-
-def _target(tables: Tables) -> Facts:
-    rows = {
-        name: [row for variant in POSTERIORS if (row := _row(table, variant))]
-        for name, table in tables.items()
-    }
-    return {
-        "reached": {
-            name: [row["variant"] for row in found if reaches_target(row)]
-            for name, found in rows.items()
-            if found
-        }
-    }
-
-
-def _target_of_one(table: Table) -> Facts:
-    posteriors = {
-        each["variant"]: each for each in entries(table, "posteriors", shots=table["main_shots"])
-    }
-    rows = [row for variant in POSTERIORS if (row := _row(table, variant))]
-    return {
-        "entries": [
-            {
-                "variant": row["variant"],
-                "gain": row["personal_gain"],
-                "wrong": look_up(row, "right_minus_wrong.accuracy"),
-                "reached": reaches_target(row),
-                "posterior": posteriors.get(row["variant"]),
-            }
-            for row in rows
-            if row["personal_gain"]
         ]
     }
 
@@ -258,49 +356,12 @@ def _gains_by_clips(table: Table, variant: str) -> list[Table]:
     return [point for point in entries(table, "curves", variant=variant) if point["versus_global"]]
 
 
-def _few_and_many_clips(tables: Tables) -> Facts:
-    found = []
-    for name, table in tables.items():
-        for variant in (VOP, ADABN):
-            points = sorted(_gains_by_clips(table, variant), key=lambda point: point["shots"])
-            if len(points) > 1:
-                found.append({"name": name, "few": points[0], "many": points[-1]})
-    return {"found": found}
-
-
 def _clips(table: Table) -> Facts:
     gains = {variant: _gains_by_clips(table, variant) for variant in (VOP, ADABN)}
     return {"gains": {variant: found for variant, found in gains.items() if found}}
 
 
-def _outlier_gains(tables: Tables) -> Facts:
-    of_vop = {
-        name: {
-            "methods": [
-                method
-                for entry in table["outliers"]
-                if entry["persons"]
-                for method in entries(entry, "methods", variant=VOP)
-            ]
-        }
-        for name, table in tables.items()
-    }
-    gains = estimates(of_vop, "methods", "accuracy.difference")
-    few = {name: gain for name, gain in gains.items() if gain["ci95"] is None}
-    sure = {name: gain for name, gain in gains.items() if name not in few}
-    return {"sure": sure, "few": few}
-
-
-def _outliers(table: Table) -> Facts:
-    return {
-        "entries": [
-            {**entry, "vop": next(iter(entries(entry, "methods", variant=VOP)), None)}
-            for entry in table["outliers"]
-        ]
-    }
-
-
-def _steps_by_persons(tables: Tables) -> Facts:
+def _steps_by_persons(tables: Tables) -> list[Facts]:
     found = []
     for name, table in tables.items():
         gains: dict[str, dict[float, Estimate]] = {}
@@ -320,7 +381,7 @@ def _steps_by_persons(tables: Tables) -> Facts:
             }
             for method, steps in gains.items()
         ]
-    return {"found": found}
+    return found
 
 
 def _few_persons(table: Table) -> Facts:
@@ -341,15 +402,17 @@ def _lowest(rows: list[Table]) -> Table:
     return min(rows, key=lambda row: row["accuracy"]["mean"])
 
 
-def _collapse(tables: Tables) -> Facts:
-    rows = {name: _samovar(table) for name, table in tables.items()}
-    return {
-        "found": [
-            {"name": name, "lowest": _lowest(found), "chance": 1 / tables[name]["labels"]}
-            for name, found in rows.items()
-            if found
-        ]
-    }
+def _settings(suites: Suites) -> Facts:
+    found = {}
+    for name, table in suites[ABLATIONS].items():
+        if table["changes"]:
+            kinds = _by_verdict(table)
+            better, worse = (
+                [entry["variant"] for entry in kinds.get(kind, ())] for kind in (SHOWN, REVERSE)
+            )
+            tried = len(table["changes"])
+            found[name] = {"better": better, "worse": worse, "tried": tried}
+    return {"found": found}
 
 
 def _samovar_rows(table: Table) -> Facts:
@@ -367,127 +430,98 @@ def _by_verdict(table: Table) -> dict[str, list[Table]]:
     return grouped
 
 
-def _settings(tables: Tables) -> Facts:
-    found = {}
-    for name, table in tables.items():
-        if table["changes"]:
-            kinds = _by_verdict(table)
-            better, worse = (
-                [entry["variant"] for entry in kinds.get(kind, ())] for kind in (SHOWN, REVERSE)
-            )
-            tried = len(table["changes"])
-            found[name] = {"better": better, "worse": worse, "tried": tried}
-    return {"found": found}
-
-
 QUESTIONS = {
     question.name: question
     for question in (
         Question(
-            "personalization",
-            "How much of the published kind of gain is personalization, and how much is "
-            "regularization?",
-            PAPER,
-            _personalization,
-            _gain_taken_apart,
+            "where",
+            "Where does personalization pay?",
+            _where,
+            (
+                Part("regimes", PAPER, _regime_rows),
+                Part("regimes", CONDITIONS, _regime_rows),
+            ),
         ),
         Question(
-            "baselines",
-            "Is VoP better than what needs no hypernetwork, or no Gaussian?",
-            PAPER,
-            lambda tables: {
-                "found": estimates(tables, "comparisons", "accuracy", b=ADABN, set=OPEN)
-            },
-            _against_baselines,
+            "clips",
+            "How does the gain grow with clips?",
+            _growth,
+            (Part("clips", PAPER, _clips),),
         ),
         Question(
-            "gaussian",
-            "What are the Gaussian and its draws worth?",
-            PAPER,
-            _gaussian_and_draws,
-            lambda table: {
-                "entries": entries(table, "comparisons", b=WITHOUT_GAUSSIAN),
-                "draws": entries(table, "draws", variant=VOP),
-            },
-        ),
-        Question(
-            "gaussian_alone",
-            "What is the Gaussian worth with all else alike?",
-            ABLATIONS,
-            lambda tables: {"found": estimates(tables, "changes", "accuracy", variant=POINT)},
-            listed("changes", variant=POINT),
-        ),
-        Question(
-            "narrowing",
-            "Does a posterior that narrows with clips predict better?",
-            PAPER,
-            _narrowing,
-            _width_by_clips,
+            "person",
+            "What of the gain is the person, and what the room and the microphone?",
+            _person_and_room,
+            (
+                Part("environment", CONDITIONS, listed("environments")),
+                Part("wrong_person", PAPER, _wrong_person),
+            ),
         ),
         Question(
             "width",
-            "Is a posterior wider where the model is wrong, and does it cover what the labels say?",
-            PAPER,
-            lambda tables: {"found": estimates(tables, "widths", "correlation", variant=VOP)},
-            listed("widths"),
+            "Is the posterior's width true, and is it worth anything?",
+            _true_width,
+            (
+                Part("held", PAPER, lambda table: {"entries": table["coverage"]}),
+                Part("width", PAPER, listed("widths")),
+                Part("narrowing", PAPER, _width_by_clips),
+            ),
         ),
         Question(
-            "highest",
-            "How much could be gained at all, by whatever means?",
-            PAPER,
-            _highest,
-            _highest_by_reading,
+            "ceiling",
+            "What is left to gain?",
+            _ceiling,
+            (Part("highest", PAPER, _highest_by_reading),),
         ),
         Question(
-            "target",
-            "Does a form of VoP reach what this project asked for: 3 points of gain, and 3 that "
-            "only the own clips give?",
-            PAPER,
-            _target,
-            _target_of_one,
+            "published",
+            "What did the published gain most likely consist of?",
+            _published,
+            (Part("personalization", PAPER, _gain_taken_apart),),
         ),
         Question(
-            "wrong_person",
-            "Whose gain vanishes with the wrong person's clips?",
-            PAPER,
-            lambda tables: by_method(tables, "rows", "right_minus_wrong.accuracy", set=OPEN),
-            _wrong_person,
-        ),
-        Question("clips", "How many clips are enough?", PAPER, _few_and_many_clips, _clips),
-        Question(
-            "outliers",
-            "Does personalization help those who need it?",
-            PAPER,
-            _outlier_gains,
-            _outliers,
+            "harm",
+            "Who is harmed, and are those helped who need it?",
+            _harmed,
+            (
+                Part("harmed", PAPER, _harmed_rows),
+                Part("harmed", CONDITIONS, _harmed_rows),
+            ),
         ),
         Question(
-            "environment",
-            "What of the gain is the person, and what the room and the microphone?",
-            CONDITIONS,
-            lambda tables: by_method(tables, "environments", "differences.person"),
-            listed("environments"),
+            "others",
+            "Is VoP better than what needs no hypernetwork, or no Gaussian?",
+            _against_others,
+            (
+                Part("baselines", PAPER, _against_baselines),
+                Part(
+                    "gaussian",
+                    PAPER,
+                    lambda table: {
+                        "entries": entries(table, "comparisons", b=WITHOUT_GAUSSIAN),
+                        "draws": entries(table, "draws", variant=VOP),
+                    },
+                ),
+                Part("gaussian_alone", ABLATIONS, listed("changes", variant=POINT)),
+            ),
         ),
         Question(
-            "few_persons",
-            "Does personalization pay where few persons were trained on?",
-            FEW_PERSONS,
-            _steps_by_persons,
-            _few_persons,
-        ),
-        Question(
-            "collapse",
-            "What makes a SAMOVAR row collapse, as the published 2fc does?",
-            ABLATIONS,
-            _collapse,
-            _samovar_rows,
+            "unheard",
+            "Does it pay where few persons, or none of a group, were trained on?",
+            _unheard,
+            (
+                Part("few_persons", FEW_PERSONS, _few_persons),
+                Part("groups", GROUPS, _groups),
+            ),
         ),
         Question(
             "settings",
             "Which of the settings that the paper leaves open matter?",
-            ABLATIONS,
             _settings,
-            lambda table: {"grouped": _by_verdict(table)},
+            (
+                Part("settings", ABLATIONS, lambda table: {"grouped": _by_verdict(table)}),
+                Part("collapse", ABLATIONS, _samovar_rows),
+            ),
         ),
     )
 }

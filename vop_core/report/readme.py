@@ -5,6 +5,7 @@ from typing import Any
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
+from vop_core.report.estimates import SHOWN, verdict
 from vop_core.report.findings import short_answers
 from vop_core.report.summary import PAPER
 from vop_core.report.tables import rows_of
@@ -29,7 +30,7 @@ METHODS = (
 def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown: the first finding, and the main suite on unknown persons, a line a method.
 
-    A line shows global's accuracy, or the difference to it.
+    A line shows global's accuracy, or the difference to it and the share of its errors gone.
     """
     if PAPER not in summaries:
         return (
@@ -50,7 +51,7 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         if rows
     )
     return TEMPLATES.get_template("readme.md").render(
-        finding=next((answer for _, answer in short_answers({PAPER: summaries[PAPER]})), ""),
+        finding=next((answer for _, answer in short_answers(summaries)), ""),
         names=list(found),
         lines=[
             [method, reads[method], *(_cell(rows.get(method)) for rows in found.values())]
@@ -63,11 +64,18 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
+    """The level of global; of others the difference and the errors gone, bold for a personal
+    gain.
+    """
     if row is None:
         return NOTHING
-    return (
-        points(row["versus_global"]["accuracy"]) if row["versus_global"] else level(row["accuracy"])
-    )
+    gaps, gain = row["versus_global"], row["personal_gain"]
+    if not gaps:
+        return level(row["accuracy"])
+    said = points(gaps["accuracy"])
+    if gain and verdict(gain["accuracy"]) == SHOWN:
+        said = f"**{said}**"
+    return f"{said}<br>{points(gaps['error_reduction'])} %"
 
 
 def fill(text: str, section: str) -> str:

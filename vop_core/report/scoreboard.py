@@ -16,7 +16,15 @@ from typing import Any
 from vop_core.bench.method_runs import MethodRuns, on_own_start
 from vop_core.bench.recipes import GLOBAL
 from vop_core.evaluation.plan import CLOSED, OPEN
-from vop_core.report.estimates import SIGNIFICANCE, Estimate, adjust, differences
+from vop_core.report.estimates import (
+    ERROR_REDUCTION,
+    SHOWN,
+    SIGNIFICANCE,
+    Estimate,
+    adjust,
+    differences,
+    verdict,
+)
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_ATTEMPTED = (
     "reproduced",
@@ -42,6 +50,9 @@ PUBLISHED: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "VoP": (83.60, 0.84),
     },
 }
+REMADE_ON = "wuw2"  # the public data nearest to the paper's
+REMADE_IN = {"clean": "", "own environment": ", own-environment"}  # suffixes of variants
+NOT_RUN = "not run yet"
 COLLAPSED = "Baseline w/ samovar (2fc)"  # at or below chance in the paper
 OURS: Mapping[str, str] = {  # the unlabeled form: it reads what VoP reads
     "Baseline": "global",
@@ -70,13 +81,57 @@ def scoreboard(variants: Mapping[str, MethodRuns]) -> list[Entry]:
     """
     pairs = [(first, second, name) for name in (OPEN, CLOSED) for first, second in _pairs(name)]
     ours = {pair: _our_difference(pair, variants) for pair in pairs}
-    adjust(found for pair, found in ours.items() if _is_ordered(pair))
+    adjust(found["accuracy"] for pair, found in ours.items() if _is_ordered(pair))
     return [_published_difference(pair, ours[pair], variants) for pair in pairs]
+
+
+def remade_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
+    """The published table on ``REMADE_ON``, a line for each of its rows, sets and our conditions:
+    published and our accuracy, and what the controls say of ours.
+
+    ``summaries``: suite -> summary; the first suite that has a row gives it. None where it has not
+    been run.
+    """
+    rows: dict[tuple[str, str], Entry] = {}
+    for content in summaries.values():
+        for row in content["datasets"].get(REMADE_ON, {"rows": ()})["rows"]:
+            rows.setdefault((row["variant"], row["set"]), row)
+    return [
+        {
+            "name": name,
+            "set": set_name,
+            "condition": condition,
+            "published": published,
+            "row": (row := rows.get((OURS[name] + suffix, set_name))),
+            "says": what_controls_say(row),
+        }
+        for condition, suffix in REMADE_IN.items()
+        for set_name, table in PUBLISHED.items()
+        for name, published in table.items()
+    ]
+
+
+def what_controls_say(row: Entry | None) -> str:
+    """Of a row of a summary, in words: is its difference to global personal?"""
+    if row is None:
+        return NOT_RUN
+    if not row["controls"]:
+        return "reads no clip: any gain is training or regularization"
+    gain, wrong, mixed = (
+        verdict(row[part] and row[part]["accuracy"])
+        for part in ("personal_gain", "right_minus_wrong", "own_minus_mixed")
+    )
+    if gain == SHOWN:
+        return "personal: own clips beat each control"
+    needs = [words for words, found in (("wrong", wrong), ("mixed", mixed)) if found == SHOWN]
+    if needs:
+        return f"own clips beat {' and '.join(needs)} persons, but not each control"
+    return "not shown to need the person's own clips"
 
 
 def counted(entries: Sequence[Entry]) -> dict[str, int]:
     """How many of each verdict."""
-    return {verdict: sum(entry["verdict"] == verdict for entry in entries) for verdict in VERDICTS}
+    return {each: sum(entry["verdict"] == each for entry in entries) for each in VERDICTS}
 
 
 def says_little(entry: Entry) -> bool:
@@ -97,30 +152,32 @@ def _is_ordered(pair: tuple[str, str, str]) -> bool:
 
 def _our_difference(
     pair: tuple[str, str, str], variants: Mapping[str, MethodRuns]
-) -> Estimate | None:
+) -> dict[str, Estimate | None]:
     names = [OURS[name] for name in pair[:2]]
     if any(_why_missing(name, variants) for name in names):
-        return None
+        return {"accuracy": None, ERROR_REDUCTION: None}
     first, second = (variants[name] for name in names)
     if first.variant == GLOBAL:
         first = on_own_start(first, second)
     elif second.variant == GLOBAL:
         second = on_own_start(second, first)
-    return differences(first, second, pair[2])["accuracy"]
+    return differences(first, second, pair[2])
 
 
 def _published_difference(
-    pair: tuple[str, str, str], ours: Estimate | None, variants: Mapping[str, MethodRuns]
+    pair: tuple[str, str, str],
+    found: Mapping[str, Estimate | None],
+    variants: Mapping[str, MethodRuns],
 ) -> Entry:
-    first, second, set_name = pair
+    (first, second, set_name), ours = pair, found["accuracy"]
     names = [OURS[first], OURS[second]]
     if ours is None:
         missing = [reason for name in names if (reason := _why_missing(name, variants))]
-        verdict, reason = NOT_ATTEMPTED, "; ".join(missing) or "no persons in this set"
+        found_again, reason = NOT_ATTEMPTED, "; ".join(missing) or "no persons in this set"
     elif not _is_ordered(pair):
-        verdict, reason = UNDECIDED, "the published difference is within its own ±"
+        found_again, reason = UNDECIDED, "the published difference is within its own ±"
     else:
-        verdict, reason = _verdict(ours)
+        found_again, reason = _verdict(ours)
     published = PUBLISHED[set_name][first][0] - PUBLISHED[set_name][second][0]
     return {
         "a": first,
@@ -128,8 +185,9 @@ def _published_difference(
         "set": set_name,
         "published": round(published, 2),
         "ours": ours,
+        ERROR_REDUCTION: found[ERROR_REDUCTION],
         "our_names": names,
-        "verdict": verdict,
+        "verdict": found_again,
         "reason": reason,
     }
 

@@ -7,8 +7,8 @@ null where there is none. README, page and figures read only this, so that a num
 number of the file.
 
 The baseline that VoP is compared with is picked on other data sets' persons, never on those of the
-comparison. Outliers are chosen on the clips of even takes and scored on those of odd takes, else
-regression to the mean does the work.
+comparison. The worst quarter of persons is chosen on one half of global's clips and scored on the
+other, else regression to the mean does the work.
 """
 
 import json
@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
-from scipy import stats
 
 from vop_core.bench.method_runs import MethodRuns, group_runs, on_own_start
 from vop_core.bench.recipes import GLOBAL, VOP
@@ -27,22 +25,19 @@ from vop_core.data.sources.registry import SOURCES
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import BINS
 from vop_core.evaluation.comparison import (
-    OUTLIER_RULES,
     Values,
+    WorstQuarter,
     by_person,
-    choose_outliers,
     decomposition,
     errors_reduced,
-    few_persons_interval,
     gain_over_controls,
     harmed,
     level_of,
     paired,
 )
-from vop_core.evaluation.intervals import LEVEL, worst_decile
+from vop_core.evaluation.intervals import LEVEL
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.score import (
-    DRAWS,
     MIXED,
     NOISE,
     OWN,
@@ -50,14 +45,28 @@ from vop_core.evaluation.score import (
     PRIOR,
     WRONG_HERE,
     WRONG_PERSON,
-    drawn_row,
 )
 from vop_core.evaluation.selective import FALSE_ALARM_RATE
 from vop_core.plots import bench as bench_plots
-from vop_core.report.estimates import VALUES, adjust, difference, differences, estimate
+from vop_core.report.estimates import (
+    ERROR_REDUCTION,
+    VALUES,
+    adjust,
+    curve_persons,
+    difference,
+    differences,
+    estimate,
+    gain_estimate,
+    mean_over_persons,
+)
 from vop_core.report.groups import GROUPS, call_rows, group_rows
+from vop_core.report.posteriors import (
+    coverage_by_shots,
+    draws_against_mean,
+    posterior_by_shots,
+    worth_of_the_width,
+)
 from vop_core.report.scoreboard import scoreboard
-from vop_core.variational.importance import GOOD_K
 
 FORMAT = 1
 DIGITS = 6
@@ -149,10 +158,14 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         # a method in a set, at the main number of clips
         "rows": [row for set_name in SETS for row in _rows(done, others, set_name)],
         "curves": [point for v, runs in done.items() for point in curve(runs, others[v])],
+        # the same persons at every point of a curve: how many, and who had too few clips
+        "curve_persons": {variant: _who(runs) for variant, runs in done.items()},
         "draws": [entry for runs in done.values() for entry in draws_against_mean(runs)],
         "posteriors": [entry for runs in done.values() for entry in posterior_by_shots(runs)],
         # is a person's posterior wider where more is answered wrongly
         "widths": [found for runs in done.values() if (found := worth_of_the_width(runs))],
+        # how often its interval holds what the person's other clips show
+        "coverage": [entry for runs in done.values() for entry in coverage_by_shots(runs)],
         # clips, confidence, right answers of each bin; unknown persons
         "reliability": {variant: _bins(runs) for variant, runs in done.items()},
         "comparisons": named_comparisons(done, picked_baseline),
@@ -162,17 +175,13 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
             if runs.facts.get("personal") and (base := bases[variant]) is not None
             for entry in gain_taken_apart(runs, base, done.get(CHECKPOINT))
         ],
-        "outliers": outliers(done),
         # one setting changed, against the recipe
         "changes": changes(done) if suite == ABLATIONS else [],
-        # no suite asks this any more; stored notebooks are known by the hash of the whole table
-        "channels": [],
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
         # place or person; only where clips were heard in two environments
         **(
             {
                 "environments": environments(done),
-                "regimes": regimes(done, others),
                 "calls": call_rows(done, others),
             }
             if suite == CONDITIONS
@@ -209,16 +218,6 @@ def _adjusted(entries: Sequence[Entry]) -> list[Entry]:
 def _mean(values: Iterable[float]) -> float | None:
     values = list(values)
     return float(np.mean(values)) if values else None
-
-
-def _shared(*sides: Values) -> list[Values]:
-    """The same figures, of the episodes that all sides have."""
-    episodes = set.intersection(*map(set, sides))
-    return [{episode: side[episode] for episode in episodes} for side in sides]
-
-
-def _mean_over_persons(values: Values) -> float | None:
-    return _mean(by_person(values).values())
 
 
 # --- what a method is -----------------------------------------------------------------------------
@@ -308,7 +307,7 @@ def _row(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry 
         "set": set_name,
         "shots": shots,
         "accuracy": estimate(level_of(accuracy, limits=(0.0, 1.0))),
-        "worst_decile": worst_decile(list(accuracy.values())),
+        "worst_quarter": worst_quarter(runs, baseline, set_name),
         **{name: _mean(values.values()) for name, values in levels.items()},
         "ece_pooled": _mean(pooled),
         "controls": {row: _mean(values.values()) for row, values in controls.items() if values},
@@ -328,6 +327,26 @@ def _versus(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Ent
     return {"baseline": baseline.variant, **gaps, "harmed": names}
 
 
+def worst_quarter(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry | None:
+    """Accuracy, and the difference to the baseline, of those whom the baseline serves worst; where
+    there is none, the method itself chooses. None without persons who have both halves.
+    """
+
+    def halves(runs: MethodRuns) -> list[Values]:
+        return [
+            runs.scores.values(OWN, set_name, runs.main_shots, f"accuracy_{half}")
+            for half in ("even", "odd")
+        ]
+
+    own, base = halves(runs), halves(baseline or runs)
+    chosen = WorstQuarter.of(*map(by_person, base))
+    accuracy = estimate(chosen.mean(*map(by_person, own)))
+    return accuracy and {
+        "accuracy": accuracy,
+        "versus_global": estimate(chosen.mean(*map(paired, own, base))) if baseline else None,
+    }
+
+
 def _within(runs: MethodRuns, set_name: str, row: str) -> Entry | None:
     """Own clips against one of the method's own controls."""
     gaps = differences(runs, runs, set_name, row)
@@ -341,11 +360,7 @@ def _gain(runs: MethodRuns, baseline: MethodRuns | None, set_name: str) -> Entry
     found = gain_over_controls(
         runs.scores, baseline.scores, set_name, runs.main_shots, baseline_name=baseline.variant
     )
-    return found and {
-        "best": found.best,
-        "accuracy": difference(found.episodes),
-        "ci95_conservative": found.conservative,
-    }
+    return found and {"best": found.best, "accuracy": gain_estimate(found)}
 
 
 def _bins(runs: MethodRuns) -> list[list[float]]:
@@ -357,33 +372,40 @@ def _bins(runs: MethodRuns) -> list[list[float]]:
     return np.stack([total.count, total.confidence_sum, total.correct_sum], axis=1).tolist()
 
 
+def _who(runs: MethodRuns) -> Entry:
+    found = curve_persons(runs)
+    return {
+        "persons": len(found.persons),
+        "left_out": len(found.left_out),
+        "beyond": list(found.beyond),
+    }
+
+
 def curve(runs: MethodRuns, baseline: MethodRuns | None) -> list[Entry]:
     """Accuracy, NLL and coverage of unknown persons by number of clips, and the differences to the
-    baseline.
+    baseline; of the same persons at every point.
 
     Each number of clips leaves other clips to ask about; the differences are of the same ones.
     """
-    found = []
-    for shots in runs.scores.shots(OWN, OPEN):
-        own = {
-            value: runs.scores.values(OWN, OPEN, shots, value) for value in (*VALUES, "coverage")
-        }
-        against = baseline.scores if baseline else None
-        gaps = {
-            value: difference(paired(own[value], against.values(OWN, OPEN, shots, value)))
-            if against
-            else None
-            for value in VALUES
-        }
+    found, everywhere = [], curve_persons(runs)
+
+    def values(side: MethodRuns | None, shots: int, value: str) -> Values:
+        return everywhere.only(side.scores.values(OWN, OPEN, shots, value)) if side else {}
+
+    for shots in everywhere.shots:
+        own = {value: values(runs, shots, value) for value in (*VALUES, "coverage")}
+        base = {value: values(baseline, shots, value) for value in VALUES}
+        gaps = {value: difference(paired(own[value], base[value])) for value in VALUES}
         found.append(
             {
                 "variant": runs.variant,
                 "shots": shots,
                 "accuracy": estimate(level_of(by_person(own["accuracy"]), limits=(0.0, 1.0))),
                 "versus_global": gaps["accuracy"],
-                "nll": _mean_over_persons(own["nll"]),
+                ERROR_REDUCTION: estimate(errors_reduced(own["accuracy"], base["accuracy"])),
+                "nll": mean_over_persons(own["nll"]),
                 "nll_versus_global": gaps["nll"],
-                "coverage": _mean_over_persons(own["coverage"]),
+                "coverage": mean_over_persons(own["coverage"]),
             }
         )
     return found
@@ -426,7 +448,7 @@ def pick_baseline(
 
 
 def _own_accuracy(runs: MethodRuns | None) -> float | None:
-    return runs and _mean_over_persons(runs.scores.values(OWN, OPEN, runs.main_shots))
+    return runs and mean_over_persons(runs.scores.values(OWN, OPEN, runs.main_shots))
 
 
 def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[Entry]:
@@ -482,104 +504,7 @@ def gain_taken_apart(
     return found
 
 
-# --- outliers -------------------------------------------------------------------------------------
-
-
-def outliers(variants: Variants) -> list[Entry]:
-    """For each reading of "30 % worse": who they are, and each method's accuracy and detection on
-    their other clips.
-    """
-    if GLOBAL not in variants:
-        return []
-    runs = variants[GLOBAL]
-    even, odd = (
-        runs.scores.person_values(OWN, OPEN, runs.main_shots, f"accuracy_{half}")
-        for half in ("even", "odd")
-    )
-    if not even.keys() & odd.keys():
-        return []
-    return [outliers_by(rule, even, odd, variants) for rule in OUTLIER_RULES]
-
-
-def outliers_by(
-    rule: str, even: Mapping[str, float], odd: Mapping[str, float], variants: Variants
-) -> Entry:
-    """Outliers chosen on ``even`` and scored on ``odd``, and the other way round, in hindsight:
-    what the same model then gains is regression to the mean. Persons with both halves only.
-    """
-    persons = sorted(even.keys() & odd.keys())
-    even, odd = ({person: half[person] for person in persons} for half in (even, odd))
-    chosen, hindsight = choose_outliers(even, rule), choose_outliers(odd, rule)
-    gained = {person: odd[person] - even[person] for person in persons}
-    methods = [
-        _on_outliers(runs, on_own_start(variants[GLOBAL], runs), chosen)
-        for variant, runs in variants.items()
-        if variant != GLOBAL
-    ]
-    return {
-        "rule": rule,
-        "persons": chosen,
-        "among": len(persons),
-        "chosen": estimate(few_persons_interval({p: even[p] for p in chosen})),
-        "scored": estimate(few_persons_interval({p: odd[p] for p in chosen})),
-        # what the mean gains by itself
-        "regression": estimate(few_persons_interval({p: gained[p] for p in chosen})),
-        "all_regression": difference(gained),
-        "in_hindsight": {
-            "persons": hindsight,
-            "chosen": _mean(odd[p] for p in hindsight),
-            "other": _mean(even[p] for p in hindsight),
-        },
-        "methods": methods if chosen else [],
-    }
-
-
-def _on_outliers(runs: MethodRuns, baseline: MethodRuns, persons: Sequence[str]) -> Entry:
-    """Before (the baseline), after and their difference, on the clips that chose nobody; and on all
-    other persons.
-    """
-    found: Entry = {}
-    for name in ("accuracy", "detection"):
-        before, after = (
-            side.scores.values(OWN, OPEN, runs.main_shots, f"{name}_odd")
-            for side in (baseline, runs)
-        )
-        old, new = map(by_person, _shared(before, after))
-        gaps = {person: new[person] - old[person] for person in new}
-        chosen = [person for person in persons if person in gaps]
-        found[name] = {
-            "before": _mean(old[p] for p in chosen),
-            "after": _mean(new[p] for p in chosen),
-            "difference": estimate(few_persons_interval({p: gaps[p] for p in chosen})),
-            "others": estimate(
-                few_persons_interval({p: gap for p, gap in gaps.items() if p not in persons})
-            ),
-            "of_persons": {p: [old[p], new[p]] for p in chosen},
-        }
-    return found | {"variant": runs.variant}
-
-
 # --- place or person; one setting changed --------------------------------------------------------
-
-
-def regimes(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -> list[Entry]:
-    """What each method takes away of global's errors in each condition, by unknown persons, and
-    whether own clips beat global, the prior and mixed persons, all of them.
-    """
-    found = []
-    for variant, runs in variants.items():
-        if (base := baselines[variant]) is None:
-            continue
-        sides = [each.scores.values(OWN, OPEN, runs.main_shots) for each in (runs, base)]
-        gain = gain_over_controls(runs.scores, base.scores, OPEN, runs.main_shots)
-        found.append(
-            {
-                "variant": variant,
-                "error_reduction": estimate(errors_reduced(*sides)),
-                "over_all": "" if gain is None else "yes" if gain.over_all else "no",
-            }
-        )
-    return found
 
 
 def environments(variants: Variants) -> list[Entry]:
@@ -606,7 +531,7 @@ def environment_parts(runs: MethodRuns) -> Entry | None:
         return None
     return {
         "variant": runs.first.method,
-        "levels": {name: _mean_over_persons(found) for name, found in values.items()},
+        "levels": {name: mean_over_persons(found) for name, found in values.items()},
         "differences": {
             name: difference(paired(values[first], values[second]))
             for name, (first, second) in ENVIRONMENT_PARTS.items()
@@ -626,108 +551,6 @@ def changes(variants: Variants) -> list[Entry]:
         if variant != VOP and runs.first.method in FORMS_OF_VOP
     ]
     return _adjusted([entry for entry in found if entry["accuracy"] is not None])
-
-
-# --- draws and posteriors -------------------------------------------------------------------------
-
-
-def draws_against_mean(runs: MethodRuns) -> list[Entry]:
-    """The answer averaged over weight draws beside the answer of the mean weights, same episodes,
-    unknown persons.
-    """
-    scoring = runs.first.config.get("scoring", {})
-    rows = {drawn_row(count): count for count in scoring.get("further_draws", ())}
-    rows[DRAWS] = scoring.get("draws")
-    found = []
-    for row, shots in [(name, shots) for name in rows for shots in runs.scores.shots(name, OPEN)]:
-        entry: Entry = {"variant": runs.variant, "shots": shots, "draws": rows[row]}
-        for value in (*VALUES, "coverage"):
-            drawn, own = (runs.scores.values(each, OPEN, shots, value) for each in (row, OWN))
-            of_draws, of_mean = map(_mean_over_persons, _shared(drawn, own))
-            entry[value] = {
-                "draws": of_draws,
-                "mean": of_mean,
-                "difference": difference(paired(drawn, own)),
-            }
-        if entry["accuracy"]["difference"] is not None:
-            found.append(entry)
-    return found
-
-
-def posterior_by_shots(runs: MethodRuns) -> list[Entry]:
-    """The posterior's figures by number of clips: means over folds and seeds, and how often each
-    verdict was given.
-    """
-    every = [result.posterior for result in runs.done if result.posterior]
-    found = []
-    for shots in sorted({int(shots) for figures in every for shots in figures}):
-        here = pd.DataFrame([figures[str(shots)] for figures in every if str(shots) in figures])
-        verdicts = here.pop("verdict") if "verdict" in here else pd.Series(dtype=object)
-        found.append(
-            {
-                "variant": runs.variant,
-                "shots": shots,
-                "runs": len(here),
-                "verdicts": verdicts.value_counts().sort_index().to_dict(),
-                **here.mean(numeric_only=True).to_dict(),
-            }
-        )
-    return found
-
-
-def worth_of_the_width(runs: MethodRuns) -> Entry | None:
-    """Whether unknown persons with a wider posterior are answered worse, and whether the
-    posterior's tail is covered.
-
-    Spearman's rank correlation between a person's posterior width and error, within each run: a
-    mean over persons of the product of standard ranks, so that an interval over persons can stand
-    beside it. Pareto k compares with the posterior that has seen the labels. None for methods that
-    keep no width.
-    """
-    width, accuracy, tails = (
-        runs.scores.values(OWN, OPEN, runs.main_shots, name)
-        for name in ("std_ratio", "accuracy", "pareto_k")
-    )
-    correlation = level_of(_rank_products(width, accuracy), limits=(-1.0, 1.0))
-    if not tails and correlation is None:
-        return None
-    values = np.array(list(tails.values()))
-    return {
-        "variant": runs.variant,
-        "shots": runs.main_shots,
-        "correlation": estimate(correlation),
-        "pareto_k": {
-            "median": float(np.median(values)),
-            "above": float(np.mean(values > GOOD_K)),
-            "posteriors": len(values),
-        }
-        if tails
-        else None,
-    }
-
-
-def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:
-    """Each person's mean product of standard ranks; without the runs in which all are alike."""
-    if not width:
-        return {}
-    names = ["person", "repetition", "seed", "fold"]
-    right = pd.Series(accuracy).rename_axis(names).groupby(["seed", "fold", "person"])
-    errors = right.agg(lambda found: np.mean(1 - found.to_numpy()))
-    table = pd.Series(width).rename_axis(names).rename("width").reset_index()
-    table = table.join(errors.rename("error"), on=["seed", "fold", "person"])
-    runs = table.groupby(["seed", "fold"])
-    table["product"] = np.prod(
-        [runs[column].transform(_standard_ranks) for column in ("width", "error")], axis=0
-    )
-    products = table.dropna().groupby("person")["product"]
-    return products.agg(lambda found: float(np.mean(found.to_numpy()))).to_dict()
-
-
-def _standard_ranks(values: pd.Series) -> Float[np.ndarray, " person"]:
-    """Ranks, ties shared, with mean 0 and variance 1; not a number where all are alike."""
-    ranks = stats.rankdata(values)
-    spread = ranks.std()
-    return (ranks - ranks.mean()) / (spread if spread > 0 else np.nan)
 
 
 # --- JSON -----------------------------------------------------------------------------------------

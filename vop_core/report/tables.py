@@ -5,21 +5,19 @@ from typing import Any, NamedTuple
 
 from vop_core.evaluation.plan import CLOSED, OPEN
 from vop_core.evaluation.tables import named
-from vop_core.report.scoreboard import counted, says_little
+from vop_core.report import scoreboard
+from vop_core.report.estimates import verdict
+from vop_core.report.scoreboard import REMADE_ON, WHY_NO_MAGNITUDES, counted, says_little
 from vop_core.report.summary import CONTROLS
 from vop_core.report.words import (
     NOTHING,
-    TEMPLATES,
-    bounds,
     correlation,
     level,
     nats,
     number,
-    one_line,
     p_value,
     percent,
     points,
-    short_person,
 )
 from vop_core.variational.importance import GOOD_K
 
@@ -27,7 +25,6 @@ SETS = {
     OPEN: "open set (unknown persons)",
     CLOSED: "closed set (persons of the training, other takes)",
 }
-NAMED_OUTLIERS = 8  # persons in a cell
 Table = Mapping[str, Any]
 
 
@@ -77,6 +74,10 @@ def as_number(form: str) -> Callable[[float | None], str]:
     return lambda value: number(value, form)
 
 
+def judged(value: Any) -> str:
+    return NOTHING if value is None else verdict(value)
+
+
 def whole_percent(value: float | None) -> str:
     return percent(value, 0)
 
@@ -92,21 +93,16 @@ def _harmed(persons: Sequence[str] | None) -> str:
     return NOTHING if persons is None else named(persons)
 
 
-def _each_outlier(of_persons: Mapping[str, Sequence[float]]) -> str:
-    if len(of_persons) > NAMED_OUTLIERS:
-        return f"{len(of_persons)} persons"
-    return ", ".join(
-        f"{short_person(person)} {percent(before)} → {percent(after)}"
-        for person, (before, after) in of_persons.items()
-    )
-
-
 def _what_it_does(method: Table) -> str:
     return f"{method['summary']} [{method['source']}]" if method["summary"] else NOTHING
 
 
-def _active_units(entry: Table) -> str:
-    return f"{number(entry.get('active_units'), '.1f')} of {number(entry.get('units'), '.0f')}"
+def _by_layer(shares: Sequence[float]) -> str:
+    return ", ".join(map(whole_percent, shares))
+
+
+def _width_and_error(entry: Table) -> str:
+    return "width alike for all" if entry["alike"] else correlation(entry["correlation"])
 
 
 def _counts(verdicts: Mapping[str, int]) -> str:
@@ -121,10 +117,12 @@ HEADLINE = (
     Column("reads", "method.reads", words),
     Column("accuracy %", "accuracy", level),
     Column("− global, points", "versus_global.accuracy", points),
+    Column("errors gone, %", "versus_global.error_reduction", points),
     Column("p (Holm)", "versus_global.accuracy.p_holm", p_value),
     Column("right − wrong", "right_minus_wrong.accuracy", points),
     Column("personal gain", "personal_gain.accuracy", points),
     Column("over", "personal_gain.best", words),
+    Column("above all controls", "personal_gain.accuracy", judged),
     Column("NLL − global", "versus_global.nll", nats),
 )
 CONTROL = (
@@ -133,8 +131,8 @@ CONTROL = (
     *(Column(control, f"controls.{control}", percent) for control in CONTROLS),
     Column("own", "accuracy.mean", percent),
     Column("own − mixed", "own_minus_mixed.accuracy", points),
-    Column("gain, any", "personal_gain.ci95_conservative", bounds),
-    Column("worst decile", "worst_decile", percent),
+    Column("worst quarter", "worst_quarter.accuracy.mean", percent),
+    Column("worst quarter − global", "worst_quarter.versus_global", points),
     Column("harmed", "versus_global.harmed", _harmed),
 )
 PROBABILITY = (
@@ -151,6 +149,7 @@ PROBABILITY = (
 CURVES = {
     "accuracy": ("Accuracy % by number of enrollment clips", level),
     "versus_global": ("Difference to global in points, by number of enrollment clips", points),
+    "error_reduction": ("Share of global's errors that is gone, %, by number of clips", points),
     "nll": (
         "NLL by number of enrollment clips (each number leaves other clips to ask about)",
         number,
@@ -162,19 +161,10 @@ CURVES = {
     "coverage": ("Coverage % of 90 % label sets, by number of enrollment clips", percent),
 }
 PARTS = ("further training", "regularization", "personalization", "whole")  # of a gain
-OUTLIER = (
-    METHOD,
-    Column("accuracy %: before, after", "accuracy", pair("before", "after", percent)),
-    Column("change", "accuracy.difference", points),
-    Column("all others", "accuracy.others", points),
-    Column("detection %: before, after", "detection", pair("before", "after", percent)),
-    Column("change", "detection.difference", points),
-    Column("all others", "detection.others", points),
-    Column("each outlier, accuracy % before → after", "accuracy.of_persons", _each_outlier),
-)
 CHANGE = (
     Column("setting", "variant", words),
     Column("− vop, points", "accuracy", points),
+    Column("errors gone, %", "error_reduction", points),
     Column("NLL − vop", "nll", nats),
     Column("right − wrong", "row.right_minus_wrong.accuracy", points),
     Column("sd / prior sd", "posterior.std_ratio", as_number(".2f")),
@@ -229,7 +219,7 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("KL, nats", "kl_nats", as_number(".2f")),
             Column("sd / prior sd", "std_ratio", as_number(".2f")),
             Column("spread between persons", "between_person_std", as_number(".2f")),
-            Column("active units", "it", _active_units),
+            Column("of it the person, %", "intraclass_correlation", whole_percent),
             Column("verdicts", "verdicts", _counts),
         ),
     ),
@@ -238,11 +228,23 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
         (
             METHOD,
             Column("clips", "shots", words),
-            Column("rank correlation of width and error", "correlation", correlation),
+            Column("rank correlation of width and error", "it", _width_and_error),
             Column("persons", "correlation.persons", words),
             Column("Pareto k, median", "pareto_k.median", as_number(".2f")),
             Column(f"k above {GOOD_K}, %", "pareto_k.above", whole_percent),
             Column("posteriors", "pareto_k.posteriors", as_number(".0f")),
+        ),
+    ),
+    "coverage": (
+        "Is the width true? How often the 90 % interval holds what all other clips of the person "
+        "show",
+        (
+            METHOD,
+            Column("clips", "shots", words),
+            Column("persons", "held.persons", words),
+            Column("held, %", "held", level),
+            Column("by layer, first to last", "layers", _by_layer),
+            Column("width", "width", words),
         ),
     ),
     "comparisons": (
@@ -252,16 +254,8 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("a − b", "it", pair("a", "b", words, " − ")),
             Column("set", "set", words),
             Column("accuracy, points", "accuracy", points),
+            Column("errors of b gone, %", "error_reduction", points),
             Column("NLL, nats", "nll", nats),
-        ),
-    ),
-    "regimes": (
-        "{dataset}: the share of global's errors that is gone, %, and whether own clips beat "
-        "global, prior and mixed persons, {main_shots} clips",
-        (
-            METHOD,
-            Column("errors gone", "error_reduction", points),
-            Column("own above all three", "over_all", words),
         ),
     ),
     "environments": (
@@ -309,6 +303,7 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("set", "set", words),
             Column("published, points", "published", as_number("+.2f")),
             Column("ours, points", "ours", points),
+            Column("errors of the second gone, %", "error_reduction", points),
             Column("verdict", "verdict", words),
             Column("because", "reason", words),
         ),
@@ -398,7 +393,25 @@ def curve_table(table: Table, figure: str = "accuracy") -> TextTable:
         line = lines.setdefault(point["variant"], {"variant": point["variant"]})
         line[str(point["shots"])] = point[figure]
     columns = [Column(f"{n} clip{'s' * (n != 1)}", str(n), say) for n in shots]
-    return text_table(title, [METHOD, *columns], lines.values())
+    return text_table(title, [METHOD, *columns], lines.values(), curve_note(table))
+
+
+def curve_note(table: Table) -> str:
+    """Who stands behind every point of the curves, who was left out for want of clips, and which
+    points are not there.
+    """
+    groups: dict[str, list[str]] = {}
+    for variant, who in table["curve_persons"].items():
+        said = f"the same {who['persons']} persons at every point"
+        if who["left_out"]:
+            said += f", {who['left_out']} left out who have too few clips for some"
+        if who["beyond"]:
+            clips = ", ".join(map(str, who["beyond"]))
+            said += f"; no point where less than half of the persons have clips enough: {clips}"
+        groups.setdefault(said, []).append(variant)
+    if len(groups) == 1:
+        return f"{next(iter(groups)).capitalize()}."
+    return "; ".join(f"{', '.join(names)}: {said}" for said, names in groups.items())
 
 
 def decomposition_table(table: Table) -> TextTable:
@@ -434,19 +447,23 @@ def changes_table(table: Table) -> TextTable:
     return text_table("One setting changed, against the recipe vop", CHANGE, entries)
 
 
-def outlier_tables(table: Table) -> list[TextTable]:
-    """One table for each reading of an outlier."""
-    note = TEMPLATES.get_template("outliers.txt")
-    return [
-        text_table(
-            f"Outliers of global: {found['rule']} ({len(found['persons'])} of {found['among']} "
-            "persons)",
-            OUTLIER,
-            found["methods"],
-            one_line(note.render(found)),
-        )
-        for found in table["outliers"]
-    ]
+def remade_table(summaries: Mapping[str, Table]) -> TextTable:
+    """The published table, made anew on public ground."""
+    columns = (
+        Column("published row", "name", words),
+        Column("condition", "condition", words),
+        Column("set", "set", words),
+        Column("published, accuracy %", "published", lambda pair: f"{pair[0]:.2f} ± {pair[1]:.2f}"),
+        Column("ours, accuracy %", "row.accuracy", level),
+        Column("− global, points", "row.versus_global.accuracy", points),
+        Column("errors gone, %", "row.versus_global.error_reduction", points),
+        Column("right − wrong", "row.right_minus_wrong.accuracy", points),
+        Column("own − mixed", "row.own_minus_mixed.accuracy", points),
+        Column("personal gain", "row.personal_gain.accuracy", points),
+        Column("what the controls say", "says", words),
+    )
+    title = f"The published table, and the same rows on {REMADE_ON}"
+    return text_table(title, columns, scoreboard.remade_table(summaries), WHY_NO_MAGNITUDES)
 
 
 def scoreboard_counts(table: Table) -> str:

@@ -3,12 +3,12 @@
 Accuracies in percent, differences in points (a - b), NLL in nats; intervals in brackets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from vop_core.plots.style import listing
-from vop_core.report.estimates import Estimate, asked_alone, tally, verdict
+from vop_core.report.estimates import Estimate, asked_alone, shown_on, tally, verdict
 
 NOTHING = "–"
 
@@ -52,15 +52,8 @@ def _with_bounds(estimate: Estimate | None, factor: float, form: str) -> str:
     mean = format(factor * estimate["mean"], form)
     if estimate["ci95"] is None:
         return mean
-    return f"{mean} {bounds(estimate['ci95'], factor, form)}"
-
-
-def bounds(values: Sequence[float] | None, factor: float = 100.0, form: str = "+.1f") -> str:
-    """``[-0.5, +1.6]``, points."""
-    if values is None:
-        return NOTHING
-    low, high = (format(factor * value, form) for value in values)
-    return f"[{low}, {high}]"
+    low, high = (format(factor * value, form) for value in estimate["ci95"])
+    return f"{mean} [{low}, {high}]"
 
 
 def short_person(person: str) -> str:
@@ -83,8 +76,8 @@ def _environment() -> Environment:
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
     )
-    uses = (percent, number, points, nats, correlation, short_person, said, one_line)
-    for use in (*uses, listing, verdict, tally, asked_alone):
+    uses = (percent, number, level, points, nats, correlation, short_person, said, one_line)
+    for use in (*uses, listing, verdict, tally, shown_on, asked_alone):
         made.filters[use.__name__] = use
     return made
 

@@ -8,6 +8,17 @@ Amortised posteriors over weights fail in two ways, and accuracy shows neither:
 The mean KL over persons is an upper bound on the mutual information between a person's clips and
 the weights. A *unit* (weight) is active when its mean moves from person to person: variance over
 persons / s^2 above 0.01 [IWAE].
+
+Means move with the clips, too. How much of that is the person is told by several enrollments of
+each, with one-way random effects: value = mean + person + enrollment, of variances t^2 and e^2.
+From the mean squares between and within a persons with k_i enrollments, N in all,
+
+    e^2 = MS_w,    t^2 = (MS_b - MS_w) / k_0,    k_0 = (N - sum_i k_i^2 / N) / (a - 1)
+
+and the intraclass correlation is t^2 / (t^2 + e^2).
+
+And whether a width is true is told by clips that did not enroll: where they show a value v of
+the same number with an error of known variance, v - mu has variance sigma^2 + that one.
 """
 
 import math
@@ -15,7 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -26,6 +37,7 @@ Verdict = Literal["healthy", "point mass", "prior"]
 POINT_MASS_STD_RATIO = 0.1
 PRIOR_KL = math.log(2)  # nats: with less, not even two persons can be told apart
 ACTIVE_VARIANCE = 0.01  # relative to the prior's variance [IWAE]
+INTERVAL = 0.9  # of the intervals whose coverage is counted
 
 
 @dataclass(frozen=True)
@@ -120,3 +132,37 @@ def _judge(kl: float, std_ratio: float, active_units: int | None) -> tuple[Verdi
         f"{100 * std_ratio:.0f} % of its width"
         + (f", {active_units} weights differ between persons." if active_units is not None else ".")
     )
+
+
+def intraclass_correlation(
+    values: Float[Tensor, "enrollment weight"], person: Int[Tensor, " enrollment"]
+) -> float | None:
+    """Which share of the variance of enrollments is the person's, by moments, at least 0;
+    ``person`` is the index of whose enrollment it is.
+
+    Variances are summed over weights: give all in units that compare. None for fewer than two
+    persons, for nobody with two enrollments, or where nothing varies.
+    """
+    counts = torch.bincount(person)
+    counts, persons, total = counts.double(), int((counts > 0).sum()), len(values)
+    if persons < 2 or total == persons:
+        return None
+    values = values.double()
+    sums = values.new_zeros(len(counts), values.shape[1]).index_add(0, person, values)
+    means = sums / counts.clamp_min(1)[:, None]
+    between = (counts[:, None] * (means - values.mean(0)).square()).sum() / (persons - 1)
+    within = float((values - means[person]).square().sum() / (total - persons))
+    typical_count = float(total - counts.square().sum() / total) / (persons - 1)
+    of_person = max(0.0, (float(between) - within) / typical_count)
+    return of_person / (of_person + within) if of_person + within > 0 else None
+
+
+def interval_holds(
+    posterior: DiagonalGaussian, observed: DiagonalGaussian, level: float = INTERVAL
+) -> Bool[Tensor, "*batch weight"]:
+    """Whether the posterior's central interval holds what other clips show of the same numbers,
+    ``observed`` with the error of that; in the share ``level`` of cases, if both widths are true.
+    """
+    reach = math.sqrt(2) * torch.erfinv(torch.tensor(level))
+    spread = (posterior.variance + observed.variance).sqrt()
+    return (observed.mean - posterior.mean).abs() <= reach * spread
