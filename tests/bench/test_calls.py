@@ -115,7 +115,7 @@ def test_who_called_once_is_counted_and_said():
     ]
 
 
-def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path):
+def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path, first_settings):
     """Of eight persons two called twice; a set that knows no calls is asked otherwise, and says
     so.
     """
@@ -129,12 +129,14 @@ def test_only_folds_with_somebody_to_ask_are_asked_across_calls(tmp_path):
             rows.append(f"{path.relative_to(tmp_path / name)},p{person},w{clip % 2},{clip},{call}")
         (tmp_path / name / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
     for name, twice in (("some", {"some/p0", "some/p1"}), ("none", set())):
-        work = suites.suite_jobs("conditions", datasets=[str(tmp_path / name)], methods=["adabn"])
+        work = suites.suite_jobs(
+            "conditions", datasets=[str(tmp_path / name)], methods=["adabn"], seeds=[0]
+        )
         across = [job for job in work if job.config.scoring.condition == ACROSS]
         folds = {job.fold: set(job.persons.test) for job in work}
         assert {job.fold for job in across} == {fold for fold in folds if folds[fold] & twice}
         assert all(job.contenders[0].variant == "adabn, across calls" for job in across)
-        assert len(work) - len(across) == 4 * (len(suites.CONDITIONS) - 1)
+        assert len(work) - len(across) == suites.FOLDS * (len(suites.CONDITIONS) - 1)
         said = {remark for job in work for remark in job.remarks}
         words = "6 of 8 person(s) of some called once" if twice else "none does not say which call"
         assert any(remark.startswith(words) for remark in said)

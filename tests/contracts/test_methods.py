@@ -418,8 +418,10 @@ def test_a_trained_method_starts_at_the_global_models_answers(task, name):
     task, kind = TASKS[task], REGISTRY[name]
     expected = task.global_model.predict(task.query).probabilities
     for config in kind.choices()[:1] if issubclass(kind, AmortisedVop) else kind.choices():
-        if kind is Anil:  # which takes its steps from the start
+        if issubclass(kind, Anil):  # which takes its steps from the start
             config = replace(config, inner_rate=1e-9)
+        if hasattr(config, "source_clips"):  # and these mix in the person's own statistics
+            config = replace(config, source_clips=1e9)
         method = task.fresh(name, config)
         started = method.prior_model() if kind is Vop else enroll(method, task.enrollment)
         found = started.predict(task.query)

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from tests.toys import log_mels, make_batch, make_encoder, ready, seeded
+from tests.toys import log_mels, make_batch, make_encoder, make_table, ready, seeded
 from vop_core.methods.amortised_vop import AmortisedVop, AmortisedVopConfig
 from vop_core.methods.conditional_vop import ConditionalVop, ConditionalVopConfig
 from vop_core.methods.film_hypernetwork import FilmHypernetwork, FilmHypernetworkConfig
@@ -42,7 +42,7 @@ def test_a_person_who_is_typical_moves_nothing():
 def test_more_clips_that_say_the_same_are_believed_as_n_over_n_plus_tau():
     method = make(first_tau=3.0)
     with torch.no_grad():
-        method.prior_shift.log_tau.copy_(torch.tensor(3.0).log())
+        method.prior_shift.tau_number.copy_(torch.tensor(3.0).log() / method.config.prior_rate)
     method.prior_shift.typical.copy_(statistics(method, 1)[0])
     one = statistics(method, 1, 1, seed=1)
     shifts = [
@@ -57,8 +57,8 @@ def test_with_an_open_gate_a_shifted_mean_is_shifted_back_and_a_wider_spread_is_
     """Statistics are ordered mean, deviation block by block, and weights scale, shift."""
     method = make()
     with torch.no_grad():
-        method.prior_shift.gate.fill_(40.0)
-        method.prior_shift.log_tau.fill_(-40.0)
+        method.prior_shift.gate_number.fill_(40.0)
+        method.prior_shift.tau_number.fill_(-40.0)
     method.prior_shift.typical.copy_(statistics(method, 1)[0])
     size = method.encoder.blocks[0].frequency_norm.norm.num_features
     present = torch.ones(1, 1, dtype=torch.bool)
@@ -77,7 +77,7 @@ def test_with_an_open_gate_a_shifted_mean_is_shifted_back_and_a_wider_spread_is_
 def test_a_closed_gate_is_plain_vop():
     method = make()
     with torch.no_grad():
-        method.prior_shift.gate.fill_(-40.0)
+        method.prior_shift.gate_number.fill_(-40.0)
     plain = AmortisedVop(
         copy.deepcopy(method.encoder),
         AmortisedVopConfig(**SMALL, personal_layers=("band_film",), beta=0.2),
@@ -101,12 +101,42 @@ def test_training_learns_what_is_typical():
     torch.testing.assert_close(method.prior_shift.typical, expected)
 
 
+def test_gates_and_tau_learn_as_many_times_faster_as_is_asked():
+    """A first step of Adam moves every number by the learning rate."""
+    for prior_rate in (1.0, 8.0):
+        prior = (method := make(prior_rate=prior_rate)).prior_shift
+        numbers = prior.gate_number, prior.tau_number
+        gate, tau = prior.gate.logit(), prior.tau.log()
+        optimizer = torch.optim.Adam(numbers, lr=0.01, eps=0.0)
+        loss, _ = method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded())
+        loss.backward()
+        optimizer.step()
+        moved = torch.cat((prior.gate.logit() - gate, (prior.tau.log() - tau)[None])).abs()
+        torch.testing.assert_close(
+            moved, torch.full_like(moved, 0.01 * prior_rate), rtol=1e-3, atol=1e-5
+        )
+
+
+def test_training_starts_with_the_gate_and_tau_that_are_set():
+    config = ConditionalVopConfig(first_gate=0.3, first_tau=4.0, prior_rate=64.0)
+    prior = ConditionalVop(make_encoder(), config).prior_shift
+    torch.testing.assert_close(prior.gate, torch.full_like(prior.gate, 0.3))
+    torch.testing.assert_close(prior.tau, torch.tensor(4.0))
+
+
+def test_prepared_what_is_typical_is_that_of_clean_training_clips():
+    method, table = make(), make_table(variants=("original", "faster"))
+    method.prepare(table)
+    expected = method.encoder.statistics(table.features).mean(0)
+    torch.testing.assert_close(method.prior_shift.typical, expected)
+
+
 def test_without_a_clip_only_the_codes_prior_is_left():
     method = make()
     query = log_mels(2, 4, seed=3)
     nobody = method.predict_persons(None, query)
     with torch.no_grad():
-        method.prior_shift.gate.fill_(40.0)
+        method.prior_shift.gate_number.fill_(40.0)
     torch.testing.assert_close(method.predict_persons(None, query), nobody)
 
 

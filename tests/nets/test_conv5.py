@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch.nn import functional
 
 from tests.toys import seeded
 from vop_core.evaluation.cost import parameter_count
@@ -46,6 +47,24 @@ def test_a_context_is_not_looked_at_before_training():
     context = torch.randn(2, 3, 40, 50, generator=seeded(4))
     wider = network.with_context(3)
     torch.testing.assert_close(wider(inputs, context=context), network(inputs))
+
+
+def test_a_context_is_read_as_it_is():
+    """It is no log-mel: what those are divided by has no meaning for it."""
+    network = encoder().with_context(3)
+    inputs = torch.randn(2, 40, 50, generator=seeded(3))
+    context = torch.randn(2, 3, 40, 50, generator=seeded(4))
+    with torch.no_grad():
+        network.convolutions[0].weight.normal_(generator=seeded(5))
+    found = []
+    network.convolutions[0].register_forward_hook(lambda _, inputs, output: found.append(output))
+    network(inputs, context=context)
+    own, others = network.convolutions[0].weight.split([1, 3], dim=1)
+    expected = sum(
+        functional.conv2d(maps, weight, stride=2, padding=1)
+        for maps, weight in (((inputs[:, None] + 3) / 4, own), (context, others))
+    )
+    torch.testing.assert_close(found[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_statistics_are_those_of_each_normalisation():

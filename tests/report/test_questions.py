@@ -105,7 +105,9 @@ def test_where_it_pays_names_the_places_and_the_errors_that_are_gone(content):
     row = copy.deepcopy(row_of(tables["toy"], "vop"))
     own = {**row, "variant": "vop, own-environment"}
     own["personal_gain"] = {"best": "mixed", "accuracy": around(-0.02, 0.03)}
-    suites = {"paper": tables, "conditions": {"toy": {**tables["toy"], "rows": [own]}}}
+    # the main suite's figure stands where another suite asked the same
+    again = {**row, "personal_gain": own["personal_gain"]}
+    suites = {"paper": tables, "conditions": {"toy": {**tables["toy"], "rows": [own, again]}}}
     said = QUESTIONS["where"].in_short(suites)
     assert said.startswith("It pays on toy (clean): there VoP's own clips beat global,")
     assert "(shown on toy (clean), not shown on toy (own-environment))" in said
@@ -247,3 +249,21 @@ def test_without_any_suite_every_question_says_what_has_not_run():
     for question in QUESTIONS.values():
         assert question.in_short({}) == f"Not run yet: {', '.join(question.suites)}."
         assert question.in_full({}) == []
+
+
+def test_a_group_that_training_never_heard_is_asked_beside_its_global():
+    groups = [
+        {
+            "variant": "vop",
+            "training": training,
+            "condition": "clean",
+            "versus_global": around(*bounds),
+            "right_minus_wrong": around(0.0, 0.1),
+        }
+        for training, bounds in (("never heard", (0.01, 0.02)), ("heard", (-0.1, 0.1)))
+    ]
+    suites = {"groups": {"toy women": {"groups": groups}}}
+    said = QUESTIONS["unheard"].in_short(suites)
+    assert "for a group that training never heard: shown on toy women (clean)." in said
+    lines = QUESTIONS["unheard"].in_full(suites)
+    assert lines[0].startswith("toy women, vop, never heard, clean: − global +1.5")

@@ -3,8 +3,9 @@ folds and seeds.
 
 ``tuning``       every method with each of its settings, asked of persons who stand in no fold
 ``paper``        every method as tuned: closed and open set, 1 to 20 clips, all folds and seeds
-``ablations``    VoP, one setting changed at a time: what the paper leaves open; 2 folds, 12 persons
-``few-persons``  3, 6, 12 and all training persons
+``ablations``    VoP with one thing changed, and its amortised forms, in environments of persons'
+                 own; two sets, two folds
+``few-persons``  6, 12, 25, 50 and all training persons
 ``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
                  one call enrolled, another asked
 ``groups``       women, men, native and other speakers, after training that never heard their group
@@ -13,8 +14,8 @@ folds and seeds.
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
 persons kept for choices (own clips at the main shots; three seeds of what needs no training, one of
 what does), who are neither trained nor tested on there. The baseline that VoP is compared with is
-picked the same way. VoP's own recipe, and how its networks are trained, were found on fold 0 of
-both speech sets, whose persons are tested in these tables: docs/diary.md.
+picked the same way. VoP's own recipe, and how its networks are trained, were found on those persons
+of Speech Commands and WUW: docs/diary.md.
 """
 
 import json
@@ -48,78 +49,107 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import CLEAN, OWN, Condition, Scoring
 from vop_core.methods.amortised_vop import PERSONAL, STEADY, AmortisedVopConfig
+from vop_core.methods.conditional_vop import ConditionalVopConfig
+from vop_core.methods.film_hypernetwork import FilmHypernetworkConfig
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
+from vop_core.methods.vop import VopConfig
 from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
-# trained as usual: keywords-en alone is trained for longer, and by telephone
 KEYWORDS = TASKS["keywords-ar"]
-SPEECH = ("arabic_speech_commands", "dspspeech20")
-FOLDS = {"arabic_speech_commands": 4, "dspspeech20": 4, "fsdd": 5}
-# unless others are asked for: 39 rows of 12 persons, from where an interval is a bootstrap
-ABLATION_FOLDS = (0, 1)
+SPEECH = ("speech_commands_test", "wuw2", "arabic_speech_commands", "dspspeech20")
+FOLDS = 3
 PAPER_SEEDS = (0, 1, 2)
-FEW_PERSONS = (3, 6, 12)
-FEW_PERSONS_METHODS = ("global", "vop", "film-hypernetwork", "adabn")
-CONDITIONS_METHODS = ("global", "vop", "conditional-vop", "film-hypernetwork", "adabn", "arm-cml")
+# many persons with few words, few persons with many
+ABLATION_SETS = ("speech_commands_test", "arabic_speech_commands")
+ABLATION_FOLDS = (0, 1)  # unless others are asked for
+FEW_PERSONS = (6, 12, 25, 50)
+FEW_PERSONS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn")
+CONDITIONS_METHODS = (
+    "global",
+    "vop",
+    "untrained-vop",
+    "amortised-vop",
+    "film-hypernetwork",
+    "adabn",
+    "content-adabn",
+    "mean-subtraction",
+    "trained-mean-subtraction",
+    "arm-bn",
+    "arm-cml",
+    "tent",
+    "fine-tune-film",
+    "fine-tune-all",
+    "lora",
+)
+GROUPS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "arm-bn")
+OWN_ENVIRONMENT = Condition("own-environment", "own environment")
 CONDITIONS = (
     CLEAN,
-    Condition("own-environment", "own environment", SWAPPED_ENVIRONMENT),
+    replace(OWN_ENVIRONMENT, swapped=SWAPPED_ENVIRONMENT),
     Condition("unforeseen", "unforeseen environment"),
     Condition("across calls", across_calls=True),
 )
-# some of WUW's persons called more than once
-CONDITION_SETS = (*SPEECH, "wuw2")
 # environments are of what is asked: words never taught have none
-CONDITIONS_SCORING = Scoring(shots=(1, 5), draw_shots=(), unknown_clips=0, closed=False)
-# of the persons who say keywords, WUW's callers alone have these attributes
-GROUP_SETS = ("wuw2", *SPEECH)
+CONDITIONS_SCORING = Scoring(shots=(1, 3, 5, 10), draw_shots=(), unknown_clips=0, closed=False)
+# of the persons who say keywords, WUW's callers alone have these
 GROUP_ATTRIBUTES = ("gender", "dialect")
 # WUW is at its ceiling where nothing else is heard
-GROUP_CONDITIONS = (CLEAN, Condition("own-environment", "own environment"))
+GROUP_CONDITIONS = (CLEAN, OWN_ENVIRONMENT)
 NO_AGES = (
     "Adults and children are compared nowhere: speechocean762 has both, but no keywords, and no "
     "data set with keywords gives ages."
 )
 CHOICES = "choices.json"
-ABLATION_SCORING = Scoring(shots=(1, 5, 20), unknown_clips=0, closed=False, further_draws=(1, 30))
+ABLATION_SCORING = Scoring(
+    shots=(1, 5, 20),
+    unknown_clips=0,
+    closed=False,
+    further_draws=(1, 30),
+    condition=OWN_ENVIRONMENT,
+)
 # only what a choice is made on
 TUNING_SCORING = Scoring(shots=(5,), draw_shots=(), unknown_clips=0, controls=False, closed=False)
 
-_BASE = AmortisedVopConfig(**PERSONAL, **STEADY)
+_AMORTISED = AmortisedVopConfig(**PERSONAL, **STEADY)
 
-# What the paper leaves open: one change each against the recipe ``personal``, trained steadily.
-ABLATIONS: Mapping[str, AmortisedVopConfig] = {
-    "vop": _BASE,
-    "conditioning self": replace(_BASE, conditioning="self"),
-    "conditioning mixture": replace(_BASE, conditioning="mixture"),
-    "layers film": replace(_BASE, personal_layers=("film",)),
-    "layers pointwise": replace(_BASE, personal_layers=("pointwise",)),
-    "layers classifier": replace(_BASE, personal_layers=("classifier",)),
-    "layers band film, classifier": replace(_BASE, personal_layers=("band_film", "classifier")),
-    "code 4": replace(_BASE, code=4),
-    "code 64": replace(_BASE, code=64),
-    "replace": replace(_BASE, additive=False),
-    # each of 1,840 weights has its own number: spread over persons, they would be noise
-    "diagonal": replace(_BASE, family="diagonal", prior_scale=0.1, mean_spread=0.0),
-    "prior fixed": replace(_BASE, learned_prior_mean=False),
-    "prior scale 0.3": replace(_BASE, prior_scale=0.3),
-    "prior scale 3": replace(_BASE, prior_scale=3.0),
-    "beta 0": replace(_BASE, beta=0.0),
-    "beta 0.02": replace(_BASE, beta=0.02),
-    "beta 1": replace(_BASE, beta=1.0),
-    "beta 1, no annealing": replace(_BASE, beta=1.0, kl_warmup=0.0),
-    "beta 1, free bits 0.5": replace(_BASE, beta=1.0, free_bits=0.5),
-    "average parameters": replace(_BASE, aggregation="average_parameters"),
-    "product of experts": replace(_BASE, aggregation="product_of_experts"),
-    "bayes fusion": replace(_BASE, aggregation="bayes_fusion"),
-    "no person loss": replace(_BASE, person_loss=0.0),
-    "log-mel evidence": replace(_BASE, evidence="input"),
-    "means not spread": replace(_BASE, mean_spread=0.0),
-    "fast, units may die": AmortisedVopConfig(**PERSONAL),
+# One thing changed against ``vop``, and the amortised forms of the posterior: method and settings.
+ABLATIONS: Mapping[str, tuple[str, Any]] = {
+    "vop": ("vop", VopConfig()),
+    "parallel": ("vop", VopConfig(cascade=False)),
+    "content": ("vop", VopConfig(content=True)),
+    "beta 0.1": ("vop", VopConfig(beta=0.1)),
+    "beta 1": ("vop", VopConfig(beta=1.0)),
+    "not trained for it": ("untrained-vop", VopConfig()),
+    "not trained for it, content": ("untrained-vop", VopConfig(content=True)),
+    "amortised": ("amortised-vop", _AMORTISED),
+    "amortised, beta 1": ("amortised-vop", replace(_AMORTISED, beta=1.0)),
+    "amortised, the slides' letter": ("amortised-vop", replace(_AMORTISED, conditioning="self")),
+    # each weight has its own number: spread over persons, they would be noise
+    "amortised, diagonal": (
+        "amortised-vop",
+        replace(_AMORTISED, family="diagonal", prior_scale=0.1, mean_spread=0.0),
+    ),
+    "amortised, weights replaced": ("amortised-vop", replace(_AMORTISED, additive=False)),
+    "amortised, log-mel evidence": ("amortised-vop", replace(_AMORTISED, evidence="input")),
+    "amortised, classifier": (
+        "amortised-vop",
+        replace(_AMORTISED, personal_layers=("classifier",)),
+    ),
+    "amortised, average parameters": (
+        "amortised-vop",
+        replace(_AMORTISED, aggregation="average_parameters"),
+    ),
+    "amortised, product of experts": (
+        "amortised-vop",
+        replace(_AMORTISED, aggregation="product_of_experts"),
+    ),
+    "amortised, Bayes' fusion": ("amortised-vop", replace(_AMORTISED, aggregation="bayes_fusion")),
+    "amortised, prior conditional": ("conditional-vop", ConditionalVopConfig(**STEADY)),
+    "amortised, sigma 0, beta 0": ("film-hypernetwork", FilmHypernetworkConfig(**STEADY)),
 }
 # Why a published SAMOVAR row may lie below chance: rows written from scratch, at the bound's price
 # and at a hundredth.
@@ -128,8 +158,36 @@ SAMOVAR_ABLATIONS: Mapping[str, tuple[str, SamovarConfig]] = {
     for method in ("labeled-samovar-1fc", "labeled-samovar-2fc", "samovar-1fc", "samovar-2fc")
     for words, beta in (("", 1.0), (" beta 0.01", 0.01))
 }
-# its own checkpoint and its own ``global``, on the clips as they are
-NO_VIRTUAL_PERSONS = "no virtual persons"
+
+
+def _no_virtual_persons(config: BenchConfig) -> BenchConfig:
+    return replace(config, checkpoint=replace(config.checkpoint, augmentation=OFF))
+
+
+def _from_the_start(config: BenchConfig) -> BenchConfig:
+    """As many steps in all, from untrained models, each at the first rate."""
+    first = config.checkpoint.training
+    steps = first.steps + config.further.steps
+    further = replace(config.further, steps=steps, learning_rate=first.learning_rate)
+    return replace(config, checkpoint=replace(config.checkpoint, training=None), further=further)
+
+
+def _with_encoder(name: str, **settings: Any) -> Callable[[BenchConfig], BenchConfig]:
+    def changed(config: BenchConfig) -> BenchConfig:
+        encoder = {"name": name, "config": settings}
+        return replace(config, checkpoint=replace(config.checkpoint, encoder=encoder))
+
+    return changed
+
+
+# What every method's training has in common, changed: each with a ``global`` of its own.
+TRAINING_ABLATIONS: Mapping[str, Callable[[BenchConfig], BenchConfig]] = {
+    "no virtual persons": _no_virtual_persons,
+    "from the start": _from_the_start,
+    "input rows personal too": _with_encoder("conv5", input_norm=True),
+    "bc-resnet": _with_encoder("bc-resnet", tau=1.0, stem_stride=2),
+}
+TRAINING_ABLATION_METHODS = ("global", "vop", "adabn")
 
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
@@ -336,7 +394,7 @@ def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
                     name,
                     asked,
                     config=config,
-                    folds=_folds(name),
+                    folds=FOLDS,
                     only_folds=(0,),
                     seeds=(seed,),
                 )
@@ -355,53 +413,46 @@ def _choosing(job: BenchJob) -> Fold:
 def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     return [
         job
-        for name in _present(datasets, tuple(FOLDS))
+        for name in _present(datasets, SPEECH)
         for job in bench(
             "paper",
             KEYWORDS,
             name,
             chosen_contenders(Path(name).name),
-            folds=_folds(name),
+            folds=FOLDS,
             seeds=seeds or PAPER_SEEDS,
         )
     ]
 
 
 def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
-    contenders = [Contender(variant=GLOBAL, method=GLOBAL)]
-    contenders += [
-        Contender(variant=name, method="vop", config=config) for name, config in ABLATIONS.items()
-    ]
-    contenders += [
-        Contender(variant=name, method=method, config=METHODS[method].choices()[0])
-        for name, method in (
-            ("sigma 0, beta 0", "film-hypernetwork"),
-            ("prior conditional", "conditional-vop"),
+    asked = {GLOBAL: (GLOBAL, None)} | dict(ABLATIONS) | dict(SAMOVAR_ABLATIONS)
+    usual = BenchConfig.of_task(KEYWORDS, scoring=ABLATION_SCORING)
+    contenders = {
+        "": [
+            Contender(variant=name, method=method, config=config)
+            for name, (method, config) in asked.items()
+        ]
+    }
+    for change in TRAINING_ABLATIONS:
+        contenders[change] = [
+            Contender(variant=f"{method}, {change}", method=method)
+            for method in TRAINING_ABLATION_METHODS
+        ]
+    return [
+        job
+        for name in _present(datasets, ABLATION_SETS)
+        for change, each in contenders.items()
+        for job in bench(
+            "ablations",
+            KEYWORDS,
+            name,
+            each,
+            config=TRAINING_ABLATIONS[change](usual) if change else usual,
+            folds=FOLDS,
+            seeds=seeds or (0,),
         )
     ]
-    contenders += [
-        Contender(variant=name, method=method, config=config)
-        for name, (method, config) in SAMOVAR_ABLATIONS.items()
-    ]
-    plain = [
-        Contender(variant=f"{name}, {NO_VIRTUAL_PERSONS}", method=name, config=config)
-        for name, config in (("global", None), ("vop", _BASE))
-    ]
-    usual = BenchConfig.of_task(KEYWORDS, scoring=ABLATION_SCORING)
-    real_persons = replace(usual, checkpoint=replace(usual.checkpoint, augmentation=OFF))
-    jobs = []
-    for name in _present(datasets, SPEECH):
-        for config, asked in ((usual, contenders), (real_persons, plain)):
-            jobs += bench(
-                "ablations",
-                KEYWORDS,
-                name,
-                asked,
-                config=config,
-                folds=_folds(name),
-                seeds=seeds or (0,),
-            )
-    return jobs
 
 
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
@@ -412,11 +463,11 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
             for each in chosen_contenders(Path(name).name)
             if each.method in FEW_PERSONS_METHODS
         ]
-        for job in bench(
-            "few-persons", KEYWORDS, name, chosen, folds=_folds(name), seeds=seeds or (0,)
-        ):
+        for job in bench("few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=seeds or (0,)):
             jobs.append(job)
             for count in FEW_PERSONS:
+                if count >= len(job.persons.train):  # that many are all there are
+                    break
                 kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
                 named = tuple(
                     replace(each, variant=f"{each.variant}, {count} persons") for each in chosen
@@ -427,7 +478,7 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 
 def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, CONDITION_SETS):
+    for name in _present(datasets, SPEECH):
         chosen = [
             each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
         ]
@@ -441,8 +492,8 @@ def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> 
                 name,
                 [replace(each, variant=each.variant + suffix) for each in chosen],
                 config=BenchConfig.of_task(KEYWORDS, scoring=scoring),
-                folds=_folds(name),
-                seeds=seeds or (0,),
+                folds=FOLDS,
+                seeds=seeds or PAPER_SEEDS,
             )
         jobs += _with_somebody_to_ask(found)
     return jobs
@@ -471,9 +522,9 @@ def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
     """
     jobs: list[BenchJob] = []
     remarks = [NO_AGES]
-    for name in _present(datasets, GROUP_SETS):
+    for name in _present(datasets, SPEECH):
         chosen = [
-            each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
+            each for each in chosen_contenders(Path(name).name) if each.method in GROUPS_METHODS
         ]
         whole = [
             job
@@ -486,7 +537,7 @@ def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
                 config=BenchConfig.of_task(
                     KEYWORDS, scoring=replace(CONDITIONS_SCORING, condition=condition)
                 ),
-                folds=_folds(name),
+                folds=FOLDS,
                 seeds=seeds or (0,),
             )
         ]
@@ -517,10 +568,6 @@ def _of_group(job: BenchJob, group: str, heard: str, persons: Fold) -> BenchJob:
     suffix = heard if condition == CLEAN else f"{heard}, {condition.name}"
     named = tuple(replace(each, variant=f"{each.variant}, {suffix}") for each in job.contenders)
     return replace(job, group=group, persons=persons, contenders=named)
-
-
-def _folds(name: str) -> int:
-    return FOLDS.get(Path(name).name, 4)
 
 
 def smoke_config(task: Task) -> BenchConfig:

@@ -14,6 +14,7 @@ Departs: [ADABN] and [SCHNEIDER] take statistics from many unlabeled target samp
 handful.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,8 @@ from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import Settings, not_negative
+
+SMALLEST_VARIANCE = 0.1  # of a person's variance, which stays whatever is removed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,9 @@ class AdaBn(PersonalizationMethod):
         foldable=True,
     )
     config_type = AdaBnConfig
-    tried = tuple({"source_clips": clips} for clips in (10.0, 0.0, 30.0, 100.0, 300.0, 1000.0))
+    tried = tuple(
+        {"source_clips": clips} for clips in (10.0, 0.0, 1.0, 3.0, 30.0, 100.0, 300.0, 1000.0)
+    )
 
     def adapt(
         self,
@@ -71,32 +76,37 @@ class AdaBn(PersonalizationMethod):
 
 @torch.no_grad()
 def own_statistics(
-    encoder: Encoder, clips: Float[Tensor, "person shot *input"], source_clips: float
+    encoder: Encoder,
+    clips: Float[Tensor, "person shot *input"],
+    source_clips: float,
+    removed: Mapping[str, Float[Tensor, "person shot number"]] | None = None,
 ) -> dict[str, Tensor]:
     """Running means and variances that mix the encoder's with each person's own, by buffer name.
 
     Own variances divide by n, as batch normalisation does in training: with ``source_clips`` = 0
     enrollment clips are answered as in a pass in training mode. The encoder must be in evaluation
-    mode, so that nothing drops out.
+    mode, so that nothing drops out. ``removed`` is taken from the clips' means and variances, by
+    the normalisation's name.
     """
     share = clips.shape[1] / (source_clips + clips.shape[1])  # of the person's own statistics
 
-    def one(own_clips: Tensor) -> dict[str, Tensor]:
+    def one(own_clips: Tensor, own_removed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         with ExitStack() as hooks:
             for name, norm in encoder.normalisations.items():
-                mix = partial(_mix, name, share, found)
+                mix = partial(_mix, name, share, found, own_removed.get(name))
                 hooks.enter_context(norm.register_forward_hook(mix))
             encoder.embed(own_clips)
         return found
 
-    return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips)
+    return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips, dict(removed or {}))
 
 
 def _mix(
     name: str,
     share: float,
     found: dict[str, Tensor],
+    removed: Tensor | None,
     norm: nn.Module,
     inputs: tuple[Tensor],
     output: Tensor,
@@ -104,6 +114,17 @@ def _mix(
     """What a normalisation gives with mixed statistics, which it leaves in ``found``."""
     every = [axis for axis in range(inputs[0].ndim) if axis != 1]  # but the channels
     variance, mean = torch.var_mean(inputs[0], dim=every, correction=0)
+    if removed is not None:
+        means, variances = (clip_statistics(inputs[0]) - removed).chunk(2, dim=1)
+        corrected = variances.mean(0) + means.var(0, correction=0)
+        variance, mean = torch.maximum(corrected, SMALLEST_VARIANCE * variance), means.mean(0)
     found[f"{name}.running_mean"] = mean = torch.lerp(norm.running_mean, mean, share)
     found[f"{name}.running_var"] = variance = torch.lerp(norm.running_var, variance, share)
     return functional.batch_norm(inputs[0], mean, variance, norm.weight, norm.bias, eps=norm.eps)
+
+
+def clip_statistics(value: Float[Tensor, "clip channel *place"]) -> Float[Tensor, "clip number"]:
+    """Each clip's mean in every channel, then its variances."""
+    places = value.reshape(*value.shape[:2], -1)
+    variance, mean = torch.var_mean(places, dim=2, correction=0)
+    return torch.cat((mean, variance), dim=1)

@@ -9,15 +9,16 @@ and training sends the queries' loss through these steps into the shared classif
 gradient of softmax regression has the closed form above, so that a step is an ordinary
 differentiable operation.
 
-Departs: the encoder stays that of the finished global model, where the published one learns along;
-    the classifier thus takes the global model's further steps and as many again.
+Departs: the encoder stays that of the finished global model, and the classifier thus takes the
+    global model's further steps and as many again; ``anil-trained-encoder`` goes on from the
+    checkpoint with an encoder that learns along, as published.
 Departs: the encoder and the classifier start from the trained global model, all words are classes
     in every episode, whether enrolled or not, and the inner learning rate is learned, as its
     logarithm.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -113,6 +114,16 @@ class Anil(ClassifierMethod):
         """Each person's classifier. Raises EvaluationError without labels."""
         found = self.inner_loop(enrollment, needed_labels(labels), every_clip(enrollment))
         return {self.rows: found}
+
+
+class AnilTrainedEncoder(Anil):
+    """The encoder learns along."""
+
+    facts = replace(
+        Anil.facts,
+        summary="Takes gradient steps as anil does, and the encoder was trained along.",
+        encoder_fixed=False,
+    )
 
 
 def cross_entropy_gradient(

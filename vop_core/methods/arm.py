@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from vop_core.methods.base import (
+    SLOW,
     MethodFacts,
     PersonalizationMethod,
     TrainedConfig,
@@ -49,7 +50,7 @@ class Arm(PersonalizationMethod):
     """An encoder that is shown the mean of what a context network makes of the person's clips."""
 
     config_type = ArmConfig
-    tried = fast_and_slow({}, {"channels": 1})
+    tried = (*fast_and_slow({}, {"channels": 1}), {"rate": SLOW**2})
     facts = MethodFacts(
         summary="Shows the encoder, beside every query, the mean of a context network's maps of "
         "the clips.",

@@ -10,6 +10,9 @@ which for g = 1 and tau = 0 renormalises each sub-spectral layer, to first order
 own statistics [ADABN]. The Gaussian code is then charged only for what these statistics do not
 already say. Prior and posterior share the shift, so the KL lives in the code alone.
 
+Training takes m and s from its augmented clips; ``prepare`` takes them anew from the training
+persons' clips as they were recorded.
+
 Reconstruction: the form of the slides' p(w | x) is unknown; this one is ours.
 """
 
@@ -19,10 +22,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from vop_core.data.features import FeatureTable
 from vop_core.methods.amortised_vop import STEADY, AmortisedVop, AmortisedVopConfig
 from vop_core.methods.base import MethodFacts
+from vop_core.methods.prototypes import person_class_means
+from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.personal_layers import PersonalLayout
-from vop_core.settings import not_negative
+from vop_core.settings import not_negative, positive
 
 SMALLEST_DEVIATION = 0.05  # of an activation: below it, a relative change means nothing
 FORGETTING = 0.05  # share of a step in the running mean of typical statistics
@@ -37,6 +43,8 @@ class ConditionalVopConfig(AmortisedVopConfig):
     person_loss: float = not_negative(0.3)
     first_gate: float = 0.25  # of every weight, before training
     first_tau: float = 2.0  # clips
+    # how many times as fast as the hyper-personalizer gates and tau learn
+    prior_rate: float = positive(8.0)
 
 
 class ConditionalPrior(nn.Module):
@@ -48,10 +56,11 @@ class ConditionalPrior(nn.Module):
             raise ValueError(
                 "a conditional prior needs one statistic for each personal weight: choose band_film"
             )
-        self.gate = nn.Parameter(
-            torch.full((layout.size,), float(torch.tensor(config.first_gate).logit()))
-        )
-        self.log_tau = nn.Parameter(torch.tensor(config.first_tau).log())
+        # Adam moves every number alike: one that counts for more learns faster
+        self.rate = config.prior_rate
+        first_gate = torch.tensor(config.first_gate).logit() / self.rate
+        self.gate_number = nn.Parameter(first_gate.repeat(layout.size))
+        self.tau_number = nn.Parameter(torch.tensor(config.first_tau).log() / self.rate)
         self.register_buffer("typical", torch.zeros(layout.size))
         self.register_buffer("steps_seen", torch.tensor(0.0))
         places = torch.arange(layout.size).split([each.size for each in layout.parameters])
@@ -60,6 +69,16 @@ class ConditionalPrior(nn.Module):
         self.register_buffer("statistic_of_weight", swapped)
         scales = [torch.full(place.shape, index % 2 == 0) for index, place in enumerate(places)]
         self.register_buffer("is_scale", torch.cat(scales))
+
+    @property
+    def gate(self) -> Float[Tensor, " weight"]:
+        """How much of a weight's shift is believed, g."""
+        return (self.rate * self.gate_number).sigmoid()
+
+    @property
+    def tau(self) -> Float[Tensor, ""]:
+        """Clips after which half of it is."""
+        return (self.rate * self.tau_number).exp()
 
     def forward(
         self,
@@ -84,7 +103,7 @@ class ConditionalPrior(nn.Module):
             change[:, self.statistic_of_weight],
             relative[:, self.statistic_of_weight],
         )
-        shrunk = self.gate.sigmoid() * count / (count + self.log_tau.exp())
+        shrunk = self.gate * count / (count + self.tau)
         return -shrunk * torch.where(self.is_scale, weights * relative, change)
 
 
@@ -98,7 +117,20 @@ class ConditionalVop(AmortisedVop):
         posterior=True,
         prior=True,
         foldable=True,
+        version=2,
     )
     config_type = ConditionalVopConfig
     prior_part = ConditionalPrior
-    tried = (STEADY, {**STEADY, "first_gate": 0.5})
+    tried = (
+        STEADY,
+        {**STEADY, "prior_rate": 1.0},
+        {**STEADY, "prior_rate": 64.0},
+        {**STEADY, "first_gate": 0.5},
+    )
+
+    def prepare(self, clips: FeatureTable) -> None:
+        """The typical statistics: persons and their words weigh alike."""
+        pieces = clips.features.split(CLIPS_AT_ONCE)
+        statistics = torch.cat([self.encoder.statistics(part) for part in pieces])
+        means, spoken = person_class_means(statistics, clips)
+        self.prior_shift.typical.copy_(means[spoken].mean(0))

@@ -1,6 +1,6 @@
-r"""Low-rank adaptation: fine-tuning within a few directions of two layers [LORA].
+r"""Low-rank adaptation: fine-tuning within a few directions of every layer [LORA].
 
-The last pointwise convolution and the classifier, both matrices W, answer with
+Each convolution, its kernels flattened to rows, and the classifier, all matrices W, answer with
 
     W + U D,    D (rank, in) random,    U (out, rank) zero at the start
 
@@ -12,7 +12,7 @@ that start.
 
 Departs: [LORA] adapts attention projections of large language models to many examples; and scales U
 D by alpha / rank, here 1, which the learning rate makes up for.
-Reconstruction: which layers, and the bias of the classifier, which stays.
+Reconstruction: which layers; biases and normalisations stay.
 
 The library peft is not used: it puts one adapter at a time into a model, here many persons go
 through together.
@@ -22,14 +22,14 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.methods.base import MethodFacts
-from vop_core.methods.fine_tune import FineTune, FineTuneConfig, no_deviations, softmaxes_at
+from vop_core.methods.fine_tune import FineTune, FineTuneConfig, softmaxes_at
+from vop_core.nets.batched import run_personal
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import at_least
-
-LAYERS = ("pointwise", "classifier")  # where the encoder offers them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,36 +41,36 @@ class LoraConfig(FineTuneConfig):
 
 
 class Lora(FineTune):
-    """Low-rank deviations of pointwise convolution and classifier."""
+    """Low-rank deviations of all convolutions and the classifier."""
 
     facts = MethodFacts(
-        summary="Takes gradient steps on low-rank changes of the last two layers with the person's "
-        "labeled clips.",
+        summary="Takes gradient steps on low-rank changes of every layer with the person's labeled "
+        "clips.",
         source="LORA",
         labels=True,
         gradients=True,
         foldable=True,
+        version=2,
     )
     config_type = LoraConfig
+    # small steps: they go through the whole encoder
     tried = (
-        *softmaxes_at(("enrolled", 0.01), ("enrolled", 0.03), ("all", 0.003)),
+        *softmaxes_at(("enrolled", 0.003), ("enrolled", 0.001), ("all", 0.003)),
         {"rank": 1, "softmax": "all", "learning_rate": 0.003},
-        *softmaxes_at(("enrolled", 0.003), ("all", 0.01)),
+        *softmaxes_at(("all", 0.0003), ("all", 0.001)),
     )
 
     def __init__(self, encoder: Encoder, config: LoraConfig | None = None) -> None:
         super().__init__(encoder, config)
-        offered = [layer for layer in LAYERS if layer in encoder.personal_layers]
-        self.layout = encoder.personal_layout(tuple(offered))
         generator = torch.Generator().manual_seed(self.config.seed)
         for name, shape in self._matrices():
-            down = torch.randn(self.config.rank, shape[1], generator=generator) / math.sqrt(
-                shape[1]
-            )
+            inputs = math.prod(shape[1:])
+            down = torch.randn(self.config.rank, inputs, generator=generator) / math.sqrt(inputs)
             self.register_buffer(_buffer(name), down)
 
     def _matrices(self) -> list[tuple[str, tuple[int, ...]]]:
-        return [(each.name, each.shape) for each in self.layout.parameters if len(each.shape) > 1]
+        parameters = self.encoder.named_parameters()
+        return [(name, tuple(value.shape)) for name, value in parameters if value.ndim > 1]
 
     def start(self, persons: int) -> dict[str, Tensor]:
         found = {}
@@ -81,13 +81,16 @@ class Lora(FineTune):
         return found
 
     def deviations(self, own: dict[str, Tensor]) -> dict[str, Tensor]:
-        """U D of each matrix by parameter name; biases stay."""
-        persons = len(next(iter(own.values())))
-        moved = {
+        """U D of each matrix by parameter name."""
+        return {
             name: (own[f"{name}.up"] @ own[f"{name}.down"]).view(-1, *shape)
             for name, shape in self._matrices()
         }
-        return no_deviations(self.layout, persons) | moved
+
+    def logits(
+        self, own: dict[str, Tensor], clips: Float[Tensor, "person clip *input"]
+    ) -> Float[Tensor, "person clip label"]:
+        return run_personal(self.encoder, self.own_weights(own), clips)
 
 
 def _buffer(name: str) -> str:

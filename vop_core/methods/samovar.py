@@ -21,13 +21,15 @@ Reconstruction: how SAMOVAR was run on unlabeled enrollment in [VOP slides] is u
 Departs: the network gives deviations from the global classifier's rows, zero at the start, and a
     bounded standard deviation; ``additive=False`` writes the classifier from scratch, with nothing
     bounded.
-Departs: the encoder stays that of the finished global model, where the published one learns along;
-    the classifier thus takes the global model's further steps and as many again.
+Departs: the encoder stays that of the finished global model, and the classifier thus takes the
+    global model's further steps and as many again; ``samovar-2fc-trained-encoder`` goes on from
+    the checkpoint with an encoder that learns along, as published. One row does: the other depth
+    and the labeled rows would repeat it, and VERSA's and ANIL's are labeled.
 Departs: a labeled class also sees its global row and how many clips it has, since most of the words
 are not enrolled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -229,6 +231,16 @@ class SamovarTwoLayers(Samovar):
         encoder_fixed=True,
         draws=10,
         foldable=True,
+    )
+
+
+class SamovarTwoLayersTrainedEncoder(SamovarTwoLayers):
+    """Unlabeled, with a hidden layer; the encoder learns along."""
+
+    facts = replace(
+        SamovarTwoLayers.facts,
+        summary="Draws the classifier as samovar-2fc does, and the encoder was trained along.",
+        encoder_fixed=False,
     )
 
 

@@ -39,8 +39,8 @@ class Tent(GradientMethod):
     """Each person's own scale and shift, and with ``own_statistics`` own means and variances."""
 
     facts = MethodFacts(
-        summary="Takes gradient steps on scale and shift of the normalisations until the model "
-        "doubts the clips less.",
+        summary="AdaBN, where its settings say so, plus ten gradient steps on scale and shift "
+        "until the model doubts the clips less.",
         source="TENT",
         gradients=True,
         foldable=True,
@@ -52,6 +52,7 @@ class Tent(GradientMethod):
         {"own_statistics": True},
         {"own_statistics": True, "learning_rate": 0.001},
         {"learning_rate": 0.0001},
+        {"own_statistics": True, "source_clips": 3.0},
         {"own_statistics": True, "source_clips": 100.0},
         {"own_statistics": True, "source_clips": 100.0, "learning_rate": 0.0001},
     )

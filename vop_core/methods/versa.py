@@ -5,15 +5,16 @@ trained on how well its draws predict the queries, without any divergence:
 
     mean_m -ln 1/L sum_l p(y_m | x_m, w_l),        w_l ~ q(w | S).
 
-Departs: the encoder stays that of the finished global model, where the published one learns along;
-    the classifier thus takes the global model's further steps and as many again.
+Departs: the encoder stays that of the finished global model, and the classifier thus takes the
+    global model's further steps and as many again; ``versa-trained-encoder`` goes on from the
+    checkpoint with an encoder that learns along, as published.
 Departs: deviations from the global rows, one trunk of two layers instead of four networks of three,
     and a class sees its global row and its number of clips; answers average probabilities, where
     the published code averages logits.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,3 +84,13 @@ class Versa(GeneratedClassifier):
             .mean()
             .item(),
         }
+
+
+class VersaTrainedEncoder(Versa):
+    """The encoder learns along."""
+
+    facts = replace(
+        Versa.facts,
+        summary="Draws each class's row as versa does, and the encoder was trained along.",
+        encoder_fixed=False,
+    )

@@ -141,7 +141,5 @@ class Conv5(Encoder):
         context: Float[Tensor, "clip channel row column"] | None,
     ) -> Float[Tensor, "clip map row column"]:
         own = inputs if self.input_norm else (inputs - self.config.offset) / self.config.spread
-        if context is None:
-            return own[:, None]
-        further = (context - self.config.offset) / self.config.spread
-        return torch.cat((own[:, None], further), dim=1)
+        maps = own[:, None]
+        return maps if context is None else torch.cat((maps, context), dim=1)

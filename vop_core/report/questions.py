@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vop_core.bench.recipes import GLOBAL, VOP
+from vop_core.data.groups import NEVER_HEARD
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.estimates import REVERSE, SHOWN, Estimate, asked_alone, verdict
+from vop_core.report.groups import GROUPS
 from vop_core.report.summary import ABLATIONS, ADABN, CONDITIONS, PAPER, READS, WITHOUT_GAUSSIAN
 from vop_core.report.tables import look_up
 from vop_core.report.words import TEMPLATES, one_line
@@ -21,9 +23,9 @@ Table = Mapping[str, Any]
 Tables = Mapping[str, Table]  # data set -> its tables in a suite
 Suites = Mapping[str, Tables]
 Facts = dict[str, Any]
-FEW_PERSONS, GROUPS = "few-persons", "groups"
+FEW_PERSONS = "few-persons"
 PERSONAL_METHODS = (VOP, "conditional-vop", ADABN)  # whose controls the short answers name
-POINT = "sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
+POINT = "amortised, sigma 0, beta 0"  # the ablation that takes the Gaussian away and nothing else
 LABELED = "labels"  # in what such methods read
 
 
@@ -266,7 +268,7 @@ def _unheard(suites: Suites) -> Facts:
         f"{name} ({entry['condition']})": entry["versus_global"]
         for name, table in suites[GROUPS].items()
         for entry in table.get("groups", ())
-        if (entry["variant"], entry["training"]) == (VOP, "never heard")
+        if (entry["variant"], entry["training"]) == (VOP, NEVER_HEARD)
     }
     return {"found": _steps_by_persons(suites[FEW_PERSONS]), "groups": won_back}
 
