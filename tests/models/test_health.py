@@ -1,5 +1,6 @@
 """The health light is set on persons kept from training, and its errors are measured on others."""
 
+import copy
 import math
 
 import pytest
@@ -85,6 +86,17 @@ def test_noise_never_passes(errors):
         if row["enrolled"] in ("flat", "noise with a person's spectra")
     ]
     assert len(shares) == 6 and max(shares) == 0
+
+
+def test_what_nobody_gave_does_not_pass_even_where_it_is_like_persons(method):
+    """Single clips that the limit was set with; then real persons are refused, too."""
+    trained, kept = table(60, seed=1), table(40, seed=2)
+    alike = {"alike": table(30, seed=4).features}
+    strict = copy.copy(method)
+    strict.health_reference = health_reference(method, trained, kept, alike, generator=seeded(0))
+    errors = health_errors(strict, table(60, seed=3), alike, generator=seeded(1))
+    assert passed(errors, "alike", 1) == 0
+    assert passed(errors, "one person", 1) < 0.5
 
 
 def test_white_noise_is_never_healthy_in_a_persons_model(method):

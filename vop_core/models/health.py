@@ -40,11 +40,11 @@ def health_reference(
     training.
 
     ``LEVEL`` of these agree less than the limit. The limit of distance is the geometric mean of
-    what ``LEVEL`` of them exceed and of the nearest noise; where these two overlap it is the
-    latter, for noise must never pass. A person is somebody else in each environment that the table
-    holds; recordings as they are weigh as much as all environments together. There is a limit for
-    each number of clips that half of the persons have. Raises ValueError where nobody has two
-    clips.
+    what ``LEVEL`` of them exceed and of what ``LEVEL`` of the nearest kind of noise stay under; it
+    is never beyond any of ``nobodys``, which must not pass, while noise with a person's own spectra
+    may come near to the person. A person is somebody else in each environment that the table holds;
+    recordings as they are weigh as much as all environments together. There is a limit for each
+    number of clips that half of the persons have. Raises ValueError where nobody has two clips.
     """
     places = list(_heard_places(method, trained).values())
     owners = [trained.person + len(trained.persons) * number for number in range(len(places))]
@@ -59,11 +59,13 @@ def health_reference(
         rows = enrollments(kept.person, shots, generator=generator)
         drawn = torch.cat([each[rows] for each in weighted])
         usual = persons.distance(drawn).quantile(1 - LEVEL)
-        nearest = [
-            persons.distance(each).min() for each in _of_noise(noise, rows, generator).values()
-        ]
-        least = torch.stack(nearest).min() if nearest else usual
-        distances.append(torch.minimum((usual * least).sqrt(), least))
+        far = {
+            name: persons.distance(each) for name, each in _of_noise(noise, rows, generator).items()
+        }
+        near = [each.quantile(LEVEL) for each in far.values()]
+        bounds = [(usual * torch.stack(near).min()).sqrt() if near else usual]
+        bounds += [far[name].min() for name in nobodys]
+        distances.append(torch.stack(bounds).min())
         if shots > 1:
             agreements.append(persons.agreement(drawn).quantile(LEVEL))
     never = torch.full((), -torch.inf)

@@ -50,8 +50,8 @@ class HealthReference:
         return self.persons.agreement(clips) < self.limits(shots)[0]
 
     def nobody(self, clips: Float[Tensor, "*batch shot vector"]) -> Bool[Tensor, "*batch"]:
-        """Whether clips lie where nobody's do."""
-        return self.persons.distance(clips) > self.limits(clips.shape[-2])[1]
+        """Whether clips lie as far out as noise."""
+        return self.persons.distance(clips) >= self.limits(clips.shape[-2])[1]
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it, by name."""
@@ -128,7 +128,7 @@ def _judge(
 ) -> tuple[EnrollmentVerdict, str]:
     these = f"These {shots} clips are" if shots > 1 else "This clip is"
     far = f"{distance:.1f} times the usual distance; from {most_distance:.1f} on it may be noise"
-    if distance > most_distance:
+    if distance >= most_distance:
         return "nobody", (
             f"{these} like nobody's that the model learned from ({far}): record a few words again, "
             "in a quiet place and close to the microphone."
