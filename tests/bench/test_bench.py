@@ -483,12 +483,9 @@ def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(t
         suites.chosen_contenders("dspspeech20", tmp_path)
 
 
-@pytest.mark.xfail(
-    raises=EvaluationError,
-    strict=True,
-    reason="methods and settings have come since; run: vop bench --suite tuning",
-)
 def test_the_committed_choices_are_settings_of_every_method():
+    if not (repository_root() / "data" / "results" / suites.CHOICES).exists():
+        pytest.skip("no settings are committed; they are made by: vop bench --suite tuning")
     for dataset in suites.SPEECH:
         assert [each.method for each in suites.chosen_contenders(dataset)] == list(registry.METHODS)
 
