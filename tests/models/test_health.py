@@ -120,10 +120,10 @@ def test_mixtures_of_more_persons_are_caught_more_often(errors):
 
 def test_enrollments_are_of_one_person_each_and_of_different_clips():
     owner = torch.tensor([2, 0, 2, 0, 2, 1, 0, 2])
-    rows = enrollments(owner, 3, generator=seeded(0))
+    rows = enrollments(owner, 3, 20, generator=seeded(0))
     assert rows.shape == (40, 3)  # person 1 has a single clip
     assert all(len(owner[row].unique()) == 1 and len(row.unique()) == 3 for row in rows)
-    assert enrollments(owner, 5, generator=seeded(0)).shape == (0, 5)
+    assert enrollments(owner, 5, 20, generator=seeded(0)).shape == (0, 5)
 
 
 def test_with_a_loaded_bundle_the_light_says_the_same(models, tmp_path):

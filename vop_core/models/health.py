@@ -23,7 +23,8 @@ from vop_core.variational.two_covariance import TwoCovariance
 
 RECORDED = "original"
 LIKE_CLIPS = "noise with a person's spectra"
-REPETITIONS = 20  # enrollments drawn of each person
+REPETITIONS = 20  # enrollments drawn of each person to count errors
+LIMIT_REPETITIONS = 100  # and to set limits
 SHOTS = (1, 3, 5, 10)  # that errors are measured with
 MIXTURES = (2, 5)  # persons whose clips are mixed
 
@@ -54,11 +55,11 @@ def health_reference(
     others = [each for name, each in heard.items() if name != RECORDED]
     weighted = [heard[RECORDED]] * max(1, len(others)) + others
     noise = _noise_places(method, kept, nobodys)
-    agreements, distances = [], []
+    agreements, distances = [torch.full((), -torch.inf)], []  # of one clip nothing is asked
     for shots in range(1, _usual_count(kept) + 1):
-        rows = enrollments(kept.person, shots, generator=generator)
-        drawn = torch.cat([each[rows] for each in weighted])
-        usual = persons.distance(drawn).quantile(1 - LEVEL)
+        rows = enrollments(kept.person, shots, LIMIT_REPETITIONS, generator=generator)
+        real = torch.cat([persons.distance(each[rows]) for each in weighted])
+        usual = real.quantile(1 - LEVEL)
         far = {
             name: persons.distance(each) for name, each in _of_noise(noise, rows, generator).items()
         }
@@ -67,9 +68,9 @@ def health_reference(
         bounds += [far[name].min() for name in nobodys]
         distances.append(torch.stack(bounds).min())
         if shots > 1:
-            agreements.append(persons.agreement(drawn).quantile(LEVEL))
-    never = torch.full((), -torch.inf)
-    return HealthReference(persons, torch.stack([never, *agreements]), torch.stack(distances))
+            alike = torch.cat([persons.agreement(each[rows]) for each in weighted])
+            agreements.append(alike.quantile(LEVEL))
+    return HealthReference(persons, torch.stack(agreements), torch.stack(distances))
 
 
 def health_errors(
@@ -86,7 +87,7 @@ def health_errors(
     index = WordIndex(table.person, table.label)
     found = []
     for shots in SHOTS:
-        own = enrollments(table.person, shots, generator=generator)
+        own = enrollments(table.person, shots, REPETITIONS, generator=generator)
         if not len(own):
             continue
         asked = {("one person", name): each[own] for name, each in heard.items()}
@@ -105,15 +106,15 @@ def health_errors(
 
 
 def enrollments(
-    person: Int[Tensor, " clip"], shots: int, *, generator: torch.Generator
+    person: Int[Tensor, " clip"], shots: int, repetitions: int, *, generator: torch.Generator
 ) -> Int[Tensor, "enrollment shot"]:
-    """``REPETITIONS`` of each person with so many clips, drawn without regard to words."""
+    """Several of each person with so many clips, drawn without regard to words."""
     everybody = [(person == each).nonzero().squeeze(1) for each in person.unique()]
     drawn = [
         own[torch.randperm(len(own), generator=generator)[:shots]]
         for own in everybody
         if len(own) >= shots
-        for _ in range(REPETITIONS)
+        for _ in range(repetitions)
     ]
     return torch.stack(drawn) if drawn else torch.zeros(0, shots, dtype=torch.long)
 
@@ -181,15 +182,15 @@ def _of_noise(
     own: Int[Tensor, "enrollment shot"],
     generator: torch.Generator,
 ) -> dict[str, Float[Tensor, "_ shot vector"]]:
-    """Enrollments of noise with as many clips: of what is like one person's clips, and of any
-    samples of another kind.
+    """Enrollments of noise with as many clips: of what is like one person's clips, and of samples
+    of another kind, each as often as any.
     """
     drawn = {}
     for name, places in noise.items():
         rows = own
         if name != LIKE_CLIPS:
-            order = torch.rand(len(places), len(places), generator=generator).argsort(1)
-            rows = order[:, : own.shape[1]]
+            order = torch.randperm(len(places), generator=generator)
+            rows = torch.stack([order.roll(place) for place in range(own.shape[1])], dim=1)
         drawn[name] = places[rows]
     return drawn
 
