@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.course.material import Crowd, models, bundled_crowd
+from vop_core.course.material import Crowd, bundled_crowd, models
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.controls import WordIndex, mixed_enrollments, wrong_person_enrollments
 from vop_core.methods.adabn import AdaBn, AdaBnConfig

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.course.material import models, bundled_crowd
+from vop_core.course.material import bundled_crowd, models
 from vop_core.data.virtual_persons import VirtualPersons, augment
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig

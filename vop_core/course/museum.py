@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.course.material import models, bundled_crowd
+from vop_core.course.material import bundled_crowd, models
 from vop_core.data.features import load_features
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.classification import correctness
