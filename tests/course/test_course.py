@@ -216,7 +216,7 @@ WRONG_ANSWERS = {
     # keeps the promise, and is useless
     "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,
     "personal-gain": lambda own, base, mixed: (own - base).mean(),
-    "bytes-of-a-person": lambda code, clips: 8 * code,
+    "bytes-of-a-person": lambda numbers, clips: 8 * numbers,
 }
 
 
