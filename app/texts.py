@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from vop_core.data.decoding import ACCEPTED
-from vop_core.evaluation.narrowing import LearningCurve, headline_differences
+from vop_core.evaluation.narrowing import LearningCurve, headline_differences, narrowing_sentence
 
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
@@ -35,11 +35,19 @@ HEALTH = {  # verdict -> kind of box, icon, plain words
     "healthy": ("success", ":material/check_circle:", "Healthy"),
     "point mass": ("error", ":material/compress:", "Collapsed to a point"),
     "prior": ("warning", ":material/blur_on:", "Collapsed to the prior"),
+    "several persons": ("warning", ":material/group:", "Not one person"),
+    "nobody": ("error", ":material/graphic_eq:", "No voice it knows"),
+    "one clip": ("info", ":material/looks_one:", "One clip alone"),
+    "not judged": ("info", ":material/help:", "Not judged"),
 }
 DIFFERENCES = {  # a report's headline difference -> what it asks
     "personal gain": "against the best of the global model, no clips and mixed persons' clips",
     "right minus wrong": "against a model made with another person's clips",
 }
+EVIDENCE = (
+    "Below, the same persons at every point; bars are 95 % intervals of the difference from the "
+    "personal model, paired over them: where the personal curve lies outside, it differs."
+)
 NO_RESULTS = (
     "The model's card holds no results on real people, so nothing here says that it is earned."
 )
@@ -53,12 +61,12 @@ def counted(number: int, thing: str) -> str:
 def earned(
     curve: LearningCurve, rows: Sequence[Mapping], differences: Sequence[Mapping]
 ) -> list[str]:
-    """Whether the narrowing is earned: on real people first, then on this visit's synthetic
-    person.
+    """Whether the clips narrow the posterior, and whether that is earned: on real people first,
+    then on this visit's synthetic person.
     """
-    sentences = [_earned_on_people(each) for each in headline_differences(differences)]
-    if not rows:
-        sentences.append(NO_RESULTS)
+    sentences = [found] if (found := narrowing_sentence(curve)) else []
+    sentences += [_earned_on_people(each) for each in headline_differences(differences)]
+    sentences.append(EVIDENCE if rows else NO_RESULTS)
     if curve.accuracy:
         sentences.append(
             f"On this synthetic person's own query clips: {100 * curve.accuracy[0]:.0f} % right "

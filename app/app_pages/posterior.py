@@ -27,7 +27,9 @@ def switch_clips() -> None:
 
 
 def health_light(model) -> None:
-    """Collapse is called collapse: this person's, and the one that only shows over many persons."""
+    """Whether these clips make one person's posterior, and whether posteriors collapse over many
+    persons.
+    """
     over_persons = models.health_over_persons(visit)
     kind, icon, words = texts.HEALTH[model.health.verdict]
     poor = clips.poor_share(visit)
@@ -126,7 +128,7 @@ def numbers(view: plots.LayerView) -> None:
     )
     columns[2].metric(
         "KL, all layers",
-        f"{models.model(visit).health.kl:.1f} nats",
+        f"{models.model(visit).health.posterior.kl:.1f} nats",
         help="Divergence of the posterior from the prior: how much the clips said. 0 is nothing.",
     )
 
@@ -170,7 +172,7 @@ def show_posterior() -> None:
     with right:
         evidence()
     with st.expander("Where the divergence sits: KL per dimension"):
-        widgets.show(plots.kl_figure(model.health.kl_per_dimension), "kl-figure")
+        widgets.show(plots.kl_figure(model.health.posterior.kl_per_dimension), "kl-figure")
 
 
 st.title("Posterior", anchor=False)

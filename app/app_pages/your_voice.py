@@ -101,7 +101,9 @@ def result() -> None:
         return
     shots = len(visit.enrolled)
     missing = FIRST_RESULT_CLIPS - shots
-    more = f" {texts.counted(missing, 'more clip')} will narrow it." if missing > 0 else ""
+    more = ""
+    if missing > 0:
+        more = f" Give {texts.counted(missing, 'more clip')}, so that they can be compared."
     poor = clips.poor_share(visit)
     with st.container(border=True, key="result"):
         if poor:

@@ -12,10 +12,8 @@ ROWS = [
         "row": row,
         "set": "open",
         "shots": shots,
-        "persons": 24,
-        "accuracy": value,
-        "ci95": [value - 0.03, value + 0.03],
-        "nll": 1 - value,
+        "per_person": {f"p{person}": value - 0.01 * person for person in range(6)},
+        "nll_per_person": {f"p{person}": 1 - value for person in range(6)},
     }
     for method, row, value in (
         ("vop", "own", 0.84),
@@ -152,6 +150,7 @@ def test_a_gain_whose_interval_excludes_zero_is_earned_and_another_is_not(enroll
     said = words(enrolled)
     assert "+4.0 points" in said and "+1.0 to +7.0: earned" in said
     assert "\N{MINUS SIGN}1.0 to +11.0: not shown to be earned" in said
+    assert "the same persons at every point" in said
     assert {"personal", "global", "wrong person"} <= {
         trace["name"] for trace in traces(enrolled, "The posterior's")
     }

@@ -73,7 +73,9 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
     assert page.locator(".st-key-tile-2 .js-plotly-plot").is_visible()
 
     go_to(page, "Posterior")
-    page.get_by_text(re.compile("Healthy|Collapsed to")).first.wait_for()
+    page.get_by_text(
+        re.compile("Healthy|Collapsed to|Not one person|No voice|Not judged")
+    ).first.wait_for()
     page.locator(".js-plotly-plot .trace").first.wait_for()
     page.get_by_text("Is the narrowing earned?").wait_for()
 

@@ -281,7 +281,8 @@ def test_a_posterior_is_shown_where_one_is_kept_and_refused_where_none_is(asked,
         torch.cat([personal.layer_posterior(layer).mean for layer in personal.layer_names]), frozen
     )
     assert personal.clip_posteriors.batch_shape == (3,)
-    assert personal.health.persons == 1
+    assert personal.health.posterior.persons == 1
+    assert personal.health.verdict in ("not judged", "prior", "point mass")
 
 
 def test_somebody_of_whom_there_is_no_clip_has_the_prior_or_is_refused(asked):

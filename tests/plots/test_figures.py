@@ -118,9 +118,8 @@ ROWS = [
         "row": row,
         "set": set_name,
         "shots": shots,
-        "accuracy": 0.8,
-        "ci95": (0.75, 0.85),
-        "nll": 0.6,
+        "per_person": {"a": 0.7, "b": 0.9} | ({"c": 0.2} if shots < 5 else {}),
+        "nll_per_person": {"a": 0.5, "b": 0.7},
     }
     for method, row in (("vop", "own"), ("global", "own"), ("vop", "wrong-person"))
     for set_name in ("open", "closed")
@@ -254,23 +253,26 @@ def test_the_interval_of_a_weight_is_its_95_percent():
     assert combined.error_y.array == pytest.approx([1.959964 * 0.2] * 6, rel=1e-5)
 
 
-def test_results_are_those_on_unheard_persons_in_order_of_shots():
-    figure = plots.narrowing_figure(CURVE, ROWS)
-    (personal,) = [trace for trace in figure.data if trace.name == "personal"]
-    assert list(personal.x) == [1, 3, 5]
-    assert personal.error_y.array == pytest.approx([0.05] * 3)
+def narrowing_trace(rows, name="personal", **options):
+    figure = plots.narrowing_figure(CURVE, rows, **options)
+    return next(trace for trace in figure.data if trace.name == name)
 
 
-def test_a_row_without_an_interval_has_no_error_bar():
-    figure = plots.narrowing_figure(CURVE, [row | {"ci95": None} for row in ROWS])
-    (personal,) = [trace for trace in figure.data if trace.name == "personal"]
-    assert personal.error_y.array is None
+def test_the_evidence_is_of_the_persons_that_all_curves_share_in_order_of_clips():
+    personal = narrowing_trace(ROWS)
+    assert list(personal.x) == [1, 3, 5] and list(personal.y) == pytest.approx([0.8] * 3)
+    assert "2 people" in plots.text_alternative(plots.narrowing_figure(CURVE, ROWS))
+
+
+def test_bars_are_about_the_others_and_none_where_one_person_is_left():
+    assert narrowing_trace(ROWS).error_y.array is None
+    assert narrowing_trace(ROWS, "wrong person").error_y.array == pytest.approx([0] * 3)
+    alone = [row | {"per_person": {"a": 0.7}} for row in ROWS]
+    assert narrowing_trace(alone, "wrong person").error_y.array is None
 
 
 def test_nll_is_shown_on_request():
-    figure = plots.narrowing_figure(CURVE, ROWS, score="nll")
-    (personal,) = [trace for trace in figure.data if trace.name == "personal"]
-    assert list(personal.y) == [0.6] * 3
+    assert list(narrowing_trace(ROWS, score="nll").y) == pytest.approx([0.6] * 3)
 
 
 def test_the_join_between_the_models_is_as_long_as_the_change():

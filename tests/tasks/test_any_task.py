@@ -52,9 +52,13 @@ def run(*words: str) -> str:
     return result.stdout
 
 
-def test_it_is_trained_carded_and_evaluated(digits, tmp_path):
+def test_it_is_trained_carded_and_evaluated(digits, tmp_path, monkeypatch):
+    # nobody of this corpus is kept for choices; any writers will do to set a light on
+    monkeypatch.setattr(Digits, "kept_for_choices", lambda self, data: data.open)
     assert "digits is trained" in run("train", "digits")
     bundle = load_bundle("digits")
+    assert bundle.vop.health_reference is not None
+    assert {row["enrolled"] for row in bundle.card["health"]["errors"]} >= {"one person"}
     assert isinstance(bundle.global_model.encoder, TwoLayers)
     assert digits.limits in (tmp_path / "models" / "digits" / "README.md").read_text("utf-8")
 

@@ -6,7 +6,7 @@ from tests.buzzing import KEYWORDS, write_persons
 from vop_core.data import splits
 from vop_core.data.episodes import check_disjoint
 from vop_core.data.metadata import ClipRecord
-from vop_core.data.persons import PersonDataset, load_dataset, person_folds
+from vop_core.data.persons import Fold, PersonDataset, load_dataset, person_folds
 from vop_core.data.splits import CHOOSE, RULES, TRAIN, persons_with_role
 from vop_core.errors import EvaluationError
 from vop_core.tasks.base import FOLD_SEED, choice_fold, comparison_folds
@@ -73,6 +73,24 @@ def test_training_hears_no_variant_that_is_only_tested_with(tmp_path, monkeypatc
     data = KEYWORDS.fold_data(folder, fold, variants=tested)
     assert set(data.train.variants) == {"original", *KEYWORDS.variants}
     assert set(tested) <= set(data.open.variants)
+
+
+def test_a_light_is_set_on_persons_kept_for_choices_and_used_for_nothing_else(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VOP_DATA", str(tmp_path))
+    persons = KEYWORDS.dataset(str(write_persons(tmp_path / "buzz", takes=1))).persons
+    data = KEYWORDS.fold_data("buzz", Fold(persons[:2], persons[2:3]))
+    assert KEYWORDS.kept_for_choices(data) is None  # without a split
+    monkeypatch.setattr(splits, "splits_root", lambda: tmp_path)
+    roles = "".join(f"{name.partition('/')[2]},choose\n" for name in persons[2:])
+    (tmp_path / "buzz.csv").write_text("person,role\n" + roles)
+    kept = KEYWORDS.kept_for_choices(data)
+    assert kept.persons == persons[3:] and kept.labels == data.train.labels
+    assert len(kept) == 3 and set(kept.variants) == {"original", *KEYWORDS.variants}
+    everybody = KEYWORDS.fold_data("buzz", Fold(persons[:2], persons[2:]))
+    assert KEYWORDS.kept_for_choices(everybody) is None
 
 
 def test_without_a_split_everybody_rotates_and_nothing_can_be_chosen_on(dataset):

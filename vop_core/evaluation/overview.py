@@ -104,6 +104,7 @@ def _rows(
             "repetitions": len({episode.repetition for episode in values}),
             "fallbacks": round(sum(index.values(*cell, "fallbacks").values())),
             "per_person": accuracy,
+            "nll_per_person": index.person_values(*cell, "nll"),
         }
 
 

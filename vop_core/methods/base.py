@@ -38,6 +38,7 @@ from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
 from vop_core.settings import Settings, positive
 from vop_core.training.checkpoint import fingerprint
+from vop_core.variational.enrollment_health import HealthReference
 from vop_core.variational.gaussian import DiagonalGaussian
 
 SLOW = 1 / 8  # the other learning rate that is tried for what a method adds to the encoder
@@ -91,6 +92,8 @@ class PersonalizationMethod(nn.Module, ABC):
     config_type: ClassVar[type[Settings]] = Settings
     # what is tried on validation persons in place of the defaults; the first is the default
     tried: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    # what persons' enrollments are compared with; None: they are not judged
+    health_reference: HealthReference | None = None
 
     def __init__(self, encoder: Encoder, config: Any = None) -> None:
         super().__init__()

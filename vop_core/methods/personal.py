@@ -20,7 +20,7 @@ from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.training.checkpoint import load_tensors, save_tensors
 from vop_core.types import Prediction
-from vop_core.variational.diagnostics import PosteriorHealth, posterior_health
+from vop_core.variational.enrollment_health import EnrollmentHealth, enrollment_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.predictive import check_draws, predict_from_draws, predict_from_mean
 
@@ -170,9 +170,10 @@ class PersonalModel:
         return self._weights("combined").layout.layers
 
     @property
-    def health(self) -> PosteriorHealth:
-        """Whether this posterior is a distribution at all, or a point mass, or the prior."""
-        return posterior_health(self.posterior.expand(1), self.prior)
+    def health(self) -> EnrollmentHealth:
+        """Whether this posterior is a distribution at all, and its clips one person's."""
+        clips = self.clip_posteriors if self.clips else None
+        return enrollment_health(self.posterior, self.prior, clips, self.method.health_reference)
 
     def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
         """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's

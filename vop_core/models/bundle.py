@@ -26,6 +26,7 @@ from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
 from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
 from vop_core.types import Clip
+from vop_core.variational.enrollment_health import HealthReference
 from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
 
 MODEL, CARD, README = "model.safetensors", "card.json", "README.md"
@@ -128,7 +129,9 @@ def save_bundle(
         "global": global_model.description(),
         "vop": {"method": name_of(vop)} | vop.description(),
     }
-    save_tensors(folder / MODEL, _tensors(global_model, vop), kind="model", about=about)
+    kept = {} if vop.health_reference is None else vop.health_reference.tensors()
+    tensors = _tensors(global_model, vop) | {f"health.{name}": each for name, each in kept.items()}
+    save_tensors(folder / MODEL, tensors, kind="model", about=about)
     check_output(folder / CARD, replaces=JSON)
     write_text(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
 
@@ -167,13 +170,18 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
     try:
         global_model = GlobalModel.from_description(about["global"])
         vop = METHODS[about["vop"]["method"]].from_description(about["vop"])
-        for prefix, module in (("global.", global_model), ("vop.", vop)):
-            own = {
-                name.removeprefix(prefix): value
+        own = {
+            part: {
+                name.removeprefix(part): value
                 for name, value in tensors.items()
-                if name.startswith(prefix)
+                if name.startswith(part)
             }
-            module.load_state_dict(own)
+            for part in ("global.", "vop.", "health.")
+        }
+        global_model.load_state_dict(own["global."])
+        vop.load_state_dict(own["vop."])
+        if own["health."]:
+            vop.health_reference = HealthReference.of_tensors(own["health."])
         labels = tuple(about["labels"])
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (RuntimeError, KeyError, TypeError, ValueError, OSError):

@@ -1,9 +1,11 @@
 """A model's card as its README."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vop_core.evaluation.tables import markdown
 from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
 
 
 def model_card(card: dict[str, Any]) -> str:
@@ -41,9 +43,38 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         markdown(card["results"]),
         "",
+        "## Health light",
+        "",
+        *_health_light(health.get("errors", ())),
         "## Limits",
         "",
         TASKS[card["task"]].limits,
         "",
     ]
     return "\n".join(lines)
+
+
+def _health_light(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Shares of enrollments that pass, a line for what enrolled and a column for each number of
+    clips.
+    """
+    if not errors:
+        return ["Nobody was kept to set it on, so enrollments are not judged.", ""]
+    counts = sorted({row["clips"] for row in errors})
+    passed: dict[tuple[str, str], dict[int, float]] = {}
+    for row in errors:
+        passed.setdefault((row["enrolled"], row["heard"]), {})[row["clips"]] = row["passed"]
+    table = [("enrolled", "heard", *(counted(count, "clip") for count in counts))]
+    table += [("---",) * len(table[0])]
+    table += [
+        (*what, *(f"{100 * shares[count]:.1f}" if count in shares else "" for count in counts))
+        for what, shares in passed.items()
+    ]
+    return [
+        "Of enrollments never trained on, the share (%) that passes: what one person lacks to 100 "
+        "is false alarms, what the others have is misses. A single clip passes where it is not "
+        "called nobody's.",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in table),
+        "",
+    ]

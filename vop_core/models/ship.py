@@ -29,6 +29,7 @@ from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
+from vop_core.models.health import health_errors, health_reference
 from vop_core.tasks.registry import TASKS
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
@@ -36,6 +37,7 @@ from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.writing import write_text
 
 EVERYWHERE = Scoring.everywhere((1, 3, 5, 10))
+NOBODYS = 200  # enrollments of each kind of what no person gave
 
 
 def train_task(
@@ -65,6 +67,13 @@ def train_task(
     global_model = trainer.baseline
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
+    generator = torch.Generator().manual_seed(config.checkpoint.seed)
+    errors = []
+    if kept := asked.kept_for_choices(data):
+        # other noise is measured with than the limits are set by
+        noise, other_noise = (asked.nobodys(NOBODYS, generator=generator) for _ in range(2))
+        vop.health_reference = health_reference(vop, data.train, kept, noise, generator=generator)
+        errors = health_errors(vop, data.open, other_noise, generator=generator)
     results = scene_overview(
         task, about, methods, Scene.of_task(asked, data, config.scoring), config.scoring
     )
@@ -81,7 +90,7 @@ def train_task(
             for name, text in asked.licences.items()
             if any(p.startswith(name + "/") for p in data.train.persons)
         ],
-        "health": health_of(vop, data.open),
+        "health": health_of(vop, data.open) | {"errors": errors},
         "cost": cost_of(global_model, vop, data.open),
         "checks": asked.checks({GLOBAL: global_model, "prior": vop}, data),
         "results": results,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from vop_core.evaluation.narrowing import LearningCurve
+from vop_core.evaluation.narrowing import LearningCurve, ScoreCurve, common_curves
 from vop_core.plots import style
 
 METHODS = {  # method and row of the evaluation -> how it is drawn
     ("vop", "own"): style.Role("personal", style.PERSONAL.colour, "solid", "diamond"),
     ("global", "own"): style.Role("global", style.GLOBAL.colour, "dot", "circle-open"),
-    ("vop", "wrong-person"): style.Role("wrong person", "#D1495B", "dashdot", "x-thin-open"),
+    ("vop", "wrong-person"): style.CONTROLS["wrong-person"],
 }
 SCORES = {"accuracy": "accuracy", "nll": "NLL in nats"}
 # of a clip, so that intervals stand beside each other
@@ -23,8 +23,8 @@ OWN = style.Role("this synthetic person", style.CLIP.colour, "dash", "square-ope
 
 @dataclass(frozen=True)
 class _Line:
-    """One line over the number of clips; ``low`` and ``high`` bound its 95 % interval where there
-    is one.
+    """One line over the number of clips; ``low`` and ``high`` are the ends of its bars where it has
+    some.
     """
 
     look: style.Role
@@ -37,8 +37,7 @@ class _Line:
 
 def narrowing_figure(
     curve: LearningCurve,
-    # of an evaluation on real people: method, row, set, shots, accuracy, ci95, nll
-    rows: Sequence[Mapping],
+    rows: Sequence[Mapping],  # of an evaluation on real people
     *,
     score: str = "accuracy",  # or "nll"
     height: int = 430,
@@ -46,13 +45,14 @@ def narrowing_figure(
     """Above, how narrow the posterior gets with each clip; below, on the same axis, what that is
     worth.
 
-    The lower panel shows the evaluation's open-set rows (persons the model never heard) with their
-    95 % intervals over persons, and the visit's own synthetic person where the words are known.
-    ``height`` in pixels.
+    The lower panel shows the evaluation's rows of persons the model never heard, the same persons
+    at every point, and the visit's own synthetic person where the words are known. Bars are 95 %
+    intervals of the difference from the personal model, paired over persons. ``height`` in pixels.
     """
     look = style.Role("width", style.PERSONAL.colour, "solid", "diamond")
     width = _Line(look, curve.clips, curve.width)
-    lines = [_line(name, look, rows, score) for name, look in METHODS.items()]
+    curves, persons = common_curves(rows, tuple(METHODS), score=score)
+    lines = [_line(name, curves[name]) for name in METHODS if name in curves]
     own = curve.accuracy if score == "accuracy" else curve.nll
     lines.append(_Line(OWN, curve.clips if own else (), own))
     lines = [line for line in lines if line.clips]
@@ -66,15 +66,14 @@ def narrowing_figure(
     _add(figure, width, row=1, legend=False)
     for line in lines:
         _add(figure, line, row=2)
-    people = any(line.look is not OWN for line in lines)
-    who = (
-        "held-out real people" if people else "this synthetic person" if lines else "no results yet"
-    )
+    who = "no results yet"
+    if lines:
+        who = f"{persons} people never heard" if persons else "this synthetic person"
     _headline(figure, "How narrow: sd / prior sd, your clips", row=1)
     _headline(figure, f"How good: {SCORES[score]}, {who}", row=2)
     most = max((line.clips[-1] for line in [width, *lines] if line.clips), default=1)
     figure.update_xaxes(range=[-0.4, most + 0.4], dtick=1, showgrid=False, zeroline=False)
-    style.finish(figure, alt=_words(width, lines, score), height=height, top=30)
+    style.finish(figure, alt=_words(width, lines, score, persons), height=height, top=30)
     return figure.update_layout(legend={"y": -0.17, "yanchor": "top"})
 
 
@@ -93,21 +92,9 @@ def _headline(figure: go.Figure, text: str, *, row: int) -> None:
     )
 
 
-def _line(name: tuple[str, str], look: style.Role, rows: Sequence[Mapping], score: str) -> _Line:
-    chosen = (*name, "open")
-    found = [each for each in rows if (each["method"], each["row"], each["set"]) == chosen]
-    found.sort(key=lambda each: each["shots"])
-    values = [row[score] for row in found]
-    intervals = [row.get("ci95") if score == "accuracy" else None for row in found]
-    bounded = bool(found) and all(intervals)
-    return _Line(
-        look,
-        [row["shots"] for row in found],
-        values,
-        ASIDE.get(name, 0.0),
-        [interval[0] for interval in intervals] if bounded else None,
-        [interval[1] for interval in intervals] if bounded else None,
-    )
+def _line(name: tuple[str, str], curve: ScoreCurve) -> _Line:
+    aside = ASIDE.get(name, 0.0)
+    return _Line(METHODS[name], curve.clips, curve.values, aside, curve.low, curve.high)
 
 
 def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> None:
@@ -128,7 +115,7 @@ def _add(figure: go.Figure, line: _Line, *, row: int, legend: bool = True) -> No
     )
 
 
-def _words(width: _Line, lines: Sequence[_Line], score: str) -> str:
+def _words(width: _Line, lines: Sequence[_Line], score: str, persons: int) -> str:
     def said(value: float) -> str:
         return style.percent(value) if score == "accuracy" else f"{value:.2f}"
 
@@ -141,4 +128,9 @@ def _words(width: _Line, lines: Sequence[_Line], score: str) -> str:
         f"{said(line.values[-1])} with {line.clips[-1]}."
         for line in lines
     ]
+    if persons:
+        parts.append(
+            f"Points are means over the same {persons} people; bars are 95 % intervals of the "
+            "difference from the personal model, paired over them."
+        )
     return " ".join(parts)

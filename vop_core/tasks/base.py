@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable
+from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.data.locations import find_dataset
 from vop_core.data.names import folded
 from vop_core.data.persons import (
@@ -29,7 +29,7 @@ from vop_core.data.persons import (
     person_folds,
     trainable_persons,
 )
-from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
+from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role, split_file
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -160,6 +160,22 @@ class Task(ABC):
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
         return TaskData.of(dataset.name, dataset.fingerprint, parts)
 
+    def kept_for_choices(self, data: TaskData) -> FeatureTable | None:
+        """Clips of those whom choices are made on, of the corpora behind ``data`` and with its
+        labels; None where all of them are trained on or tested, or a corpus has no split.
+        """
+        used = {*data.train.persons, *data.open.persons}
+        tables = []
+        for corpus in sorted({person.partition("/")[0] for person in data.train.persons}):
+            if not split_file(corpus).is_file():
+                continue
+            dataset = self.dataset(corpus)
+            kept = [person for person in persons_with_role(dataset, CHOOSE) if person not in used]
+            if kept:
+                table = self.table(dataset.restrict(persons=kept), variants=self.variants)
+                tables.append(self.relabel(table, data.train.labels))
+        return join_tables(tables, data.train.labels) if tables else None
+
     def never_taught(self, dataset: str) -> str | None:
         """The data set whose samples models of ``dataset`` must reject, if there is one."""
         return None
@@ -239,6 +255,12 @@ class Task(ABC):
     def metrics(self) -> Metrics:
         """What an answer is worth: named values for each query."""
         return classification_metrics
+
+    def nobodys(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, " sample *input"]]:
+        """So many inputs of each kind that no person gave, by what they are."""
+        return {}
 
     def checks(
         self, models: Mapping[str, PersonalizationMethod], data: TaskData

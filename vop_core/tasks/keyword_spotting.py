@@ -119,6 +119,24 @@ class KeywordSpotting(Task):
         check_clips(samples)
         return torch.stack([clip_features(clip.waveform) for clip in samples])
 
+    def nobodys(
+        self, count: int, *, generator: torch.Generator
+    ) -> dict[str, Float[Tensor, "clip mel frame"]]:
+        """Seconds of white noise, of chords and of mains hum, each at levels over 30 dB."""
+        time = 2 * torch.pi * torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+        level = 0.3 * 10 ** (-1.5 * torch.rand(count, 1, generator=generator))
+        noise = torch.randn(count, SAMPLE_RATE, generator=generator)
+        pitch = 100 * 2 ** (4 * torch.rand(count, 3, 1, generator=generator))
+        sounds = {
+            "white noise": noise / 3,
+            "chords": torch.sin(pitch * time).mean(1),
+            "hum": torch.sin(50 * time) / 2 + torch.sin(100 * time) / 4 + noise / 20,
+        }
+        return {
+            name: self.features([Clip(each) for each in level * waveforms])
+            for name, waveforms in sounds.items()
+        }
+
     def never_taught(self, dataset: str) -> str:
         """Words of another data set; of bundled persons who speak another language where that is
         not here.
