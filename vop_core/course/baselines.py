@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.course.material import Crowd, models, synthetic_crowd
+from vop_core.course.material import Crowd, bundled_crowd, models
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.controls import WordIndex, mixed_enrollments, wrong_person_enrollments
 from vop_core.methods.adabn import AdaBn, AdaBnConfig
@@ -75,7 +75,7 @@ def accuracies(name: str, whose: str = OWN, crowd: Crowd | None = None) -> Float
     """Each person's share of right answers under a method. The bundled persons unless a crowd is
     given.
     """
-    crowd = crowd or synthetic_crowd()
+    crowd = crowd or bundled_crowd()
     method = methods()[name]
     persons, clips = crowd.query_labels.shape
     query = method.represent(crowd.query.flatten(0, 1)).unflatten(0, (persons, clips))

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vop_core.course.material import models, synthetic_crowd
+from vop_core.course.material import bundled_crowd, models
 from vop_core.data.virtual_persons import VirtualPersons, augment
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -78,7 +78,7 @@ def embedded_persons(
     """Bundled voices for training, each as several virtual persons; and others, as recorded, to be
     asked.
     """
-    crowd = synthetic_crowd()
+    crowd = bundled_crowd()
     encoder = models().global_model.encoder
     clips = torch.cat([crowd.enrollment, crowd.query], dim=1)
     labels = torch.cat([crowd.enrollment_labels, crowd.query_labels], dim=1)

@@ -1,5 +1,5 @@
-"""What the notebooks look at: the shipped models, the bundled voices, real people where there are
-any, committed results.
+"""What the notebooks look at: the shipped models, the bundled voices, further people where there
+are any, committed results.
 """
 
 import os
@@ -30,7 +30,8 @@ from vop_core.models import Bundle, load_bundle
 from vop_core.report.outputs import load_summary, summary_file
 from vop_core.tasks.registry import TASKS
 
-REAL_QUERIES = 40  # asked of each real person
+LEAST_QUERIES = 30  # that a bundled person of the crowd can be asked
+OPEN_QUERIES = 25  # asked of each further person
 SHOTS = 5
 
 
@@ -92,31 +93,26 @@ def voices(task: str = "keywords-en") -> tuple[BundledPerson, ...]:
 
 
 @lru_cache(maxsize=2)
-def synthetic_crowd(task: str = "keywords-en") -> Crowd:
-    """The bundled persons: the clips that enroll and the clips that are asked about, as they were
-    recorded.
+def bundled_crowd(task: str = "keywords-en") -> Crowd:
+    """The bundled persons with at least ``LEAST_QUERIES`` query clips, each asked as many as the
+    one of them who has the fewest: clips as they were recorded.
     """
     bundle, dataset = models(task), bundled_dataset(TASKS[task].language)
     table = load_features(dataset)  # kept in the cache: every notebook hears the same clips
-    unknown = bundle.labels.index("unknown") if "unknown" in bundle.labels else -1
-    numbers = torch.tensor(
-        [bundle.labels.index(x) if x in bundle.labels else unknown for x in table.labels]
-    )
-    label = numbers[table.label]
+    label = torch.tensor([bundle.labels.index(word) for word in table.labels])[table.label]
     asks = torch.tensor([record.attributes["role"] == "query" for record in dataset.records])
+    own = [table.person == person for person in range(len(table.persons))]
+    members = [number for number, of in enumerate(own) if int((of & asks).sum()) >= LEAST_QUERIES]
 
-    def rows(role: Tensor, most: int | None) -> Int[Tensor, "person clip"]:
-        of_each = [
-            ((table.person == person) & role).nonzero().squeeze(1)
-            for person in range(len(table.persons))
-        ]
-        count = min(len(each) for each in of_each)
-        return torch.stack([each[: min(count, most or count)] for each in of_each])
+    def rows(role: Tensor, most: int) -> Int[Tensor, "person clip"]:
+        of_each = [(own[number] & role).nonzero().squeeze(1)[:most] for number in members]
+        least = min(map(len, of_each))
+        return torch.stack([each[:least] for each in of_each])
 
-    enrolled, asked = rows(~asks, SHOTS), rows(asks & (label >= 0), None)
+    enrolled, asked = rows(~asks, SHOTS), rows(asks, len(table))
     features = table.features
     return Crowd(
-        table.persons,
+        tuple(table.persons[number] for number in members),
         bundle.labels,
         features[enrolled],
         label[enrolled],
@@ -126,9 +122,9 @@ def synthetic_crowd(task: str = "keywords-en") -> Crowd:
 
 
 @lru_cache(maxsize=2)
-def real_crowd(task: str = "keywords-en") -> Crowd | None:
-    """Real persons whom the task's models never heard, where ``VOP_DATA`` names a folder that has
-    them; else None.
+def open_crowd(task: str = "keywords-en") -> Crowd | None:
+    """Test persons of the task's models with clips enough, where ``VOP_DATA`` names a folder that
+    has them; else None.
     """
     if not os.environ.get("VOP_DATA", "").strip():
         return None
@@ -136,14 +132,14 @@ def real_crowd(task: str = "keywords-en") -> Crowd | None:
     generator = torch.Generator().manual_seed(0)
     found: list[tuple[str, Tensor, Tensor, Tensor, Tensor]] = []
     for person in bundle.card["persons"]["open"]:
-        found += _real_person(bundle, person, generator)
+        found += _open_person(bundle, person, generator)
     if not found:
         return None
     names, *parts = zip(*found, strict=True)
     return Crowd(tuple(names), bundle.labels, *(torch.stack(part) for part in parts))
 
 
-def _real_person(
+def _open_person(
     bundle: Bundle, person: str, generator: torch.Generator
 ) -> list[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
     """One person's episode, in a list; an empty one where the data set is not here or the person
@@ -156,7 +152,7 @@ def _real_person(
     records = [
         each for each in dataset.records if each.person == person and each.label in bundle.labels
     ]
-    if len(records) < SHOTS + REAL_QUERIES:
+    if len(records) < SHOTS + OPEN_QUERIES:
         return []
     label = torch.tensor([bundle.labels.index(each.label) for each in records])
     (episode,) = draw_episodes(
@@ -165,7 +161,7 @@ def _real_person(
         persons=[0],
         shots=SHOTS,
         generator=generator,
-        queries=REAL_QUERIES,
+        queries=OPEN_QUERIES,
     )
 
     def heard(rows: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.course.material import models, synthetic_crowd
+from vop_core.course.material import bundled_crowd, models
 from vop_core.data.features import load_features
 from vop_core.data.voices import bundled_dataset
 from vop_core.evaluation.classification import correctness
+from vop_core.methods.personal import gaussian_of
 from vop_core.tasks.registry import TASKS
 
 TASK = "keywords-en"
@@ -31,7 +32,7 @@ def verdict(holds: bool) -> str:
 
 @dataclass(frozen=True)
 class PairScores:
-    """How alike two clips sound to the hyper-personalizer (cosine): of one person, and of two."""
+    """How alike two clips' posteriors are (cosine): of one person, and of two."""
 
     same: Float[np.ndarray, " same"]
     different: Float[np.ndarray, " different"]
@@ -54,7 +55,8 @@ class PairScores:
 @torch.no_grad()
 def pair_scores(variant: str = "original") -> PairScores:
     """All pairs of enrollment clips of the bundled voices, heard as recorded or through a channel
-    of ``load_features``.
+    of ``load_features``; of each posterior, how far its mean lies from the prior's, in the prior's
+    standard deviations.
     """
     dataset = bundled_dataset(TASKS[TASK].language)
     table = load_features(dataset, variants=(variant,))
@@ -62,7 +64,9 @@ def pair_scores(variant: str = "original") -> PairScores:
         [record.attributes["role"] == "enrollment" for record in dataset.records]
     )
     heard, person = table.variants[variant][enrolls], table.person[enrolls]
-    features = functional.normalize(models(TASK).vop.clip_features(heard[:, None])[:, 0], dim=-1)
+    vop = models(TASK).vop
+    alone, prior = gaussian_of(vop.adapt(heard[:, None])), gaussian_of(vop.prior(1))
+    features = functional.normalize((alone.mean - prior.mean) / prior.std, dim=-1)
     alike = (features @ features.mT).numpy()
     first, second = np.triu_indices(len(person), k=1)
     together = (person[first] == person[second]).numpy()
@@ -88,7 +92,7 @@ def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Ten
     """Accuracy over all bundled persons when every answer comes from one draw of the weights, for
     several draws.
     """
-    crowd, vop = synthetic_crowd(TASK), models(TASK).vop
+    crowd, vop = bundled_crowd(TASK), models(TASK).vop
     with torch.no_grad():
         adaptation = vop.adapt(crowd.enrollment)
         answers = vop.predict_proba_draws(adaptation, crowd.query, draws=draws, generator=generator)

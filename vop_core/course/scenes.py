@@ -20,6 +20,7 @@ from vop_core.data.virtual_persons import stretch
 from vop_core.data.waveform import focus
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.intervals import paired_interval
+from vop_core.methods.personal import gaussian_of
 from vop_core.plots.elbo import ellipse_figure
 from vop_core.plots.gaps import gaps_figure, rank_figure
 from vop_core.plots.gaussians import densities_figure, divergence_figure
@@ -67,29 +68,31 @@ def twin_bound(shift: float, width: float) -> go.Figure:
 
 # --- 00: one model, many persons ------------------------------------------------------------------
 
+FIRST_QUERIES = 10  # of each bundled person: each command once
+
 
 @lru_cache(maxsize=1)
 def global_answers() -> Tensor:
-    """The global model's probabilities for every bundled person's queries, (person, query,
+    """The global model's probabilities for each bundled person's first queries, (person, query,
     label).
     """
-    crowd = material.synthetic_crowd()
+    crowd = material.bundled_crowd()
     model = material.models().global_model.enroll(crowd.enrollment[0])
-    answers = model.predict(crowd.query.flatten(0, 1)).probabilities
-    return answers.unflatten(0, crowd.query_labels.shape)
+    answers = model.predict(crowd.query[:, :FIRST_QUERIES].flatten(0, 1)).probabilities
+    return answers.unflatten(0, (len(crowd.names), -1))
 
 
 def one_person(person: str) -> go.Figure:
-    """What the global and the personal model give the word that a bundled person said, clip by
-    clip.
+    """What the global and the personal model give the word that a bundled person said, in each of
+    the first queries.
     """
-    crowd = material.synthetic_crowd()
+    crowd = material.bundled_crowd()
     index = crowd.names.index(person)
-    truth = crowd.query_labels[index]
+    truth = crowd.query_labels[index, :FIRST_QUERIES]
     personal = (
         material.models()
         .vop.enroll(crowd.enrollment[index])
-        .predict(crowd.query[index])
+        .predict(crowd.query[index, :FIRST_QUERIES])
         .probabilities
     )
     given = {"global": global_answers()[index], "personal": personal}
@@ -301,13 +304,14 @@ def enrolled_with(clips: int, whose: str) -> tuple[float, float]:
 
     ``whose``: "own clips", or "other persons' clips", the evaluation's mixed control.
     """
-    crowd, vop = material.synthetic_crowd(), material.models().vop
+    crowd, vop = material.bundled_crowd(), material.models().vop
     ((heard, _),) = enrollments(crowd, OWN if whose == OWN else MIXED)
     with torch.no_grad():
         adaptation = vop.adapt(heard[:, :clips])
         answers = vop.predict_proba(adaptation, crowd.query)
-        width = (adaptation["log_std"] - vop.hyper_personalizer.prior().log_std).mean().exp()
-    return float(width), float(correctness(answers, crowd.query_labels).mean())
+        narrowed = gaussian_of(adaptation).log_std - gaussian_of(vop.prior(1)).log_std
+    right = correctness(answers, crowd.query_labels).mean()
+    return float(narrowed.mean().exp()), float(right)
 
 
 # --- 07: is the variance worth anything -----------------------------------------------------------
@@ -390,8 +394,11 @@ def method_gains(method: str) -> go.Figure:
 
 def personal_width(voice: str, clips: int) -> go.Figure:
     """The layer that moved most of a bundled voice's posterior, from its first clips."""
-    crowd, vop = material.synthetic_crowd(), material.models().vop
-    personal = vop.enroll(crowd.enrollment[crowd.names.index(voice), :clips])
+    bundle = material.models()
+    (person,) = (each for each in material.voices() if each.id == voice)
+    personal = bundle.vop.enroll(
+        bundle.features([clip.load() for clip in person.enrollment[:clips]])
+    )
     views = {
         layer: LayerView(
             prior=personal.layer_posterior(layer, "prior"),

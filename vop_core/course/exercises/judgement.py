@@ -119,9 +119,9 @@ def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor]:
     return 0.8 + noise, 0.7 - noise, mixed + noise.flip(0)
 
 
-def _bytes(code: int, clips: int) -> int:
+def _bytes(numbers: int, clips: int) -> int:
     """Of the Gaussians themselves, the person's and each clip's."""
-    return torch.zeros(clips + 1, 2, code).nbytes
+    return torch.zeros(clips + 1, 2, numbers).nbytes
 
 
 EXERCISES = {
@@ -178,20 +178,20 @@ EXERCISES = {
         everywhere(
             _bytes,
             ((16, 5), (4, 1), (32, 10)),
-            "with a code of {0} numbers and {1} clips it is another number of bytes.",
+            "with a vector of {0} numbers and {1} clips it is another number of bytes.",
         ),
         Picture(
             "clips",
-            "bytes, with a code of 16 numbers",
+            "bytes, with a vector of 16 numbers",
             range(1, 11),
             lambda clips: (16, clips),
             _bytes,
         ),
         (
-            "A Gaussian over a code is two numbers for each of its dimensions: mean and ln sigma, "
+            "A Gaussian over a vector is two for each of its numbers: mean and ln sigma, "
             "four bytes each.",
             "One for the person, and one for each clip, so that clips can be switched off later.",
         ),
-        "A person is a few hundred bytes, and no sound.",
+        "A person is a handful of numbers, and no sound.",
     ),
 }
