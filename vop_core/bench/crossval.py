@@ -37,7 +37,7 @@ def crossval(
     diverged, VopError where the cache cannot be written.
     """
     task = TASKS["keywords-ar"]
-    config = config or BenchConfig.of_task(task, scoring=Scoring.everywhere((1, 3, 5, 10)))
+    config = config or BenchConfig.of_task(task, scoring=Scoring.everywhere())
     folder = find_dataset(dataset)
     root = cache_root()
     jobs = bench(

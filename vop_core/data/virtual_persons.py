@@ -9,8 +9,8 @@ its clips of the step:
     noise floor    power added everywhere, coloured by another smooth curve
     speaking rate  the frame axis stretched by a factor around 1
 
-and one of the cached waveform variants (another speed, a room, a telephone band). Clips of one
-person differ by a small shift in time only.
+and one of the cached waveform variants (another speed, an environment, a telephone band). Clips of
+one person differ by a small shift in time only.
 """
 
 from collections.abc import Mapping

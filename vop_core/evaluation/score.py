@@ -111,7 +111,7 @@ class Scoring:
     chunk_clips: int = 1024
 
     @classmethod
-    def everywhere(cls, shots: Sequence[int], **settings: object) -> "Scoring":
+    def everywhere(cls, shots: Sequence[int] = (1, 3, 5, 10), **settings: object) -> "Scoring":
         """The same care at every number of clips, and no words never taught: one model, looked at
         from all sides.
         """

@@ -1,4 +1,4 @@
-r"""Variational On-the-Fly Personalization [VOP].
+r"""Amortised VoP: a hyper-personalizer reads the clips and makes the posterior [VOP].
 
 A person k gives a few unlabeled clips x; one forward pass of the hyper-personalizer makes a
 Gaussian q(w | x) over the weights of the personal layers, and the network answers with weights of

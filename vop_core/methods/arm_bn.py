@@ -56,10 +56,7 @@ class ArmBn(AdaBn):
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the step's queries under their persons' statistics."""
-        asked = torch.ones_like(batch.labels, dtype=torch.bool)
-        owner, place = torch.cat((batch.present, asked), dim=1).nonzero().T
-        enrolls = place < batch.present.shape[1]
-        clips = torch.cat((batch.enrollment, batch.query), dim=1)[owner, place]
+        clips, owner, enrolls = batch.together()
         with ExitStack() as hooks:
             for norm in self.encoder.normalisations.values():
                 visit = partial(_visit, self.config.source_clips, owner, enrolls)

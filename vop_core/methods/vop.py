@@ -129,12 +129,8 @@ class Vop(GaussianMethod):
         """Cross-entropy of the queries under the weights that the enrollment clips make; with
         ``beta``, the negative bound a clip.
         """
-        asked = torch.ones_like(batch.labels, dtype=torch.bool)
-        counts = torch.cat((batch.present, asked), dim=1)
-        owner, place = counts.nonzero().T
-        enrolls = place < batch.present.shape[1]
-        clips = torch.cat((batch.enrollment, batch.query), dim=1)[counts]
-        noise = self._noise(len(counts), generator=generator)
+        clips, owner, enrolls = batch.together()
+        noise = self._noise(len(batch.labels), generator=generator)
         embedded, offsets = self._cascade(clips, owner, enrolls, noise=noise)
         logits = self.encoder.classifier(embedded[~enrolls])
         loss, logs = supervised_loss(logits, batch.labels.flatten(), label_smoothing)

@@ -37,7 +37,6 @@ from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.writing import write_text
 
-EVERYWHERE = Scoring.everywhere((1, 3, 5, 10))
 NOBODYS = 200  # enrollments of each kind of what no person gave
 
 
@@ -57,7 +56,7 @@ def train_task(
     else than an earlier model.
     """
     asked = TASKS[task]
-    config = config or BenchConfig.of_task(asked, scoring=EVERYWHERE).with_seed(seed)
+    config = config or BenchConfig.of_task(asked, scoring=Scoring.everywhere()).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")

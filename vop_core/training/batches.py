@@ -30,6 +30,17 @@ class EpisodeBatch:
     # for methods that read labels; VoP does not
     enrollment_labels: Int[Tensor, "person shot"] | None = None
 
+    def together(
+        self,
+    ) -> tuple[Float[Tensor, " clip *shape"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
+        """All present clips and queries in one run, person by person; whose each is; which of them
+        enroll.
+        """
+        asked = torch.ones_like(self.labels, dtype=torch.bool)
+        owner, place = torch.cat((self.present, asked), dim=1).nonzero().T
+        clips = torch.cat((self.enrollment, self.query), dim=1)[owner, place]
+        return clips, owner, place < self.present.shape[1]
+
 
 @runtime_checkable
 class Augmentation(Protocol):
