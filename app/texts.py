@@ -53,8 +53,9 @@ DIFFERENCES = {  # a report's headline difference -> what it asks
     "right minus wrong": "against a model made with another person's clips",
 }
 EVIDENCE = (
-    "Below, the same persons at every point; bars are 95 % intervals of the difference from the "
-    "personal model, paired over them: where the personal curve lies outside, it differs."
+    "The lower chart is over the same persons at every point; bars are 95 % intervals of the "
+    "difference from the personal model, paired over them: where the personal curve lies outside, "
+    "it differs."
 )
 NO_RESULTS = (
     "The model's card holds no results on real people, so nothing here says that it is earned."
@@ -67,26 +68,28 @@ def counted(number: int, thing: str) -> str:
 
 
 def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str) -> list[str]:
-    """What a card says of all bundled persons heard in an environment, and of one of them."""
+    """What a card says of all bundled persons heard in an environment, and why one is proposed."""
     rows = [row for row in results["rows"] if row["environment"] == environment]
     won, lost, unchanged = won_lost_unchanged(rows, environment)
     sentences = [
-        f"All {len(rows)} of them heard so, {counted(results['shots'], 'clip')} each: over a "
-        f"person's query clips the personal model is right more often than the global one for {won}"
-        f", less often for {lost}, as often for {unchanged}."
-    ]
-    sentences += [
-        f"{person.name}: {row['personal']} of {row['queries']} query clips right, "
-        f"{row['global']} by the global model."
-        for row in rows
-        if row["person"] == person.id
+        f"Of all {len(rows)} people, heard this way and with {counted(results['shots'], 'clip')} "
+        f"each: over a person's query clips the personal model is right more often than the global "
+        f"one for {won}, less often for {lost}, as often for {unchanged}."
     ]
     if person.id == results["opening"]["person"]:
-        sentences[-1] += (
-            " Proposed because the clips that enroll gained most when some of them were asked "
-            "about; query clips had no say."
+        sentences.append(
+            f"{person.name} is proposed because personalization gained most on their enrollment "
+            "clips, some enrolled and the others asked about; query clips had no say."
         )
     return sentences
+
+
+def of_bundled_person(row: Mapping, person: BundledPerson) -> str:
+    """What a card says of one bundled person's query clips."""
+    return (
+        f"Of {person.name}'s {counted(row['queries'], 'query clip')}, which did not enroll, "
+        f"**your model gets {row['personal']} right, the global model {row['global']}**."
+    )
 
 
 def earned(

@@ -154,7 +154,7 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
         "Person",
         persons,
         index=persons.index(preferred) if preferred else 0,
-        format_func=lambda person: f"{person.name}: {person.description}",
+        format_func=lambda person: person.name,
         key=key(visit, f"{name}-{visit.task}-{preferred.id if preferred else ''}"),
     )
 
@@ -174,10 +174,10 @@ def choose_environment(column, visit: Visit, proposed: str) -> str:
 
 
 def whose(person: BundledPerson, environment: str) -> None:
-    """Where a bundled person is heard, and whose clips these are."""
+    """Who a bundled person is and where they are heard, and whose clips these are."""
     places = own_environments(person.id)
-    if environment in places:
-        st.caption(f"{person.name} is heard {places[environment].description}.")
+    heard = f", heard {places[environment].description}" if environment in places else ""
+    st.caption(f"{person.name} is {person.description}{heard}.")
     st.caption(person.corpus.attribution)
 
 

@@ -48,13 +48,13 @@ def borrow_form() -> None:
 
 
 def give_query() -> None:
-    record, upload, borrow = st.tabs(
-        [
-            ":material/mic: Record",
-            ":material/upload_file: Upload a file",
-            ":material/record_voice_over: Borrow a bundled clip",
-        ]
-    )
+    ways = [
+        ":material/mic: Record",
+        ":material/upload_file: Upload a file",
+        ":material/record_voice_over: Borrow a bundled clip",
+    ]
+    # whoever borrowed a voice cannot go on in it with a microphone
+    record, upload, borrow = st.tabs(ways, default=ways[2 if clips.borrowed_person(visit) else 0])
     with record:
         widgets.recorder(visit, "Say one word", "query-microphone", recorded)
     with upload:
@@ -132,14 +132,14 @@ def ask_and_answer() -> None:
     if visit.query is None:
         with st.container(border=True):
             st.markdown(
-                "#### No query yet\nSay one more word, and the global model and yours answer side "
-                "by side."
+                "#### No query yet\nSay or borrow one more word, and the global model and yours "
+                "answer side by side."
             )
         return
     choose_word()
     answered = answers.both(visit)
     st.subheader(f"Answers to query {visit.query.number}", anchor=False)
-    said, heard = st.columns([8, 3])
+    said, heard = st.columns([2, 1], gap="large")
     with said:
         columns = st.columns(2)
         everybody = "**Global model**, the same for everybody"
@@ -147,19 +147,19 @@ def ask_and_answer() -> None:
         who = f"**Your model**, from {texts.counted(answered.shots, 'clip')}"
         place = answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal)
         verdict(answered)
+        true_word(answered)
     answered = answers.with_draws(visit)  # after the answers, so that nobody waits for it
     best = answered.by_personal.best
     low, high = plots.percent(best.lower), plots.percent(best.upper)
     place.markdown(f"95 % of {answered.by_personal.draws} draws of its weights: {low} to {high}")
     with heard.container(border=True):
         widgets.clip_body(visit.query, f"query-{visit.query.number}")
-    left, right = st.columns([7, 5], gap="large")
-    with left:
+    with said:
         probabilities(answered)
-    with right:
-        what_changed(answered)
         uncertainty(answered)
-    running_tally(answered)
+    with heard:
+        what_changed(answered)
+    running_tally()
 
 
 def probabilities(answered: Answers) -> None:
@@ -220,9 +220,8 @@ def uncertainty(answered: Answers) -> None:
     )
 
 
-def running_tally(answered: Answers) -> None:
-    """This visit's score needs the true word: known for borrowed clips, asked for otherwise."""
-    st.markdown("#### Tally of this visit")
+def true_word(answered: Answers) -> None:
+    """The tally needs the true word: known for borrowed clips, asked for otherwise."""
     if visit.query.twin:
         answers.count(visit, answered, None)
         st.caption(
@@ -233,9 +232,10 @@ def running_tally(answered: Answers) -> None:
         word = answers.true_word(visit)
         known = word in bundle(visit.task).labels
         answers.count(visit, answered, word if known else None)
-        st.caption(
-            f"The word was **{word}**, known because the clip is borrowed."
-            + ("" if known else " This model has no such word, so it is not counted.")
+        found = texts.OUTCOMES[visit.outcomes[visit.query.number]].lower() if known else ""
+        st.markdown(
+            f":material/key: The word was **{word}**: "
+            + (f"**{found}**." if known else "this model has no such word, so it is not counted.")
         )
     else:
         said = st.selectbox(
@@ -246,6 +246,11 @@ def running_tally(answered: Answers) -> None:
             key=widgets.key(visit, f"truth-{visit.query.number}"),
         )
         answers.count(visit, answered, said)
+
+
+def running_tally() -> None:
+    """How often each model was right in this visit."""
+    st.markdown("#### Tally of this visit")
     if not visit.outcomes:
         st.caption("No query with a known word yet.")
         return

@@ -127,9 +127,10 @@ def numbers(view: plots.LayerView) -> None:
         "deviations.",
     )
     columns[2].metric(
-        "KL, all layers",
-        f"{models.model(visit).health.posterior.kl:.1f} nats",
-        help="Divergence of the posterior from the prior: how much the clips said. 0 is nothing.",
+        "KL in nats",
+        f"{models.model(visit).health.posterior.kl:.1f}",
+        help="Divergence of the posterior from the prior, over all layers: how much the clips "
+        "said. 0 is nothing.",
     )
 
 
@@ -177,9 +178,9 @@ def show_posterior() -> None:
 
 st.title("Posterior", anchor=False)
 st.markdown(
-    "Your clips do not give a personal weight a value but a **distribution**: it starts as the "
-    "prior, each clip says what it knows, and a rule makes one of them. Whether that narrows it, "
-    "and whether the narrowing is worth anything, is measured beside it."
+    "Your clips do not give a personal weight one value but a **distribution**: it starts as the "
+    "prior, and each clip is evidence that moves it. Whether they narrow it, and whether the "
+    "narrowing is worth anything, is measured beside it."
 )
 widgets.messages(visit)
 if visit.entries:

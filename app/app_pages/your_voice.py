@@ -119,6 +119,8 @@ def result() -> None:
             f"a posterior from {texts.counted(shots, 'clip')}, made in "
             f"{1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
+        if row := models.bundled_row(visit):
+            st.markdown(texts.of_bundled_person(row, clips.borrowed_person(visit)))
         with st.container(horizontal=True):
             st.page_link(
                 "app_pages/posterior.py",
@@ -137,7 +139,7 @@ def tiles() -> None:
         with st.container(border=True):
             st.markdown(
                 "#### No clips yet\nThree clips make a first personal model. One is enough to "
-                "begin."
+                "begin. No microphone? Borrow a voice."
             )
         return
     st.subheader(f"{texts.counted(len(visit.entries), 'clip')}", anchor=False)

@@ -1,6 +1,7 @@
 """The personal model of the clips that are switched on, and what the Posterior page shows of it."""
 
 import time
+from collections.abc import Mapping
 
 from session.clips import borrowed_person
 from session.shared import bundle, bundled_persons
@@ -85,6 +86,22 @@ def results(visit: Visit) -> tuple[list, list]:
 def bundled_results(visit: Visit) -> dict | None:
     """What the card says of all bundled persons, and with whom of them the app opens."""
     return bundle(visit.task).card.get("bundled")
+
+
+def bundled_row(visit: Visit) -> Mapping | None:
+    """What the card says of the bundled person who enrolled, where the clips that are on are those
+    that the card's models were made from.
+    """
+    found, person = bundled_results(visit), borrowed_person(visit)
+    if found is None or person is None:
+        return None
+    counted = [record.path.name for record in person.enrollment[: found["shots"]]]
+    if [entry.clip.name for entry in visit.enrolled] != counted:
+        return None
+    asked = person.id, visit.environment
+    return next(
+        (row for row in found["rows"] if (row["person"], row["environment"]) == asked), None
+    )
 
 
 def opening(visit: Visit) -> tuple[BundledPerson | None, str]:

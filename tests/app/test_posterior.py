@@ -98,7 +98,7 @@ def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
     enrolled.pills[0].set_value([]).run()
     assert not enrolled.exception
     assert "this is the prior" in words(enrolled)
-    assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0 nats"
+    assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0"
 
 
 def test_a_switch_is_remembered_by_the_other_pages(enrolled):

@@ -200,7 +200,7 @@ def test_a_borrowed_voice_is_heard_where_it_is_asked_to_be_and_the_page_says_whe
     assert heard.value == CLEAN
     heard.set_value("own environment").run()
     place = own_environments(PERSONS[0])["own environment"]
-    assert f"Speaker 01 is heard {place.description}." in words(app)
+    assert f"9 clips here, heard {place.description}." in words(app)
     press(app, "borrow")
     entries = app.session_state["visit"].entries
     assert [entry.clip.notes[-1] for entry in entries] == [f"heard {place.description}"] * 3
@@ -224,14 +224,19 @@ def test_the_page_opens_as_the_card_says_and_says_what_became_of_everybody(bundl
     bundle["bundled"] = {"shots": 3, "opening": opening, "rows": rows}
     app = open_app()
     said = words(app)
-    assert "All 3 of them heard so" in said
+    assert "Of all 3 people, heard this way" in said
     assert "global one for 2, less often for 1, as often for 0." in said
-    assert "Speaker 02: 4 of 4 query clips right, 2 by the global model. Proposed because" in said
+    assert "Speaker 02 is proposed because" in said
     press(app, "borrow")
+    of_person = "Of Speaker 02's 4 query clips, which did not enroll, **your model gets 4 right"
+    assert of_person in words(app)
     assert {entry.person for entry in app.session_state["visit"].entries} == {PERSONS[1]}
     (heard,) = [box for box in app.selectbox if box.label == "Heard"]
     heard.set_value(CLEAN).run()
     assert "global one for 0, less often for 0, as often for 3." in words(app)
+    entry = app.session_state["visit"].entries[0]
+    press(app, f"remove-{entry.number}")
+    assert of_person not in words(app), "the card counted other clips"
 
 
 def test_a_borrowed_voice_replaces_own_clips_only_after_saying_so(enrolled):
