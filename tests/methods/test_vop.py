@@ -95,6 +95,35 @@ def test_variances_are_found_from_persons_and_the_interval_holds_their_own_value
         assert abs(covered - 0.9) < 4 * math.sqrt(0.9 * 0.1 / PERSONS) + 0.03
 
 
+@pytest.mark.parametrize("clips", [1, 3, 8])
+def test_the_posterior_errs_as_far_as_it_says_and_no_further_than_it_must(method, clips):
+    """Persons drawn from the prior: the squared error at the mean is tau^2 sigma^2 / (sigma^2 + n
+    tau^2), the least there is; in stated variances it is 1. Within four standard errors.
+    """
+    persons = 2000
+    method.person_variance.fill_(TAU**2)
+    method.clip_variance.fill_(SIGMA**2)
+    with torch.no_grad():
+        method.log_prior_clips.fill_(math.log(SIGMA**2 / TAU**2))
+    inputs, own = heard(persons, clips, seed=20 + clips)
+    posterior = gaussian_of(method.adapt(inputs))
+    squared = (own - posterior.mean[:, CHANNELS]).square()
+    least = TAU**2 * SIGMA**2 / (SIGMA**2 + clips * TAU**2)
+    four_standard_errors = 4 * math.sqrt(2 / persons)
+    assert abs(squared.mean() / least - 1) < four_standard_errors
+    assert abs((squared / posterior.variance[:, CHANNELS]).mean() - 1) < four_standard_errors
+
+
+@pytest.mark.parametrize("clips", [1, 3, 8])
+def test_mean_offsets_lie_about_the_persons_own_as_far_as_the_clips_error_says(method, clips):
+    """By sigma over the root of their number."""
+    method.clip_variance.fill_(SIGMA**2)
+    inputs, own = heard(PERSONS, clips, seed=30 + clips)
+    observed = method.observed(inputs)
+    error = (own - observed.mean[:, CHANNELS]).square() / observed.variance[:, CHANNELS]
+    assert abs(error.mean() - 1) < 4 * math.sqrt(2 / PERSONS)
+
+
 def test_layers_further_on_read_what_the_adapted_ones_hand_on(method):
     """The first layer's offsets are those of the un-adapted network, later ones are not."""
     inputs, _ = heard(3, 4, seed=9)
