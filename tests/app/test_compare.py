@@ -113,7 +113,7 @@ def test_the_tally_counts_only_queries_whose_word_is_told(asked, voice):
 def test_a_borrowed_query_is_counted_by_its_known_word_and_enrollment_read_none(app):
     press(app, "borrow")
     (ways,) = open_page(app, "compare").get("tab_container")
-    assert ways.proto.default_tab_index == 2, "whoever borrowed a voice goes on in it"
+    assert ways.proto.tab_container.default_tab_index == 2, "whoever borrowed a voice goes on in it"
     assert "**0 of 3 known labels read**" in words(app)
     press(app, "ask-bundled")
     assert not app.exception
