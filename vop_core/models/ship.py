@@ -52,7 +52,7 @@ def train_task(
     else than an earlier model.
     """
     asked = TASKS[task]
-    config = config or BenchConfig.of_task(asked, scoring=Scoring.everywhere()).with_seed(seed)
+    config = config or BenchConfig.of_shipped(asked, Scoring.everywhere()).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")

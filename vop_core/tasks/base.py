@@ -93,7 +93,11 @@ class Task(ABC):
     augmentation: ClassVar[Augmentation]
     head: ClassVar[Head] = Classification()
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
-    branch: ClassVar[TrainConfig] = BRANCH  # the further steps of the shipped ones
+    branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
+    # the model in the box: settings of its encoder that differ, and how many times as long it
+    # trains as one of many in a comparison
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {}
+    shipped_length: ClassVar[int] = 1
 
     # --- the data ---------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.data.voices import bundled_dataset
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.tasks.base import BRANCH, FOLD_SEED, SHARED, Progress, Task, TaskData, split
+from vop_core.tasks.base import FOLD_SEED, Progress, Task, TaskData, split
 from vop_core.types import Clip
 
 COMMANDS = ("speech", "speaker", "signal", "process", "open", "close", "project", "print")
@@ -127,6 +127,8 @@ class ArabicCommands(KeywordSpotting):
     name = "keywords-ar"
     title = "Arabic commands"
     language = "ar"
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {"tau": 1.5}
+    shipped_length = 2
 
     def data(self, *, progress: Progress = None) -> TaskData:
         """Arabic Speech Commands [ASC]."""
@@ -144,8 +146,8 @@ class EnglishKeywords(KeywordSpotting):
     title = "English keywords"
     language = "en"
     augmentation = VirtualPersons(telephone_probability=0.5)
-    shared = replace(SHARED, steps=1500)
-    branch = replace(BRANCH, steps=700)
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {"tau": 1.5}
+    shipped_length = 3
 
     def data(self, *, progress: Progress = None) -> TaskData:
         """DSPSpeech-20, FSDD and synthetic persons.
