@@ -2,6 +2,7 @@
 
 import math
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -29,9 +30,7 @@ class Levels(PersonalizationMethod):
     """
 
     facts = SimpleNamespace(posterior=True)
-    layout = SimpleNamespace(
-        layers=("first", "second"), layer_slice={"first": slice(1), "second": slice(1, 3)}.get
-    )
+    layer_numbers: ClassVar = {"first": slice(1), "second": slice(1, 3)}
 
     def __init__(self, sigma=SIGMA, seen=True):
         super().__init__(make_encoder())

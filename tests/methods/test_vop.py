@@ -172,6 +172,22 @@ def test_a_code_is_read_from_all_channels_and_written_on_all(method):
     torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), rtol=1e-3, atol=1e-6)
 
 
+def test_every_number_is_of_one_layer(method):
+    """Scales, shifts and code; a layer's move the weights of that layer and of no other."""
+    basis = method.posterior(method.prior(1)).basis
+    places = torch.arange(basis.shape[1])
+    found = torch.cat([places[own] for own in method.layer_numbers.values()])
+    assert found.tolist() == places.tolist()
+    with torch.no_grad():
+        for code in method.codes:
+            code.write.fill_(1.0)
+    basis = method.posterior(method.prior(1)).basis
+    for layer, own in method.layer_numbers.items():
+        moved = basis[:, own].abs().sum(1) > 0
+        assert moved[method.layout.layer_slice(layer)].all()
+        assert moved.sum() == len(method.layout.weight_names(layer))
+
+
 def test_persons_do_not_see_each_other(method):
     inputs, _ = heard(3, 4, seed=10)
     together = method.adapt(inputs)["mean"]

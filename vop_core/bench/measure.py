@@ -362,7 +362,7 @@ def held_by_layer(
         if observed is None:
             return []
         held = interval_holds(posteriors[places], observed).double()
-        layers = [held[:, method.layout.layer_slice(each)] for each in method.layout.layers]
+        layers = [held[:, own] for own in method.layer_numbers.values()]
         by_layer = torch.stack([part.mean(1) for part in layers], dim=1).tolist()
         found |= zip(places, zip(held.mean(1).tolist(), by_layer, strict=True), strict=True)
     return [found[place] for place in range(len(episodes))]

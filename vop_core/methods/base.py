@@ -217,11 +217,16 @@ class PersonalizationMethod(nn.Module, ABC):
 
     def observed(self, clips: Float[Tensor, "person clip *shape"]) -> DiagonalGaussian | None:
         """What persons' represented clips show, without the prior, of the numbers that the
-        posterior is about (in the order of ``layout``), and how far off that may be.
+        posterior is about, and how far off that may be.
 
         None where these numbers cannot be seen on clips: then no width can be checked.
         """
         return None
+
+    @property
+    def layer_numbers(self) -> dict[str, slice]:
+        """Which of the numbers that can be observed are each layer's."""
+        return {layer: self.layout.layer_slice(layer) for layer in self.layout.layers}
 
     # --- what follows -----------------------------------------------------------------------------
 

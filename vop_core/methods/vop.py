@@ -337,6 +337,12 @@ class Vop(GaussianMethod):
             )
         return typical
 
+    @property
+    def layer_numbers(self) -> dict[str, slice]:
+        """A layer's scales, shifts and code."""
+        parts = [part for _, part, _ in self._parts()]
+        return dict(zip(self.layout.layers, parts, strict=True))
+
     def _parts(self) -> Iterator[tuple[nn.BatchNorm2d, slice, "_Code | None"]]:
         """Each normalisation; where its scales, shifts and code stand among all; its code."""
         start = 0
