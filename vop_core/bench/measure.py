@@ -304,6 +304,8 @@ def posterior_figures(
             lines.append((*key, "interval_coverage", *by_layer))
         if shots != scoring.main_shots:
             continue
+        costs = [negative_bound(method, scene.table, e, prior) for e in episodes]
+        found[str(shots)]["negative_bound"] = round(statistics.fmean(costs), 4)
         ratios = (posteriors.log_std - prior.log_std).mean(-1).exp().tolist()
         for episode, ratio in zip(episodes, ratios, strict=True):
             key = (OPEN, shots, episode.name, 0, OWN)
@@ -366,6 +368,30 @@ def held_by_layer(
         by_layer = torch.stack([part.mean(1) for part in layers], dim=1).tolist()
         found |= zip(places, zip(held.mean(1).tolist(), by_layer, strict=True), strict=True)
     return [found[place] for place in range(len(episodes))]
+
+
+@torch.no_grad()
+def negative_bound(
+    method: PersonalizationMethod,
+    table: FeatureTable,
+    episode: PlannedEpisode,
+    prior: DiagonalGaussian,
+    draws: int = 10,
+) -> float:
+    """What the bound charges a person who did not take part in training, in nats a clip: expected
+    NLL of the queries under drawn weights, and one KL spread over the person's clips
+    [VOP slides, Method].
+    """
+    enrollment, query = (
+        method.represent(table.features[rows]) for rows in (episode.enrollment, episode.query)
+    )
+    adaptation = method.adapt(enrollment[None])
+    drawn = method.draw(adaptation, draws, generator=torch.Generator().manual_seed(0))
+    drawn = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person
+    answers = method.predict_proba(drawn, query.expand(draws, *query.shape))
+    likely = answers.log()[:, torch.arange(len(query)), table.label[episode.query]]
+    divergence = gaussian_of(adaptation)[0].kl(prior)
+    return float(divergence / (len(enrollment) + len(query)) - likely.mean())
 
 
 @torch.no_grad()
