@@ -2,6 +2,7 @@
 posterior is like.
 """
 
+import copy
 import math
 import statistics
 import time
@@ -75,7 +76,8 @@ class Scene:
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
             )
         rejects = task.rejects(data.name, scoring.unknown_clips)
-        return cls(table, planned, task.metrics, task.head, rejects)
+        unknown = None if rejects is None else rejects.to(table.features.device)
+        return cls(table, planned, task.metrics, task.head, unknown)
 
     @classmethod
     def of_table(
@@ -209,9 +211,10 @@ def scene_scores(
 
 def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
     """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward
-    pass.
+    pass: on the CPU, where persons enroll.
     """
-    clips, labels = scene.table.features[:shots], scene.table.label[:shots]
+    method = copy.deepcopy(method).cpu()
+    clips, labels = scene.table.features[:shots].cpu(), scene.table.label[:shots]
     query = clips[:1]
     known = {"labels": labels} if method.facts.labels else {}
 
@@ -343,7 +346,7 @@ def enrollment_correlation(
         return None
     pieces = torch.cat(groups).split(max(1, CLIPS_AT_ONCE // shots))
     means = torch.cat([gaussian_of(method.adapt(clips[piece])).mean for piece in pieces])
-    return intraclass_correlation(means / gaussian_of(method.prior(1)).std, owner)
+    return intraclass_correlation((means / gaussian_of(method.prior(1)).std).cpu(), owner)
 
 
 @torch.no_grad()

@@ -431,7 +431,7 @@ class SharedClassifier(ClassifierMethod):
 
     def prior(self, persons: int) -> Adaptation:
         """Everybody's."""
-        return {"nothing": torch.zeros(persons, 0)}
+        return {"nothing": self.encoder.classifier.weight.new_zeros(persons, 0)}
 
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
@@ -450,11 +450,11 @@ class SharedClassifier(ClassifierMethod):
 
 def supervised_loss(
     logits: Float[Tensor, "query label"], labels: Int[Tensor, " query"], label_smoothing: float
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy of a step's queries, and what is logged of it."""
     loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     accuracy = (logits.argmax(-1) == labels).float().mean()
-    return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+    return loss, {"loss": loss.detach(), "accuracy": accuracy}
 
 
 def needed_labels(labels: Tensor | None) -> Tensor:

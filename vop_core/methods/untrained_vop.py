@@ -53,10 +53,11 @@ class UntrainedVop(Vop):
         """The usual offsets of each word's clips, every person run through the cascade apart."""
         rows = torch.cat(groups)
         owner = torch.arange(len(groups)).repeat_interleave(torch.tensor([*map(len, groups)]))
+        owner, label = (value.to(clips.features.device) for value in (owner, clips.label[rows]))
         every = torch.ones_like(owner, dtype=torch.bool)
         shown: list[Tensor] = []
         self._cascade(clips.features[rows], owner, every, shown=shown)
         own = torch.zeros_like(self.word_offsets)
-        own.index_add_(0, clips.label[rows], torch.cat(shown, dim=1))
-        heard = torch.bincount(clips.label[rows], minlength=len(own)).clamp_min(1)
+        own.index_add_(0, label, torch.cat(shown, dim=1))
+        heard = torch.bincount(label, minlength=len(own)).clamp_min(1)
         self.word_offsets.copy_(own / heard[:, None])

@@ -137,7 +137,7 @@ class Vop(GaussianMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the queries under the weights that the enrollment clips make; with
         ``beta``, the negative bound a clip.
         """
@@ -158,7 +158,7 @@ class Vop(GaussianMethod):
         divergence = posterior.kl(self._prior())
         charged = self.config.beta * min(1.0, progress / KL_WARMUP)
         loss = loss + charged * (divergence / batch.training_clips).mean()
-        return loss, logs | {"loss": loss.item(), "kl": divergence.mean().item()}
+        return loss, logs | {"loss": loss.detach(), "kl": divergence.mean().detach()}
 
     def _noise(
         self, persons: int, *, generator: torch.Generator
@@ -166,7 +166,8 @@ class Vop(GaussianMethod):
         """What draws persons' weights while the bound is trained."""
         if not self.config.beta:
             return None
-        return torch.randn(persons, len(self.person_variance), generator=generator)
+        noise = torch.randn(persons, len(self.person_variance), generator=generator)
+        return noise.to(self.person_variance.device)
 
     @torch.no_grad()
     def _likely_words(
@@ -235,7 +236,7 @@ class Vop(GaussianMethod):
         for start in range(0, len(groups), at_once):
             part = groups[start : start + at_once]
             sizes = torch.tensor([len(group) for group in part])
-            owner = torch.arange(len(part)).repeat_interleave(sizes)
+            owner = torch.arange(len(part)).repeat_interleave(sizes).to(inputs.device)
             every = torch.ones_like(owner, dtype=torch.bool)
             clips = inputs[torch.cat(part)]
             words = self.encoder(clips).softmax(-1) if self.config.content else None
@@ -411,7 +412,7 @@ class Vop(GaussianMethod):
         persons, shots = enrollment.shape[:2]
         with torch.no_grad():
             offsets = self.observed(enrollment).mean
-            posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
+            posterior = self._posterior(offsets, offsets.new_full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     @torch.no_grad()

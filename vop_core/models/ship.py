@@ -30,6 +30,7 @@ from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bun
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
 from vop_core.tasks.registry import TASKS
+from vop_core.training.device import training_device
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -57,10 +58,10 @@ def train_task(
     check_bundle_folder(destination)
     cache_folder("runs")
     data = asked.data()
-    trainer = Trainer(data, config, cache_folder("runs", task), report)
+    trainer = Trainer(data.to(training_device()), config, cache_folder("runs", task), report)
     _, contender = recipe_contenders((recipe,))
-    vop = trainer.make(contender)
-    global_model = trainer.baseline
+    vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
+    global_model = trainer.baseline.cpu()
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     results = scene_overview(

@@ -78,6 +78,11 @@ class TaskData:
         labels = torch.ones(len(train.labels)) if label_weights is None else label_weights
         return cls(name, recordings, *tables, persons, labels)
 
+    def to(self, device: torch.device) -> "TaskData":
+        """The same with its inputs on a device."""
+        parts = {name: getattr(self, name).to(device) for name in ("train", "closed", "open")}
+        return replace(self, **parts)
+
 
 class Task(ABC):
     """One kind of question to personal models, with the data of its shipped model."""
