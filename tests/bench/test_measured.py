@@ -2,6 +2,7 @@
 
 import math
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from vop_core.evaluation.heads import Classification
 from vop_core.evaluation.plan import plan
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.personal import gaussian_of
 from vop_core.variational.gaussian import DiagonalGaussian
 
 TAU, SIGMA, PERSONS, NUMBERS = 0.6, 0.9, 400, 3
@@ -29,9 +31,7 @@ class Levels(PersonalizationMethod):
     """
 
     facts = SimpleNamespace(posterior=True)
-    layout = SimpleNamespace(
-        layers=("first", "second"), layer_slice={"first": slice(1), "second": slice(1, 3)}.get
-    )
+    layer_numbers: ClassVar = {"first": slice(1), "second": slice(1, 3)}
 
     def __init__(self, sigma=SIGMA, seen=True):
         super().__init__(make_encoder())
@@ -74,9 +74,18 @@ def scene():
     return Scene(table, planned, classification_metrics, Classification())
 
 
-@pytest.fixture(autouse=True)
-def no_tails(monkeypatch):
+@pytest.fixture
+def no_answers(monkeypatch):
+    """For methods that answer nothing."""
     monkeypatch.setattr(measure, "tail_of", lambda *_: math.inf)
+    monkeypatch.setattr(measure, "negative_bound", lambda *_: 0.0)
+
+
+class Undecided(Levels):
+    """Holds each of four words for as likely, whatever the weights."""
+
+    def predict_proba(self, adaptation, query):
+        return query.new_full((*query.shape[:2], 4), 0.25)
 
 
 def figures(method, scene):
@@ -87,6 +96,18 @@ def held(scores, shots):
     return scores[(scores["metric"] == "interval_coverage") & (scores["shots"] == shots)]
 
 
+def test_the_bound_is_expected_nll_and_one_kl_spread_over_the_persons_clips(scene):
+    method = Undecided()
+    prior = gaussian_of(method.prior(1))[0]
+    for episode in scene.planned[:20]:
+        clips = scene.table.features[episode.enrollment]
+        divergence = gaussian_of(method.adapt(clips[None]))[0].kl(prior)
+        count = len(episode.enrollment) + len(episode.query)
+        found = measure.negative_bound(method, scene.table, episode, prior)
+        assert found == pytest.approx(math.log(4) + float(divergence) / count, rel=1e-5)
+
+
+@pytest.mark.usefixtures("no_answers")
 @pytest.mark.parametrize("shots", SHOTS)
 def test_true_widths_hold_what_all_other_clips_show_in_nine_cases_of_ten(scene, shots):
     found = held(figures(Levels(), scene)[1], shots)
@@ -102,6 +123,7 @@ def test_true_widths_hold_what_all_other_clips_show_in_nine_cases_of_ten(scene, 
         assert abs(missed - 0.9) > tolerance
 
 
+@pytest.mark.usefixtures("no_answers")
 @pytest.mark.parametrize("shots", SHOTS)
 def test_what_of_an_enrollment_is_the_person_is_that_of_the_mean_of_its_clips(scene, shots):
     """Shrinking all alike changes no share; four standard errors as if all had two enrollments."""
@@ -111,6 +133,7 @@ def test_what_of_an_enrollment_is_the_person_is_that_of_the_mean_of_its_clips(sc
     assert abs(found - expected) < 4 * error
 
 
+@pytest.mark.usefixtures("no_answers")
 def test_a_posterior_of_what_no_clip_shows_has_no_coverage(scene):
     found, scores = figures(Levels(seen=False), scene)
     assert set(scores["metric"]) == {"std_ratio"} and set(found) == {"1", "3"}

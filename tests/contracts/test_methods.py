@@ -385,8 +385,8 @@ def test_every_parameter_learns_from_the_loss(task, name):
     method = copy.deepcopy(made(task, name)).train()
     loss, logs = step_of(method, TASKS[task].batch())
     loss.backward()
-    assert loss.isfinite() and logs["loss"] == loss.item()
-    assert all(torch.tensor(value).isfinite() for value in logs.values())
+    assert loss.isfinite() and logs["loss"] == loss
+    assert all(value.isfinite() and not value.requires_grad for value in logs.values())
     for key, value in method.named_parameters():
         assert value.grad is not None and value.grad.isfinite().all(), key
 

@@ -9,6 +9,7 @@ import torch
 from tests.toys import seeded
 from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
+from vop_core.methods.untrained_vop import UntrainedVop, UntrainedVopConfig
 from vop_core.methods.vop import Vop, VopConfig
 from vop_core.nets.conv5 import Conv5, Conv5Config
 from vop_core.training.batches import EpisodeBatch
@@ -58,18 +59,27 @@ def test_nobody_enrolled_is_the_global_model(method):
 
 
 def test_a_prior_worth_endless_clips_leaves_the_global_model(method):
-    method.person_variance.fill_(1e-12)
+    with torch.no_grad():
+        method.log_prior_clips.fill_(math.log(1e9))
     clips, _ = heard(1, 5, seed=2)
     answer = method.encoder(clips[0]).softmax(-1)
     found = method.enroll(clips[0]).predict(clips[0]).probabilities
     torch.testing.assert_close(found, answer, rtol=0, atol=1e-5)
 
 
+def told(method: Vop, *, prior_clips: float) -> Vop:
+    """The method with TAU and SIGMA everywhere, and answers of so large a prior."""
+    method.person_variance.fill_(TAU**2)
+    method.clip_variance.fill_(SIGMA**2)
+    with torch.no_grad():
+        method.log_prior_clips.fill_(math.log(prior_clips))
+    return method
+
+
 @pytest.mark.parametrize("clips", [1, 3, 8])
 def test_the_first_layers_posterior_is_the_conjugate_one(method, clips):
     """Its shift, on clips whose level is known: mean and variance by hand."""
-    method.person_variance.fill_(TAU**2)
-    method.clip_variance.fill_(SIGMA**2)
+    told(method, prior_clips=SIGMA**2 / TAU**2)
     inputs, _ = heard(4, clips, seed=3)
     found = gaussian_of(method.adapt(inputs))
     share = clips / (clips + SIGMA**2 / TAU**2)
@@ -79,8 +89,25 @@ def test_the_first_layers_posterior_is_the_conjugate_one(method, clips):
     torch.testing.assert_close(found.variance[:, CHANNELS], expected)
 
 
+@pytest.mark.parametrize("prior_clips", [0.5, 12.0])
+@pytest.mark.parametrize("clips", [1, 8])
+def test_the_variance_is_that_of_the_error_of_the_learned_mean(method, clips, prior_clips):
+    """Over persons, whatever share of the evidence the answers have learned to take; a mean of
+    squares of that many Gaussians errs by sqrt(2 / persons).
+    """
+    told(method, prior_clips=prior_clips)
+    inputs, own = heard(PERSONS, clips, seed=6)
+    found = gaussian_of(method.adapt(inputs))
+    error = (found.mean[:, CHANNELS] - own).square().mean()
+    assert error == pytest.approx(
+        found.variance[0, CHANNELS].item(), rel=4 * math.sqrt(2 / PERSONS)
+    )
+
+
 def test_variances_are_found_from_persons_and_the_interval_holds_their_own_value(method):
     """Within four standard errors; of persons never estimated on, 90 % lie in the 90 % interval."""
+    with torch.no_grad():
+        method.log_prior_clips.fill_(math.log(5.0))
     method.prepare(table_of(heard(PERSONS, CLIPS, seed=4)[0]))
     # of a product of two Gaussian means and of a squared difference, at the worst one clip a side
     between = math.sqrt(((TAU**2 + SIGMA**2) ** 2 + TAU**4) / PERSONS)
@@ -135,6 +162,61 @@ def test_layers_further_on_read_what_the_adapted_ones_hand_on(method):
     assert later.abs().max() > 0.01
 
 
+@pytest.mark.parametrize("config", [{}, {"code": 0}, {"content": True}, {"cascade": False}])
+def test_what_a_step_answers_is_what_the_person_gets(method, config):
+    """The loss of queries beside their enrollment, and of the model that is made of the enrollment
+    alone; with a code that has learned something.
+    """
+    asked = Vop(method.encoder, VopConfig(**config)).eval()
+    with torch.no_grad():
+        for name, value in asked.named_parameters():
+            if name.endswith("write"):
+                value.normal_(std=0.3, generator=seeded(15))
+    inputs, _ = heard(3, 7, seed=16)
+    enrollment, query = inputs[:, :4], inputs[:, 4:]
+    labels = torch.arange(9).view(3, 3) % 3
+    batch = EpisodeBatch(
+        enrollment=enrollment,
+        present=torch.ones(3, 4, dtype=torch.bool),
+        query=query,
+        labels=labels,
+        training_clips=torch.full((3,), 7.0),
+    )
+    loss, _ = asked.loss(batch, progress=1.0, label_smoothing=0.0, generator=seeded(1))
+    answers = asked.predict_persons(enrollment, query)
+    likely = answers.gather(-1, labels[..., None]).log().mean()
+    torch.testing.assert_close(loss, -likely, rtol=1e-4, atol=1e-5)
+
+
+def test_a_code_is_read_from_all_channels_and_written_on_all(method):
+    """Where only a layer's code has learned anything, all of its weights move alike."""
+    layer = 2 * CHANNELS
+    with torch.no_grad():
+        method.codes[0].write.fill_(1.0)
+        method.log_prior_clips.fill_(math.log(1e9))
+        method.log_prior_clips[layer : layer + method.config.code] = 0.0
+    inputs, _ = heard(1, 4, seed=17)
+    moved = method.deviations(method.adapt(inputs))["norms.0.norm.weight"]
+    assert moved.abs().min() > 1e-4
+    torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), rtol=1e-3, atol=1e-6)
+
+
+def test_every_number_is_of_one_layer(method):
+    """Scales, shifts and code; a layer's move the weights of that layer and of no other."""
+    basis = method.posterior(method.prior(1)).basis
+    places = torch.arange(basis.shape[1])
+    found = torch.cat([places[own] for own in method.layer_numbers.values()])
+    assert found.tolist() == places.tolist()
+    with torch.no_grad():
+        for code in method.codes:
+            code.write.fill_(1.0)
+    basis = method.posterior(method.prior(1)).basis
+    for layer, own in method.layer_numbers.items():
+        moved = basis[:, own].abs().sum(1) > 0
+        assert moved[method.layout.layer_slice(layer)].all()
+        assert moved.sum() == len(method.layout.weight_names(layer))
+
+
 def test_persons_do_not_see_each_other(method):
     inputs, _ = heard(3, 4, seed=10)
     together = method.adapt(inputs)["mean"]
@@ -145,27 +227,24 @@ def test_persons_do_not_see_each_other(method):
 
 def test_what_the_likely_words_explain_is_taken_off(method):
     """Of the first layer: each clip's level less the mean of its words, as likely as they are."""
-    told = Vop(method.encoder, VopConfig(content=True)).eval()
-    told.person_variance.fill_(TAU**2)
-    told.clip_variance.fill_(SIGMA**2)
+    corrected = told(Vop(method.encoder, VopConfig(content=True)).eval(), prior_clips=2.0)
     usual = torch.tensor([-1.0, 0.5, 2.0])
-    told.word_offsets[:, CHANNELS] = usual
+    corrected.word_offsets[:, CHANNELS] = usual
     inputs, _ = heard(4, 3, seed=11)
-    likely = told.encoder(inputs.flatten(0, 1)).softmax(-1) @ usual
+    likely = corrected.encoder(inputs.flatten(0, 1)).softmax(-1) @ usual
     level = inputs[..., ::2, ::2].mean((-2, -1)) - likely.view(4, 3)
-    share = 3 / (3 + SIGMA**2 / TAU**2)
-    found = gaussian_of(told.adapt(inputs)).mean[:, CHANNELS]
-    torch.testing.assert_close(found, share * level.mean(1), rtol=1e-3, atol=1e-4)
+    found = gaussian_of(corrected.adapt(inputs)).mean[:, CHANNELS]
+    torch.testing.assert_close(found, 3 / (3 + 2) * level.mean(1), rtol=1e-3, atol=1e-4)
 
 
 def test_words_are_what_their_clips_show_on_the_average(method):
-    told = Vop(method.encoder, VopConfig(content=True)).eval()
+    untrained = UntrainedVop(method.encoder, UntrainedVopConfig(content=True)).eval()
     clips, _ = heard(40, 6, seed=12)
     label = torch.arange(240) % 3
-    told.prepare(replace(table_of(clips), label=label, labels=("a", "b", "c")))
+    untrained.prepare(replace(table_of(clips), label=label, labels=("a", "b", "c")))
     level = clips.flatten(0, 1)[:, ::2, ::2].mean((1, 2))
     expected = torch.stack([level[label == word].mean() for word in range(3)])
-    torch.testing.assert_close(told.word_offsets[:, CHANNELS], expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(untrained.word_offsets[:, CHANNELS], expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("clips", [0, 4])
@@ -187,8 +266,8 @@ def test_the_bound_charges_for_leaving_the_prior(method, clips):
     asked = {"batch": batch, "label_smoothing": 0.0}
     loss, logs = bound.loss(progress=1.0, generator=seeded(1), **asked)
     free, _ = bound.loss(progress=0.0, generator=seeded(1), **asked)
-    share = clips / (clips + 3)
-    nats = bound.layout.size * (-share - math.log1p(-share)) / 2
+    share = clips / (clips + bound.config.first_clips)
+    nats = len(bound.person_variance) * (-share - math.log1p(-share)) / 2
     assert logs["kl"] == pytest.approx(nats, rel=1e-4, abs=1e-4)
     charged = nats * (1 / 10 + 1 / 20 + 1 / 40) / 3
     assert (loss - free).item() == pytest.approx(charged, rel=1e-3, abs=1e-3)

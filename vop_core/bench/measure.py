@@ -2,6 +2,7 @@
 posterior is like.
 """
 
+import copy
 import math
 import statistics
 import time
@@ -75,7 +76,8 @@ class Scene:
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
             )
         rejects = task.rejects(data.name, scoring.unknown_clips)
-        return cls(table, planned, task.metrics, task.head, rejects)
+        unknown = None if rejects is None else rejects.to(table.features.device)
+        return cls(table, planned, task.metrics, task.head, unknown)
 
     @classmethod
     def of_table(
@@ -209,9 +211,10 @@ def scene_scores(
 
 def cost_figures(method: PersonalizationMethod, scene: Scene, shots: int = 5) -> dict[str, Any]:
     """Parameters, multiply-accumulates, bytes of a person, and enrollment time against one forward
-    pass.
+    pass: on the CPU, where persons enroll.
     """
-    clips, labels = scene.table.features[:shots], scene.table.label[:shots]
+    method = copy.deepcopy(method).cpu()
+    clips, labels = scene.table.features[:shots].cpu(), scene.table.label[:shots]
     query = clips[:1]
     known = {"labels": labels} if method.facts.labels else {}
 
@@ -304,6 +307,8 @@ def posterior_figures(
             lines.append((*key, "interval_coverage", *by_layer))
         if shots != scoring.main_shots:
             continue
+        costs = [negative_bound(method, scene.table, e, prior) for e in episodes]
+        found[str(shots)]["negative_bound"] = round(statistics.fmean(costs), 4)
         ratios = (posteriors.log_std - prior.log_std).mean(-1).exp().tolist()
         for episode, ratio in zip(episodes, ratios, strict=True):
             key = (OPEN, shots, episode.name, 0, OWN)
@@ -341,7 +346,7 @@ def enrollment_correlation(
         return None
     pieces = torch.cat(groups).split(max(1, CLIPS_AT_ONCE // shots))
     means = torch.cat([gaussian_of(method.adapt(clips[piece])).mean for piece in pieces])
-    return intraclass_correlation(means / gaussian_of(method.prior(1)).std, owner)
+    return intraclass_correlation((means / gaussian_of(method.prior(1)).std).cpu(), owner)
 
 
 @torch.no_grad()
@@ -362,10 +367,34 @@ def held_by_layer(
         if observed is None:
             return []
         held = interval_holds(posteriors[places], observed).double()
-        layers = [held[:, method.layout.layer_slice(each)] for each in method.layout.layers]
+        layers = [held[:, own] for own in method.layer_numbers.values()]
         by_layer = torch.stack([part.mean(1) for part in layers], dim=1).tolist()
         found |= zip(places, zip(held.mean(1).tolist(), by_layer, strict=True), strict=True)
     return [found[place] for place in range(len(episodes))]
+
+
+@torch.no_grad()
+def negative_bound(
+    method: PersonalizationMethod,
+    table: FeatureTable,
+    episode: PlannedEpisode,
+    prior: DiagonalGaussian,
+    draws: int = 10,
+) -> float:
+    """What the bound charges a person who did not take part in training, in nats a clip: expected
+    NLL of the queries under drawn weights, and one KL spread over the person's clips
+    [VOP slides, Method].
+    """
+    enrollment, query = (
+        method.represent(table.features[rows]) for rows in (episode.enrollment, episode.query)
+    )
+    adaptation = method.adapt(enrollment[None])
+    drawn = method.draw(adaptation, draws, generator=torch.Generator().manual_seed(0))
+    drawn = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person
+    answers = method.predict_proba(drawn, query.expand(draws, *query.shape))
+    likely = answers.log()[:, torch.arange(len(query)), table.label[episode.query]]
+    divergence = gaussian_of(adaptation)[0].kl(prior)
+    return float(divergence / (len(enrollment) + len(query)) - likely.mean())
 
 
 @torch.no_grad()

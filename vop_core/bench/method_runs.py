@@ -143,6 +143,7 @@ def _check_alike(firsts: Sequence[Result]) -> None:
             ("recordings", base.recordings, result.recordings),
             ("numbers of folds", base.folds, result.folds),
             ("scoring settings", *map(_scoring, (base, result))),
+            ("devices", base.device, result.device),
         ):
             if one != other:
                 raise EvaluationError(

@@ -56,6 +56,22 @@ class BenchConfig:
         config = cls(checkpoint=checkpoint, further=task.branch, scoring=scoring or Scoring())
         return config.with_seed(0)
 
+    @classmethod
+    def of_shipped(cls, task: Task, scoring: Scoring) -> "BenchConfig":
+        """As the task trains its model in the box, longer than one of many in a comparison."""
+
+        def longer(training: TrainConfig) -> TrainConfig:
+            return replace(training, steps=task.shipped_length * training.steps)
+
+        usual = cls.of_task(task, scoring)
+        settings = {**task.encoder["config"], **task.shipped_encoder}
+        checkpoint = replace(
+            usual.checkpoint,
+            encoder={**task.encoder, "config": settings},
+            training=longer(usual.checkpoint.training),
+        )
+        return replace(usual, checkpoint=checkpoint, further=longer(usual.further))
+
     @property
     def clips_per_person(self) -> int:
         """Clips that every training person must have."""

@@ -66,6 +66,7 @@ class Result:
     folds: int
     seed: int
     hash: str
+    device: str = "cpu"  # on which it was made
     status: str = DONE
     reason: str = ""  # why it did not converge
     recordings: str = ""  # fingerprint of the data set

@@ -35,6 +35,7 @@ from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
 from vop_core.tasks.base import Task, TaskData, comparison_folds
+from vop_core.training.device import training_device
 from vop_core.writing import make_folder
 
 
@@ -109,6 +110,7 @@ class BenchJob:
             fold=self.fold,
             folds=self.folds,
             seed=self.seed,
+            device=training_device().type,
             hash=self.hash(contender),
             config=described(self.config) | {"method": as_plain(contender.settings)},
             **more,
@@ -167,7 +169,7 @@ class Sitting:
 
     def __init__(self, job: BenchJob, log: JobLog) -> None:
         self.job = job
-        self.data = job.data()
+        self.data = job.data().to(training_device())
         self.trainer = Trainer(self.data, job.config, job.runs, log.report)
         self.scene = Scene.of_task(job.task, self.data, job.config.scoring)
 

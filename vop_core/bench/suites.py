@@ -53,6 +53,7 @@ from vop_core.methods.conditional_vop import ConditionalVopConfig
 from vop_core.methods.film_hypernetwork import FilmHypernetworkConfig
 from vop_core.methods.registry import METHODS
 from vop_core.methods.samovar import SamovarConfig
+from vop_core.methods.untrained_vop import UntrainedVopConfig
 from vop_core.methods.vop import VopConfig
 from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.registry import TASKS
@@ -120,11 +121,12 @@ _AMORTISED = AmortisedVopConfig(**PERSONAL, **STEADY)
 ABLATIONS: Mapping[str, tuple[str, Any]] = {
     "vop": ("vop", VopConfig()),
     "parallel": ("vop", VopConfig(cascade=False)),
+    "no code": ("vop", VopConfig(code=0)),
     "content": ("vop", VopConfig(content=True)),
     "beta 0.1": ("vop", VopConfig(beta=0.1)),
     "beta 1": ("vop", VopConfig(beta=1.0)),
-    "not trained for it": ("untrained-vop", VopConfig()),
-    "not trained for it, content": ("untrained-vop", VopConfig(content=True)),
+    "not trained for it": ("untrained-vop", UntrainedVopConfig()),
+    "not trained for it, content": ("untrained-vop", UntrainedVopConfig(content=True)),
     "amortised": ("amortised-vop", _AMORTISED),
     "amortised, beta 1": ("amortised-vop", replace(_AMORTISED, beta=1.0)),
     "amortised, the slides' letter": ("amortised-vop", replace(_AMORTISED, conditioning="self")),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from vop_core.bench.recipes import GLOBAL, BenchConfig, CheckpointConfig, Contender, config_hash
 from vop_core.errors import EvaluationError
@@ -28,13 +29,16 @@ from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_tensors, save_tensors
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import Logs, train
+from vop_core.writing import make_folder
 
 Report = Callable[[str, int, int, Logs], None] | None  # phase, step, steps, logs
 
 
 @dataclass
 class Trainer:
-    """Makes contenders; what several of them need is made once, when the first one asks."""
+    """Makes contenders, on the device of the data; what several of them need is made once, when the
+    first one asks.
+    """
 
     data: TaskData
     config: BenchConfig
@@ -96,6 +100,7 @@ class Trainer:
         facts = contender.type.facts
         if not facts.trained:
             method = contender.type.from_global(self.baseline, contender.settings)
+            method.to(self._device)
         else:
             method = self._train(
                 contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit
@@ -104,6 +109,10 @@ class Trainer:
         return method
 
     # --- one training -----------------------------------------------------------------------------
+
+    @property
+    def _device(self) -> torch.device:
+        return self.data.train.features.device
 
     @property
     def _of_data(self) -> tuple[Any, ...]:
@@ -138,23 +147,26 @@ class Trainer:
     ) -> Any:
         """The finished model of ``file`` if there is one, else made, fitted and written there."""
         module = make()
+        module.to(self._device)
         # Twice as fast for depthwise convolutions; and a model that is read rounds as the one that
         # was trained.
         module.encoder.to(memory_format=torch.channels_last)
-        if file.exists():
-            tensors, about = load_tensors(file, kind="trained run")
-            self.seconds[file.name] = about["seconds"]
-            module.load_state_dict(tensors)
-            return module.eval()
-        started = time.monotonic()
-        fit(module, file.with_suffix(".state"))
-        self.seconds[file.name] = time.monotonic() - started
-        save_tensors(
-            file,
-            module.state_dict(),
-            kind="trained run",
-            about={"seconds": self.seconds[file.name]},
-        )
+        make_folder(file.parent)
+        with FileLock(file.with_suffix(".lock")):  # jobs side by side may need the same
+            if file.exists():
+                tensors, about = load_tensors(file, kind="trained run")
+                self.seconds[file.name] = about["seconds"]
+                module.load_state_dict(tensors)
+                return module.eval()
+            started = time.monotonic()
+            fit(module, file.with_suffix(".state"))
+            self.seconds[file.name] = time.monotonic() - started
+            save_tensors(
+                file,
+                module.state_dict(),
+                kind="trained run",
+                about={"seconds": self.seconds[file.name]},
+            )
         return module.eval()
 
     def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
 from vop_core.writing import make_folder
 
@@ -34,6 +34,7 @@ class JobLog:
     ) -> None:
         self.path, self.title, self.on_progress = path, dict(title), on_progress
         self.smooth: dict[str, float] = {}
+        self.unread: list[Mapping[str, SupportsFloat]] = []
 
     def note(self, **entry: Any) -> None:
         """One line, now."""
@@ -43,11 +44,13 @@ class JobLog:
         if self.on_progress is not None:
             self.on_progress(self.title | entry)
 
-    def report(self, phase: str, step: int, steps: int, logs: Mapping[str, float]) -> None:
-        """A training step; every fiftieth is written."""
-        for name, value in logs.items():
-            self.smooth[name] = 0.98 * self.smooth.get(name, value) + 0.02 * value
+    def report(self, phase: str, step: int, steps: int, logs: Mapping[str, SupportsFloat]) -> None:
+        """A training step; every fiftieth is written, and only then are figures read."""
+        self.unread.append(logs)
         if step % 50 == 0 or step == steps:
+            for name, value in ((n, float(v)) for each in self.unread for n, v in each.items()):
+                self.smooth[name] = 0.98 * self.smooth.get(name, value) + 0.02 * value
+            self.unread.clear()
             figures = {name: round(value, 4) for name, value in self.smooth.items()}
             self.note(phase=phase, step=step, steps=steps, **figures)
         if step == steps:

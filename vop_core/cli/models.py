@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsFloat
 
 import typer
 
@@ -67,8 +67,8 @@ def train(
     typer.echo(f"{task} is trained (weights {bundle.fingerprint}).")
 
 
-def _logs(logs: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.3g}" for name, value in list(logs.items())[:3])
+def _logs(logs: Mapping[str, SupportsFloat]) -> str:
+    return "  ".join(f"{name} {float(value):.3g}" for name, value in list(logs.items())[:3])
 
 
 def _check_known(kind: str, names: Iterable[str], known: Mapping[str, Any]) -> None:

@@ -60,6 +60,11 @@ class FeatureTable:
     def __len__(self) -> int:
         return self.person.numel()
 
+    def to(self, device: torch.device) -> "FeatureTable":
+        """The inputs on a device; who and what stay on the CPU, where episodes are drawn."""
+        variants = {name: value.to(device) for name, value in self.variants.items()}
+        return replace(self, variants=variants)
+
     def select(self, keep: Tensor) -> "FeatureTable":
         """The clips that ``keep`` (boolean or indices) names; persons and labels keep their
         indices.

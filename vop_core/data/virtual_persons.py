@@ -52,6 +52,7 @@ class VirtualPersons:
                 names.append(others[int(draw[2] * len(others))])
             else:
                 names.append("original")
+        rows = rows.to(variants["original"].device)
         heard = torch.stack([variants[name][row] for name, row in zip(names, rows, strict=True)])
         return augment(heard, self, generator=generator)
 
@@ -94,7 +95,7 @@ def stretch(
     about the middle.
     """
     persons, clips, mels, frames = value.shape
-    mel_at = torch.arange(mels) * mel_factor[:, None]
+    mel_at = torch.arange(mels, device=value.device) * mel_factor[:, None]
     value = _read_at(value.permute(0, 2, 1, 3).reshape(persons, mels, -1), mel_at)
     value = (
         value.view(persons, mels, clips, frames)
@@ -103,7 +104,7 @@ def stretch(
     )
     middle = (frames - 1) / 2
     frame_at = (
-        (torch.arange(frames) - middle) * frame_factor[:, None, None]
+        (torch.arange(frames, device=value.device) - middle) * frame_factor[:, None, None]
         + middle
         + frame_shift[..., None]
     )
@@ -127,11 +128,14 @@ def augment(
     *,
     generator: torch.Generator,
 ) -> Float[Tensor, "person clip mel frame"]:
-    """One virtual person for each row; log-mels in, log-mels out."""
+    """One virtual person for each row; log-mels in, log-mels out.
+
+    Everything is drawn on the CPU, then moved: the same persons on every device.
+    """
     persons, clips, mels, _ = value.shape
 
     def uniform(*shape: int) -> Tensor:
-        return 2 * torch.rand(*shape, generator=generator) - 1
+        return 2 * torch.rand(*shape, generator=generator).to(value.device) - 1
 
     value = stretch(
         value,
@@ -141,12 +145,12 @@ def augment(
     )
     channel = strengths.channel * smooth_curves(persons, mels, generator=generator)
     gain = strengths.gain * torch.randn(persons, 1, generator=generator)
-    value = value + (channel + gain)[:, None, :, None]
+    value = value + (channel + gain).to(value.device)[:, None, :, None]
     low, high = strengths.noise_range
     floor = low + (high - low) * torch.rand(persons, 1, generator=generator)
     floor = floor + smooth_curves(persons, mels, generator=generator)
     silent = torch.rand(persons, 1, generator=generator) >= strengths.noise_probability
-    floor = floor.masked_fill(silent, -30.0)
+    floor = floor.masked_fill(silent, -30.0).to(value.device)
     # A noise floor flickers from frame to frame; without that it would be a mere offset.
-    flicker = 0.5 * torch.randn(value.shape, generator=generator)
+    flicker = 0.5 * torch.randn(value.shape, generator=generator).to(value.device)
     return torch.logaddexp(value, floor[:, None, :, None] + flicker)

@@ -132,7 +132,7 @@ def answer_enrolled(
                 asked.features[_pad([piece.query for piece in batch])],
                 draws=draws,
                 generator=generator,
-                labels=None if labels is None else labels[enrollment],
+                labels=None if labels is None else labels[enrollment].to(source.device),
             )
             for piece, found in zip(batch, answers, strict=True):
                 asked.judge(piece.trial, found[: len(piece.query)], piece.query, piece.start)

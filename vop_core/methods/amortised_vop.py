@@ -123,7 +123,7 @@ class AmortisedVop(GaussianMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative ELBO per clip with one reparameterised draw a person, plus the auxiliary person
         loss if asked for.
         """
@@ -133,7 +133,7 @@ class AmortisedVop(GaussianMethod):
             for each in asked[self.config.conditioning]
         ]
         loss, logs = sum(loss for loss, _ in found) / len(found), found[0][1]
-        return loss, logs | {"loss": loss.item()}
+        return loss, logs | {"loss": loss.detach()}
 
     def _bound(
         self,
@@ -141,7 +141,7 @@ class AmortisedVop(GaussianMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Enrollment clips make the weights that classify the queries; one KL a person."""
         features, statistics = self._hear(batch.enrollment, batch.present)
         posterior = self.hyper_personalizer.aggregate(features, batch.present)
@@ -163,15 +163,15 @@ class AmortisedVop(GaussianMethod):
             ratio = (posterior.log_std - self.hyper_personalizer.prior().log_std).mean().exp()
             accuracy = (logits.argmax(-1) == labels).float().mean()
         logs = {
-            "cross_entropy": misfit.mean().item(),
-            "kl": per_number.sum(-1).mean().item(),
-            "std_ratio": ratio.item(),
-            "accuracy": accuracy.item(),
+            "cross_entropy": misfit.mean().detach(),
+            "kl": per_number.sum(-1).mean().detach(),
+            "std_ratio": ratio,
+            "accuracy": accuracy,
         }
         if self.config.person_loss:
             persons = same_person_loss(features, batch.present)
             loss = loss + self.config.person_loss * persons
-            logs["person_loss"] = persons.item()
+            logs["person_loss"] = persons.detach()
         return loss, logs
 
     # --- hearing clips ----------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def alone(batch: EpisodeBatch) -> EpisodeBatch:
     classify it, and who pays a KL for it.
     """
     clips, labels = batch.query.flatten(0, 1)[:, None], batch.labels.reshape(-1, 1)
-    weight, present = torch.ones(len(clips)), every_clip(clips)
+    weight, present = clips.new_ones(len(clips)), every_clip(clips)
     return EpisodeBatch(clips, present, clips, labels, training_clips=weight)
 
 

@@ -96,7 +96,7 @@ class Anil(ClassifierMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the queries after the inner loop."""
         enrollment, query = embed_episode(
             self.encoder, batch.enrollment, batch.present, batch.query
@@ -104,7 +104,7 @@ class Anil(ClassifierMethod):
         labels = needed_labels(batch.enrollment_labels)
         logits = classify(self.inner_loop(enrollment, labels, batch.present), query)
         loss, logs = supervised_loss(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing)
-        return loss, logs | {"inner_rate": self.log_rate.exp().item()}
+        return loss, logs | {"inner_rate": self.log_rate.exp().detach()}
 
     def adapt(
         self,

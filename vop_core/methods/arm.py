@@ -94,7 +94,7 @@ class Arm(PersonalizationMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries beside their persons' contexts."""
         contexts = self.contexts(batch.enrollment, batch.present)
         beside = contexts.repeat_interleave(batch.query.shape[1], dim=0)

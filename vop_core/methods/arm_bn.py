@@ -54,7 +54,7 @@ class ArmBn(AdaBn):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries under their persons' statistics."""
         clips, owner, enrolls = batch.together()
         with ExitStack() as hooks:

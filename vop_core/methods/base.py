@@ -220,11 +220,16 @@ class PersonalizationMethod(nn.Module, ABC):
 
     def observed(self, clips: Float[Tensor, "person clip *shape"]) -> DiagonalGaussian | None:
         """What persons' represented clips show, without the prior, of the numbers that the
-        posterior is about (in the order of ``layout``), and how far off that may be.
+        posterior is about, and how far off that may be.
 
         None where these numbers cannot be seen on clips: then no width can be checked.
         """
         return None
+
+    @property
+    def layer_numbers(self) -> dict[str, slice]:
+        """Which of the numbers that can be observed are each layer's."""
+        return {layer: self.layout.layer_slice(layer) for layer in self.layout.layers}
 
     # --- what follows -----------------------------------------------------------------------------
 
@@ -429,7 +434,7 @@ class SharedClassifier(ClassifierMethod):
 
     def prior(self, persons: int) -> Adaptation:
         """Everybody's."""
-        return {"nothing": torch.zeros(persons, 0)}
+        return {"nothing": self.encoder.classifier.weight.new_zeros(persons, 0)}
 
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]
@@ -448,11 +453,11 @@ class SharedClassifier(ClassifierMethod):
 
 def supervised_loss(
     logits: Float[Tensor, "query label"], labels: Int[Tensor, " query"], label_smoothing: float
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy of a step's queries, and what is logged of it."""
     loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     accuracy = (logits.argmax(-1) == labels).float().mean()
-    return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+    return loss, {"loss": loss.detach(), "accuracy": accuracy}
 
 
 def needed_labels(labels: Tensor | None) -> Tensor:

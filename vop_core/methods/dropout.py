@@ -57,7 +57,7 @@ class Dropout(SharedClassifier):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries, a mask for each."""
         features = self.encoder.embed(batch.query.flatten(0, 1))
         logits = self.encoder.classifier(
@@ -68,9 +68,8 @@ class Dropout(SharedClassifier):
     def masks(self, *shape: int, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
         """0 with the probability of dropping, else what keeps the expectation at 1."""
         kept = 1 - self.config.probability
-        return (
-            torch.bernoulli(torch.full(shape, kept), generator=needed_generator(generator)) / kept
-        )
+        drawn = torch.bernoulli(torch.full(shape, kept), generator=needed_generator(generator))
+        return drawn.to(self.encoder.classifier.weight.device) / kept
 
 
 class McDropout(Dropout):
@@ -96,5 +95,5 @@ class McDropout(Dropout):
         classifier, persons = self.encoder.classifier, len(adaptation["nothing"])
         masks = self.masks(count, 1, classifier.in_features, generator=generator)
         bias = classifier.bias.expand(count, -1)[..., None]
-        rows = torch.cat((classifier.weight * masks.to(bias), bias), dim=-1)
+        rows = torch.cat((classifier.weight * masks, bias), dim=-1)
         return {self.rows: rows[:, None].expand(-1, persons, -1, -1)}

@@ -35,7 +35,7 @@ from vop_core.methods.base import (
 )
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.batched import run_personal
-from vop_core.nets.personal_layers import PersonalLayout
+from vop_core.nets.encoder import Encoder
 from vop_core.settings import Settings, checked, not_negative, one_of, positive
 
 
@@ -146,10 +146,11 @@ def enrolled_cross_entropy(
     return -logits.log_softmax(-1).gather(-1, labels[..., None]).mean((1, 2))
 
 
-def no_deviations(layout: PersonalLayout, persons: int) -> dict[str, Tensor]:
-    """Zeros for each personal parameter."""
+def no_deviations(encoder: Encoder, layer: str, persons: int) -> dict[str, Tensor]:
+    """Zeros for each parameter of a kind of personal layer."""
     return {
-        parameter.name: torch.zeros(persons, *parameter.shape) for parameter in layout.parameters
+        each.name: encoder.get_parameter(each.name).new_zeros(persons, *each.shape)
+        for each in encoder.personal_layout((layer,)).parameters
     }
 
 
@@ -204,7 +205,7 @@ class FineTuneHead(FineTune, ClassifierMethod):
     )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        return no_deviations(self.encoder.personal_layout(("classifier",)), persons)
+        return no_deviations(self.encoder, "classifier", persons)
 
     def logits(
         self, own: dict[str, Tensor], clips: Float[Tensor, "person clip feature"]
@@ -238,7 +239,7 @@ class FineTuneFilm(FineTune):
     )
 
     def start(self, persons: int) -> dict[str, Tensor]:
-        return no_deviations(self.encoder.personal_layout(("band_film",)), persons)
+        return no_deviations(self.encoder, "band_film", persons)
 
 
 class FineTuneAll(FineTune):

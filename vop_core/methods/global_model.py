@@ -33,7 +33,7 @@ class GlobalModel(SharedClassifier):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries; the enrollment clips are not used."""
         logits = self.encoder(batch.query.flatten(0, 1))
         return supervised_loss(logits, batch.labels.flatten(), label_smoothing)

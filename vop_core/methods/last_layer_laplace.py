@@ -78,7 +78,7 @@ class LastLayerLaplace(SharedClassifier):
         precision = self.config.prior_precision
         if precision is None:
             log_likelihood = -functional.cross_entropy(
-                classifier(embeddings), clips.label, reduction="sum"
+                classifier(embeddings), clips.label.to(embeddings.device), reduction="sum"
             ).double()
             squared_norm = classifier_rows(classifier).double().square().sum()
             precision = best_prior_precision(eigenvalues, squared_norm, log_likelihood)
@@ -103,7 +103,7 @@ class LastLayerLaplace(SharedClassifier):
     ) -> Float[Tensor, "draw label feature_and_one"]:
         """Draws of (W, b)."""
         mean = classifier_rows(self.encoder.classifier).detach()
-        noise = torch.randn(draws, len(self.root), generator=generator)
+        noise = torch.randn(draws, len(self.root), generator=generator).to(self.root.device)
         return mean + (noise @ self.root.T).unflatten(1, mean.shape)
 
 
@@ -114,7 +114,7 @@ def softmax_curvature(
     the bias last.
     """
     labels, features = probabilities.shape[1], embeddings.shape[1] + 1
-    total = torch.zeros(labels**2, features**2, dtype=torch.float64)
+    total = embeddings.new_zeros(labels**2, features**2, dtype=torch.float64)
     for z, p in zip(
         embeddings.split(CLIPS_AT_ONCE), probabilities.split(CLIPS_AT_ONCE), strict=True
     ):
@@ -131,7 +131,7 @@ def best_prior_precision(
     log_likelihood: Float[Tensor, ""],
 ) -> float:
     """The delta of largest evidence among 161 from 1e-4 to 1e4, evenly spaced in the logarithm."""
-    grid = torch.logspace(-4, 4, 161, dtype=eigenvalues.dtype)
+    grid = torch.logspace(-4, 4, 161, dtype=eigenvalues.dtype).to(eigenvalues.device)
     evidence = log_evidence(eigenvalues, squared_norm, log_likelihood, grid)
     return float(grid[evidence.argmax()])
 

@@ -101,7 +101,7 @@ class TrainedMeanSubtraction(MeanSubtraction):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries without their persons' means."""
         means = mean_of_present(spectra(batch.enrollment), batch.present)
         shots = batch.present.sum(1, keepdim=True)

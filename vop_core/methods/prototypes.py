@@ -125,7 +125,7 @@ def person_class_means(
     one.
     """
     shape = (len(clips.persons), len(clips.labels))
-    cell = clips.person * shape[1] + clips.label
+    cell = (clips.person * shape[1] + clips.label).to(embeddings.device)
     count = torch.bincount(cell, minlength=shape[0] * shape[1])
     total = embeddings.new_zeros(len(count), embeddings.shape[1]).index_add_(0, cell, embeddings)
     return (total / count.clamp_min(1)[:, None]).unflatten(0, shape), (count > 0).unflatten(
@@ -150,7 +150,7 @@ def fitted_scale(
     It is convex in s: bisection on its derivative, over ln s.
     """
     logits = logits.double()
-    right = logits.gather(1, labels[:, None]).squeeze(1)
+    right = logits.gather(1, labels.to(logits.device)[:, None]).squeeze(1)
     low, high = torch.tensor([1e-4, 1e4], dtype=logits.dtype).log()
     for _ in range(60):
         middle = (low + high) / 2

@@ -169,7 +169,7 @@ class Samovar(GeneratedClassifier):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative bound per query, with draws from the posterior that has seen the queries too."""
         enrollment, query = embed_episode(
             self.encoder, batch.enrollment, batch.present, batch.query
@@ -193,14 +193,11 @@ class Samovar(GeneratedClassifier):
         queries = torch.full_like(kl, query.shape[1])
         loss = negative_elbo(misfit, kl, queries, beta=self.config.beta)
         return loss, {
-            "loss": loss.item(),
-            "cross_entropy": misfit.mean().item(),
-            "kl": kl.mean().item(),
-            "prior_std": prior.std.mean().item(),
-            "accuracy": (classify(prior.mean, query).argmax(-1) == batch.labels)
-            .float()
-            .mean()
-            .item(),
+            "loss": loss.detach(),
+            "cross_entropy": misfit.mean().detach(),
+            "kl": kl.mean().detach(),
+            "prior_std": prior.std.mean().detach(),
+            "accuracy": (classify(prior.mean, query).argmax(-1) == batch.labels).float().mean(),
         }
 
 

@@ -104,9 +104,8 @@ class T3a(ClassifierMethod):
         rows = classifier.weight.expand(len(enrollment), -1, -1)
         answers = classifier(torch.cat((rows, enrollment), dim=1)).softmax(-1)
         classes = len(classifier.weight)
-        given = torch.cat(
-            (torch.arange(classes).expand(len(rows), -1), answers[:, classes:].argmax(-1)), dim=1
-        )
+        own = torch.arange(classes, device=rows.device).expand(len(rows), -1)
+        given = torch.cat((own, answers[:, classes:].argmax(-1)), dim=1)
         weight = self._kept(
             torch.special.entr(answers).sum(-1), functional.one_hot(given, classes).bool().mT
         ).float()

@@ -60,7 +60,7 @@ class Versa(GeneratedClassifier):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative log of the queries' likelihood, averaged over draws inside the logarithm."""
         enrollment, query = embed_episode(
             self.encoder, batch.enrollment, batch.present, batch.query
@@ -77,12 +77,9 @@ class Versa(GeneratedClassifier):
         )
         loss = (math.log(draws) - (-misfit).logsumexp(0)).mean()
         return loss, {
-            "loss": loss.item(),
-            "std": found.std.mean().item(),
-            "accuracy": (classify(found.mean, query).argmax(-1) == batch.labels)
-            .float()
-            .mean()
-            .item(),
+            "loss": loss.detach(),
+            "std": found.std.mean().detach(),
+            "accuracy": (classify(found.mean, query).argmax(-1) == batch.labels).float().mean(),
         }
 
 

@@ -5,13 +5,20 @@ mean, and of the spread. The offset is Gaussian over persons, and a clip shows i
 
     b_k ~ N(0, tau^2),    d_ki | b_k ~ N(b_k, sigma^2)
 
-so that the posterior after n clips is known exactly, each clip being evidence,
+The layer answers with the mean of n clips, shrunk, and says how far that may be from the truth:
 
-    a = n / (n + n_0),  n_0 = sigma^2 / tau^2
-    q(b_k | x) = N( a mean_i d_ki, tau^2 (1 - a) )
+    a = n / (n + n_0)
+    q(b_k | x) = N( a mean_i d_ki, (1 - a)^2 tau^2 + a^2 sigma^2 / n )
 
-With no clip it is the prior, which is the global model. A layer with scale gamma and shift beta
-takes an offset (b_scale, b_shift) as
+With n_0 = sigma^2 / tau^2 this is the exact posterior, of variance tau^2 (1 - a). The answers learn
+an n_0 of their own, larger where a step towards the person does not help to tell words apart; the
+variance is that of the error of the mean that they learned. With no clip it is the prior, which is
+the global model.
+
+What the statistics of single channels do not say is left to a learned code of a few numbers a
+layer: of each clip, a small network reads all of the layer's offsets together and writes numbers z
+that count as further statistics, Gaussian over persons like the others. A layer with scale gamma
+and shift beta takes an offset (b_scale, b_shift), to which the code adds W z, as
 
     gamma (1 + b_scale),    beta - gamma b_shift
 
@@ -20,14 +27,14 @@ hands on what it makes with the posterior's mean; the next one reads that. Stati
 un-adapted network, corrected in all layers at once (``cascade=False``), count a shift again in
 every layer below it.
 
-Encoder and n_0 are trained together on episodes of 0 to n enrollment clips. Afterwards tau and
-sigma are estimated from training persons: of two parts of a person's clips, each run through the
-cascade by itself, the product of the mean offsets estimates tau^2, their squared difference sigma^2
-(1/n + 1/m).
+Encoder, code and n_0 are trained together on episodes of 0 to n enrollment clips. Afterwards tau
+and sigma are estimated from training persons: of two parts of a person's clips, each run through
+the cascade by itself, the product of the mean offsets estimates tau^2, their squared difference
+sigma^2 (1/n + 1/m).
 
 Which words a clip says moves its statistics as well. With ``content`` the network's own answer
 before it knows the person, still without a label, says which words they were likely to be, and what
-is usual of these is taken off first.
+is usual of these is taken off first; this asks for a second pass.
 
 Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
 layers nor form; this one is ours.
@@ -35,7 +42,7 @@ Departs: training minimises the error at the posterior's mean. With ``beta`` it 
 slides: weights are drawn, tau is learned, and one KL a person is charged beta times.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,7 +62,7 @@ from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
 from vop_core.modes import evaluation_mode
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
-from vop_core.settings import not_negative, positive
+from vop_core.settings import at_least, not_negative, positive
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -64,8 +71,8 @@ FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
 SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
 MOST_CLIPS = 20  # of a person, that variances are estimated on
 FIRST_PERSON_STD = 0.3  # tau before the bound is trained, of a channel whose clips have 1
+HIDDEN = 16  # units between a layer's offsets and its code
 KL_WARMUP = 0.3  # share of the steps over which beta rises from 0
-ROUNDS = 2  # of estimation, since the cascade itself depends on what is estimated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +80,8 @@ class VopConfig(TrainedConfig):
     """How the cascade is trained."""
 
     min_shots: int = 0  # with no clip among the episodes, the prior stays a good global model
-    first_clips: float = positive(3.0)  # n_0 before training
+    first_clips: float = positive(10.0)  # n_0 before training
+    code: int = at_least(0, 4)  # learned numbers a layer
     cascade: bool = True  # else all layers read the un-adapted network
     content: bool = False  # take off what the words explain
     beta: float = not_negative(0.0)  # 1 is the bound; 0 trains at the posterior's mean
@@ -97,7 +105,12 @@ class Vop(GaussianMethod):
     def __init__(self, encoder: Encoder, config: VopConfig | None = None) -> None:
         super().__init__(encoder, config)
         self.layout = encoder.personal_layout(("band_film",))
-        size = self.layout.size
+        self.codes = nn.ModuleList(
+            _Code(2 * norm.norm.num_features, self.config.code)
+            for norm in encoder.personal_norms.values()
+            if self.config.code
+        )
+        size = self.layout.size + self.config.code * len(self.codes)
         first = torch.full((size,), self.config.first_clips)
         self.log_prior_clips = nn.Parameter(first.log())  # ln n_0
         self.register_buffer("person_variance", torch.ones(size))  # tau^2
@@ -105,16 +118,15 @@ class Vop(GaussianMethod):
         if self.config.beta:
             self.log_person_std = nn.Parameter(torch.full((size,), FIRST_PERSON_STD).log())
         # 1 / standard deviation of a clip, of a channel whose clips together have 1
-        self.register_buffer("typical_narrowness", torch.ones(size // 2))
+        self.register_buffer("typical_narrowness", torch.ones(self.layout.size // 2))
         if self.config.content:  # mean offset of a word's clips, over persons
-            self.register_buffer("word_offsets", torch.zeros(encoder.config.labels, size))
+            words = torch.zeros(encoder.config.labels, self.layout.size)
+            self.register_buffer("word_offsets", words)
 
     @property
-    def prior_clips(self) -> Float[Tensor, " weight"]:
-        """How many clips the prior is worth, n_0: learned in training, then estimated."""
-        if self.training:
-            return self.log_prior_clips.exp()
-        return self.clip_variance / self.person_variance
+    def prior_clips(self) -> Float[Tensor, " number"]:
+        """How many clips the prior is worth to the answers, n_0."""
+        return self.log_prior_clips.exp()
 
     # --- training ---------------------------------------------------------------------------------
 
@@ -125,13 +137,19 @@ class Vop(GaussianMethod):
         progress: float,
         label_smoothing: float,
         generator: torch.Generator,
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the queries under the weights that the enrollment clips make; with
         ``beta``, the negative bound a clip.
         """
         clips, owner, enrolls = batch.together()
         noise = self._noise(len(batch.labels), generator=generator)
-        embedded, offsets = self._cascade(clips, owner, enrolls, noise=noise)
+        words = self._likely_words(clips, enrolls) if self.config.content else None
+        shown: list[Tensor] = []
+        embedded, offsets = self._cascade(
+            clips, owner, enrolls, words=words, noise=noise, shown=shown
+        )
+        if self.config.content and self.training:
+            self._follow_words(torch.cat(shown, dim=1)[~enrolls], batch.labels.flatten())
         logits = self.encoder.classifier(embedded[~enrolls])
         loss, logs = supervised_loss(logits, batch.labels.flatten(), label_smoothing)
         if not self.config.beta:
@@ -140,7 +158,7 @@ class Vop(GaussianMethod):
         divergence = posterior.kl(self._prior())
         charged = self.config.beta * min(1.0, progress / KL_WARMUP)
         loss = loss + charged * (divergence / batch.training_clips).mean()
-        return loss, logs | {"loss": loss.item(), "kl": divergence.mean().item()}
+        return loss, logs | {"loss": loss.detach(), "kl": divergence.mean().detach()}
 
     def _noise(
         self, persons: int, *, generator: torch.Generator
@@ -148,7 +166,31 @@ class Vop(GaussianMethod):
         """What draws persons' weights while the bound is trained."""
         if not self.config.beta:
             return None
-        return torch.randn(persons, self.layout.size, generator=generator)
+        noise = torch.randn(persons, len(self.person_variance), generator=generator)
+        return noise.to(self.person_variance.device)
+
+    @torch.no_grad()
+    def _likely_words(
+        self, clips: Float[Tensor, " clip *input"], enrolls: Bool[Tensor, " clip"]
+    ) -> Float[Tensor, "clip label"]:
+        """What the network hears in the enrolling clips, before it knows the persons."""
+        words = clips.new_zeros(len(clips), self.encoder.config.labels)
+        if enrolls.any():
+            with evaluation_mode(self):
+                words[enrolls] = self.encoder(clips[enrolls]).softmax(-1)
+        return words
+
+    @torch.no_grad()
+    def _follow_words(
+        self, shown: Float[Tensor, "clip weight"], label: Int[Tensor, " clip"]
+    ) -> None:
+        """The running mean of what each word's clips show; what a step holds more often of it
+        teaches it more.
+        """
+        heard = torch.bincount(label, minlength=len(self.word_offsets)).float()
+        own = torch.zeros_like(self.word_offsets).index_add_(0, label, shown)
+        rate = (FORGETTING * heard / heard.mean()).clamp_max(1.0)
+        self.word_offsets.lerp_(own / heard.clamp_min(1)[:, None], rate[:, None])
 
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
@@ -165,30 +207,17 @@ class Vop(GaussianMethod):
                 self.person_variance.copy_((2 * self.log_person_std).exp())
                 self.clip_variance.copy_(self.person_variance * self.log_prior_clips.exp())
                 return
-            self.person_variance.copy_(self.clip_variance / self.log_prior_clips.exp())
-            for _ in range(ROUNDS):
-                if self.config.content:
-                    self._learn_words(clips, [torch.cat(part) for part in parts])
-                self._estimate([(clips.variants[name], parts) for name in heard])
+            self._estimate(clips, heard, parts)
 
-    def _learn_words(self, clips: FeatureTable, groups: list[Tensor]) -> None:
-        """The usual offsets of each word's clips, every person run through the cascade apart."""
-        rows = torch.cat(groups)
-        owner = torch.arange(len(groups)).repeat_interleave(torch.tensor([*map(len, groups)]))
-        every = torch.ones_like(owner, dtype=torch.bool)
-        self.word_offsets.zero_()
-        shown: list[Tensor] = []
-        self._cascade(clips.features[rows], owner, every, shown=shown)
-        own = torch.zeros_like(self.word_offsets)
-        own.index_add_(0, clips.label[rows], torch.cat(shown, dim=1))
-        heard = torch.bincount(clips.label[rows], minlength=len(own)).clamp_min(1)
-        self.word_offsets.copy_(own / heard[:, None])
-
-    def _estimate(self, heard: list[tuple[Tensor, list[tuple[Tensor, Tensor]]]]) -> None:
+    def _estimate(
+        self, clips: FeatureTable, variants: Sequence[str], parts: list[tuple[Tensor, Tensor]]
+    ) -> None:
+        """tau^2 and sigma^2 from two parts of each person's clips, in each variant."""
         shared, apart, weight, count = 0.0, 0.0, 0.0, 0
-        for inputs, parts in heard:
+        for variant in variants:
             first, second = (
-                self._offsets_of(inputs, [part[side] for part in parts]) for side in (0, 1)
+                self._offsets_of(clips.variants[variant], [part[side] for part in parts])
+                for side in (0, 1)
             )
             shared = shared + (first * second).sum(0)
             apart = apart + (first - second).square().sum(0)
@@ -207,7 +236,7 @@ class Vop(GaussianMethod):
         for start in range(0, len(groups), at_once):
             part = groups[start : start + at_once]
             sizes = torch.tensor([len(group) for group in part])
-            owner = torch.arange(len(part)).repeat_interleave(sizes)
+            owner = torch.arange(len(part)).repeat_interleave(sizes).to(inputs.device)
             every = torch.ones_like(owner, dtype=torch.bool)
             clips = inputs[torch.cat(part)]
             words = self.encoder(clips).softmax(-1) if self.config.content else None
@@ -234,8 +263,8 @@ class Vop(GaussianMethod):
         """
         run = _Run(owner, enrolls, torch.bincount(owner, enrolls.float()), words, noise, shown)
         with ExitStack() as hooks:
-            for norm, part in self._parts():
-                visit = partial(self._visit, part, run)
+            for norm, part, code in self._parts():
+                visit = partial(self._visit, part, code, run)
                 hooks.enter_context(norm.register_forward_hook(visit))
             embedded = self.encoder.embed(clips)
         offsets = torch.cat(run.offsets, dim=1)
@@ -247,6 +276,7 @@ class Vop(GaussianMethod):
     def _visit(
         self,
         part: slice,
+        code: "_Code | None",
         run: "_Run",
         norm: nn.BatchNorm2d,
         inputs: tuple[Tensor],
@@ -262,19 +292,26 @@ class Vop(GaussianMethod):
             usual_mean, usual_variance = norm.running_mean, norm.running_var
         inverse = (usual_variance + norm.eps).rsqrt()
         narrowness = (variance * inverse.square() + FLOOR).rsqrt()
-        typical = self._typical(narrowness, slice(part.start // 2, part.stop // 2))
+        place = slice(run.channels, run.channels + mean.shape[1])
+        typical = self._typical(narrowness, place)
         shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
-        if run.words is not None:
-            shown = shown - run.words @ self.word_offsets[:, part]
+        run.channels = place.stop
         if run.shown is not None:
             run.shown.append(shown)
+        if run.words is not None:
+            shown = shown - run.words @ self.word_offsets[:, 2 * place.start : 2 * place.stop]
+        if code is not None:
+            shown = torch.cat((shown, code(shown)), dim=1)
         total = shown.new_zeros(len(run.count), shown.shape[1])
         total = total.index_add(0, run.owner, shown * run.enrolls[:, None])
         offsets = total / run.count.clamp_min(1)[:, None]
         run.offsets.append(offsets)
         if not self.config.cascade:
             return output
-        scale, shift = self._drawn(run, offsets, part)[run.owner].chunk(2, dim=1)
+        drawn = self._drawn(run, offsets, part)
+        if code is not None:
+            drawn = code.written(drawn)
+        scale, shift = drawn[run.owner].chunk(2, dim=1)
         scale = norm.weight * (1 + scale) * inverse
         shift = norm.bias - norm.weight * shift - usual_mean * scale
         return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
@@ -301,12 +338,18 @@ class Vop(GaussianMethod):
             )
         return typical
 
-    def _parts(self) -> Iterator[tuple[nn.BatchNorm2d, slice]]:
-        """Each normalisation, and where its offsets stand among all: scales, then shifts."""
+    @property
+    def layer_numbers(self) -> dict[str, slice]:
+        """A layer's scales, shifts and code."""
+        parts = [part for _, part, _ in self._parts()]
+        return dict(zip(self.layout.layers, parts, strict=True))
+
+    def _parts(self) -> Iterator[tuple[nn.BatchNorm2d, slice, "_Code | None"]]:
+        """Each normalisation; where its scales, shifts and code stand among all; its code."""
         start = 0
-        for personal in self.encoder.personal_norms.values():
-            stop = start + 2 * personal.norm.num_features
-            yield personal.norm, slice(start, stop)
+        for index, personal in enumerate(self.encoder.personal_norms.values()):
+            stop = start + 2 * personal.norm.num_features + self.config.code
+            yield personal.norm, slice(start, stop), self.codes[index] if self.codes else None
             start = stop
 
     # --- from offsets to weights ------------------------------------------------------------------
@@ -318,14 +361,34 @@ class Vop(GaussianMethod):
         part: slice = slice(None),
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
-        share = count[:, None] / (count[:, None] + self.prior_clips[part])
-        log_std = self._prior().log_std[part] + 0.5 * torch.log1p(-share)
-        return DiagonalGaussian(share * offsets, log_std)
+        n, tau = count[:, None], self._prior().std[part]
+        share = n / (n + self.prior_clips[part])
+        # while the bound is trained, sigma is what makes the posterior exact
+        sigma = (
+            tau * (0.5 * self.log_prior_clips[part]).exp()
+            if self._learns_prior
+            else self.clip_variance[part].sqrt()
+        )
+        variance = ((1 - share) * tau).square() + (share * sigma).square() / n.clamp_min(1)
+        return DiagonalGaussian(share * offsets, 0.5 * variance.log())
 
     def _prior(self) -> DiagonalGaussian:
-        learned = self.training and self.config.beta
-        log_std = self.log_person_std if learned else 0.5 * self.person_variance.log()
+        log_std = self.log_person_std if self._learns_prior else 0.5 * self.person_variance.log()
         return DiagonalGaussian(torch.zeros_like(log_std), log_std)
+
+    @property
+    def _learns_prior(self) -> bool:
+        return self.training and self.config.beta > 0
+
+    def _basis(self) -> Float[Tensor, "number weight"]:
+        """What each number adds to all weights, as offsets."""
+        layers = [
+            torch.cat((torch.eye(2 * norm.num_features, device=norm.weight.device), code.write))
+            if code
+            else torch.eye(2 * norm.num_features, device=norm.weight.device)
+            for norm, _, code in self._parts()
+        ]
+        return torch.block_diag(*layers) * self._per_offset()
 
     def _per_offset(self) -> Float[Tensor, " weight"]:
         """What a weight moves by an offset of 1: a scale by itself, a shift by minus the scale."""
@@ -336,7 +399,7 @@ class Vop(GaussianMethod):
 
     def deviations(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """What adaptations add to the global weights, by parameter name, (person, \\*shape)."""
-        return self.layout.unflatten(adaptation["mean"] * self._per_offset())
+        return self.layout.unflatten(adaptation["mean"] @ self._basis())
 
     # --- enrolling --------------------------------------------------------------------------------
 
@@ -349,7 +412,7 @@ class Vop(GaussianMethod):
         persons, shots = enrollment.shape[:2]
         with torch.no_grad():
             offsets = self.observed(enrollment).mean
-            posterior = self._posterior(offsets, torch.full((persons,), float(shots)))
+            posterior = self._posterior(offsets, offsets.new_full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     @torch.no_grad()
@@ -374,9 +437,36 @@ class Vop(GaussianMethod):
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """The Gaussian over the offsets, and how they become weights."""
         weights = self.layout.flatten_global(dict(self.encoder.named_parameters())).detach()
-        basis = torch.diag(self._per_offset().detach())
+        basis = self._basis().detach().mT
         vector = gaussian_of(adaptation)[0].detach()
         return WeightPosterior(vector, basis, weights, weights, self.layout)
+
+
+class _Code(nn.Module):
+    """A layer's learned numbers: read from all of a clip's offsets, written onto all weights."""
+
+    def __init__(self, offsets: int, size: int) -> None:
+        super().__init__()
+        self.read = nn.Sequential(
+            nn.Linear(offsets, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, size, bias=False)
+        )
+        self.write = nn.Parameter(torch.zeros(size, offsets))
+        self.register_buffer("usual", torch.zeros(size))
+
+    def forward(self, shown: Float[Tensor, "clip offset"]) -> Float[Tensor, "clip number"]:
+        """Of each clip; in training less the step's mean, from which the usual one learns."""
+        numbers = self.read(shown)
+        if not self.training:
+            return numbers - self.usual
+        usual = numbers.mean(0)
+        with torch.no_grad():
+            self.usual.lerp_(usual, FORGETTING)
+        return numbers - usual
+
+    def written(self, numbers: Float[Tensor, "person number"]) -> Float[Tensor, "person offset"]:
+        """A layer's numbers, offsets and code, as offsets alone."""
+        size = len(self.write)
+        return numbers[:, :-size] + numbers[:, -size:] @ self.write
 
 
 @dataclass
@@ -390,6 +480,7 @@ class _Run:
     noise: Float[Tensor, "person weight"] | None = None
     shown: list[Tensor] | None = None
     offsets: list[Tensor] = field(default_factory=list)  # the persons' mean ones, layer by layer
+    channels: int = 0  # of the layers that were passed
 
 
 def _two_parts(

@@ -32,6 +32,7 @@ from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
 from vop_core.models.health import health_errors, health_reference
 from vop_core.tasks.registry import TASKS
+from vop_core.training.device import training_device
 from vop_core.training.loop import Logs
 from vop_core.variational.diagnostics import posterior_health
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -56,16 +57,16 @@ def train_task(
     else than an earlier model.
     """
     asked = TASKS[task]
-    config = config or BenchConfig.of_task(asked, scoring=Scoring.everywhere()).with_seed(seed)
+    config = config or BenchConfig.of_shipped(asked, Scoring.everywhere()).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")
     persons = asked.bundled_persons()
     data = asked.data()
-    trainer = Trainer(data, config, cache_folder("runs", task), report)
+    trainer = Trainer(data.to(training_device()), config, cache_folder("runs", task), report)
     _, contender = recipe_contenders((recipe,))
-    vop = trainer.make(contender)
-    global_model = trainer.baseline
+    vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
+    global_model = trainer.baseline.cpu()
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     generator = torch.Generator().manual_seed(config.checkpoint.seed)

@@ -14,6 +14,7 @@ from vop_core.evaluation.plan import OPEN
 from vop_core.report.questions import QUESTIONS, Table
 from vop_core.report.summary import PAPER
 from vop_core.report.tables import completeness, rows_of
+from vop_core.report.targets import judgements
 from vop_core.report.words import TEMPLATES
 
 FINDINGS = Path("data") / "results" / "FINDINGS.md"
@@ -35,7 +36,10 @@ def findings(summaries: Summaries) -> str:
         return ""
     shots = sorted({table["main_shots"] for table in summaries[PAPER]["datasets"].values()})
     document = TEMPLATES.get_template("findings.md")
-    return document.render(shots=shots, answers=list(answers(summaries)))
+    suites = {suite: content["datasets"] for suite, content in summaries.items()}
+    return document.render(
+        shots=shots, answers=list(answers(summaries)), targets=judgements(suites)
+    )
 
 
 def short_answers(summaries: Summaries) -> list[tuple[str, str]]:

@@ -417,6 +417,15 @@ def _settings(suites: Suites) -> Facts:
     return {"found": found}
 
 
+def _bounds(table: Table) -> Facts:
+    """Of every setting with a posterior what the bound would charge it, the recipe first."""
+    found = entries(table, "posteriors", shots=table["main_shots"])
+    measured = [entry for entry in found if entry.get("negative_bound") is not None]
+    recipe = next((entry for entry in measured if entry["variant"] == VOP), None)
+    others = sorted((e for e in measured if e is not recipe), key=lambda e: e["negative_bound"])
+    return {"recipe": recipe, "entries": others} if recipe else {}
+
+
 def _samovar_rows(table: Table) -> Facts:
     rows = _samovar(table)
     if not rows:
@@ -522,6 +531,7 @@ QUESTIONS = {
             _settings,
             (
                 Part("settings", ABLATIONS, lambda table: {"grouped": _by_verdict(table)}),
+                Part("bound", ABLATIONS, _bounds),
                 Part("collapse", ABLATIONS, _samovar_rows),
             ),
         ),

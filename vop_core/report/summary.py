@@ -72,6 +72,7 @@ FORMAT = 1
 DIGITS = 6
 PAPER, ABLATIONS, CONDITIONS = "paper", "ablations", "conditions"
 ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "adabn", "film-hypernetwork", "checkpoint"
+FINE_TUNING = ("fine-tune-head", "fine-tune-film", "fine-tune-all")
 FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
 # means over persons, own row
@@ -452,8 +453,8 @@ def _own_accuracy(runs: MethodRuns | None) -> float | None:
 
 
 def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[Entry]:
-    """VoP against AdaBN, against the baseline picked elsewhere, and against the deterministic
-    hypernetwork.
+    """VoP against AdaBN, against the baseline picked elsewhere, against the deterministic
+    hypernetwork and against fine-tuning; where a suite has conditions, in each of them.
     """
     asked = [
         ("VoP against AdaBN", ADABN),
@@ -466,12 +467,19 @@ def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[E
             "VoP against the deterministic hypernetwork, each with its chosen settings",
             WITHOUT_GAUSSIAN,
         ),
+        *(
+            (f"VoP, without labels, against {method}, with labels", method)
+            for method in FINE_TUNING
+        ),
     ]
     found = [
-        {"name": name, "a": VOP, "b": other, "set": set_name}
-        | differences(variants[VOP], variants[other], set_name)
+        {"name": name, "a": variant, "b": f"{other}{comma}{setting}", "set": set_name}
+        | differences(variants[variant], variants[f"{other}{comma}{setting}"], set_name)
+        for variant in variants
+        for method, comma, setting in (variant.partition(", "),)
+        if method == VOP
         for name, other in asked
-        if other in variants and VOP in variants
+        if f"{other}{comma}{setting}" in variants
         for set_name in SETS
     ]
     return [each for each in found if each["accuracy"] is not None]

@@ -217,6 +217,7 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             METHOD,
             Column("clips", "shots", words),
             Column("KL, nats", "kl_nats", as_number(".2f")),
+            Column("negative bound, nats a clip", "negative_bound", as_number(".2f")),
             Column("sd / prior sd", "std_ratio", as_number(".2f")),
             Column("spread between persons", "between_person_std", as_number(".2f")),
             Column("of it the person, %", "intraclass_correlation", whole_percent),

@@ -40,12 +40,11 @@ from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
 
 FOLD_SEED = 0
-_STEP = TrainConfig(
-    persons_per_step=12, queries_per_person=8, learning_rate=8e-3, label_smoothing=0.1
-)
+_STEP = TrainConfig(persons_per_step=12, queries_per_person=8, learning_rate=8e-3)
 # one model for everybody: nothing enrolls
-SHARED = replace(_STEP, steps=1000, max_shots=1)
-BRANCH = replace(_STEP, steps=600, max_shots=8, learning_rate=4e-3)
+SHARED = replace(_STEP, steps=400, max_shots=1)
+# most steps, because an encoder must learn to live with personal statistics
+BRANCH = replace(_STEP, steps=1200, max_shots=8)
 
 Progress = Callable[[int, int], None] | None
 
@@ -80,6 +79,11 @@ class TaskData:
         labels = torch.ones(len(train.labels)) if label_weights is None else label_weights
         return cls(name, recordings, *tables, persons, labels)
 
+    def to(self, device: torch.device) -> "TaskData":
+        """The same with its inputs on a device."""
+        parts = {name: getattr(self, name).to(device) for name in ("train", "closed", "open")}
+        return replace(self, **parts)
+
 
 class Task(ABC):
     """One kind of question to personal models, with the data of its shipped model."""
@@ -95,7 +99,11 @@ class Task(ABC):
     augmentation: ClassVar[Augmentation]
     head: ClassVar[Head] = Classification()
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
-    branch: ClassVar[TrainConfig] = BRANCH  # the further steps of the shipped ones
+    branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
+    # the model in the box: settings of its encoder that differ, and how many times as long it
+    # trains as one of many in a comparison
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {}
+    shipped_length: ClassVar[int] = 1
 
     # --- the data ---------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.data.voices import CORPORA, BundledPerson
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.tasks.base import BRANCH, SHARED, Progress, Task, TaskData, shipped_fold, split
+from vop_core.tasks.base import Progress, Task, TaskData, shipped_fold, split
 from vop_core.types import SAMPLE_RATE, Clip
 
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -160,6 +160,8 @@ class ArabicCommands(KeywordSpotting):
     name = "keywords-ar"
     title = "Arabic commands"
     language = "ar"
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {"tau": 1.5}
+    shipped_length = 2
 
     def data(self, *, progress: Progress = None) -> TaskData:
         """Arabic Speech Commands [ASC]; the open persons are the bundled ones."""
@@ -176,8 +178,8 @@ class EnglishKeywords(KeywordSpotting):
     title = "English keywords"
     language = "en"
     augmentation = VirtualPersons(telephone_probability=0.5)
-    shared = replace(SHARED, steps=1500)
-    branch = replace(BRANCH, steps=900)
+    shipped_encoder: ClassVar[Mapping[str, Any]] = {"tau": 1.5}
+    shipped_length = 3
 
     def data(self, *, progress: Progress = None) -> TaskData:
         """Speech Commands; WUW, DSPSpeech-20 and synthetic persons, who say other words, too.

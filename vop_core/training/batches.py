@@ -69,7 +69,8 @@ def as_recorded(
 
 class EpisodeSampler:
     """Draws steps from a table: persons without replacement, a person's words uniformly, then clips
-    of them.
+    of them, on the CPU, so that a seed's steps are the same on every device; the batch is where the
+    table's clips are.
 
     Persons give what they have: from ``min_shots`` to ``max_shots`` clips enroll, but never all,
     and the others are asked about, once more in turn where they are fewer than a step's queries. So
@@ -114,14 +115,15 @@ class EpisodeSampler:
         episodes = [self._episode(person, generator) for person in persons]
         rows = torch.stack([torch.cat((enrolled, asked)) for _, enrolled, asked in episodes])
         features = self.augment(self.table.variants, rows, generator=generator)
-        labels = self.table.label[rows]
+        device, labels = features.device, self.table.label[rows].to(features.device)
         shots = torch.tensor([[shots] for shots, _, _ in episodes])
+        counts = torch.tensor([float(len(self.clips[person])) for person in persons])
         return EpisodeBatch(
             enrollment=features[:, :most],
-            present=torch.arange(most) < shots,
+            present=(torch.arange(most) < shots).to(device),
             query=features[:, most:],
             labels=labels[:, most:],
-            training_clips=torch.tensor([float(len(self.clips[person])) for person in persons]),
+            training_clips=counts.to(device),
             enrollment_labels=labels[:, :most],
         )
 

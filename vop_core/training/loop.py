@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_training_state, save_training_state
 from vop_core.training.config import TrainConfig
 
-Logs = dict[str, float]
+Logs = dict[str, Tensor]  # without gradients; whoever reads one waits for its device
 
 
 def one_cycle(step: int, config: TrainConfig) -> float:
@@ -52,17 +52,18 @@ def train(
     checkpoint: Path | None = None,
     report: Callable[[int, Logs], Any] | None = None,
 ) -> nn.Module:
-    """Fit ``module`` in place and return it in evaluation mode; the last step counts, not the best.
+    """Fit ``module`` in place, on its device, and return it in evaluation mode; the last step
+    counts, not the best.
 
     Each step minimises ``module.loss(batch, progress=, label_smoothing=, generator=)``, which gives
     the loss on the step's episodes and what is logged of it; ``progress`` runs from 0 to 1 over the
     training.
 
     With a ``checkpoint`` path, the state is written there every so often and an interrupted
-    training goes on from it; a resumed training ends in the same weights as one that was never
+    training goes on from it; on the CPU it ends in the same weights as one that was never
     interrupted.
     """
-    fabric = Fabric(accelerator="auto" if torch.cuda.is_available() else "cpu", devices=1)
+    fabric = Fabric(accelerator=next(module.parameters()).device.type, devices=1)
     groups = parameter_groups(module, config)
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
     module, optimizer = fabric.setup(module, optimizer)

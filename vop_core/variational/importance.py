@@ -29,7 +29,7 @@ def pareto_k(log_weights: Float[Tensor, " draw"]) -> float:
     """Shape of the weights' tail, by ArviZ; -inf where all weights are alike."""
     from arviz_stats.base import array_stats
 
-    values = log_weights.double().numpy()
+    values = log_weights.double().cpu().numpy()
     if np.ptp(values) < 1e-12:
         return float("-inf")
     # it takes log likelihoods, and weighs by their inverse
