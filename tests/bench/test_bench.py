@@ -192,25 +192,26 @@ def test_a_result_is_named_by_everything_it_depends_on(tmp_path):
 
 def test_jobs_side_by_side_that_need_the_same_weights_train_them_once(tmp_path, monkeypatch):
     """The second waits for the first, and reads."""
-    trained, both = [], threading.Barrier(2)
+    trained, ready = [], threading.Barrier(2)
 
     def train_slowly(module, *args, **settings):
         trained.append(threading.get_ident())
-        time.sleep(0.5)
+        time.sleep(1)
         with torch.no_grad():
             module.encoder.classifier.bias.fill_(len(trained))
 
-    def biases(_):
-        trainer = Trainer(job.data(), job.config, tmp_path)
-        both.wait()
-        return trainer.checkpoint.encoder.classifier.bias.tolist()
-
     monkeypatch.setattr("vop_core.bench.training.train", train_slowly)
-    (job,) = jobs(tmp_path)
+    (job,) = jobs(tmp_path, "global")
+    trainers = [Trainer(job.data(), job.config, tmp_path) for _ in range(2)]
+    started = [trainer.checkpoint.encoder.classifier.bias[0].item() for trainer in trainers]
+
+    def bias(trainer):
+        ready.wait()
+        return trainer.make(job.contenders[0]).encoder.classifier.bias[0].item()
+
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(biases, range(2))
-    assert len(trained) == 1
-    assert first == second == [1.0] * len(first)
+        made = list(pool.map(bias, trainers))
+    assert (started, made, len(trained)) == ([1.0, 1.0], [2.0, 2.0], 2)
 
 
 def test_scoring_otherwise_does_not_train_again(tmp_path):
