@@ -6,6 +6,9 @@ import itertools
 import json
 import re
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pandas as pd
@@ -188,6 +191,30 @@ def test_a_result_is_named_by_everything_it_depends_on(tmp_path):
         )
         == 9
     )
+
+
+def test_jobs_side_by_side_that_need_the_same_weights_train_them_once(tmp_path, monkeypatch):
+    """The second waits for the first, and reads."""
+    trained, ready = [], threading.Barrier(2)
+
+    def train_slowly(module, *args, **settings):
+        trained.append(threading.get_ident())
+        time.sleep(1)
+        with torch.no_grad():
+            module.encoder.classifier.bias.fill_(len(trained))
+
+    monkeypatch.setattr("vop_core.bench.training.train", train_slowly)
+    (job,) = jobs(tmp_path, "global")
+    trainers = [Trainer(job.data(), job.config, tmp_path) for _ in range(2)]
+    started = [trainer.checkpoint.encoder.classifier.bias[0].item() for trainer in trainers]
+
+    def bias(trainer):
+        ready.wait()
+        return trainer.make(job.contenders[0]).encoder.classifier.bias[0].item()
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(bias, trainers))
+    assert (started, made, len(trained)) == ([1.0, 1.0], [2.0, 2.0], 2)
 
 
 def test_scoring_otherwise_does_not_train_again(tmp_path):

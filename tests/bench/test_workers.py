@@ -1,5 +1,6 @@
 """Jobs side by side: what becomes of them when the one who started them is gone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vop_core.bench.workers import run_all
+from vop_core.bench.workers import JobLog, run_all
 from vop_core.errors import EvaluationError
 
 PATIENCE = 120  # seconds; a fresh process imports for a few
@@ -51,6 +52,28 @@ def test_where_one_job_fails_the_others_are_done_and_its_error_is_raised(tmp_pat
         run_all(fail_on_a, [Sleeper(tmp_path, name) for name in "abc"], 1, heard.append)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
     assert [entry["phase"] for entry in heard] == ["failed: a cannot be done"]
+
+
+def test_a_training_step_is_read_only_when_it_is_written(tmp_path):
+    """To read a figure is to wait for the device; what is written is what it always was."""
+    read = []
+
+    class Figure:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+        def __float__(self) -> float:
+            read.append(self.value)
+            return float(self.value)
+
+    log, expected = JobLog(tmp_path / "log", {}), 1.0
+    for step in range(1, 61):
+        log.report("phase", step, 60, {"loss": Figure(step)})
+        assert len(read) == (step if step in (50, 60) else 50 * (step > 50))
+        expected = 0.98 * expected + 0.02 * step
+    written = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert [entry["step"] for entry in written] == [50, 60]
+    assert written[-1]["loss"] == round(expected, 4)
 
 
 def alive(process: int) -> bool:

@@ -697,6 +697,7 @@ def test_another_version_of_a_method_is_another_setting_whatever_failed_first():
     [
         ({"recordings": "others"}, "different recordings"),
         ({"folds": 3}, "different numbers of folds"),
+        ({"device": "cuda"}, "different devices"),
         ({"open_persons": PERSONS[:2]}, "other unknown persons"),
         (
             {"config": {"scoring": {"main_shots": 5, "seed": 9}, "method": {}}},
