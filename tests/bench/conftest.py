@@ -14,5 +14,5 @@ def first_settings(tmp_path, monkeypatch):
     chosen = {method: suites.tried_settings(method)[0] for method in registry.METHODS}
     folder = tmp_path / "data" / "results"
     folder.mkdir(parents=True)
-    (folder / suites.CHOICES).write_text(json.dumps({"chosen": {"others": chosen}}))
+    (folder / suites.CHOICES).write_text(json.dumps({"chosen": chosen}))
     monkeypatch.setattr(suites, "repository_root", lambda: tmp_path)

@@ -438,34 +438,34 @@ def tuning_result(method, settings, dataset, seed, accuracy):
     return made(method, seed=seed, accuracy=accuracy, **about)
 
 
-def test_settings_are_chosen_on_the_other_data_sets_persons(tmp_path, monkeypatch):
-    """On A the second setting is better, on B the first: A gets B's choice and B gets A's."""
+def test_one_setting_is_chosen_for_all_data_sets_by_the_mean_over_those_that_were_tried(
+    tmp_path, monkeypatch
+):
+    """Accuracies of two settings on A and on B; a tie goes to the earlier one."""
     film = registry.METHODS["film-hypernetwork"]
     monkeypatch.setattr(suites, "METHODS", {"film-hypernetwork": film})
     options = suites.contender_choices("film-hypernetwork")
 
-    def result(dataset, index, accuracy):
-        return tuning_result("film-hypernetwork", options[index].config, dataset, 0, accuracy)
+    def chosen(*accuracies):
+        found = {
+            name: [
+                tuning_result("film-hypernetwork", option.config, name, 0, accuracy)
+                for option, accuracy in zip(options, pair, strict=True)
+            ]
+            for name, pair in zip("ab", accuracies, strict=True)
+        }
+        (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
+        (contender,) = suites.chosen_contenders(tmp_path)
+        return options.index(contender)
 
-    found = {
-        "a": [result("a", 0, 0.5), result("a", 1, 0.9)],
-        "b": [result("b", 0, 0.6), result("b", 1, 0.2)],
-    }
-    choice = suites.choose(found)["chosen"]
-    first, second = suites.tried_settings("film-hypernetwork")
-    assert choice["a"]["film-hypernetwork"] == first
-    assert choice["b"]["film-hypernetwork"] == second
-    assert (
-        choice["others"]["film-hypernetwork"] == first
-    )  # 0.55 against 0.55: a tie goes to the earlier setting
-    (tmp_path / suites.CHOICES).write_text(json.dumps(suites.choose(found)))
-    (contender,) = suites.chosen_contenders("b", tmp_path)
-    assert contender.config == options[1].config
+    assert chosen((0.5, 0.9), (0.7, 0.2)) == 0
+    assert chosen((0.5, 0.9), (0.5, 0.2)) == 1
+    assert chosen((0.5, 0.75), (0.5, 0.25)) == 0
 
 
 @pytest.mark.data
 def test_settings_are_tried_on_persons_who_stand_in_no_fold(real_data, first_settings, monkeypatch):
-    name = suites.SPEECH[0]
+    name = suites.ABLATION_SETS[0]
     if not (real_data / name).is_dir():
         pytest.skip(f"no {name} there")
     monkeypatch.setenv("VOP_DATA", str(real_data))
@@ -493,32 +493,31 @@ def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mea
 
     found = {"a": [*results(first, (0.9, 0.2, 0.4)), *results(second, (0.6, 0.6, 0.6))]}
     choice = suites.choose(found)
-    assert choice["chosen"]["others"]["adabn"] == suites.tried_settings("adabn")[1]
+    assert choice["chosen"]["adabn"] == suites.tried_settings("adabn")[1]
     assert [each["accuracy"] for each in choice["measured"]["a"]["adabn"]] == [0.5, 0.6]
 
 
 def test_without_a_choice_the_main_suite_says_what_to_run(tmp_path):
     with pytest.raises(EvaluationError, match="--suite tuning"):
-        suites.chosen_contenders("dspspeech20", tmp_path)
+        suites.chosen_contenders(tmp_path)
 
 
 def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(tmp_path):
     (tmp_path / suites.CHOICES).write_text('{"chosen": 3}')
     with pytest.raises(EvaluationError, match=r"'choices\.json' is damaged; bring it back"):
-        suites.chosen_contenders("dspspeech20", tmp_path)
+        suites.chosen_contenders(tmp_path)
     chosen = {method: suites.tried_settings(method)[0] for method in registry.METHODS}
     (tmp_path / suites.CHOICES).write_text(
-        json.dumps({"chosen": {"others": chosen | {"adabn": {"source_clips": -3}}}})
+        json.dumps({"chosen": chosen | {"adabn": {"source_clips": -3}}})
     )
     with pytest.raises(EvaluationError, match="'adabn' are not chosen yet"):
-        suites.chosen_contenders("dspspeech20", tmp_path)
+        suites.chosen_contenders(tmp_path)
 
 
 def test_the_committed_choices_are_settings_of_every_method():
     if not (repository_root() / "data" / "results" / suites.CHOICES).exists():
         pytest.skip("no settings are committed; they are made by: vop bench --suite tuning")
-    for dataset in suites.SPEECH:
-        assert [each.method for each in suites.chosen_contenders(dataset)] == list(registry.METHODS)
+    assert [each.method for each in suites.chosen_contenders()] == list(registry.METHODS)
 
 
 def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
+from vop_core.evaluation.classification import negative_log_likelihood
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
 from vop_core.evaluation.heads import Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
@@ -392,9 +393,10 @@ def negative_bound(
     drawn = method.draw(adaptation, draws, generator=torch.Generator().manual_seed(0))
     drawn = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person
     answers = method.predict_proba(drawn, query.expand(draws, *query.shape))
-    likely = answers.log()[:, torch.arange(len(query)), table.label[episode.query]]
+    labels = table.label[episode.query].to(answers.device).expand(draws, -1)
+    misfit = negative_log_likelihood(answers, labels).mean()
     divergence = gaussian_of(adaptation)[0].kl(prior)
-    return float(divergence / (len(enrollment) + len(query)) - likely.mean())
+    return float(divergence / (len(enrollment) + len(query)) + misfit)
 
 
 @torch.no_grad()

@@ -64,7 +64,8 @@ KEYWORDS = TASKS["keywords-ar"]
 SPEECH = ("speech_commands_test", "wuw2", "arabic_speech_commands", "dspspeech20")
 FOLDS = 3
 PAPER_SEEDS = (0, 1, 2)
-# many persons with few words, few persons with many
+# Many persons with few words, few persons with many: of ablations, and of the choice of settings,
+# which hold on all sets.
 ABLATION_SETS = ("speech_commands_test", "arabic_speech_commands")
 ABLATION_FOLDS = (0, 1)  # unless others are asked for
 FEW_PERSONS = (6, 12, 25, 50)
@@ -210,13 +211,13 @@ def default_contenders() -> tuple[Contender, ...]:
     return tuple(Contender(variant=method, method=method) for method in METHODS)
 
 
-def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contender, ...]:
-    """Every method with the settings chosen on the other data sets' persons.
+def chosen_contenders(folder: Path | None = None) -> tuple[Contender, ...]:
+    """Every method with the settings chosen on persons who are tested nowhere.
 
     Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any
     more.
     """
-    own = _chosen(dataset, folder)
+    own = _chosen(folder)
     found = []
     for method in METHODS:
         choices = contender_choices(method)
@@ -231,13 +232,12 @@ def chosen_contenders(dataset: str, folder: Path | None = None) -> tuple[Contend
     return tuple(found)
 
 
-def _chosen(dataset: str, folder: Path | None) -> dict[str, Any]:
+def _chosen(folder: Path | None) -> dict[str, Any]:
     file = (folder or repository_root() / "data" / "results") / CHOICES
     if not file.exists():
         raise EvaluationError("No settings are chosen yet; run: vop bench --suite tuning")
     try:
-        chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
-        return dict(chosen.get(dataset, chosen["others"]))
+        return dict(json.loads(file.read_text(encoding="utf-8"))["chosen"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise EvaluationError(
             f"'{file.name}' is damaged; bring it back, or run: vop bench --suite tuning"
@@ -266,19 +266,14 @@ Measured = dict[str, dict[int, tuple[float, float]]]
 
 
 def choose(results: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
-    """The choice for each data set from the others' tuning results, with the figures it was made
-    on.
+    """One choice for all data sets from the tuning results of some, with the figures behind it.
 
     ``results`` maps a data set to its tuning results. Accuracy decides, then NLL, both means over
-    seeds; ties go to the earlier setting.
+    seeds and data sets; ties go to the earlier setting.
     """
     measured = {dataset: _measured(found) for dataset, found in results.items()}
-    chosen: dict[str, dict[str, Any]] = {}
-    for target in (*results, "others"):
-        sources = [measured[name] for name in results if name != target] or list(measured.values())
-        chosen[target] = {
-            method: tried_settings(method)[_best(method, sources)] for method in METHODS
-        }
+    sources = list(measured.values())
+    chosen = {method: tried_settings(method)[_best(method, sources)] for method in METHODS}
     described = {
         dataset: {
             method: [
@@ -381,7 +376,7 @@ def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]
 def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     config = BenchConfig.of_task(KEYWORDS, scoring=TUNING_SCORING)
     jobs = []
-    for name in _present(datasets, SPEECH):
+    for name in _present(datasets, ABLATION_SETS):
         for seed in seeds or PAPER_SEEDS:
             asked = [
                 each
@@ -420,7 +415,7 @@ def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[
             "paper",
             KEYWORDS,
             name,
-            chosen_contenders(Path(name).name),
+            chosen_contenders(),
             folds=FOLDS,
             seeds=seeds or PAPER_SEEDS,
         )
@@ -460,11 +455,7 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
 def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
     for name in _present(datasets, SPEECH[:1]):
-        chosen = [
-            each
-            for each in chosen_contenders(Path(name).name)
-            if each.method in FEW_PERSONS_METHODS
-        ]
+        chosen = [each for each in chosen_contenders() if each.method in FEW_PERSONS_METHODS]
         for job in bench("few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=seeds or (0,)):
             jobs.append(job)
             for count in FEW_PERSONS:
@@ -481,9 +472,7 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
 def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
     jobs = []
     for name in _present(datasets, SPEECH):
-        chosen = [
-            each for each in chosen_contenders(Path(name).name) if each.method in CONDITIONS_METHODS
-        ]
+        chosen = [each for each in chosen_contenders() if each.method in CONDITIONS_METHODS]
         found: list[BenchJob] = []
         for condition in CONDITIONS:
             scoring = replace(CONDITIONS_SCORING, condition=condition)
@@ -525,9 +514,7 @@ def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
     jobs: list[BenchJob] = []
     remarks = [NO_AGES]
     for name in _present(datasets, SPEECH):
-        chosen = [
-            each for each in chosen_contenders(Path(name).name) if each.method in GROUPS_METHODS
-        ]
+        chosen = [each for each in chosen_contenders() if each.method in GROUPS_METHODS]
         whole = [
             job
             for condition in GROUP_CONDITIONS
@@ -650,7 +637,7 @@ def write_choices(
     Raises EvaluationError where a setting of any method has no result yet.
     """
     results = suite_results("tuning") if results is None else results
-    for dataset in SPEECH:
+    for dataset in ABLATION_SETS:
         there = {
             (result.method, _tuned_place(result), result.seed)
             for result in results.get(dataset, ())
@@ -669,7 +656,9 @@ def write_choices(
     file = (folder or repository_root() / "data" / "results") / CHOICES
     make_folder(file.parent)
     text = json.dumps(
-        choose({dataset: results[dataset] for dataset in SPEECH}), indent=1, ensure_ascii=False
+        choose({dataset: results[dataset] for dataset in ABLATION_SETS}),
+        indent=1,
+        ensure_ascii=False,
     )
     write_text(file, text + "\n")
     return file

@@ -284,7 +284,7 @@ class Vop(GaussianMethod):
     ) -> Tensor:
         """What a normalisation hands on; the persons' mean offsets are left in the run."""
         value = inputs[0]
-        variance, mean = torch.var_mean(value, dim=(2, 3), correction=0)  # of each clip
+        mean, variance = _moments(value)
         if self.training:
             usual_mean = mean.mean(0)
             usual_variance = variance.mean(0) + mean.var(0, correction=0)
@@ -440,6 +440,17 @@ class Vop(GaussianMethod):
         basis = self._basis().detach().mT
         vector = gaussian_of(adaptation)[0].detach()
         return WeightPosterior(vector, basis, weights, weights, self.layout)
+
+
+def _moments(
+    value: Float[Tensor, "clip channel row column"],
+) -> tuple[Float[Tensor, "clip channel"], Float[Tensor, "clip channel"]]:
+    """Mean and variance over all places; faster than ``torch.var_mean`` where channels lie
+    last in memory.
+    """
+    places = value.permute(0, 2, 3, 1).flatten(1, 2)
+    mean = places.mean(1)
+    return mean, (places - mean[:, None]).square().mean(1)
 
 
 class _Code(nn.Module):
