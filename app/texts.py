@@ -78,8 +78,9 @@ def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str
     ]
     if person.id == results["opening"]["person"]:
         sentences.append(
-            f"{person.name} is proposed because personalization gained most on their enrollment "
-            "clips, some enrolled and the others asked about; query clips had no say."
+            f"{person.name} is proposed because what personalization gained on their enrollment "
+            "clips, some enrolled and the others asked about, promised most over so many query "
+            "clips; no answer to a query clip had a say."
         )
     return sentences
 

@@ -106,15 +106,22 @@ def test_the_app_opens_by_enrollment_clips_whatever_the_queries_say(models):
     c = person("c", [helps, said("no"), said("no"), said("go")], [said("go", EASY)])
     found = bundled_results(models, [b, a, c])
     assert found["opening"] == {"person": a.id, "environment": OPENING}
-    gains = {row["person"]: row["personal"] - row["global"] for row in found["rows"][1::4]}
+    gains = {row["person"]: row["personal"] - row["global"] for row in found["rows"][0::4]}
     assert gains == {b.id: 2, a.id: 0, c.id: 0}
+
+
+def test_of_equal_gains_the_one_with_more_query_clips_to_show_it_on_is_taken(models):
+    helps = said("go", helps=HELPS)
+    clips = [said("no"), said("no"), said("go"), helps]
+    a, b = (person(name, clips, [said("go")] * count) for name, count in (("a", 2), ("b", 3)))
+    assert bundled_results(models, [a, b])["opening"]["person"] == b.id
 
 
 def test_persons_are_won_lost_or_unchanged():
     rows = [
         {"environment": place, "global": 5, "personal": 5 + gain}
-        for place, gains in ((CLEAN, (1, 2, -1, 0, 0, 0)), (OPENING, (3,)))
+        for place, gains in ((CLEAN, (1, 2, -1, 0, 0, 0)), ("elsewhere", (3,)))
         for gain in gains
     ]
     assert won_lost_unchanged(rows, CLEAN) == (2, 1, 3)
-    assert won_lost_unchanged(rows, OPENING) == (1, 0, 0)
+    assert won_lost_unchanged(rows, "elsewhere") == (1, 0, 0)

@@ -13,7 +13,7 @@ from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.models.bundle import Bundle
 
 SHOTS = 3  # as the app proposes
-OPENING = "own environment"  # the one that the bench calls so
+OPENING = CLEAN  # what the person recorded, where they were, with nothing simulated
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
 
     The app opens with the person whose enrollment clips speak most for it; no query clip has a say.
     Heard in ``OPENING``, every ``SHOTS`` of them in a row, round and round, enroll once and the
-    others are asked about. Whoever gains most right answers over the global model, in all, is
-    taken; the first of those who gain as many.
+    others are asked about. The share of right answers that this gains over the global model, times
+    the person's number of query clips, is what a visitor should see; whoever has most of it is
+    taken.
     """
     rows, gained = [], {}
     for person in persons:
@@ -56,7 +57,7 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                 }
             )
             if environment == OPENING:
-                gained[person.id] = _gained(models, enrollment)
+                gained[person.id] = _gained(models, enrollment) * rows[-1]["queries"]
     opening = {"person": max(gained, key=gained.get), "environment": OPENING}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
 
@@ -79,11 +80,12 @@ def _right_by_global(models: Bundle, clips: _Heard) -> Bool[Tensor, " clip"]:
     return models.global_model.predict(clips.features).label_index == clips.labels
 
 
-def _gained(models: Bundle, clips: _Heard) -> int:
-    """Right answers gained by enrolling some of the clips and asking about the others."""
+def _gained(models: Bundle, clips: _Heard) -> float:
+    """Share of right answers gained by enrolling some of the clips and asking about the others."""
     count = torch.arange(len(clips.labels))
     turned = (count[:, None] + count) % len(count)  # turn clip
     enrolled, asked = turned[:, :SHOTS], turned[:, SHOTS:]
     answers = models.vop.predict_persons(clips.features[enrolled], clips.features[asked])
     by_personal = answers.argmax(-1) == clips.labels[asked]
-    return int(by_personal.sum() - _right_by_global(models, clips)[asked].sum())
+    by_everybody = _right_by_global(models, clips)[asked]
+    return float((by_personal.float() - by_everybody.float()).mean())
