@@ -78,9 +78,9 @@ def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str
     ]
     if person.id == results["opening"]["person"]:
         sentences.append(
-            f"{person.name} is proposed because what personalization gained on their enrollment "
-            "clips, some enrolled and the others asked about, promised most over so many query "
-            "clips; no answer to a query clip had a say."
+            f"{person.name} is proposed because there should be most to see: by what "
+            "personalization gained on their enrollment clips, some enrolled and the others asked "
+            "about, and by how many query clips they have. No answer to a query clip had a say."
         )
     return sentences
 

@@ -247,6 +247,34 @@ def test_words_are_what_their_clips_show_on_the_average(method):
     torch.testing.assert_close(untrained.word_offsets[:, CHANNELS], expected, rtol=1e-3, atol=1e-4)
 
 
+def test_training_follows_what_each_word_shows(method):
+    """The running mean of a step that is always the same; each word in as many clips."""
+    follows = Vop(method.encoder, VopConfig(content=True)).train()
+    inputs, _ = heard(6, 6, seed=18)
+    label = torch.arange(36).view(6, 6) % 3
+    batch = EpisodeBatch(
+        enrollment=inputs[:, :0],
+        present=torch.zeros(6, 0, dtype=torch.bool),
+        query=inputs,
+        labels=label,
+        training_clips=torch.full((6,), 6.0),
+    )
+    for _ in range(200):
+        follows.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded(1))
+    level = inputs[..., ::2, ::2].mean((-2, -1))
+    unusual = (level - level.mean()) / inputs[..., ::2, ::2].std(correction=0)
+    expected = torch.stack([unusual[label == word].mean() for word in range(3)])
+    torch.testing.assert_close(follows.word_offsets[:, CHANNELS], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_without_training_answers_take_the_n_0_of_the_persons(method):
+    """sigma^2 / tau^2, within four standard errors of the two estimates."""
+    untrained = UntrainedVop(method.encoder).eval()
+    untrained.prepare(table_of(heard(PERSONS, CLIPS, seed=4)[0]))
+    found = untrained.prior_clips[CHANNELS].item()
+    assert found == pytest.approx(SIGMA**2 / TAU**2, rel=4 * 2 / math.sqrt(PERSONS))
+
+
 @pytest.mark.parametrize("clips", [0, 4])
 def test_the_bound_charges_for_leaving_the_prior(method, clips):
     """Where tau is endless only the width is charged for, a share a of evidence each weight with

@@ -5,6 +5,8 @@ import copy
 import pytest
 
 from tests.report.test_report import everything
+from vop_core.bench.recipes import as_plain
+from vop_core.methods.registry import METHODS
 from vop_core.report.findings import findings
 from vop_core.report.summary import summary
 from vop_core.report.targets import judgements
@@ -125,3 +127,21 @@ def test_findings_say_of_each_target_what_came_of_it():
     suites = {"paper": copy.deepcopy(content)["datasets"]}
     for found in judgements(suites):
         assert f"**{found.verdict}**: {found.words}" in text
+
+
+def test_findings_say_which_rows_an_earlier_form_of_the_method_made():
+    content = summary({"toy": everything()}, "paper")
+    assert "made by an earlier form of the method on toy" in findings({"paper": content})
+    for method in content["datasets"]["toy"]["methods"]:
+        method["config"] = as_plain(METHODS[method["method"]].config_type())
+    assert "earlier form" not in findings({"paper": content})
+
+
+def test_what_has_no_figure_is_neither_met_nor_missed(suites):
+    for table in suites["conditions"].values():
+        (found,) = table["rows"]
+        found |= {"personal_gain": None, "right_minus_wrong": None}
+    for table in suites["paper"].values():
+        table["rows"][0]["versus_global"]["error_reduction"] = None
+    assert list(verdicts(suites).values()).count("not measured") == 4
+    assert not missed(suites)

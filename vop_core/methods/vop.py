@@ -382,12 +382,10 @@ class Vop(GaussianMethod):
 
     def _basis(self) -> Float[Tensor, "number weight"]:
         """What each number adds to all weights, as offsets."""
-        layers = [
-            torch.cat((torch.eye(2 * norm.num_features, device=norm.weight.device), code.write))
-            if code
-            else torch.eye(2 * norm.num_features, device=norm.weight.device)
-            for norm, _, code in self._parts()
-        ]
+        layers = []
+        for norm, _, code in self._parts():
+            offsets = torch.eye(2 * norm.num_features, device=norm.weight.device)
+            layers.append(torch.cat((offsets, code.write)) if code else offsets)
         return torch.block_diag(*layers) * self._per_offset()
 
     def _per_offset(self) -> Float[Tensor, " weight"]:

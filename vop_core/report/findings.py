@@ -6,11 +6,13 @@ by hand.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vop_core.bench.recipes import GLOBAL
+from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
+from vop_core.methods.registry import METHODS
 from vop_core.report.questions import QUESTIONS, Table
 from vop_core.report.summary import PAPER
 from vop_core.report.tables import completeness, rows_of
@@ -36,10 +38,21 @@ def findings(summaries: Summaries) -> str:
         return ""
     shots = sorted({table["main_shots"] for table in summaries[PAPER]["datasets"].values()})
     document = TEMPLATES.get_template("findings.md")
+    earlier = sorted({name for content in summaries.values() for name in _of_earlier(content)})
     suites = {suite: content["datasets"] for suite, content in summaries.items()}
     return document.render(
-        shots=shots, answers=list(answers(summaries)), targets=judgements(suites)
+        shots=shots, earlier=earlier, answers=list(answers(summaries)), targets=judgements(suites)
     )
+
+
+def _of_earlier(content: Mapping[str, Any]) -> Iterator[str]:
+    """Data sets whose row of VoP has other settings than the method has now."""
+    settings = {each.name for each in fields(METHODS[VOP].config_type)}
+    for name, table in content["datasets"].items():
+        for method in table["methods"]:
+            if method["method"] == VOP and method["config"].keys() != settings:
+                yield name
+                break
 
 
 def short_answers(summaries: Summaries) -> list[tuple[str, str]]:

@@ -72,17 +72,19 @@ def _points(value: float) -> str:
     return f"{100 * value:+.1f} points"
 
 
-def _errors_gone(row: Table) -> float:
+def _errors_gone(row: Table) -> float | None:
+    """None where global makes no errors."""
     gone = row["versus_global"]["error_reduction"]
-    return gone["mean"] if gone else 0.0
+    return gone and gone["mean"]
 
 
 def _in_own_environment(suites: Suites) -> list[Case]:
     found = []
     for name, row in _rows(suites[CONDITIONS], OWN_ENVIRONMENT).items():
-        gone, gain = _errors_gone(row), row["personal_gain"]["accuracy"]["mean"]
-        figure = f"{100 * gone:.0f} % of errors gone, personal gain {_points(gain)}"
-        found.append(Case(name, gone >= 0.25 and gain >= 0.03, figure))
+        gone, gain = _errors_gone(row), look_up(row, "personal_gain.accuracy.mean")
+        if gone is not None and gain is not None:
+            figure = f"{100 * gone:.0f} % of errors gone, personal gain {_points(gain)}"
+            found.append(Case(name, gone >= 0.25 and gain >= 0.03, figure))
     return found
 
 
@@ -90,13 +92,12 @@ def _errors_gone_on_clean_clips(share: float, *names: str) -> Callable[[Suites],
     """On the sets named, else on all but the one with a target of its own."""
 
     def cases(suites: Suites) -> list[Case]:
-        return [
-            Case(
-                name, _errors_gone(row) >= share, f"{100 * _errors_gone(row):.0f} % of errors gone"
-            )
-            for name, row in _rows(suites[PAPER]).items()
-            if (name in names if names else name != LIKE_THE_PAPER)
-        ]
+        found = []
+        for name, row in _rows(suites[PAPER]).items():
+            gone = _errors_gone(row)
+            if gone is not None and (name in names if names else name != LIKE_THE_PAPER):
+                found.append(Case(name, gone >= share, f"{100 * gone:.0f} % of errors gone"))
+        return found
 
     return cases
 
@@ -112,8 +113,8 @@ def _below_global(suites: Suites) -> list[Case]:
 def _right_person(suites: Suites) -> list[Case]:
     found = []
     for name, row in _rows(suites[CONDITIONS], OWN_ENVIRONMENT).items():
-        gap = look_up(row, "right_minus_wrong.accuracy")
-        found.append(Case(name, gap["mean"] >= 0.03, _points(gap["mean"])))
+        if gap := look_up(row, "right_minus_wrong.accuracy"):
+            found.append(Case(name, gap["mean"] >= 0.03, _points(gap["mean"])))
     return found
 
 

@@ -139,8 +139,8 @@ def _judge(
             f"persons' clips lie ({far})."
         )
     alike = (
-        f"{agreement:+.1f} nats a clip for one person; {100 * (1 - LEVEL):.0f} in 100 real "
-        f"enrollments have more than {least_agreement:+.1f}"
+        f"{agreement:+.1f} nats a clip for one person; {100 * (1 - LEVEL):.0f} in 100 enrollments "
+        f"of the persons that the limit was set on have more than {least_agreement:+.1f}"
     )
     if agreement < least_agreement:
         return "several persons", (
