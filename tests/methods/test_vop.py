@@ -10,7 +10,7 @@ from tests.toys import seeded
 from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.untrained_vop import UntrainedVop, UntrainedVopConfig
-from vop_core.methods.vop import Vop, VopConfig
+from vop_core.methods.vop import Vop, VopConfig, _Moments
 from vop_core.nets.conv5 import Conv5, Conv5Config
 from vop_core.training.batches import EpisodeBatch
 
@@ -309,3 +309,9 @@ def test_the_bound_keeps_what_it_learned(method):
     bound.prepare(table_of(heard(30, 4, seed=14)[0]))
     torch.testing.assert_close(bound.prior_clips, torch.full_like(bound.prior_clips, 5.0))
     torch.testing.assert_close(bound.person_variance, torch.full_like(bound.person_variance, 0.04))
+
+
+def test_the_moments_that_a_layer_reads_have_their_own_gradient():
+    """Against finite differences, in double precision."""
+    value = torch.randn(2, 3, 4, 5, dtype=torch.double, generator=seeded(0), requires_grad=True)
+    assert torch.autograd.gradcheck(_Moments.apply, value)

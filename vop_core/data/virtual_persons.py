@@ -113,13 +113,16 @@ def stretch(
 
 
 def _read_at(rows: Float[Tensor, "batch row column"], at: Float[Tensor, "batch out"]) -> Tensor:
-    last = rows.shape[1] - 1
-    at = at.clamp(0, last)
-    low = at.floor().clamp(max=last - 1)
-    share = (at - low)[..., None]
-    index = low.long()[..., None].expand(-1, -1, rows.shape[2])
-    below, above = rows.gather(1, index), rows.gather(1, index + 1)
-    return torch.lerp(below, above, share)
+    batch, count, columns = rows.shape
+    at = at.clamp(0, count - 1)
+    low = at.floor().clamp(max=count - 2)
+    first = count * torch.arange(batch, device=rows.device)
+    place = (first[:, None] + low.long()).flatten()
+    flat = rows.reshape(-1, columns)  # whole rows are copied, far faster than ``gather``
+    below, above = (
+        flat.index_select(0, each).view(batch, -1, columns) for each in (place, place + 1)
+    )
+    return torch.lerp(below, above, (at - low)[..., None])
 
 
 def augment(
@@ -149,8 +152,12 @@ def augment(
     low, high = strengths.noise_range
     floor = low + (high - low) * torch.rand(persons, 1, generator=generator)
     floor = floor + smooth_curves(persons, mels, generator=generator)
-    silent = torch.rand(persons, 1, generator=generator) >= strengths.noise_probability
-    floor = floor.masked_fill(silent, -30.0).to(value.device)
+    noisy = torch.rand(persons, generator=generator) < strengths.noise_probability
+    floor, noisy = floor[noisy].to(value.device), noisy.to(value.device)
+    heard = value[noisy]
     # A noise floor flickers from frame to frame; without that it would be a mere offset.
-    flicker = 0.5 * torch.randn(value.shape, generator=generator).to(value.device)
-    return torch.logaddexp(value, floor[:, None, :, None] + flicker)
+    flicker = 0.5 * torch.randn(heard.shape, generator=generator).to(value.device)
+    # these powers are far from overflow: far faster than ``logaddexp``
+    power = heard.exp() + (floor[:, None, :, None] + flicker).exp()
+    value[noisy] = power.log()
+    return value

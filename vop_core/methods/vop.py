@@ -46,6 +46,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -284,7 +285,7 @@ class Vop(GaussianMethod):
     ) -> Tensor:
         """What a normalisation hands on; the persons' mean offsets are left in the run."""
         value = inputs[0]
-        mean, variance = _moments(value)
+        mean, variance = _Moments.apply(value)
         if self.training:
             usual_mean = mean.mean(0)
             usual_variance = variance.mean(0) + mean.var(0, correction=0)
@@ -314,7 +315,7 @@ class Vop(GaussianMethod):
         scale, shift = drawn[run.owner].chunk(2, dim=1)
         scale = norm.weight * (1 + scale) * inverse
         shift = norm.bias - norm.weight * shift - usual_mean * scale
-        return torch.addcmul(shift[:, :, None, None], value, scale[:, :, None, None])
+        return _scaled_and_shifted(value, scale, shift)
 
     def _drawn(
         self, run: "_Run", offsets: Float[Tensor, "person weight"], part: slice
@@ -440,15 +441,42 @@ class Vop(GaussianMethod):
         return WeightPosterior(vector, basis, weights, weights, self.layout)
 
 
-def _moments(
-    value: Float[Tensor, "clip channel row column"],
-) -> tuple[Float[Tensor, "clip channel"], Float[Tensor, "clip channel"]]:
-    """Mean and variance over all places; faster than ``torch.var_mean`` where channels lie
-    last in memory.
+class _Moments(torch.autograd.Function):
+    """Mean and variance over all places; faster than ``torch.var_mean``, back and forth, where
+    channels lie last in memory.
     """
-    places = value.permute(0, 2, 3, 1).flatten(1, 2)
-    mean = places.mean(1)
-    return mean, (places - mean[:, None]).square().mean(1)
+
+    @staticmethod
+    def forward(
+        context: Any, value: Float[Tensor, "clip channel row column"]
+    ) -> tuple[Float[Tensor, "clip channel"], Float[Tensor, "clip channel"]]:
+        places = value.permute(0, 2, 3, 1).flatten(1, 2)
+        mean = places.mean(1)
+        context.save_for_backward(value, mean)
+        return mean, (places - mean[:, None]).square_().mean(1)
+
+    @staticmethod
+    def backward(
+        context: Any,
+        of_mean: Float[Tensor, "clip channel"],
+        of_variance: Float[Tensor, "clip channel"],
+    ) -> Float[Tensor, "clip channel row column"]:
+        value, mean = context.saved_tensors
+        places = value.shape[2:].numel()
+        slope = 2 * of_variance / places
+        first = of_mean / places - slope * mean
+        return _scaled_and_shifted(value, slope, first)
+
+
+def _scaled_and_shifted(
+    value: Float[Tensor, "clip channel row column"],
+    scale: Float[Tensor, "clip channel"],
+    shift: Float[Tensor, "clip channel"],
+) -> Float[Tensor, "clip channel row column"]:
+    """Each clip's channels under numbers of their own; twice as fast where channels lie last."""
+    places = value.permute(0, 2, 3, 1)
+    moved = torch.addcmul(shift[:, None, None], places, scale[:, None, None])
+    return moved.permute(0, 3, 1, 2)
 
 
 class _Code(nn.Module):
