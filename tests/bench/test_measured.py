@@ -48,7 +48,7 @@ class Levels(PersonalizationMethod):
         mean = share * clips.sum(1) / max(1, clips.shape[1])
         return {"mean": mean, "log_std": 0.5 * torch.full_like(mean, TAU**2 * (1 - share)).log()}
 
-    def observed(self, clips):
+    def observed(self, enrollment, clips):
         mean = clips.mean(1)
         error = torch.full_like(mean, math.log(self.sigma / math.sqrt(clips.shape[1])))
         return DiagonalGaussian(mean, error) if self.seen else None

@@ -10,7 +10,7 @@ from tests.toys import seeded
 from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.untrained_vop import UntrainedVop, UntrainedVopConfig
-from vop_core.methods.vop import Vop, VopConfig, _Moments
+from vop_core.methods.vop import Vop, VopConfig, _line, _Moments
 from vop_core.nets.conv5 import Conv5, Conv5Config
 from vop_core.training.batches import EpisodeBatch
 
@@ -70,6 +70,7 @@ def test_a_prior_worth_endless_clips_leaves_the_global_model(method):
 def told(method: Vop, *, prior_clips: float) -> Vop:
     """The method with TAU and SIGMA everywhere, and answers of so large a prior."""
     method.person_variance.fill_(TAU**2)
+    method.lasting_variance.fill_(TAU**2)
     method.clip_variance.fill_(SIGMA**2)
     with torch.no_grad():
         method.log_prior_clips.fill_(math.log(prior_clips))
@@ -129,6 +130,7 @@ def test_the_posterior_errs_as_far_as_it_says_and_no_further_than_it_must(method
     """
     persons = 2000
     method.person_variance.fill_(TAU**2)
+    method.lasting_variance.fill_(TAU**2)
     method.clip_variance.fill_(SIGMA**2)
     with torch.no_grad():
         method.log_prior_clips.fill_(math.log(SIGMA**2 / TAU**2))
@@ -146,9 +148,46 @@ def test_mean_offsets_lie_about_the_persons_own_as_far_as_the_clips_error_says(m
     """By sigma over the root of their number."""
     method.clip_variance.fill_(SIGMA**2)
     inputs, own = heard(PERSONS, clips, seed=30 + clips)
-    observed = method.observed(inputs)
+    observed = method.observed(inputs[:, :1], inputs)
     error = (own - observed.mean[:, CHANNELS]).square() / observed.variance[:, CHANNELS]
     assert abs(error.mean() - 1) < 4 * math.sqrt(2 / PERSONS)
+
+
+def test_what_a_person_may_be_shrinks_with_what_the_layers_below_have_corrected(method):
+    """From tau^2 of the un-adapted network towards what lasts, by the missing share squared."""
+    told(method, prior_clips=6.0)
+    method.person_variance.fill_(4 * TAU**2)
+    assert gaussian_of(method.prior(1)).variance[0, 0].item() == pytest.approx(4 * TAU**2)
+    for clips in (1, 6, 60):
+        missing = 6 / (clips + 6)
+        between = TAU**2 * (1 + 3 * missing**2)
+        expected = missing**2 * between + (1 - missing) ** 2 * SIGMA**2 / clips
+        found = gaussian_of(method.adapt(heard(1, clips, seed=3)[0])).variance
+        torch.testing.assert_close(found, torch.full_like(found, expected))
+
+
+def test_a_line_of_variances_never_falls_below_nothing():
+    """Least squares: a line is found; one that falls is flat; one that begins below 0 begins at
+    0.
+    """
+    place = torch.tensor([[0.2], [0.5], [0.9]])
+    exact, flat, from_nothing = 2 + 3 * place, 3 - place, 4 * place - 0.2
+    first, slope = _line(place.expand(3, 3), torch.cat((exact, flat, from_nothing), dim=1))
+    through = (place * from_nothing).sum() / place.square().sum()
+    torch.testing.assert_close(first, torch.stack((torch.tensor(2.0), flat.mean(), 0 * through)))
+    torch.testing.assert_close(slope, torch.stack((torch.tensor(3.0), 0 * through, through)))
+
+
+def test_other_clips_are_seen_in_the_layers_that_the_enrollment_makes(method):
+    """The first layer is nobody's yet; further on, other clips show another offset under another
+    person's enrollment.
+    """
+    inputs, _ = heard(2, 9, seed=40)
+    enrolled, others = inputs[:, :3], inputs[:, 3:]
+    own, strange = (method.observed(each, others).mean for each in (enrolled, enrolled.flip(0)))
+    first = slice(0, 2 * CHANNELS)
+    torch.testing.assert_close(own[:, first], strange[:, first])
+    assert (own - strange)[:, first.stop :].abs().max() > 0.01
 
 
 def test_layers_further_on_read_what_the_adapted_ones_hand_on(method):

@@ -364,7 +364,11 @@ def held_by_layer(
     others = [len(episode.query) for episode in episodes]
     for count in set(others):  # persons with as many other clips at once
         places = [place for place, other in enumerate(others) if other == count]
-        observed = method.observed(clips[torch.stack([episodes[p].query for p in places])])
+        enrolled, asked = (
+            clips[torch.stack([getattr(episodes[place], side) for place in places])]
+            for side in ("enrollment", "query")
+        )
+        observed = method.observed(enrolled, asked)
         if observed is None:
             return []
         held = interval_holds(posteriors[places], observed).double()

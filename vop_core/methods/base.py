@@ -218,9 +218,13 @@ class PersonalizationMethod(nn.Module, ABC):
         """
         raise EvaluationError("This method keeps no posterior over a person's weights.")
 
-    def observed(self, clips: Float[Tensor, "person clip *shape"]) -> DiagonalGaussian | None:
-        """What persons' represented clips show, without the prior, of the numbers that the
-        posterior is about, and how far off that may be.
+    def observed(
+        self,
+        enrollment: Float[Tensor, "person shot *shape"],
+        clips: Float[Tensor, "person clip *shape"],
+    ) -> DiagonalGaussian | None:
+        """What persons' other represented clips show, without the prior, of the numbers that the
+        posterior of the enrollment is about, and how far off that may be.
 
         None where these numbers cannot be seen on clips: then no width can be checked.
         """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vop_core.data.features import FeatureTable
 from vop_core.methods.base import MethodFacts
-from vop_core.methods.vop import Vop, VopConfig
+from vop_core.methods.vop import Vop, VopConfig, two_parts
 from vop_core.settings import at_least
 
 ROUNDS = 2  # of estimation, since the cascade itself depends on what is estimated
@@ -35,22 +35,27 @@ class UntrainedVop(Vop):
         posterior=True,
         prior=True,
         foldable=True,
+        version=2,
     )
     config_type = UntrainedVopConfig
     tried = ({},)
 
-    def _estimate(
-        self, clips: FeatureTable, variants: Sequence[str], parts: list[tuple[Tensor, Tensor]]
-    ) -> None:
+    def _estimate(self, clips: FeatureTable, variants: Sequence[str]) -> None:
         """tau^2, sigma^2 and from them n_0, under which the next round's cascade runs."""
         for _ in range(ROUNDS):
             if self.config.content:
-                self._learn_words(clips, [torch.cat(part) for part in parts])
-            super()._estimate(clips, variants, parts)
-            self.log_prior_clips.copy_((self.clip_variance / self.person_variance).log())
+                self._learn_words(clips)
+            super()._estimate(clips, variants)
+            # an n_0 is one number: of a tau^2 between that of no clip and of many
+            between = (self.person_variance + self.lasting_variance) / 2
+            self.log_prior_clips.copy_((self.clip_variance / between).log())
 
-    def _learn_words(self, clips: FeatureTable, groups: list[Tensor]) -> None:
+    def _learn_words(self, clips: FeatureTable) -> None:
         """The usual offsets of each word's clips, every person run through the cascade apart."""
+        parts = two_parts(clips, 1, generator=torch.Generator().manual_seed(0))
+        groups = [torch.cat(part) for part in parts]
+        if not groups:
+            return
         rows = torch.cat(groups)
         owner = torch.arange(len(groups)).repeat_interleave(torch.tensor([*map(len, groups)]))
         owner, label = (value.to(clips.features.device) for value in (owner, clips.label[rows]))

@@ -28,9 +28,16 @@ un-adapted network, corrected in all layers at once (``cascade=False``), count a
 every layer below it.
 
 Encoder, code and n_0 are trained together on episodes of 0 to n enrollment clips. Afterwards tau
-and sigma are estimated from training persons: of two parts of a person's clips, each run through
-the cascade by itself, the product of the mean offsets estimates tau^2, their squared difference
-sigma^2 (1/n + 1/m).
+and sigma are estimated from training persons: n of a person's clips enroll, the m others are run
+through the layers that these make; the product of both mean offsets estimates tau^2, their squared
+difference sigma^2 (1/n + 1/m).
+
+What a layer sees of a person is what the layers below have left of it, the less the more clips
+enrolled. So its tau^2 falls with n, from that of the un-adapted network,
+
+    tau^2 = tau_l^2 + (1 - a)^2 (tau_0^2 - tau_l^2)
+
+by a line that is fitted to enrollments of one to ten clips.
 
 Which words a clip says moves its statistics as well. With ``content`` the network's own answer
 before it knows the person, still without a label, says which words they were likely to be, and what
@@ -70,7 +77,8 @@ from vop_core.variational.gaussian import DiagonalGaussian
 FORGETTING = 0.05  # share of a step in the running mean of typical spreads
 FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
 SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
-MOST_CLIPS = 20  # of a person, that variances are estimated on
+COUNTS = (1, 2, 3, 5, 10)  # of clips that enroll while variances are estimated
+MOST_CLIPS = 20  # of a person, that they are estimated on
 FIRST_PERSON_STD = 0.3  # tau before the bound is trained, of a channel whose clips have 1
 HIDDEN = 16  # units between a layer's offsets and its code
 KL_WARMUP = 0.3  # share of the steps over which beta rises from 0
@@ -98,6 +106,7 @@ class Vop(GaussianMethod):
         posterior=True,
         prior=True,
         foldable=True,
+        version=2,
     )
     config_type = VopConfig
     # ln n_0 has far to go in few steps
@@ -114,7 +123,9 @@ class Vop(GaussianMethod):
         size = self.layout.size + self.config.code * len(self.codes)
         first = torch.full((size,), self.config.first_clips)
         self.log_prior_clips = nn.Parameter(first.log())  # ln n_0
-        self.register_buffer("person_variance", torch.ones(size))  # tau^2
+        self.register_buffer("person_variance", torch.ones(size))  # tau^2 with no clip
+        # what is left of it where the layers below are corrected in full
+        self.register_buffer("lasting_variance", torch.ones(size))
         self.register_buffer("clip_variance", first.clone())  # sigma^2
         if self.config.beta:
             self.log_person_std = nn.Parameter(torch.full((size,), FIRST_PERSON_STD).log())
@@ -199,50 +210,68 @@ class Vop(GaussianMethod):
         their own.
         """
         heard = ["original", *(name for name in clips.variants if name in ENVIRONMENTS)][:2]
-        generator = torch.Generator().manual_seed(0)
-        parts = list(_two_parts(clips, generator=generator))
-        if not parts:
-            return
         with evaluation_mode(self):
             if self.config.beta:  # the bound has learned them
                 self.person_variance.copy_((2 * self.log_person_std).exp())
+                self.lasting_variance.copy_(self.person_variance)
                 self.clip_variance.copy_(self.person_variance * self.log_prior_clips.exp())
                 return
-            self._estimate(clips, heard, parts)
+            self._estimate(clips, heard)
 
-    def _estimate(
-        self, clips: FeatureTable, variants: Sequence[str], parts: list[tuple[Tensor, Tensor]]
-    ) -> None:
-        """tau^2 and sigma^2 from two parts of each person's clips, in each variant."""
-        shared, apart, weight, count = 0.0, 0.0, 0.0, 0
-        for variant in variants:
-            first, second = (
-                self._offsets_of(clips.variants[variant], [part[side] for part in parts])
-                for side in (0, 1)
-            )
-            shared = shared + (first * second).sum(0)
-            apart = apart + (first - second).square().sum(0)
-            weight += sum(1 / len(one) + 1 / len(other) for one, other in parts)
-            count += len(parts)
-        self.clip_variance.copy_(apart / weight)
-        least = SMALLEST_SHARE * self.clip_variance
-        self.person_variance.copy_(torch.maximum(shared / count, least).clamp_min(1e-8))
-        self.clip_variance.clamp_min_(1e-8)
+    def _estimate(self, clips: FeatureTable, variants: Sequence[str]) -> None:
+        """tau^2 and sigma^2 from two parts of each person's clips, in each variant.
+
+        What tau^2 loses as more clips enroll follows by least squares; nothing changes where nobody
+        has two clips.
+        """
+        generator = torch.Generator().manual_seed(0)
+        shared, apart, left, weight = [], 0.0, [], 0.0
+        for count in COUNTS:
+            parts = two_parts(clips, count, generator=generator)
+            if not parts:
+                continue
+            for variant in variants:
+                first, second = self._offsets_of(clips.variants[variant], *zip(*parts, strict=True))
+                shared.append(first * second)
+                apart = apart + (first - second).square().sum(0)
+                weight += sum(1 / len(one) + 1 / len(other) for one, other in parts)
+                uncorrected = self.prior_clips / (count + self.prior_clips)
+                left.append(uncorrected.square().expand_as(first))
+        if not shared:
+            return
+        within = apart / weight
+        least = (SMALLEST_SHARE * within).clamp_min(1e-8)
+        lasting, passing = _line(torch.cat(left), torch.cat(shared))
+        self.clip_variance.copy_(within.clamp_min(1e-8))
+        self.lasting_variance.copy_(torch.maximum(lasting, least))
+        self.person_variance.copy_(torch.maximum(lasting + passing, least))
 
     def _offsets_of(
-        self, inputs: Float[Tensor, " clip *input"], groups: list[Tensor]
-    ) -> Float[Tensor, "group weight"]:
-        """Mean offsets of groups of clips, each run through the cascade by itself, in pieces."""
-        found, at_once = [], max(1, CLIPS_AT_ONCE // max(map(len, groups)))
-        for start in range(0, len(groups), at_once):
-            part = groups[start : start + at_once]
-            sizes = torch.tensor([len(group) for group in part])
-            owner = torch.arange(len(part)).repeat_interleave(sizes).to(inputs.device)
-            every = torch.ones_like(owner, dtype=torch.bool)
-            clips = inputs[torch.cat(part)]
+        self,
+        inputs: Float[Tensor, " clip *input"],
+        enrolling: Sequence[Int[Tensor, " _"]],
+        others: Sequence[Int[Tensor, " _"]],
+    ) -> tuple[Float[Tensor, "person weight"], Float[Tensor, "person weight"]]:
+        """Persons' mean offsets in their enrolling clips and in others, all run through the cascade
+        that the enrolling ones make, in pieces.
+        """
+        found = []
+        most = max(len(one) + len(other) for one, other in zip(enrolling, others, strict=True))
+        at_once = max(1, CLIPS_AT_ONCE // most)
+        for start in range(0, len(enrolling), at_once):
+            sides = [side[start : start + at_once] for side in (enrolling, others)]
+            rows = torch.cat([torch.cat(tuple(side)) for side in sides])
+            sizes = torch.tensor([len(rows) for side in sides for rows in side])
+            owner = torch.arange(len(sides[0])).repeat(2).repeat_interleave(sizes)
+            enrolls = torch.arange(len(rows)) < sum(map(len, sides[0]))
+            owner, enrolls = owner.to(inputs.device), enrolls.to(inputs.device)
+            clips = inputs[rows]
             words = self.encoder(clips).softmax(-1) if self.config.content else None
-            found.append(self._cascade(clips, owner, every, words=words)[1])
-        return torch.cat(found)
+            others_show: list[Tensor] = []
+            _, offsets = self._cascade(clips, owner, enrolls, words=words, others=others_show)
+            found.append((offsets, torch.cat(others_show, dim=1)))
+        first, second = zip(*found, strict=True)
+        return torch.cat(first), torch.cat(second)
 
     # --- the cascade ------------------------------------------------------------------------------
 
@@ -255,14 +284,17 @@ class Vop(GaussianMethod):
         words: Float[Tensor, "clip label"] | None = None,
         noise: Float[Tensor, "person weight"] | None = None,
         shown: list[Tensor] | None = None,
+        others: list[Tensor] | None = None,
     ) -> tuple[Float[Tensor, "clip feature"], Float[Tensor, "person weight"]]:
         """All clips under the weights that their owners' enrolling clips make, and the persons'
         mean offsets; everybody owns some clip.
 
         ``words`` are the clips' likely ones, where content is taken off; ``noise`` draws the
-        weights; what each clip shows, layer by layer, is left in ``shown``.
+        weights; what each clip shows, layer by layer, is left in ``shown``, and persons' mean
+        offsets in the clips that do not enroll in ``others``.
         """
-        run = _Run(owner, enrolls, torch.bincount(owner, enrolls.float()), words, noise, shown)
+        count = torch.bincount(owner, enrolls.float())
+        run = _Run(owner, enrolls, count, words, noise, shown, others)
         with ExitStack() as hooks:
             for norm, part, code in self._parts():
                 visit = partial(self._visit, part, code, run)
@@ -303,10 +335,10 @@ class Vop(GaussianMethod):
             shown = shown - run.words @ self.word_offsets[:, 2 * place.start : 2 * place.stop]
         if code is not None:
             shown = torch.cat((shown, code(shown)), dim=1)
-        total = shown.new_zeros(len(run.count), shown.shape[1])
-        total = total.index_add(0, run.owner, shown * run.enrolls[:, None])
-        offsets = total / run.count.clamp_min(1)[:, None]
+        offsets = run.means(shown, run.enrolls)
         run.offsets.append(offsets)
+        if run.others is not None:
+            run.others.append(run.means(shown, ~run.enrolls))
         if not self.config.cascade:
             return output
         drawn = self._drawn(run, offsets, part)
@@ -362,15 +394,17 @@ class Vop(GaussianMethod):
         part: slice = slice(None),
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
-        n, tau = count[:, None], self._prior().std[part]
+        n = count[:, None]
         share = n / (n + self.prior_clips[part])
-        # while the bound is trained, sigma is what makes the posterior exact
-        sigma = (
-            tau * (0.5 * self.log_prior_clips[part]).exp()
-            if self._learns_prior
-            else self.clip_variance[part].sqrt()
-        )
-        variance = ((1 - share) * tau).square() + (share * sigma).square() / n.clamp_min(1)
+        if self._learns_prior:  # sigma is then what makes the posterior exact
+            person = lasting = (2 * self.log_person_std[part]).exp()
+            within = person * self.prior_clips[part]
+        else:
+            person, lasting = self.person_variance[part], self.lasting_variance[part]
+            within = self.clip_variance[part]
+        missing = (1 - share).square()
+        between = lasting + missing * (person - lasting)
+        variance = missing * between + share.square() * within / n.clamp_min(1)
         return DiagonalGaussian(share * offsets, 0.5 * variance.log())
 
     def _prior(self) -> DiagonalGaussian:
@@ -410,17 +444,33 @@ class Vop(GaussianMethod):
         """Mean and log standard deviation of each person's offsets; labels are not read."""
         persons, shots = enrollment.shape[:2]
         with torch.no_grad():
-            offsets = self.observed(enrollment).mean
+            offsets, _ = self._seen(enrollment, enrollment[:, :0])
             posterior = self._posterior(offsets, offsets.new_full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     @torch.no_grad()
-    def observed(self, clips: Float[Tensor, "person clip *input"]) -> DiagonalGaussian:
-        """Persons' mean offsets, each with the clips' error over their number."""
-        rows = torch.arange(clips.shape[:2].numel()).view(clips.shape[:2])
-        offsets = self._offsets_of(clips.flatten(0, 1), list(rows))
+    def observed(
+        self,
+        enrollment: Float[Tensor, "person shot *input"],
+        clips: Float[Tensor, "person clip *input"],
+    ) -> DiagonalGaussian:
+        """Mean offsets of other clips in the layers that the enrollment makes, each with the clips'
+        error over their number.
+        """
+        _, offsets = self._seen(enrollment, clips)
         log_std = 0.5 * (self.clip_variance / clips.shape[1]).log()
         return DiagonalGaussian(offsets, log_std.expand_as(offsets))
+
+    def _seen(
+        self,
+        enrollment: Float[Tensor, "person shot *input"],
+        others: Float[Tensor, "person clip *input"],
+    ) -> tuple[Float[Tensor, "person weight"], Float[Tensor, "person weight"]]:
+        """Mean offsets of clips that enroll and of others."""
+        persons, shots = enrollment.shape[:2]
+        rows = torch.arange(persons * (shots + others.shape[1])).view(persons, -1)
+        clips = torch.cat((enrollment, others), dim=1).flatten(0, 1)
+        return self._offsets_of(clips, list(rows[:, :shots]), list(rows[:, shots:]))
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
@@ -516,19 +566,43 @@ class _Run:
     words: Float[Tensor, "clip label"] | None = None
     noise: Float[Tensor, "person weight"] | None = None
     shown: list[Tensor] | None = None
+    others: list[Tensor] | None = None
     offsets: list[Tensor] = field(default_factory=list)  # the persons' mean ones, layer by layer
     channels: int = 0  # of the layers that were passed
 
+    def means(
+        self, shown: Float[Tensor, "clip weight"], counted: Bool[Tensor, " clip"]
+    ) -> Float[Tensor, "person weight"]:
+        """Of what each person's counted clips show; 0 where there is none."""
+        persons = len(self.count)
+        total = shown.new_zeros(persons, shown.shape[1])
+        total = total.index_add(0, self.owner, shown * counted[:, None])
+        count = torch.bincount(self.owner, counted.float(), minlength=persons)
+        return total / count.clamp_min(1)[:, None]
 
-def _two_parts(
-    clips: FeatureTable, *, generator: torch.Generator
-) -> Iterator[tuple[Int[Tensor, " clip"], Int[Tensor, " clip"]]]:
-    """Each person's clips in two parts, of one to five clips and of the rest."""
+
+def two_parts(
+    clips: FeatureTable, count: int, *, generator: torch.Generator
+) -> list[tuple[Int[Tensor, " _"], Int[Tensor, " _"]]]:
+    """Of everybody with more clips, so many at random and the rest."""
+    found = []
     for person in range(len(clips.persons)):
         own = (clips.person == person).nonzero().squeeze(1)
         own = own[torch.randperm(len(own), generator=generator)][:MOST_CLIPS]
-        if len(own) < 2:
-            continue
-        most = min(5, len(own) // 2)
-        first = 1 + int(torch.randint(most, (), generator=generator))
-        yield own[:first], own[first:]
+        if len(own) > count:
+            found.append((own[:count], own[count:]))
+    return found
+
+
+def _line(
+    place: Float[Tensor, "sample weight"], value: Float[Tensor, "sample weight"]
+) -> tuple[Float[Tensor, " weight"], Float[Tensor, " weight"]]:
+    """Least squares of each number: the value at place 0 and the slope, neither below 0."""
+    middle, mean = place.mean(0), value.mean(0)
+    apart = place - middle
+    slope = (apart * (value - mean)).sum(0) / apart.square().sum(0).clamp_min(1e-12)
+    slope = slope.clamp_min(0)
+    first = mean - slope * middle
+    through = (place * value).sum(0) / place.square().sum(0).clamp_min(1e-12)
+    slope = torch.where(first < 0, through, slope)
+    return first.clamp_min(0), slope.clamp_min(0)
