@@ -162,7 +162,7 @@ def answer(model, query, seed=3, draws=4):
 
 def step_of(method, batch, *, generator_seed=0):
     """The loss of a step, and what is logged."""
-    return method.loss(batch, progress=0.5, label_smoothing=0.1, generator=seeded(generator_seed))
+    return method.loss(batch, progress=0.5, generator=seeded(generator_seed))
 
 
 def same(first, second):

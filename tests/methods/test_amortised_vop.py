@@ -245,7 +245,7 @@ def test_the_loss_is_the_negative_bound_with_one_kl_a_person_over_its_training_c
         vop.clip_features(batch.enrollment, batch.present), batch.present
     )
     for progress in (0.1, 1.0):  # in the warm-up of the KL, and after it
-        found, logs = vop.loss(batch, progress=progress, label_smoothing=0.0, generator=seeded(9))
+        found, logs = vop.loss(batch, progress=progress, generator=seeded(9))
         expected = hand_loss(
             vop, batch, posterior, batch.query, batch.labels, batch.training_clips, progress
         )
@@ -257,7 +257,7 @@ def test_the_loss_adds_up_from_what_is_logged():
     """Equal N_k: the KL's share of the loss is beta / N_k of its mean."""
     vop, batch = make_vop(beta=2.0), make_batch()
     batch = type(batch)(**vars(batch) | {"training_clips": torch.full((3,), 50.0)})
-    _, logs = vop.loss(batch, progress=1.0, label_smoothing=0.0, generator=seeded())
+    _, logs = vop.loss(batch, progress=1.0, generator=seeded())
     expected = logs["cross_entropy"] + 2 / 50 * logs["kl"]
     assert logs["loss"].item() == pytest.approx(expected.item(), rel=1e-4)
 
@@ -266,11 +266,11 @@ def test_self_conditioning_makes_each_clips_weights_from_itself_and_charges_a_fu
     vop, batch = make_vop(conditioning="self"), make_batch()
     query, labels = batch.query.flatten(0, 1)[:, None], batch.labels.reshape(-1, 1)
     posterior = vop.hyper_personalizer.aggregate(vop.clip_features(query))
-    found, _ = vop.loss(batch, progress=1.0, label_smoothing=0.0, generator=seeded(9))
+    found, _ = vop.loss(batch, progress=1.0, generator=seeded(9))
     expected = hand_loss(vop, batch, posterior, query, labels, torch.ones(len(query)), 1.0)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     other = type(batch)(**vars(batch) | {"training_clips": 10 * batch.training_clips})
-    again, _ = vop.loss(other, progress=1.0, label_smoothing=0.0, generator=seeded(9))
+    again, _ = vop.loss(other, progress=1.0, generator=seeded(9))
     torch.testing.assert_close(found, again, rtol=0, atol=0)
 
 
@@ -280,7 +280,7 @@ def test_training_reaches_every_parameter():
         make_vop(person_loss=0.5, personal_layers=("film", "classifier")).train(),
         make_batch(),
     )
-    loss, logs = vop.loss(batch, progress=1.0, label_smoothing=0.1, generator=seeded())
+    loss, logs = vop.loss(batch, progress=1.0, generator=seeded())
     loss.backward()
     idle = [
         name for name, value in vop.named_parameters() if value.grad is None or not value.grad.any()

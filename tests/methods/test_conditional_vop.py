@@ -97,7 +97,7 @@ def test_training_learns_what_is_typical():
     method.prior_shift.steps_seen.zero_()
     batch = make_batch()
     expected = method.encoder.statistics(batch.enrollment[batch.present]).mean(0)
-    method.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded())
+    method.loss(batch, progress=0.5, generator=seeded())
     torch.testing.assert_close(method.prior_shift.typical, expected)
 
 
@@ -108,7 +108,7 @@ def test_gates_and_tau_learn_as_many_times_faster_as_is_asked():
         numbers = prior.gate_number, prior.tau_number
         gate, tau = prior.gate.logit(), prior.tau.log()
         optimizer = torch.optim.Adam(numbers, lr=0.01, eps=0.0)
-        loss, _ = method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded())
+        loss, _ = method.loss(make_batch(), progress=0.5, generator=seeded())
         loss.backward()
         optimizer.step()
         moved = torch.cat((prior.gate.logit() - gate, (prior.tau.log() - tau)[None])).abs()
@@ -150,8 +150,5 @@ def test_the_deterministic_hypernetwork_is_vop_at_the_mean_and_draws_nothing_in_
     method = ready(FilmHypernetwork(make_encoder(dropout=0.0), FilmHypernetworkConfig(**SMALL)))
     assert set(method.adapt(log_mels(2, 3))) == {"mean"}
     method.train()
-    losses = [
-        method.loss(make_batch(), progress=0.5, label_smoothing=0.0, generator=seeded(seed))[0]
-        for seed in (1, 2)
-    ]
+    losses = [method.loss(make_batch(), progress=0.5, generator=seeded(seed))[0] for seed in (1, 2)]
     torch.testing.assert_close(losses[0], losses[1])

@@ -101,7 +101,7 @@ def test_training_asks_what_enrolling_will_answer(kind, source_clips):
     batch = replace(batch, present=torch.ones_like(batch.present))
     if kind is TrainedMeanSubtraction:
         method.typical.copy_(batch.enrollment.mean((0, 1, 3)))
-    loss, _ = method.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded())
+    loss, _ = method.loss(batch, progress=0.5, generator=seeded())
     found = method.predict_persons(batch.enrollment, batch.query)
     close(loss, functional.nll_loss(found.log().flatten(0, 1), batch.labels.flatten()))
 
@@ -112,7 +112,7 @@ def test_queries_of_a_step_add_nothing_to_the_statistics_of_arm_bn():
 
     def loss(query: list[int]) -> torch.Tensor:
         asked = replace(batch, query=batch.query[:, query], labels=batch.labels[:, query])
-        return method.loss(asked, progress=0.5, label_smoothing=0.0, generator=seeded())[0]
+        return method.loss(asked, progress=0.5, generator=seeded())[0]
 
     close((loss([0]) + loss([1])) / 2, loss([0, 1]))
 

@@ -194,11 +194,10 @@ def test_the_bound_is_cross_entropy_under_the_posterior_plus_kl_per_query(kind):
         query,
         batch.labels,
         draws=4,
-        label_smoothing=0.0,
         generator=seeded(3),
     )
     expected = misfit.mean() + 0.7 * kl.mean() / batch.query.shape[1]
-    found, logs = method.loss(batch, progress=0.0, label_smoothing=0.0, generator=seeded(3))
+    found, logs = method.loss(batch, progress=0.0, generator=seeded(3))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert logs["kl"] == pytest.approx(kl.mean().item(), rel=1e-3)
     assert logs["kl"] > 0.01
@@ -208,8 +207,7 @@ def test_unlabeled_samovar_never_reads_a_label_to_infer():
     method, batch = shaken(SamovarTwoLayers), replace(make_batch(), enrollment_labels=None)
     other = replace(batch, labels=(batch.labels + 1) % LABELS)
     first, second = (
-        method.loss(given, progress=0.0, label_smoothing=0.0, generator=seeded())[1]
-        for given in (batch, other)
+        method.loss(given, progress=0.0, generator=seeded())[1] for given in (batch, other)
     )
     assert first["kl"] == second["kl"] > 0
     assert first["cross_entropy"] != second["cross_entropy"]
@@ -227,7 +225,7 @@ def test_drawn_logits_have_the_variance_of_the_local_reparameterisation():
 
 def test_the_versa_loss_averages_likelihoods_inside_the_logarithm():
     method, batch = shaken(Versa, VersaConfig(training_draws=6)), make_batch()
-    found, _ = method.loss(batch, progress=0.0, label_smoothing=0.0, generator=seeded(3))
+    found, _ = method.loss(batch, progress=0.0, generator=seeded(3))
     enrollment, query = (represent(method, clips) for clips in (batch.enrollment, batch.query))
     generated = method.infer(enrollment, batch.enrollment_labels, batch.present)
     rows = generated.expand(6, 3, LABELS).rsample(generator=seeded(3))
@@ -312,7 +310,7 @@ def test_the_outer_loss_differentiates_through_the_inner_steps():
     batch = replace(batch, enrollment=batch.enrollment.double(), query=batch.query.double())
 
     def loss():
-        return method.loss(batch, progress=0.0, label_smoothing=0.0, generator=seeded())[0]
+        return method.loss(batch, progress=0.0, generator=seeded())[0]
 
     loss().backward()
     slope, step = method.log_rate.grad.item(), 1e-4

@@ -221,7 +221,7 @@ def test_what_a_step_answers_is_what_the_person_gets(method, config):
         labels=labels,
         training_clips=torch.full((3,), 7.0),
     )
-    loss, _ = asked.loss(batch, progress=1.0, label_smoothing=0.0, generator=seeded(1))
+    loss, _ = asked.loss(batch, progress=1.0, generator=seeded(1))
     answers = asked.predict_persons(enrollment, query)
     likely = answers.gather(-1, labels[..., None]).log().mean()
     torch.testing.assert_close(loss, -likely, rtol=1e-4, atol=1e-5)
@@ -299,7 +299,7 @@ def test_training_follows_what_each_word_shows(method):
         training_clips=torch.full((6,), 6.0),
     )
     for _ in range(200):
-        follows.loss(batch, progress=0.5, label_smoothing=0.0, generator=seeded(1))
+        follows.loss(batch, progress=0.5, generator=seeded(1))
     level = inputs[..., ::2, ::2].mean((-2, -1))
     unusual = (level - level.mean()) / inputs[..., ::2, ::2].std(correction=0)
     expected = torch.stack([unusual[label == word].mean() for word in range(3)])
@@ -330,9 +330,8 @@ def test_the_bound_charges_for_leaving_the_prior(method, clips):
         labels=torch.zeros(3, 4, dtype=torch.long),
         training_clips=torch.tensor([10.0, 20.0, 40.0]),
     )
-    asked = {"batch": batch, "label_smoothing": 0.0}
-    loss, logs = bound.loss(progress=1.0, generator=seeded(1), **asked)
-    free, _ = bound.loss(progress=0.0, generator=seeded(1), **asked)
+    loss, logs = bound.loss(batch, progress=1.0, generator=seeded(1))
+    free, _ = bound.loss(batch, progress=0.0, generator=seeded(1))
     share = clips / (clips + bound.config.first_clips)
     nats = len(bound.person_variance) * (-share - math.log1p(-share)) / 2
     assert logs["kl"] == pytest.approx(nats, rel=1e-4, abs=1e-4)

@@ -121,17 +121,13 @@ class AmortisedVop(GaussianMethod):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative ELBO per clip with one reparameterised draw a person, plus the auxiliary person
         loss if asked for.
         """
         asked = {"cross": [batch], "self": [alone(batch)], "mixture": [batch, alone(batch)]}
-        found = [
-            self._bound(each, progress, label_smoothing, generator)
-            for each in asked[self.config.conditioning]
-        ]
+        found = [self._bound(each, progress, generator) for each in asked[self.config.conditioning]]
         loss, logs = sum(loss for loss, _ in found) / len(found), found[0][1]
         return loss, logs | {"loss": loss.detach()}
 
@@ -139,7 +135,6 @@ class AmortisedVop(GaussianMethod):
         self,
         batch: EpisodeBatch,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Enrollment clips make the weights that classify the queries; one KL a person."""
@@ -149,9 +144,7 @@ class AmortisedVop(GaussianMethod):
         drawn = posterior.rsample(generator=generator) if self.facts.posterior else posterior.mean
         deviations = self.deviations(moved | {"mean": drawn})
         logits = self.encoder(query.flatten(0, 1), deviations).unflatten(0, query.shape[:2])
-        misfit = functional.cross_entropy(
-            logits.movedim(-1, 1), labels, reduction="none", label_smoothing=label_smoothing
-        )
+        misfit = functional.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
         per_number = posterior.kl_per_dimension(self.hyper_personalizer.prior())
         charged = (
             per_number.clamp_min(self.config.free_bits) if self.config.free_bits else per_number

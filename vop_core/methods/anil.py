@@ -94,7 +94,6 @@ class Anil(ClassifierMethod):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the queries after the inner loop."""
@@ -103,7 +102,7 @@ class Anil(ClassifierMethod):
         )
         labels = needed_labels(batch.enrollment_labels)
         logits = classify(self.inner_loop(enrollment, labels, batch.present), query)
-        loss, logs = supervised_loss(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing)
+        loss, logs = supervised_loss(logits.flatten(0, 1), batch.labels.flatten())
         return loss, logs | {"inner_rate": self.log_rate.exp().detach()}
 
     def adapt(

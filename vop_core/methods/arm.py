@@ -92,14 +92,13 @@ class Arm(PersonalizationMethod):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries beside their persons' contexts."""
         contexts = self.contexts(batch.enrollment, batch.present)
         beside = contexts.repeat_interleave(batch.query.shape[1], dim=0)
         logits = self.encoder(batch.query.flatten(0, 1), context=beside)
-        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        return supervised_loss(logits, batch.labels.flatten())
 
     def adapt(
         self,

@@ -52,7 +52,6 @@ class ArmBn(AdaBn):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries under their persons' statistics."""
@@ -62,7 +61,7 @@ class ArmBn(AdaBn):
                 visit = partial(_visit, self.config.source_clips, owner, enrolls)
                 hooks.enter_context(norm.register_forward_hook(visit))
             logits = self.encoder(clips)
-        return supervised_loss(logits[~enrolls], batch.labels.flatten(), label_smoothing)
+        return supervised_loss(logits[~enrolls], batch.labels.flatten())
 
 
 def _visit(

@@ -456,10 +456,10 @@ class SharedClassifier(ClassifierMethod):
 
 
 def supervised_loss(
-    logits: Float[Tensor, "query label"], labels: Int[Tensor, " query"], label_smoothing: float
+    logits: Float[Tensor, "query label"], labels: Int[Tensor, " query"]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy of a step's queries, and what is logged of it."""
-    loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    loss = functional.cross_entropy(logits, labels)
     accuracy = (logits.argmax(-1) == labels).float().mean()
     return loss, {"loss": loss.detach(), "accuracy": accuracy}
 

@@ -55,7 +55,6 @@ class Dropout(SharedClassifier):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries, a mask for each."""
@@ -63,7 +62,7 @@ class Dropout(SharedClassifier):
         logits = self.encoder.classifier(
             features * self.masks(*features.shape, generator=generator)
         )
-        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        return supervised_loss(logits, batch.labels.flatten())
 
     def masks(self, *shape: int, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
         """0 with the probability of dropping, else what keeps the expectation at 1."""

@@ -31,12 +31,11 @@ class GlobalModel(SharedClassifier):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries; the enrollment clips are not used."""
         logits = self.encoder(batch.query.flatten(0, 1))
-        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        return supervised_loss(logits, batch.labels.flatten())
 
     def predict(
         self,

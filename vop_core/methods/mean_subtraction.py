@@ -99,7 +99,6 @@ class TrainedMeanSubtraction(MeanSubtraction):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries without their persons' means."""
@@ -107,7 +106,7 @@ class TrainedMeanSubtraction(MeanSubtraction):
         shots = batch.present.sum(1, keepdim=True)
         offset = shots / (self.config.source_clips + shots) * (means - means.mean(0))
         logits = self._logits(offset, batch.query).flatten(0, 1)
-        return supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        return supervised_loss(logits, batch.labels.flatten())
 
 
 def spectra(clips: Float[Tensor, "person clip *input"]) -> Float[Tensor, "person clip band"]:

@@ -134,7 +134,6 @@ def cross_entropy_of_draws(
     labels: Int[Tensor, "person query"],
     *,
     draws: int,
-    label_smoothing: float,
     generator: torch.Generator,
 ) -> Float[Tensor, "draw person query"]:
     """-ln p(y | x, w) under ``draws`` draws of each person's rows; gradients flow to the
@@ -143,9 +142,7 @@ def cross_entropy_of_draws(
     rows = distribution.expand(draws, *distribution.batch_shape).rsample(generator=generator)
     logits = classify(rows, query)
     wanted = labels.expand(draws, *labels.shape)
-    return functional.cross_entropy(
-        logits.movedim(-1, 1), wanted, reduction="none", label_smoothing=label_smoothing
-    )
+    return functional.cross_entropy(logits.movedim(-1, 1), wanted, reduction="none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +164,6 @@ class Samovar(GeneratedClassifier):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative bound per query, with draws from the posterior that has seen the queries too."""
@@ -186,7 +182,6 @@ class Samovar(GeneratedClassifier):
             query,
             batch.labels,
             draws=TRAINING_DRAWS,
-            label_smoothing=label_smoothing,
             generator=generator,
         ).mean(0)
         kl = posterior.kl(prior).sum(-1)

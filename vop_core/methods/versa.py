@@ -58,7 +58,6 @@ class Versa(GeneratedClassifier):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative log of the queries' likelihood, averaged over draws inside the logarithm."""
@@ -72,7 +71,6 @@ class Versa(GeneratedClassifier):
             query,
             batch.labels,
             draws=draws,
-            label_smoothing=label_smoothing,
             generator=generator,
         )
         loss = (math.log(draws) - (-misfit).logsumexp(0)).mean()

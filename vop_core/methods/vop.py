@@ -147,7 +147,6 @@ class Vop(GaussianMethod):
         batch: EpisodeBatch,
         *,
         progress: float,
-        label_smoothing: float,
         generator: torch.Generator,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the queries under the weights that the enrollment clips make; with
@@ -163,7 +162,7 @@ class Vop(GaussianMethod):
         if self.config.content and self.training:
             self._follow_words(torch.cat(shown, dim=1)[~enrolls], batch.labels.flatten())
         logits = self.encoder.classifier(embedded[~enrolls])
-        loss, logs = supervised_loss(logits, batch.labels.flatten(), label_smoothing)
+        loss, logs = supervised_loss(logits, batch.labels.flatten())
         if not self.config.beta:
             return loss, logs
         posterior = self._posterior(offsets, batch.present.sum(1).float())

@@ -20,7 +20,6 @@ class TrainConfig(Settings):
     # share of the steps until the peak
     warmup: float = checked(lambda value: 0 < value < 1, "must lie between 0 and 1", 0.15)
     gradient_norm: float = 5.0  # clipped at
-    label_smoothing: float = 0.0
     seed: int = 0
     checkpoint_every: int = at_least(1, 200)  # steps
     encoder_rate: float = not_negative(

@@ -55,9 +55,8 @@ def train(
     """Fit ``module`` in place, on its device, and return it in evaluation mode; the last step
     counts, not the best.
 
-    Each step minimises ``module.loss(batch, progress=, label_smoothing=, generator=)``, which gives
-    the loss on the step's episodes and what is logged of it; ``progress`` runs from 0 to 1 over the
-    training.
+    Each step minimises ``module.loss(batch, progress=, generator=)``, which gives the loss on the
+    step's episodes and what is logged of it; ``progress`` runs from 0 to 1 over the training.
 
     With a ``checkpoint`` path, the state is written there every so often and an interrupted
     training goes on from it; on the CPU it ends in the same weights as one that was never
@@ -85,7 +84,6 @@ def train(
             loss, logs = module.loss(
                 batch,
                 progress=step / config.steps,
-                label_smoothing=config.label_smoothing,
                 generator=generator,
             )
             optimizer.zero_grad()
