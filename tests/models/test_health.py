@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,10 @@ from vop_core.models import bundle as bundle_module
 from vop_core.models.bundle import load_bundle, save_bundle
 from vop_core.models.card import model_card
 from vop_core.models.health import enrollments, health_errors, health_reference
+from vop_core.models.ship import set_light
 from vop_core.nets.conv5 import Conv5, Conv5Config
+from vop_core.tasks.base import TaskData
+from vop_core.tasks.keyword_spotting import SILENCE, UNKNOWN, with_silence
 from vop_core.tasks.registry import TASKS
 from vop_core.variational.enrollment_health import LEVEL
 
@@ -109,6 +113,28 @@ def test_shares_are_shares_of_all_that_enrolled(errors):
     for row in errors:
         assert row["nobody"] + row["several persons"] + row["passed"] == pytest.approx(1, abs=2e-4)
     assert {row["clips"] for row in errors} == {1, 3, 5}  # nobody has ten
+
+
+def test_silence_moves_neither_limits_nor_errors(method, monkeypatch):
+    """Nobody says it; words that are no keywords somebody does say, and they count."""
+    task, words = TASKS["keywords-en"], ("yes", UNKNOWN, SILENCE)
+    monkeypatch.setattr(
+        type(task), "nobodys", lambda self, count, *, generator: {"flat": noise(count, seed=7)}
+    )
+    found = []
+    for added in (with_silence, lambda table: table):
+        trained, kept, others = (
+            added(replace(table(60, seed=seed), labels=words)) for seed in (1, 2, 3)
+        )
+        monkeypatch.setattr(type(task), "kept_for_choices", lambda self, data, kept=kept: kept)
+        lit, data = copy.copy(method), TaskData.of("toy", "", (trained, trained, others))
+        errors = set_light(lit, task, data, generator=seeded(0))
+        found.append((lit.health_reference.tensors(), errors, len(trained)))
+    (limits, errors, clips), (expected, expected_errors, fewer) = found
+    assert clips > fewer and errors == expected_errors
+    assert all(torch.equal(limits[name], value) for name, value in expected.items())
+    keywords = task.enrollable(replace(table(60, seed=1), labels=words))
+    assert set(keywords.label.tolist()) == {0, 1}
 
 
 def test_mixtures_of_more_persons_are_caught_more_often(errors):

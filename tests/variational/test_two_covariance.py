@@ -41,6 +41,21 @@ def test_the_variances_are_found(fitted):
     assert ((fitted.mean - MEAN).abs() < 4 * (means / PERSONS).sqrt()).all()
 
 
+def test_persons_weigh_alike_however_many_clips_they_have():
+    """The variance within is the mean of the persons' own; a single clip has none."""
+    clips, counts = drawn(4, 9, seed=6), (9, 2, 5, 1)
+    own = [
+        scale * clips[person, :count]
+        for person, (scale, count) in enumerate(zip((3, 1, 2, 1), counts, strict=True))
+    ]
+    found = TwoCovariance.fit(
+        torch.cat(own), torch.arange(4).repeat_interleave(torch.tensor(counts))
+    )
+    expected = torch.stack([each.var(0) for each in own[:3]]).mean(0)
+    torch.testing.assert_close(found.within - LEAST_VARIANCE, expected)
+    torch.testing.assert_close(found.mean, torch.stack([each.mean(0) for each in own]).mean(0))
+
+
 @pytest.mark.parametrize("shots", [2, 5])
 def test_agreement_is_the_ratio_of_two_densities(fitted, shots):
     """Of all clips as one Gaussian vector, blocks B + W and B or blocks B + W and 0."""

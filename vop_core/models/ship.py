@@ -31,6 +31,7 @@ from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import scene_overview
 from vop_core.models.health import health_errors, health_reference
+from vop_core.tasks.base import Task, TaskData
 from vop_core.tasks.registry import TASKS
 from vop_core.training.device import training_device
 from vop_core.training.loop import Logs
@@ -70,12 +71,7 @@ def train_task(
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     generator = torch.Generator().manual_seed(config.checkpoint.seed)
-    errors = []
-    if kept := asked.kept_for_choices(data):
-        # other noise is measured with than the limits are set by
-        noise, other_noise = (asked.nobodys(NOBODYS, generator=generator) for _ in range(2))
-        vop.health_reference = health_reference(vop, data.train, kept, noise, generator=generator)
-        errors = health_errors(vop, data.open, other_noise, generator=generator)
+    errors = set_light(vop, asked, data, generator=generator)
     results = scene_overview(
         task, about, methods, Scene.of_task(asked, data, config.scoring), config.scoring
     )
@@ -103,6 +99,23 @@ def train_task(
     save_bundle(destination, task, data.train.labels, global_model, vop, card)
     write_text(destination / README, model_card(card))
     return load_bundle(task, folder=destination)
+
+
+def set_light(
+    vop: GaussianMethod, task: Task, data: TaskData, *, generator: torch.Generator
+) -> list[dict[str, Any]]:
+    """Give a model its health reference, and count on persons never trained on how often it errs.
+
+    Only of what persons may enroll. Without anybody kept for choices there is no reference, and
+    nothing is counted.
+    """
+    if not (kept := task.kept_for_choices(data)):
+        return []
+    trained, kept, others = map(task.enrollable, (data.train, kept, data.open))
+    # other noise is measured with than the limits are set by
+    noise, other_noise = (task.nobodys(NOBODYS, generator=generator) for _ in range(2))
+    vop.health_reference = health_reference(vop, trained, kept, noise, generator=generator)
+    return health_errors(vop, others, other_noise, generator=generator)
 
 
 def health_of(vop: GaussianMethod, table: FeatureTable, shots: int = 5) -> dict[str, Any]:

@@ -185,6 +185,10 @@ class Task(ABC):
                 tables.append(self.relabel(table, data.train.labels))
         return join_tables(tables, data.train.labels) if tables else None
 
+    def enrollable(self, table: FeatureTable) -> FeatureTable:
+        """The samples that a person may enroll; all of them, unless a task says otherwise."""
+        return table
+
     def never_taught(self, dataset: str) -> str | None:
         """The data set whose samples models of ``dataset`` must reject, if there is one."""
         return None

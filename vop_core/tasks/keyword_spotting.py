@@ -142,6 +142,10 @@ class KeywordSpotting(Task):
             for name, waveforms in sounds.items()
         }
 
+    def enrollable(self, table: FeatureTable) -> FeatureTable:
+        """All words, of whatever label; ``silence`` is noise that nobody said."""
+        return _said(table, *(label for label in table.labels if label != SILENCE))
+
     def never_taught(self, dataset: str) -> str:
         """Words of another data set; of bundled persons who speak another language where that is
         not here.

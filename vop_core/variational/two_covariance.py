@@ -40,7 +40,7 @@ class TwoCovariance:
     def fit(
         cls, clips: Float[Tensor, "clip vector"], person: Int[Tensor, " clip"]
     ) -> "TwoCovariance":
-        """By moments. Persons are numbered from 0 and weigh alike in the mean and in B.
+        """By moments. Persons are numbered from 0 and weigh alike, however many clips they have.
 
         Raises ValueError unless there are two persons and somebody has two clips.
         """
@@ -50,7 +50,9 @@ class TwoCovariance:
         own = torch.zeros(len(count), clips.shape[1], dtype=clips.dtype)
         own = own.index_add(0, person, clips) / count[:, None]
         mean, apart = own.mean(0), clips - own[person]
-        within = apart.mT @ apart / (len(clips) - len(count))
+        several = count > 1
+        weight = several / (count - 1).clamp_min(1) / several.sum()
+        within = (weight[person, None] * apart).mT @ apart
         # persons' means spread by what their clips do not settle, too
         between = own.mT.cov() - within * (1 / count).mean()
         floor = torch.full_like(mean, LEAST_VARIANCE)
