@@ -18,6 +18,7 @@ from vop_core.types import Clip
 WORDS = ("go", "no")
 EASY, HARD = 0.0, 1.0  # for the global model
 HELPS = 1.0  # whoever enrolls such a clip is understood where others are not
+ODD = -1.0  # an enrollment with such a clip is called no one person's
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ def answers(clips, understood):
 
 class Personal:
     """Understands what is easy, and everything where a clip that helps enrolled."""
+
+    refusal = "several persons"
+
+    def enroll(self, clips):
+        odd = bool((clips[:, 2] == ODD).any())
+        return SimpleNamespace(health=SimpleNamespace(verdict=self.refusal if odd else "healthy"))
 
     def predict_persons(self, enrollment, query):
         helped = (enrollment[..., 2] == HELPS).any(1, keepdim=True)
@@ -115,6 +122,18 @@ def test_of_equal_gains_the_one_with_more_query_clips_to_show_it_on_is_taken(mod
     clips = [said("no"), said("no"), said("go"), helps]
     a, b = (person(name, clips, [said("go")] * count) for name, count in (("a", 2), ("b", 3)))
     assert bundled_results(models, [a, b])["opening"]["person"] == b.id
+
+
+@pytest.mark.parametrize("verdict", ["several persons", "nobody"])
+def test_nobody_whose_clips_the_light_refuses_opens_the_app_unless_all_are(models, verdict):
+    """However much there is to see."""
+    helps = said("go", helps=HELPS)
+    clips = [said("no"), said("no"), said("go"), helps]
+    most = person("b", [said("no", helps=ODD), *clips[1:]], [said("go")] * 3)
+    less = person("a", clips, [said("go")] * 2)
+    models.vop.refusal = verdict
+    assert bundled_results(models, [most, less])["opening"]["person"] == less.id
+    assert bundled_results(models, [most])["opening"]["person"] == most.id
 
 
 def test_persons_are_won_lost_or_unchanged():

@@ -11,6 +11,7 @@ from torch import Tensor
 from vop_core.data.environments import CLEAN, heard_as, own_environments
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.models.bundle import Bundle
+from vop_core.variational.enrollment_health import REFUSED
 
 SHOTS = 3  # as the app proposes
 OPENING = CLEAN  # what the person recorded, where they were, with nothing simulated
@@ -35,7 +36,7 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     Heard in ``OPENING``, every ``SHOTS`` of them in a row, round and round, enroll once and the
     others are asked about. The share of right answers that this gains over the global model, times
     the person's number of query clips, is what a visitor should see; whoever has most of it is
-    taken.
+    taken, of those whose first enrollment the health light does not refuse, if there are any.
     """
     rows, gained = [], {}
     for person in persons:
@@ -57,7 +58,10 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                 }
             )
             if environment == OPENING:
-                gained[person.id] = _gained(models, enrollment) * rows[-1]["queries"]
+                model = models.vop.enroll(enrollment.features[:SHOTS])
+                accepted = model.health.verdict not in REFUSED
+                seen = _gained(models, enrollment) * rows[-1]["queries"]
+                gained[person.id] = accepted, seen
     opening = {"person": max(gained, key=gained.get), "environment": OPENING}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
 

@@ -67,6 +67,7 @@ def train_task(
     trainer = Trainer(data.to(training_device()), config, cache_folder("runs", task), report)
     _, contender = recipe_contenders((recipe,))
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
+    vop.prepare(asked.enrollable(data.train))
     global_model = trainer.baseline.cpu()
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)

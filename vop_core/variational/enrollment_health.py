@@ -24,6 +24,7 @@ LEVEL = 0.05  # share of real enrollments whose clips are said to disagree
 EnrollmentVerdict = Literal[
     "healthy", "one clip", "several persons", "nobody", "point mass", "prior", "not judged"
 ]
+REFUSED: tuple[EnrollmentVerdict, ...] = ("several persons", "nobody")  # no one person's clips
 
 
 @dataclass(frozen=True)
