@@ -13,15 +13,15 @@ from vop_core.errors import VopError
 ICON = Path(__file__).with_name("icon.png")
 st.set_page_config(page_title="VoP Studio", page_icon=ICON, layout="wide")
 
-page = st.navigation(
-    [
-        st.Page("app_pages/your_voice.py", title="Your voice", icon=":material/mic:", default=True),
-        st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
-        st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-    ],
-    position="top",
-)
-st.html("<style>.stMainBlockContainer{padding-top:4.5rem;max-width:1280px}</style>")
+pages = [
+    st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
+    st.Page("app_pages/your_voice.py", title="Your voice", icon=":material/mic:"),
+    st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+    st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
+]
+page = st.navigation(pages, position="hidden")
+st.html("<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}</style>")
+widgets.page_links(pages)
 warm_up()
 visit = state.current()
 state.enter(visit, page.title)

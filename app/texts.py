@@ -5,8 +5,25 @@ from collections.abc import Mapping, Sequence
 from vop_core.data.decoding import ACCEPTED
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import LearningCurve, headline_differences, narrowing_sentence
-from vop_core.models.bundled import won_lost_unchanged
+from vop_core.models.bundled import Example, won_lost_unchanged
 
+PROMISE = "A few words from you make a network yours"
+HOME = (
+    "One forward pass, no training: your clips become a **probability distribution over a "
+    "network’s weights**, and you see at once whether the network that is yours hears you better "
+    "than the one that everybody gets."
+)
+NO_EXAMPLE = "This model’s card names nobody to show: use your own voice, or borrow one."
+JUDGED = {  # whether an answer is right -> badge colour, icon, word
+    True: ("green", ":material/check_circle:", "Right"),
+    False: ("red", ":material/cancel:", "Wrong"),
+}
+EXAMPLES = {  # outcome -> what an example shows
+    "won": "Personalization **turned a wrong answer into the right one**.",
+    "lost": "Personalization **spoiled a right answer**.",
+    "both right": "**Both are right**: here was nothing to gain.",
+    "both wrong": "**Both are wrong**: three clips did not help here.",
+}
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
     "good": ("green", ":material/check_circle:", "Good"),
@@ -65,6 +82,21 @@ NO_RESULTS = (
 def counted(number: int, thing: str) -> str:
     """``1 clip``, ``2 clips``."""
     return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def of_example(outcome: str) -> str:
+    """What one example shows."""
+    return EXAMPLES[outcome]
+
+
+def of_examples(name: str, examples: Sequence[Example]) -> str:
+    """What all of a person's examples show together."""
+    found = [each.outcome for each in examples]
+    both = found.count("both right")
+    return (
+        f"Over {name}’s {len(found)} words that were not enrolled, everybody’s network is right "
+        f"{both + found.count('lost')} times, the personal one {both + found.count('won')} times."
+    )
 
 
 def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str) -> list[str]:

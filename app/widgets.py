@@ -33,6 +33,14 @@ def key(visit: Visit, name: str) -> str:
 # --- the frame ------------------------------------------------------------------------------------
 
 
+def page_links(pages) -> None:
+    """The product's name and every page, in sight at any width."""
+    with st.container(horizontal=True, vertical_alignment="center", key="pages"):
+        st.markdown("**:material/graphic_eq: VoP Studio**", width="content")
+        for page in pages:
+            st.page_link(page, width="content")
+
+
 def sidebar(visit: Visit) -> None:
     """What is kept about this visitor, and the button that ends it."""
     with st.sidebar:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from session import shared
 from session.clips import borrowed_person
 from session.shared import bundle, bundled_persons
 from session.state import Entry, Personal, Visit
@@ -11,6 +12,7 @@ from vop_core.data.environments import CLEAN, heard_as
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation import narrowing, promises
 from vop_core.evaluation.controls import generator_for
+from vop_core.models.bundled import Example
 
 
 def personal(visit: Visit) -> Personal | None:
@@ -114,6 +116,16 @@ def opening(visit: Visit) -> tuple[BundledPerson | None, str]:
     proposed = found["opening"]
     persons = {person.id: person for person in bundled_persons(visit.task)}
     return persons.get(proposed["person"]), proposed["environment"]
+
+
+def examples(visit: Visit) -> tuple[BundledPerson, str, tuple[Example, ...]] | None:
+    """With whom the app opens, where that person is heard, and what both models answer to them;
+    None where the card does not say.
+    """
+    person, environment = opening(visit)
+    if person is None:
+        return None
+    return person, environment, shared.examples(visit.task, person.id, environment)
 
 
 def health_over_persons(visit: Visit) -> dict | None:

@@ -8,6 +8,8 @@ import streamlit as st
 
 from vop_core import models, plots
 from vop_core.data.voices import BundledPerson
+from vop_core.models import bundled
+from vop_core.models.bundled import Example
 from vop_core.tasks.registry import TASKS
 
 
@@ -29,3 +31,10 @@ def warm_up() -> threading.Thread:
 def bundled_persons(task: str) -> tuple[BundledPerson, ...]:
     """The bundled persons who speak the task's words. Raises DataError where they are missing."""
     return TASKS[task].bundled_persons()
+
+
+@st.cache_resource(show_spinner="Asking both models…")
+def examples(task: str, person: str, environment: str) -> tuple[Example, ...]:
+    """Both models' answers to all query clips of a bundled person, by id."""
+    known = {each.id: each for each in bundled_persons(task)}
+    return bundled.examples(bundle(task), known[person], environment)

@@ -83,6 +83,7 @@ class Visit:
     # part of every personal widget's key, so that forgetting empties the widgets too
     generation: int = 0
     task: str = "keywords-en"
+    example: int | None = None  # of those on the first page, the one that is shown
     entries: list[Entry] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
@@ -103,6 +104,11 @@ class Visit:
     def enrolled(self) -> list[Entry]:
         """The clips that are switched on."""
         return [entry for entry in self.entries if entry.on]
+
+    @property
+    def own_entries(self) -> list[Entry]:
+        """The clips that the visitor gave."""
+        return [entry for entry in self.entries if entry.person is None]
 
     @property
     def persons(self) -> set[str]:

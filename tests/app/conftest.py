@@ -95,19 +95,20 @@ def _person(number: int, folder: Path):
     )
 
 
-def open_app(**address: str):
-    """A new visitor's app on its first page, or where the address leads."""
+def open_app(page: str | None = "your_voice", **address: str):
+    """A new visitor's app on a page, by default where clips are given; None: where one lands."""
     from streamlit.testing.v1 import AppTest
 
     visitor = AppTest.from_file(str(ROOT / "app" / "streamlit_app.py"), default_timeout=120)
     for name, value in address.items():
         visitor.query_params[name] = value
-    return visitor.run()
+    visitor = visitor.run()
+    return visitor if page is None else visitor.switch_page(f"app_pages/{page}.py").run()
 
 
 @pytest.fixture
 def app(bundle, persons):
-    """The app on its first page."""
+    """The app where clips are given."""
     return open_app()
 
 

@@ -39,7 +39,7 @@ def test_an_address_that_asks_for_nonsense_is_one_sentence(bundle, persons):
         ({"person": PERSONS[0], "clips": "-3"}, "clips '-3'"),
         ({"person": PERSONS[0], "environment": "on the moon"}, "heard in 'on the moon'"),
     ):
-        app = open_app(**address)
+        app = open_app(page=None, **address)
         assert not app.exception
         assert said in words(app)
         assert not app.session_state["visit"].entries

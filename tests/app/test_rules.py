@@ -28,4 +28,5 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         "bundle": ["task"],
         "warm_up": [],
         "bundled_persons": ["task"],
+        "examples": ["task", "person", "environment"],  # of a bundled person
     }

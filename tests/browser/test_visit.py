@@ -57,7 +57,7 @@ def go_to(page, name: str) -> None:
 
 
 def enroll(page, microphone, address: str) -> None:
-    page.goto(address)
+    page.goto(f"{address}/your_voice")
     for number in (1, 2, 3):
         microphone.hear(number)  # the very same sound twice is refused, and rightly
         page.get_by_text(f"Clip {number}: say one word").wait_for()
@@ -98,6 +98,33 @@ def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone
     hosts = {urlparse(url).hostname for url in page.requests if url.startswith(("http", "ws"))}
     assert hosts <= {"localhost", "127.0.0.1"}, "no telemetry, no fonts or scripts from elsewhere"
     assert page.failures == []
+
+
+def test_a_stranger_sees_an_example_at_one_click(page, app_address):
+    page.goto(app_address)
+    page.get_by_alt_text(re.compile("one forward pass")).wait_for()
+    page.get_by_role("button", name=re.compile("See an example")).click()
+    page.get_by_text("What was said").wait_for()
+    assert page.get_by_text(re.compile("(Right|Wrong)$")).count() == 2
+    page.get_by_role("button", name=re.compile("Go on with this person")).click()
+    page.get_by_text("Your personal model is ready").wait_for()
+    assert page.failures == []
+
+
+def test_on_a_phone_every_page_is_in_sight(browser, app_address):
+    """Product and pages on the first screen, no drawer to open first, none in the way afterwards."""
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.set_default_timeout(PATIENCE)
+    phone.goto(app_address)
+    for name in ("Your voice", "Compare", "Posterior", "Home"):
+        link = phone.get_by_role("link", name=name, exact=True)
+        link.wait_for()
+        box = link.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] >= 24
+        link.click()
+        phone.locator(".st-key-pages").get_by_text("VoP Studio").wait_for()
+        assert not phone.get_by_role("button", name=re.compile("Forget me")).is_visible()
+    phone.close()
 
 
 @pytest.mark.alone

@@ -136,7 +136,7 @@ def test_a_link_opens_a_page_in_a_state():
     )
     where = "localhost:8501/posterior?task=keywords-en&person=speech_commands_test%2F135c6841"
     assert f"{where}&clips=2&seed=5" in link
-    assert "localhost:8501/)" in course.in_app("Your voice")
+    assert "localhost:8501/your_voice)" in course.in_app("Your voice")
     with pytest.raises(VopError, match="no page"):
         course.in_app("Nowhere")
 

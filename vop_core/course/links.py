@@ -10,7 +10,7 @@ from vop_core.errors import VopError
 
 LOCAL_APP = "http://localhost:8501"
 # title -> path in the address
-APP_PAGES = {"Your voice": "", "Posterior": "posterior", "Compare": "compare"}
+APP_PAGES = {"Your voice": "your_voice", "Posterior": "posterior", "Compare": "compare"}
 
 
 @dataclass(frozen=True, kw_only=True)

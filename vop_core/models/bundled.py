@@ -10,7 +10,9 @@ from torch import Tensor
 
 from vop_core.data.environments import CLEAN, heard_as, own_environments
 from vop_core.data.voices import BundledClip, BundledPerson
+from vop_core.evaluation.answers import Answer, first_answer, outcome
 from vop_core.models.bundle import Bundle
+from vop_core.types import Clip
 from vop_core.variational.enrollment_health import REFUSED
 
 SHOTS = 3  # as the app proposes
@@ -64,6 +66,47 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                 gained[person.id] = accepted, seen
     opening = {"person": max(gained, key=gained.get), "environment": OPENING}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query clip as it was heard, and both models' answers to it."""
+
+    clip: Clip
+    word: str
+    by_global: Answer
+    by_personal: Answer
+
+    @property
+    def outcome(self) -> str:
+        """As :func:`vop_core.evaluation.answers.outcome`."""
+        return outcome(self.word, self.by_global.best.label, self.by_personal.best.label)
+
+
+def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[Example, ...]:
+    """All query clips of a person whose words the models know, asked of the global model and of the
+    one that the first ``SHOTS`` enrollment clips make.
+
+    In their order, beginning with the first that only the personal model gets right, if there is
+    one.
+    """
+
+    def heard(records: Sequence[BundledClip]) -> list[Clip]:
+        return [heard_as(environment, person.id, record.load()) for record in records]
+
+    personal = models.vop.enroll(models.features(heard(person.enrollment[:SHOTS])))
+    records = [record for record in person.query if record.label in models.labels]
+    clips = heard(records)
+    found = []
+    for clip, record in zip(clips, records, strict=True):
+        inputs = models.features([clip])
+        answers = (
+            first_answer(model.predict(inputs), models.labels)
+            for model in (models.global_model, personal)
+        )
+        found.append(Example(clip, record.label, *answers))
+    first = next((place for place, each in enumerate(found) if each.outcome == "won"), 0)
+    return (*found[first:], *found[:first])
 
 
 def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> tuple[int, int, int]:

@@ -1,0 +1,102 @@
+"""Page: what this is, in one picture, and one example that anybody can see at once."""
+
+import pictures
+import streamlit as st
+import texts
+import widgets
+from session import clips, models, state
+
+from vop_core.data.audio import playable
+from vop_core.evaluation.answers import Answer
+from vop_core.models.bundled import SHOTS, Example
+
+visit = state.current()
+
+
+def show_example(number: int) -> None:
+    visit.example = number
+
+
+def first_screen() -> None:
+    """One sentence, one picture, and the two ways on."""
+    said, drawn = st.columns([6, 7], gap="large", vertical_alignment="center")
+    with said:
+        st.title(texts.PROMISE, anchor=False)
+        st.markdown(texts.HOME)
+        with st.container(horizontal=True):
+            st.button(
+                "See an example",
+                icon=":material/play_circle:",
+                type="primary",
+                key="see-example",
+                on_click=show_example,
+                args=(0,),
+            )
+            if st.button("Use my own voice", icon=":material/mic:", key="own-voice"):
+                st.switch_page("app_pages/your_voice.py")
+    with drawn:
+        ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+        st.image(pictures.story(ink), width="stretch", alt=pictures.WORDS)
+
+
+def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -> None:
+    """A model's word, and whether it is the one that was said."""
+    right = answered.best.label == word
+    with column.container(border=True, height="stretch"):
+        st.markdown(whose)
+        st.caption(made_of)
+        st.markdown(f"## {answered.best.label}")
+        colour, sign, verdict = texts.JUDGED[right]
+        st.badge(verdict, icon=sign, color=colour)
+
+
+def example(person, environment: str, shown: Example, total: list[Example]) -> None:
+    """A real person's word, both answers, the truth, and how it stands over all their words."""
+    st.subheader(f"{person.name} says one more word", anchor=False)
+    columns = st.columns(3)
+    with columns[0].container(border=True, height="stretch", key=f"example-{visit.example}"):
+        st.markdown(":material/hearing: **What was said**")
+        st.caption("one word, never enrolled")
+        st.markdown(f"## {shown.word}")
+        st.audio(playable(shown.clip), alt=f"Play the word {shown.word}")
+    everybody = ":material/public: **Everybody’s network**"
+    answer_card(columns[1], everybody, "the global model", shown.by_global, shown.word)
+    own = f":material/person: **{person.name}’s network**"
+    made_of = f"made from {texts.counted(SHOTS, 'clip')}"
+    answer_card(columns[2], own, made_of, shown.by_personal, shown.word)
+    st.markdown(texts.of_example(shown.outcome) + " " + texts.of_examples(person.name, total))
+    with st.container(horizontal=True):
+        st.button(
+            "Another word",
+            icon=":material/skip_next:",
+            key="another-example",
+            on_click=show_example,
+            args=(visit.example + 1,),
+        )
+        if st.button(
+            "Go on with this person",
+            icon=":material/arrow_forward:",
+            key="go-on",
+            disabled=bool(visit.own_entries),
+            help="Replaces no clips of yours: forget them first." if visit.own_entries else None,
+        ):
+            clips.borrow(visit, person, SHOTS, environment)
+            st.switch_page("app_pages/your_voice.py")
+    all_persons, chosen = texts.of_bundled_persons(
+        models.bundled_results(visit), person, environment
+    )
+    st.markdown(all_persons)
+    st.caption(chosen)
+    widgets.whose(person, environment)
+
+
+first_screen()
+widgets.messages(visit)
+if visit.example is not None:
+    found = models.examples(visit)
+    if found is None:
+        st.info(texts.NO_EXAMPLE, icon=":material/info:")
+    else:
+        person, environment, all_of_them = found
+        shown = all_of_them[visit.example % len(all_of_them)]
+        example(person, environment, shown, all_of_them)

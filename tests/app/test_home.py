@@ -1,0 +1,71 @@
+"""The first page: one example that anybody can see at once, and that says how typical it is."""
+
+import pytest
+
+from tests.app.conftest import PERSONS, open_app, press, record, words
+from vop_core.models.bundled import OPENING, SHOTS, examples
+
+
+@pytest.fixture
+def opening(bundle, persons):
+    """A card that opens with the second person."""
+    rows = [
+        {"person": person, "environment": OPENING, "queries": 4, "global": 2, "personal": 2 + gain}
+        for person, gain in zip(PERSONS, (1, -1, 0), strict=True)
+    ]
+    opening = {"person": PERSONS[1], "environment": OPENING}
+    bundle["bundled"] = {"shots": SHOTS, "opening": opening, "rows": rows}
+    return open_app(page=None)
+
+
+def expected(persons):
+    from session.shared import bundle
+
+    return examples(bundle("keywords-en"), persons[1], OPENING)
+
+
+def verdicts(app) -> list[str]:
+    return [each.value for each in app.markdown if "Right" in each.value or "Wrong" in each.value]
+
+
+def test_an_example_shows_the_truth_both_answers_and_what_all_of_them_give(opening, persons):
+    assert "Speaker 02" not in words(opening)
+    app = press(opening, "see-example")
+    assert not app.exception
+    shown, *_ = of_all = expected(persons)
+    said = words(app)
+    for word in (shown.word, shown.by_global.best.label, shown.by_personal.best.label):
+        assert f"## {word}" in said
+    right = [each.by_personal.best.label == each.word for each in of_all]
+    assert f"the personal one {sum(right)} times" in said
+    assert "more often than the global one for 1, less often for 1, as often for 1" in said
+
+
+def test_each_answer_is_called_right_or_wrong(opening, persons):
+    app = press(opening, "see-example")
+    for number, shown in enumerate(expected(persons)):
+        answers = shown.by_global.best.label, shown.by_personal.best.label
+        called = ["Right" in verdict for verdict in verdicts(app)]
+        assert called == [answer == shown.word for answer in answers], number
+        app = press(app, "another-example")
+    assert f"## {expected(persons)[0].word}" in words(app), "after the last comes the first again"
+
+
+def test_going_on_enrolls_the_clips_that_made_the_example(opening, persons):
+    app = press(press(opening, "see-example"), "go-on")
+    entries = app.session_state["visit"].entries
+    assert [entry.clip.name for entry in entries] == [
+        record.path.name for record in persons[1].enrollment[:SHOTS]
+    ]
+
+
+def test_a_visitor_s_own_clips_are_never_replaced(opening, voice):
+    app = record(opening.switch_page("app_pages/your_voice.py").run(), voice(0))
+    app = press(app.switch_page("app_pages/home.py").run(), "see-example")
+    assert app.button(key="go-on").disabled
+
+
+def test_a_card_that_names_nobody_is_said(bundle, persons):
+    app = press(open_app(page=None), "see-example")
+    assert not app.exception
+    assert "names nobody to show" in words(app)
