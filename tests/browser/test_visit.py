@@ -112,7 +112,7 @@ def test_a_stranger_sees_an_example_at_one_click(page, app_address):
 
 
 def test_on_a_phone_every_page_is_in_sight(browser, app_address):
-    """Product and pages on the first screen, no drawer to open first, none in the way afterwards."""
+    """Product and pages on the first screen; no drawer to open, none in the way afterwards."""
     phone = browser.new_page(viewport={"width": 390, "height": 844})
     phone.set_default_timeout(PATIENCE)
     phone.goto(app_address)
