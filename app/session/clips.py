@@ -4,7 +4,7 @@ untouched.
 
 from dataclasses import replace
 
-from session.shared import bundle, bundled_persons
+from session.shared import bundle, bundled_persons, enrolled_clips
 from session.state import Entry, Query, Visit
 from vop_core.data import audio, enrollment
 from vop_core.data.clip_quality import assess
@@ -74,8 +74,8 @@ def remove(visit: Visit, entry: Entry) -> None:
 
 
 def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = CLEAN) -> None:
-    """Replace the enrollment clips by the first ``shots`` of a bundled person, heard in one of the
-    person's own environments.
+    """Replace the enrollment clips by ``shots`` of a bundled person, heard in one of the person's
+    own environments.
 
     Raises DataError where the person has no such environment.
     """
@@ -88,7 +88,7 @@ def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = C
             person=person.id,
             **_borrowed(person, record),
         )
-        for record in person.enrollment[:shots]
+        for record in enrolled_clips(visit.task, person.id, environment, shots)
     ]
     visit.query = None
     visit.drop_models()

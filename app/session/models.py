@@ -97,7 +97,8 @@ def bundled_row(visit: Visit) -> Mapping | None:
     found, person = bundled_results(visit), borrowed_person(visit)
     if found is None or person is None:
         return None
-    counted = [record.path.name for record in person.enrollment[: found["shots"]]]
+    took = shared.enrolled_clips(visit.task, person.id, visit.environment, found["shots"])
+    counted = [record.path.name for record in took]
     if [entry.clip.name for entry in visit.enrolled] != counted:
         return None
     asked = person.id, visit.environment

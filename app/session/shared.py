@@ -7,7 +7,7 @@ import threading
 import streamlit as st
 
 from vop_core import models, plots
-from vop_core.data.voices import BundledPerson
+from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.models import bundled
 from vop_core.models.bundled import Example
 from vop_core.tasks.registry import TASKS
@@ -38,3 +38,12 @@ def examples(task: str, person: str, environment: str) -> tuple[Example, ...]:
     """Both models' answers to all query clips of a bundled person, by id."""
     known = {each.id: each for each in bundled_persons(task)}
     return bundled.examples(bundle(task), known[person], environment)
+
+
+@st.cache_resource(show_spinner=False)
+def enrolled_clips(
+    task: str, person: str, environment: str, shots: int
+) -> tuple[BundledClip, ...]:
+    """With which of their clips a bundled person, by id, enrolls."""
+    known = {each.id: each for each in bundled_persons(task)}
+    return bundled.enrolled_clips(bundle(task), known[person], environment, shots)

@@ -28,5 +28,7 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         "bundle": ["task"],
         "warm_up": [],
         "bundled_persons": ["task"],
-        "examples": ["task", "person", "environment"],  # of a bundled person
+        # of bundled persons
+        "examples": ["task", "person", "environment"],
+        "enrolled_clips": ["task", "person", "environment", "shots"],
     }

@@ -12,7 +12,12 @@ from vop_core.data.environments import CLEAN, own_environments
 from vop_core.data.voices import CORPORA, BundledClip, BundledPerson
 from vop_core.models import bundled
 from vop_core.models.bundle import Bundle
-from vop_core.models.bundled import OPENING, bundled_results, won_lost_unchanged
+from vop_core.models.bundled import (
+    OPENING,
+    bundled_results,
+    enrolled_clips,
+    won_lost_unchanged,
+)
 from vop_core.types import Clip
 
 WORDS = ("go", "no")
@@ -125,15 +130,27 @@ def test_of_equal_gains_the_one_with_more_query_clips_to_show_it_on_is_taken(mod
 
 
 @pytest.mark.parametrize("verdict", ["several persons", "nobody"])
-def test_nobody_whose_clips_the_light_refuses_opens_the_app_unless_all_are(models, verdict):
-    """However much there is to see."""
-    helps = said("go", helps=HELPS)
-    clips = [said("no"), said("no"), said("go"), helps]
-    most = person("b", [said("no", helps=ODD), *clips[1:]], [said("go")] * 3)
-    less = person("a", clips, [said("go")] * 2)
+def test_clips_that_the_light_refuses_are_passed_over_unless_it_refuses_all(models, verdict):
+    """One after another, round and round."""
     models.vop.refusal = verdict
-    assert bundled_results(models, [most, less])["opening"]["person"] == less.id
-    assert bundled_results(models, [most])["opening"]["person"] == most.id
+    odd, clips = said("no", helps=ODD), [said(word) for word in ("go", "no", "go", "no")]
+    for enrollment, places in (
+        ((*clips,), (0, 1, 2)),
+        ((clips[0], odd, *clips[1:]), (2, 3, 4)),
+        ((clips[0], clips[1], odd, clips[2]), (3, 0, 1)),
+        ((odd, odd, clips[0]), (0, 1, 2)),
+    ):
+        found = enrolled_clips(models, person("a", list(enrollment), []), CLEAN, 3)
+        assert found == tuple(enrollment[place] for place in places)
+    few = person("a", clips[:2], [])
+    assert enrolled_clips(models, few, CLEAN, 5) == few.enrollment
+
+
+def test_what_is_counted_is_what_enrolls(models):
+    """The clip that helps stands after one that is refused."""
+    clips = [said("go", helps=ODD), said("no"), said("go"), said("no", helps=HELPS)]
+    found = bundled_results(models, [person("a", clips, [said("go"), said("no")])])
+    assert (found["rows"][0]["global"], found["rows"][0]["personal"]) == (0, 2)
 
 
 def test_persons_are_won_lost_or_unchanged():

@@ -31,14 +31,14 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     """A card's entry: how many query clips of each person the global and the personal model get
     right, heard clean and in each of the person's own environments; and with whom the app opens.
 
-    The first ``SHOTS`` enrollment clips make the personal model. Words that the models do not know
-    are not asked about.
+    ``SHOTS`` enrollment clips make the personal model (:func:`enrolled_clips`). Words that the
+    models do not know are not asked about.
 
     The app opens with the person whose enrollment clips speak most for it; no query clip has a say.
     Heard in ``OPENING``, every ``SHOTS`` of them in a row, round and round, enroll once and the
     others are asked about. The share of right answers that this gains over the global model, times
     the person's number of query clips, is what a visitor should see; whoever has most of it is
-    taken, of those whose first enrollment the health light does not refuse, if there are any.
+    taken.
     """
     rows, gained = [], {}
     for person in persons:
@@ -47,9 +47,8 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                 _heard(models, person.id, environment, clips)
                 for clips in (person.enrollment, person.query)
             )
-            answers = models.vop.predict_persons(
-                enrollment.features[None, :SHOTS], query.features[None]
-            )
+            enrolled = enrollment.features[_accepted(models, enrollment, SHOTS)]
+            answers = models.vop.predict_persons(enrolled[None], query.features[None])
             rows.append(
                 {
                     "person": person.id,
@@ -60,10 +59,7 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                 }
             )
             if environment == OPENING:
-                model = models.vop.enroll(enrollment.features[:SHOTS])
-                accepted = model.health.verdict not in REFUSED
-                seen = _gained(models, enrollment) * rows[-1]["queries"]
-                gained[person.id] = accepted, seen
+                gained[person.id] = _gained(models, enrollment) * rows[-1]["queries"]
     opening = {"person": max(gained, key=gained.get), "environment": OPENING}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
 
@@ -85,7 +81,7 @@ class Example:
 
 def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[Example, ...]:
     """All query clips of a person whose words the models know, asked of the global model and of the
-    one that the first ``SHOTS`` enrollment clips make.
+    one that ``SHOTS`` enrollment clips make.
 
     In their order, beginning with the first that only the personal model gets right, if there is
     one.
@@ -94,7 +90,8 @@ def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[E
     def heard(records: Sequence[BundledClip]) -> list[Clip]:
         return [heard_as(environment, person.id, record.load()) for record in records]
 
-    personal = models.vop.enroll(models.features(heard(person.enrollment[:SHOTS])))
+    enrolled = enrolled_clips(models, person, environment, SHOTS)
+    personal = models.vop.enroll(models.features(heard(enrolled)))
     records = [record for record in person.query if record.label in models.labels]
     clips = heard(records)
     found = []
@@ -107,6 +104,17 @@ def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[E
         found.append(Example(clip, record.label, *answers))
     first = next((place for place, each in enumerate(found) if each.outcome == "won"), 0)
     return (*found[first:], *found[:first])
+
+
+def enrolled_clips(
+    models: Bundle, person: BundledPerson, environment: str, shots: int
+) -> tuple[BundledClip, ...]:
+    """So many of a person's enrollment clips, or all there are, heard in an environment: the first
+    ones in a row, round and round, that the health light does not refuse, as somebody would record
+    a word again; the very first where it refuses all.
+    """
+    heard = _heard(models, person.id, environment, person.enrollment)
+    return tuple(person.enrollment[place] for place in _accepted(models, heard, shots).tolist())
 
 
 def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> tuple[int, int, int]:
@@ -127,10 +135,24 @@ def _right_by_global(models: Bundle, clips: _Heard) -> Bool[Tensor, " clip"]:
     return models.global_model.predict(clips.features).label_index == clips.labels
 
 
+def _accepted(models: Bundle, clips: _Heard, shots: int) -> Int[Tensor, " shot"]:
+    """Places of the clips that :func:`enrolled_clips` takes."""
+    turns = _turned(len(clips.labels))[:, :shots]
+    for turn in turns:
+        if models.vop.enroll(clips.features[turn]).health.verdict not in REFUSED:
+            return turn
+    return turns[0]
+
+
+def _turned(count: int) -> Int[Tensor, "turn place"]:
+    """All places in a row, from each of them on."""
+    places = torch.arange(count)
+    return (places[:, None] + places) % count
+
+
 def _gained(models: Bundle, clips: _Heard) -> float:
     """Share of right answers gained by enrolling some of the clips and asking about the others."""
-    count = torch.arange(len(clips.labels))
-    turned = (count[:, None] + count) % len(count)  # turn clip
+    turned = _turned(len(clips.labels))
     enrolled, asked = turned[:, :SHOTS], turned[:, SHOTS:]
     answers = models.vop.predict_persons(clips.features[enrolled], clips.features[asked])
     by_personal = answers.argmax(-1) == clips.labels[asked]
