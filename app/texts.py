@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from vop_core.data.decoding import ACCEPTED
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import LearningCurve, headline_differences, narrowing_sentence
+from vop_core.methods.personal import Shrinkage
 from vop_core.models.bundled import Example, won_lost_unchanged
+from vop_core.plots import percent
 
 PROMISE = "A few words from you make a network yours"
 HOME = (
@@ -77,6 +79,25 @@ EVIDENCE = (
 NO_RESULTS = (
     "The model's card holds no results on real people, so nothing here says that it is earned."
 )
+
+LAYER = (
+    "A layer looks for patterns in the picture of your sound, the next one for patterns of these. "
+    "A pattern has two weights of your own: its scale, how strongly it responds, and its shift, "
+    "how easily."
+)
+WHOLE_LAYER = (
+    "Every weight of the layer: the grey band is where it lies for anybody, the bar where it lies "
+    "for you. **Click one** to open its curves."
+)
+WIDER = (
+    " That is wider than before: for the answers' sake the model follows clips further than this "
+    "weight alone would justify."
+)
+NUMBERS = {  # of a layer's posterior -> what it means
+    "Width": "of the prior's, on average over this layer: narrower is surer, not always righter.",
+    "Shift": "prior widths, by which people differ: how far this layer went from everybody's.",
+    "Information": "KL divergence from the prior, over all layers; 0 is nothing learned.",
+}
 
 
 def counted(number: int, thing: str) -> str:
@@ -154,3 +175,41 @@ def _earned_on_people(difference: Mapping) -> str:
         f"Real people never heard in training, {difference['shots']} clips each: {gain} ({found})."
     )
     return sentence.replace(" -", " \N{MINUS SIGN}")
+
+
+def derived(found: Shrinkage | None) -> list[str]:
+    """How a weight's combined curve follows from the clips, step by step."""
+    if found is None:
+        return ["A learned network reads the clips and writes this curve; no short formula does."]
+    before = (
+        f"**Before any clip** the weight is {_value(found.start)}, give or take "
+        f"{found.prior_std:.3f}: the dashed curve."
+    )
+    if not found.clips:
+        return [before]
+    clips, count = counted(found.clips, "clip"), f"{found.clips} + {found.prior_clips:.1f}"
+    return [
+        before,
+        f"**Your {clips}** {'shows' if found.clips == 1 else 'show'} it "
+        f"{abs(found.shown):.3f} {'higher' if found.shown > 0 else 'lower'}"
+        f"{' on average' * (found.clips > 1)}.",
+        f"**Of that {percent(found.share)} is taken**: *a* = *n* / (*n* + *n*₀) = {found.clips} / "
+        f"({count}). The prior is worth {found.prior_clips:.1f} clips; training learned that. Of "
+        f"one clip alone {percent(found.share_of_one)} is taken, so each clip's own curve stays "
+        "near the dashed one.",
+        f"**Your weight** is {_value(found.start)} {_value(found.taken, sign=True)} "
+        f"{_value(found.together, sign=True)} ≈ **{_value(found.mean)}**. The last number added is "
+        "what the layer's patterns show together.",
+        f"**Give or take** √({found.unknown_std:.3f}² + {found.scatter_std:.3f}² + "
+        f"{found.together_std:.3f}²) ≈ **{found.std:.3f}**: what so few clips leave open, how one "
+        "person's clips differ, and both for the patterns together."
+        + WIDER
+        * (found.std > found.prior_std),
+    ]
+
+
+def _value(number: float, *, sign: bool = False) -> str:
+    minus = "\N{MINUS SIGN}"
+    if sign:
+        return f"{minus if number < 0 else '+'} {abs(number):.3f}"
+    return f"{number:.3f}".replace("-", minus)

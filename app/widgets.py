@@ -76,8 +76,8 @@ def _receipt(visit: Visit) -> str:
     lines = [f"- {texts.counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
     if visit.query:
         lines.append(f"- 1 query clip, {visit.query.clip.seconds:.1f} s")
-    if visit.personal:
-        lines.append(f"- 1 posterior from {texts.counted(visit.personal.model.shots, 'clip')}")
+    if visit.personal or visit.before:
+        lines.append("- the posterior that they make")
     if visit.outcomes:
         lines.append(f"- {texts.counted(len(visit.outcomes), 'answer')} in the tally")
     return "\n".join(lines)

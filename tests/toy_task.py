@@ -20,7 +20,7 @@ from vop_core.data.features import FeatureTable
 from vop_core.data.locations import cache_root
 from vop_core.data.persons import PersonDataset, person_folds
 from vop_core.modes import evaluation_mode
-from vop_core.nets.encoder import Encoder
+from vop_core.nets.encoder import Encoder, NormTitle
 from vop_core.nets.personal_layers import Deviations, PersonalClassifier, PersonalSubSpectralNorm
 from vop_core.tasks.base import FOLD_SEED, Task, TaskData
 from vop_core.training.config import TrainConfig
@@ -61,6 +61,13 @@ class TwoLayers(Encoder):
     @property
     def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
         return {"first_norm": self.first_norm, "second_norm": self.second_norm}
+
+    @property
+    def norm_titles(self) -> dict[str, NormTitle]:
+        return {
+            "first_norm": NormTitle("Layer 1: strokes", "pattern"),
+            "second_norm": NormTitle("Layer 2: shapes", "pattern"),
+        }
 
     def embed(
         self,

@@ -1,5 +1,7 @@
 """Page: the Gaussian over your personal weights, and whether its narrowing is earned."""
 
+from functools import partial
+
 import streamlit as st
 import texts
 import widgets
@@ -9,6 +11,10 @@ from vop_core import plots
 from vop_core.evaluation.narrowing import movement
 
 visit = state.current()
+ONE_WEIGHT, WHOLE_LAYER = "One weight", "Whole layer"
+SHOWN, DRAWS, LAYER_FIGURE = (
+    widgets.key(visit, name) for name in ("shown", "draws", "layer-figure")
+)
 
 
 def switch_clips() -> None:
@@ -27,133 +33,183 @@ def switch_clips() -> None:
 
 
 def health_light(model) -> None:
-    """Whether these clips make one person's posterior, and whether posteriors collapse over many
-    persons.
-    """
-    over_persons = models.health_over_persons(visit)
+    """Whether these clips make one person's posterior."""
     kind, icon, words = texts.HEALTH[model.health.verdict]
     poor = clips.poor_share(visit)
     if poor:  # a sound posterior of bad evidence is not healthy
         st.warning(f"**{poor}** {model.health.sentence}", icon=":material/mic_alert:")
     else:
         getattr(st, kind)(f"**{words}.** {model.health.sentence}", icon=icon)
-    if over_persons:
-        kind, icon, words = texts.HEALTH[over_persons["verdict"]]
-        people, shots = over_persons["persons"], over_persons["shots"]
-        said = f"Over {people} people never heard in training, {shots} clips each:"
-        if over_persons["verdict"] == "healthy":
-            st.caption(f"{icon} {said} {over_persons['sentence']}")
-        else:
-            getattr(st, kind)(f"**{words}.** {said} {over_persons['sentence']}", icon=icon)
 
 
-def controls(model) -> tuple[str, bool, int]:
-    """Which layer, whether as a whole, and how many draws; "draw again" takes fresh ones."""
-    columns = st.columns([3, 4, 4, 3], vertical_alignment="bottom", gap="medium")
+def health_over_persons() -> None:
+    """Whether the posteriors of many persons collapse."""
+    found = models.health_over_persons(visit)
+    if not found:
+        return
+    kind, icon, words = texts.HEALTH[found["verdict"]]
+    people, shots = found["persons"], found["shots"]
+    said = f"Over {people} people never heard in training, {shots} clips each:"
+    if found["verdict"] == "healthy":
+        st.caption(f"{icon} {said} {found['sentence']}")
+    else:
+        getattr(st, kind)(f"**{words}.** {said} {found['sentence']}", icon=icon)
+
+
+def controls(model) -> tuple[str, int, bool]:
+    """Which layer and which of its weights, and whether the layer is shown as a whole."""
+    titles = model.layer_titles
+    layers = list(titles)
+    columns = st.columns([6, 3, 4], vertical_alignment="bottom", gap="medium")
     layer = columns[0].selectbox(
         "Layer",
-        model.layer_names,
+        layers,
+        index=layers.index(models.chosen_layer(visit)),
+        format_func=titles.get,
         key=widgets.key(visit, f"layer-{visit.task}"),
-        persist_state="session",
+        help=texts.LAYER,
     )
-    shown = columns[1].segmented_control(
+    models.choose_layer(visit, layer)
+    view = models.layer_view(visit, layer)
+    state.begin(weight_key(layer), models.chosen_weight(visit, layer, view.by_movement[0]))
+    weight = columns[1].selectbox(
+        "Weight",
+        range(len(view.names)),
+        format_func=view.names.__getitem__,
+        key=weight_key(layer),
+        help="At first the one that your clips moved most.",
+    )
+    models.choose_weight(visit, layer, weight)
+    state.begin(SHOWN, ONE_WEIGHT)
+    shown = columns[2].segmented_control(
         "Show",
-        ["Whole layer", "One weight"],
-        default="Whole layer",
+        [ONE_WEIGHT, WHOLE_LAYER],
         required=True,
-        key=widgets.key(visit, "shown"),
+        key=SHOWN,
         persist_state="session",
     )
-    count = columns[2].slider(
-        "Draws from the posterior",
-        0,
-        100,
-        20,
-        key=widgets.key(visit, "draws"),
-        persist_state="session",
-    )
-    if columns[3].button(
-        "Draw again", icon=":material/casino:", width="stretch", disabled=count == 0, key="redraw"
-    ):
-        visit.draw_seed += 1
-    return layer, shown == "One weight", count
+    return layer, weight, shown == WHOLE_LAYER
 
 
-def picture(view: plots.LayerView, layer: str, one_weight: bool) -> None:
-    """The densities of one weight, or the intervals of a whole layer."""
-    if one_weight:
-        choose, scale = st.columns([3, 4], vertical_alignment="bottom")
-        weight = choose.selectbox(
-            "Weight",
-            range(len(view.names)),
-            index=models.chosen_weight(visit, layer, view.by_movement[0]),
-            format_func=view.names.__getitem__,
-            key=widgets.key(visit, f"weight-{visit.task}-{layer}"),
-            help="At first the one that your clips moved most.",
-        )
+def weight_key(layer: str) -> str:
+    return widgets.key(visit, f"weight-{visit.task}-{layer}")
+
+
+def open_weight(layer: str) -> None:
+    """A click in the picture of a layer opens the curves of a weight."""
+    weight = state.clicked(LAYER_FIGURE)
+    if weight is not None:
         models.choose_weight(visit, layer, weight)
-        equal = scale.toggle(
-            "Same height for every curve", key=widgets.key(visit, "equal"), persist_state="session"
-        )
-        widgets.show(plots.weight_figure(view, weight, equal_peaks=equal), "weight-figure")
-    else:
-        sort = st.toggle(
-            "Most moved first", key=widgets.key(visit, "sort"), persist_state="session"
-        )
-        widgets.show(plots.layer_figure(view, most_moved_first=sort), "layer-figure")
+        state.put(weight_key(layer), weight)
+        state.put(SHOWN, ONE_WEIGHT)
 
 
-def numbers(view: plots.LayerView) -> None:
-    """What the layer's posterior has learned, in three numbers."""
+def draws(slider, button) -> int:
+    """How many draws are shown; they come one by one."""
+    count = slider.slider(
+        "Draws from the combined curve",
+        0,
+        plots.MOST_DRAWS,
+        key=DRAWS,
+        persist_state="session",
+        help="Each draw is a weight that may be yours. Compare asks the network with many of them.",
+    )
+    over = count == plots.MOST_DRAWS
+    button.button(
+        "Start over" if over else "Draw one more",
+        icon=":material/replay:" if over else ":material/casino:",
+        width="stretch",
+        key="draw",
+        on_click=start_over if over else state.put,
+        args=() if over else (DRAWS, count + 1),
+    )
+    return count
+
+
+def start_over() -> None:
+    """No draw is left, and the next ones will be others."""
+    visit.draw_seed += 1
+    state.put(DRAWS, 0)
+
+
+def one_weight(model, layer: str, weight: int) -> None:
+    """The curves of one weight, and how the combined one is made."""
+    left, right = st.columns([7, 5], gap="large")
+    with left:
+        place = st.container()
+        columns = st.columns([5, 3], vertical_alignment="bottom", gap="medium")
+        view = models.layer_view(visit, layer, draws(*columns))
+        with place:
+            widgets.show(plots.weight_figure(view, weight), "weight-figure")
+    with right:
+        st.subheader("How your curve is made", anchor=False)
+        for step in texts.derived(model.shrinkage(layer, weight)):
+            st.markdown(step)
+
+
+def whole_layer(model, layer: str, weight: int) -> None:
+    """Every weight of the layer, to click on, and what the clips did to them together."""
+    st.caption(texts.WHOLE_LAYER)
+    place = st.container()
+    columns = st.columns([3, 5, 3], vertical_alignment="bottom", gap="medium")
+    sort = columns[0].toggle(
+        "Most moved first", key=widgets.key(visit, "sort"), persist_state="session"
+    )
+    view = models.layer_view(visit, layer, draws(*columns[1:]))
+    with place:
+        widgets.show(
+            plots.layer_figure(view, most_moved_first=sort, marked=weight),
+            LAYER_FIGURE,
+            on_select=partial(open_weight, layer),
+            selection_mode="points",
+        )
+    numbers(model, view)
+
+
+def numbers(model, view: plots.LayerView) -> None:
+    """What the clips did to the layer, in three numbers."""
     learned = movement(view.prior, view.prior, view.combined)
     switched = movement(view.prior, view.before, view.combined) if view.before is not None else None
-    columns = st.columns(3)
-    columns[0].metric(
-        "Width",
-        plots.percent(learned.width),
-        switched and f"{switched.width - 1:+.0%} by the switch",
-        delta_color="off",
-        delta_arrow="off",
-        help="Posterior sd / prior sd, geometric mean over the layer's weights; 100 % is the "
-        "prior.",
-    )
-    columns[1].metric(
-        "Shift",
-        f"{learned.shift:.2f} sd",
-        switched and f"{switched.shift:.2f} sd by the switch",
-        delta_color="off",
-        delta_arrow="off",
-        help="How far the means moved from the prior's, root mean square, in prior standard "
-        "deviations.",
-    )
-    columns[2].metric(
-        "KL in nats",
-        f"{models.model(visit).health.posterior.kl:.1f}",
-        help="Divergence of the posterior from the prior, over all layers: how much the clips "
-        "said. 0 is nothing.",
-    )
+    told = {
+        "Width": (
+            plots.percent(learned.width),
+            switched and f"{switched.width - 1:+.0%} by the switch",
+        ),
+        "Shift": (f"{learned.shift:.2f}", switched and f"{switched.shift:.2f} by the switch"),
+        "Information": (f"{model.health.posterior.kl:.1f} nats", None),
+    }
+    for column, (name, (value, change)) in zip(st.columns(3), told.items(), strict=True):
+        column.metric(name, value, change, delta_color="off", delta_arrow="off")
+        column.caption(texts.NUMBERS[name])
 
 
 def evidence() -> None:
     """Beside the narrowing: what it is worth where answers can be wrong."""
     st.subheader("Is the narrowing earned?", anchor=False)
-    score = st.segmented_control(
-        "Judge by",
-        ["Accuracy", "NLL"],
-        default="Accuracy",
-        required=True,
-        key=widgets.key(visit, "score"),
-        help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
-    )
-    curve = models.learning_curve(visit)
-    rows, differences = models.results(visit)
-    widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
-    for sentence in texts.earned(curve, rows, differences):
-        st.caption(sentence)
+    left, right = st.columns([7, 5], gap="large")
+    with right:
+        score = st.segmented_control(
+            "Judge by",
+            ["Accuracy", "NLL"],
+            default="Accuracy",
+            required=True,
+            key=widgets.key(visit, "score"),
+            help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
+        )
+        curve = models.learning_curve(visit)
+        rows, differences = models.results(visit)
+        for sentence in texts.earned(curve, rows, differences):
+            st.caption(sentence)
+        health_over_persons()
+    with left:
+        widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
 
 
+@st.fragment
 def show_posterior() -> None:
-    """Switches and health on top; the narrowing on the left, what it is worth on the right."""
+    """Switches and health, the picture, and what the narrowing is worth. Nothing else of the page
+    is made anew when something here changes.
+    """
     switch_clips()
     model = models.model(visit)
     if visit.enrolled:
@@ -163,24 +219,17 @@ def show_posterior() -> None:
             "No clip is on: this is the prior, what the model assumes about everybody.",
             icon=":material/info:",
         )
-    layer, one_weight, count = controls(model)
-    view = models.layer_view(visit, layer, count)
-    left, right = st.columns([7, 5], gap="large")
-    with left:
-        st.subheader("What the clips say", anchor=False)
-        picture(view, layer, one_weight)
-        numbers(view)
-    with right:
-        evidence()
-    with st.expander("Where the divergence sits: KL per dimension"):
+    layer, weight, whole = controls(model)
+    (whole_layer if whole else one_weight)(model, layer, weight)
+    evidence()
+    with st.expander("Which numbers carry what the clips said: KL of each"):
         widgets.show(plots.kl_figure(model.health.posterior.kl_per_dimension), "kl-figure")
 
 
 st.title("Posterior", anchor=False)
 st.markdown(
-    "Your clips do not give a personal weight one value but a **distribution**: it starts as the "
-    "prior, and each clip is evidence that moves it. Whether they narrow it, and whether the "
-    "narrowing is worth anything, is measured beside it."
+    "What your clips say about the model's weights: from the dashed curve, where a weight lies for "
+    "**anybody**, to the solid one, where it lies for **you**."
 )
 widgets.messages(visit)
 if visit.entries:

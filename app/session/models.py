@@ -18,15 +18,19 @@ from vop_core.models.bundled import Example
 def personal(visit: Visit) -> Personal | None:
     """The personal model of the clips that are on, made when they change; None without any."""
     chosen = visit.enrolled
-    if not chosen:
-        return None
     key = (visit.task, tuple(entry.number for entry in chosen))
+    if visit.personal is None and not chosen:  # they were off before
+        return None
     if visit.personal is None or visit.personal.key != key:
-        visit.before = (
-            visit.personal if visit.personal and visit.personal.key[0] == visit.task else None
-        )
-        visit.personal = _enroll(visit, key, chosen)
+        visit.before = visit.personal if _was_switched(visit) else None
+        visit.personal = _enroll(visit, key, chosen) if chosen else None
     return visit.personal
+
+
+def _was_switched(visit: Visit) -> bool:
+    """Whether the present clips differ from those of the last model by switches alone."""
+    last = visit.personal
+    return last is not None and (last.key[0], last.given) == (visit.task, visit.clips_given)
 
 
 def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
@@ -39,7 +43,7 @@ def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
         model=shipped.vop,
         seals=[entry.seal for entry in chosen if entry.seal],
     )
-    return Personal(key, made, kept, time.perf_counter() - started)
+    return Personal(key, made, kept, time.perf_counter() - started, visit.clips_given)
 
 
 def model(visit: Visit):
@@ -48,13 +52,16 @@ def model(visit: Visit):
     return made.model if made else bundle(visit.task).vop.prior_model()
 
 
-def layer_view(visit: Visit, layer: str, draws: int) -> plots.LayerView:
-    """One layer's prior, clips, combination and draws, and the combination before the last
+def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
+    """One layer's prior, clips, combination and first draws, and the combination before the last
     switch.
     """
-    made = model(visit)
-    before = visit.before if visit.before and visit.enrolled else None
-    drawn = made.sample_weights(draws, generator=generator_for(visit.draw_seed)) if draws else {}
+    made, before = model(visit), visit.before
+    if before and before.key[0] != visit.task:
+        before = None
+    # as many as can be shown, so that one more leaves the others where they are
+    most = plots.MOST_DRAWS
+    drawn = made.sample_weights(most, generator=generator_for(visit.draw_seed)) if draws else {}
     return plots.LayerView(
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
@@ -63,8 +70,21 @@ def layer_view(visit: Visit, layer: str, draws: int) -> plots.LayerView:
             for index, entry in enumerate(visit.enrolled)
         ],
         before=before.model.layer_posterior(layer, "combined") if before else None,
-        draws=drawn.get(layer),
+        draws=drawn[layer][:draws] if draws else None,
     )
+
+
+def chosen_layer(visit: Visit) -> str:
+    """The layer this visitor looks at; at first that with the weight that the clips moved most."""
+    if visit.task not in visit.layers:
+        views = {layer: layer_view(visit, layer) for layer in model(visit).layer_names}
+        visit.layers[visit.task] = plots.most_moved(views)
+    return visit.layers[visit.task]
+
+
+def choose_layer(visit: Visit, layer: str) -> None:
+    """Remember the layer for the next time."""
+    visit.layers[visit.task] = layer
 
 
 def chosen_weight(visit: Visit, layer: str, otherwise: int) -> int:

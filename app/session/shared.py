@@ -41,9 +41,7 @@ def examples(task: str, person: str, environment: str) -> tuple[Example, ...]:
 
 
 @st.cache_resource(show_spinner=False)
-def enrolled_clips(
-    task: str, person: str, environment: str, shots: int
-) -> tuple[BundledClip, ...]:
+def enrolled_clips(task: str, person: str, environment: str, shots: int) -> tuple[BundledClip, ...]:
     """With which of their clips a bundled person, by id, enrolls."""
     known = {each.id: each for each in bundled_persons(task)}
     return bundled.enrolled_clips(bundle(task), known[person], environment, shots)

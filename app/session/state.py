@@ -60,6 +60,7 @@ class Personal:
     model: object
     promises: tuple[Promise, ...]
     seconds: float
+    given: int  # clips that had been given when it was made
 
 
 @dataclass
@@ -96,7 +97,8 @@ class Visit:
     # of queries with a known word, by number
     outcomes: dict[int, str] = field(default_factory=dict)
     draw_seed: int = 0
-    # looked at, by task and layer
+    # looked at: the layer by task, the weight by task and layer
+    layers: dict[str, str] = field(default_factory=dict)
     weights: dict[tuple[str, str], int] = field(default_factory=dict)
     renewals: dict[str, int] = field(default_factory=dict)  # how often each input was emptied
 
@@ -123,6 +125,8 @@ class Visit:
     def drop_models(self) -> None:
         """Nothing that was made of the former clips is kept."""
         self.personal = self.before = self.curve = self.answers = None
+        self.layers.clear()
+        self.weights.clear()
 
 
 def current() -> Visit:
@@ -172,6 +176,22 @@ def given(widget: str):
     if isinstance(held, list):
         return [file for file in held if hasattr(file, "getvalue")]
     return held if hasattr(held, "getvalue") else None
+
+
+def put(widget: str, value: object) -> None:
+    """Give an input a value, before it is drawn again."""
+    st.session_state[widget] = value
+
+
+def begin(widget: str, value: object) -> None:
+    """The same for an input that has no value yet."""
+    st.session_state.setdefault(widget, value)
+
+
+def clicked(widget: str) -> int | None:
+    """The ``customdata`` of the point that was clicked in a figure; None where there is none."""
+    points = st.session_state[widget].selection.points
+    return next((point["customdata"] for point in points if "customdata" in point), None)
 
 
 def renew(visit: Visit, name: str) -> None:

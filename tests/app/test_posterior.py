@@ -1,10 +1,13 @@
 """Page: the posterior, what each clip does to it, and whether the narrowing is earned."""
 
+import base64
 import json
+from dataclasses import replace
 
+import numpy as np
 import streamlit
 
-from tests.app.conftest import alternatives, make_bundle, open_page, press, words
+from tests.app.conftest import alternatives, make_bundle, open_page, press, record, words
 
 ROWS = [
     {
@@ -48,14 +51,72 @@ def test_without_clips_the_page_points_to_where_they_are_given(app):
     assert "Nothing to show yet" in words(app) and not app.get("plotly_chart")
 
 
-def test_the_posterior_of_three_clips_is_shown_whole_and_weight_by_weight(enrolled):
+def names(app, start: str = "Densities") -> list[str]:
+    return [trace.get("name") for trace in traces(app, start)]
+
+
+def show_layer(app) -> None:
+    app.segmented_control[0].set_value("Whole layer").run()
+
+
+def test_the_page_opens_on_the_curves_of_the_weight_that_the_clips_moved_most(enrolled):
     open_page(enrolled, "posterior")
     assert not enrolled.exception
-    assert any("weights of the layer" in text for text in alternatives(enrolled))
-    enrolled.segmented_control[0].set_value("One weight").run()
-    assert any(text.startswith("Densities of the weight") for text in alternatives(enrolled))
-    names = [trace.get("name") for trace in traces(enrolled, "Densities")]
-    assert {"prior", "Clip 1", "Clip 2", "Clip 3", "combined", "20 draws"} <= set(names)
+    assert {"prior", "Clip 1", "Clip 2", "Clip 3", "combined"} <= set(names(enrolled))
+    model = enrolled.session_state["visit"].personal.model
+
+    def moved(layer):
+        prior, combined = model.layer_posterior(layer, "prior"), model.layer_posterior(layer)
+        return ((combined.mean - prior.mean) / prior.std).abs()
+
+    layer, weight = enrolled.selectbox[0].value, enrolled.selectbox[1].value
+    most = max(float(moved(name).max()) for name in model.layer_names)
+    assert float(moved(layer)[weight]) == most
+
+
+def test_a_layer_is_offered_by_what_it_is_and_a_weight_by_what_it_does(enrolled):
+    open_page(enrolled, "posterior")
+    layer = enrolled.selectbox[0]
+    assert all(title.startswith(("Block", "Classifier")) for title in layer.options)
+    layer.set_value("film 2").run()
+    assert enrolled.selectbox[1].options[0] == "scale of pattern 1"
+
+
+def test_the_whole_layer_is_shown_with_every_clip_and_three_numbers(enrolled):
+    open_page(enrolled, "posterior")
+    show_layer(enrolled)
+    assert not enrolled.exception
+    (text,) = (text for text in alternatives(enrolled) if "weights of the layer" in text)
+    assert {"Clip 1", "combined, 95 %"} <= set(names(enrolled, text))
+    assert [metric.label for metric in enrolled.metric] == ["Width", "Shift", "Information"]
+
+
+def test_the_formula_beside_the_curve_is_the_librarys_of_this_weight(enrolled, monkeypatch):
+    import torch
+
+    from vop_core import models
+    from vop_core.methods.vop import Vop
+    from vop_core.nets.conv5 import Conv5, Conv5Config
+
+    open_page(enrolled, "posterior")
+    assert "no short formula" in words(enrolled)
+
+    def cascade(task):
+        torch.manual_seed(3)
+        vop = Vop(Conv5(Conv5Config(labels=6))).eval().requires_grad_(False)
+        return replace(make_bundle(task), vop=vop)
+
+    streamlit.cache_resource.clear()
+    monkeypatch.setattr(models, "load_bundle", cascade)
+    visit = enrolled.session_state["visit"]
+    visit.drop_models()
+    enrolled.run()
+    assert not enrolled.exception
+    layer, weight = enrolled.selectbox[0].value, enrolled.selectbox[1].value
+    found, said = visit.personal.model.shrinkage(layer, weight), words(enrolled)
+    for number in (found.start, found.mean, found.std, abs(found.shown)):
+        assert f"{number:.3f}" in said
+    assert f"3 / (3 + {found.prior_clips:.1f})" in said
 
 
 def test_every_figure_says_in_words_what_it_shows(enrolled):
@@ -64,41 +125,88 @@ def test_every_figure_says_in_words_what_it_shows(enrolled):
     assert all(len(text) > 40 for text in alternatives(enrolled))
 
 
-def test_draw_again_gives_other_draws_and_zero_draws_none(enrolled):
+def drawn(app, start: str = "Densities") -> list[float]:
+    """Where the draws lie, of which the legend says how many there are."""
+    found = [trace for trace in traces(app, start) if "draw" in trace.get("name", "")]
+    return decoded(found[0]["x"]) if found else []
+
+
+def decoded(values) -> list[float]:
+    """Numbers as plotly sends them."""
+    if isinstance(values, list):
+        return values
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+
+
+def test_draws_come_one_by_one_and_those_that_came_stay(enrolled):
     open_page(enrolled, "posterior")
-    enrolled.segmented_control[0].set_value("One weight").run()
-
-    def drawn():
-        return [
-            trace["x"] for trace in traces(enrolled, "Densities") if trace.get("name") == "20 draws"
-        ]
-
-    first = drawn()
-    press(enrolled, "redraw")
-    assert drawn() != first
-    enrolled.slider[0].set_value(0).run()
-    assert not enrolled.exception and drawn() == []
+    seen = drawn(enrolled)
+    assert seen == []
+    for count in (1, 2, 3):
+        press(enrolled, "draw")
+        former, seen = seen, drawn(enrolled)
+        assert len(seen) == count and seen[:-1] == former
+    assert "3 draws" in names(enrolled)
 
 
-def test_a_clip_switched_off_leaves_the_posterior_and_what_it_was_before_stays_visible(enrolled):
+def test_the_slider_promises_as_many_draws_as_are_drawn_in_both_views(enrolled):
     open_page(enrolled, "posterior")
+    enrolled.slider[0].set_value(enrolled.slider[0].max).run()
+    most = enrolled.slider[0].value
+    first = drawn(enrolled)
+    assert len(first) == most and f"{most} draws" in names(enrolled)
+    weights = len(enrolled.selectbox[1].options)
+    show_layer(enrolled)
+    (text,) = (text for text in alternatives(enrolled) if "weights of the layer" in text)
+    assert len(drawn(enrolled, text)) == most * min(weights, 120)
+    press(enrolled, "draw")  # starts over
+    assert enrolled.slider[0].value == 0 and drawn(enrolled, text) == []
     enrolled.segmented_control[0].set_value("One weight").run()
+    press(enrolled, "draw")
+    assert drawn(enrolled)[0] != first[0]
+
+
+def test_a_clip_switched_off_leaves_both_views_and_what_was_before_stays_visible(enrolled):
+    open_page(enrolled, "posterior")
+    before = enrolled.session_state["visit"].personal.model
+    assert "before the switch" not in names(enrolled)
     enrolled.pills[0].set_value([1, 3]).run()
     assert not enrolled.exception
-    names = [trace.get("name") for trace in traces(enrolled, "Densities")]
-    assert "Clip 2" not in names and "combined, before the switch" in names
-    assert enrolled.session_state["visit"].personal.model.shots == 2
-    assert "by the switch" in words(enrolled) or any(
-        "by the switch" in str(metric.delta) for metric in enrolled.metric
-    )
+    visit = enrolled.session_state["visit"]
+    assert visit.personal.model.shots == 2 and visit.before.model is before
+    show = {trace.get("name"): trace for trace in traces(enrolled, "Densities")}
+    assert "Clip 2" not in show
+    others = {
+        trace["line"]["color"]
+        for name, trace in show.items()
+        if "line" in trace and name != "before the switch"
+    }
+    assert show["before the switch"]["line"]["color"] not in others
+    show_layer(enrolled)
+    (text,) = (text for text in alternatives(enrolled) if "weights of the layer" in text)
+    assert "before the switch" in names(enrolled, text) and "Before the switch" in text
+    assert any("by the switch" in str(metric.delta) for metric in enrolled.metric)
+
+
+def test_one_more_clip_is_no_switch(app, voice):
+    for number in range(3):
+        record(app, voice(number))
+        open_page(app, "posterior")
+        assert "before the switch" not in names(app)
+        open_page(app, "your_voice")
 
 
 def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
     open_page(enrolled, "posterior")
     enrolled.pills[0].set_value([]).run()
     assert not enrolled.exception
-    assert "this is the prior" in words(enrolled)
-    assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0"
+    assert "this is the prior" in words(enrolled) and "before the switch" in names(enrolled)
+    show_layer(enrolled)
+    assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0 nats"
+    enrolled.pills[0].set_value([1, 2, 3]).run()
+    assert not enrolled.exception
+    enrolled.segmented_control[0].set_value("One weight").run()
+    assert "before the switch" not in names(enrolled)  # it was the prior, which is shown
 
 
 def test_a_switch_is_remembered_by_the_other_pages(enrolled):

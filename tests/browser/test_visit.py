@@ -64,6 +64,14 @@ def enroll(page, microphone, address: str) -> None:
         record(page, f".st-key-tile-{number}")
 
 
+def one_voice() -> dict[str, str]:
+    """Of the address that enrolls a bundled voice."""
+    from vop_core.course.links import LinkedState
+    from vop_core.data.voices import bundled_persons
+
+    return LinkedState(task="keywords-en", person=bundled_persons("en")[0].id).as_query()
+
+
 def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone, app_address):
     landed = time.monotonic()
     enroll(page, microphone, app_address)
@@ -127,6 +135,33 @@ def test_on_a_phone_every_page_is_in_sight(browser, app_address):
     phone.close()
 
 
+WHERE_A_WEIGHT_IS = """
+(number) => {
+    const graph = document.querySelector('.js-plotly-plot');
+    const trace = graph.data.findIndex(each => (each.name || '').startsWith('combined'));
+    const layout = graph._fullLayout, box = graph.getBoundingClientRect();
+    return {
+        name: graph.data[trace].text[number],
+        x: box.left + layout._size.l + layout.xaxis.d2p(number),
+        y: box.top + layout._size.t + layout.yaxis.d2p(graph.calcdata[trace][number].y),
+    };
+}
+"""
+
+
+def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page, app_address):
+    page.goto(f"{app_address}/posterior?{urlencode(one_voice())}")
+    for number in (3, 20):  # the second where one was clicked before
+        page.get_by_text("How your curve is made").wait_for()
+        page.get_by_text("Whole layer", exact=True).click()
+        page.get_by_text("weights, in the layer's order").wait_for()
+        chosen = page.evaluate(WHERE_A_WEIGHT_IS, number)
+        page.mouse.move(chosen["x"], chosen["y"])
+        page.mouse.click(chosen["x"], chosen["y"])
+        page.get_by_text(f"value of {chosen['name']}", exact=True).wait_for()
+    assert page.failures == []
+
+
 @pytest.mark.alone
 def test_the_answers_come_at_most_half_as_late_again_as_an_echo(
     browser, page, app_address, echo_address
@@ -134,11 +169,7 @@ def test_the_answers_come_at_most_half_as_late_again_as_an_echo(
     """In pairs, one after the other, since the machine's speed drifts. Browser, servers and this
     test share it: whatever else it does can only spoil a sitting, so one of five must do.
     """
-    from vop_core.course.links import LinkedState
-    from vop_core.data.voices import bundled_persons
-
-    enrolled = LinkedState(task="keywords-en", person=bundled_persons("en")[0].id).as_query()
-    page.goto(f"{app_address}/compare?{urlencode(enrolled)}")
+    page.goto(f"{app_address}/compare?{urlencode(one_voice())}")
     # who borrowed a voice is offered its clips first
     page.get_by_role("tab", name=re.compile("Record$")).click()
     echo = browser.new_page()

@@ -256,6 +256,41 @@ def test_every_number_is_of_one_layer(method):
         assert moved.sum() == len(method.layout.weight_names(layer))
 
 
+def test_a_weights_formula_adds_up_to_its_gaussian(method):
+    """Of every weight, with a code that writes on all of them; no clip is the prior."""
+    vop, generator = told(method, prior_clips=2.0), seeded(19)
+    with torch.no_grad():
+        vop.log_prior_clips.copy_(torch.rand(len(vop.log_prior_clips), generator=generator))
+        for code in vop.codes:
+            code.write.copy_(0.1 * torch.randn(code.write.shape, generator=generator))
+    inputs, _ = heard(1, 4, seed=20)
+    for personal in (vop.enroll(inputs[0]), vop.prior_model()):
+        for layer in personal.layer_names:
+            shown, prior = personal.layer_posterior(layer), personal.layer_posterior(layer, "prior")
+            for weight in range(0, len(shown.names), 7):
+                found = personal.shrinkage(layer, weight)
+                widths = found.unknown_std**2 + found.scatter_std**2 + found.together_std**2
+                moved = found.taken + found.together
+                assert found.mean == pytest.approx(found.start + moved, abs=1e-5)
+                assert found.mean == pytest.approx(float(shown.mean[weight]), abs=1e-5)
+                assert found.start == pytest.approx(float(shown.global_weights[weight]), abs=1e-6)
+                assert found.std**2 == pytest.approx(widths, rel=1e-3)
+                assert found.std == pytest.approx(float(shown.std[weight]), rel=1e-4)
+                assert found.prior_std == pytest.approx(float(prior.std[weight]), rel=1e-4)
+
+
+def test_a_weights_formula_says_what_the_clips_show_and_what_is_taken_of_it(method):
+    """A shift of the first layer: minus the clips' mean level, as much as n_0 leaves of it."""
+    vop = told(method, prior_clips=2.0)
+    inputs, _ = heard(1, 3, seed=21)
+    level = float(inputs[..., ::2, ::2].mean())
+    scale = float(method.encoder.norms[0].norm.weight.detach()[0])
+    found = vop.enroll(inputs[0]).shrinkage("film 1", CHANNELS)
+    assert found.shown == pytest.approx(-scale * level, rel=1e-3)
+    assert (found.clips, found.prior_clips) == (3, pytest.approx(2))
+    assert (found.share, found.share_of_one) == (pytest.approx(3 / 5), pytest.approx(1 / 3))
+
+
 def test_persons_do_not_see_each_other(method):
     inputs, _ = heard(3, 4, seed=10)
     together = method.adapt(inputs)["mean"]

@@ -41,6 +41,19 @@ def test_deviations_of_every_person_act_as_if_they_were_written_into_the_network
         torch.testing.assert_close(together[person], alone, rtol=1e-4, atol=1e-5)
 
 
+def test_its_layers_say_how_large_a_piece_of_the_input_they_see():
+    network, inputs = encoder(rows=100), torch.zeros(1, 1, 100, 100, requires_grad=True)
+    value = inputs
+    for convolution, title in zip(network.convolutions, network.norm_titles.values(), strict=True):
+        value = functional.conv2d(
+            value, torch.ones_like(convolution.weight), stride=convolution.stride, padding=1
+        )
+        middle = value[0, 0, value.shape[2] // 2, value.shape[3] // 2]
+        (seen,) = torch.autograd.grad(middle, inputs, retain_graph=True)
+        side = int(seen[0, 0].any(0).sum())
+        assert f"{value.shape[1]} patterns of {side} × {side} points" in title.layer
+
+
 def test_a_context_is_not_looked_at_before_training():
     network = encoder()
     inputs = torch.randn(2, 40, 50, generator=seeded(3))

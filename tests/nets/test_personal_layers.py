@@ -110,6 +110,16 @@ def test_a_layout_gives_every_weight_one_place(encoder, layers):
         layout.layer_slice("stem")
 
 
+def test_a_band_film_is_named_by_pattern_and_band_a_film_by_pattern(encoder):
+    bands, film = (encoder.personal_layout((kind,)) for kind in ("band_film", "film"))
+    assert bands.weight_names("film 2")[:6:5] == (
+        "scale of pattern 1, band 1",
+        "scale of pattern 2, band 1",
+    )
+    assert film.weight_names("film 2")[1] == "scale of pattern 2"
+    assert film.weight_names("film 2")[-1].startswith("shift of pattern")
+
+
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
 def test_flat_weights_survive_the_way_to_parameters_and_back(encoder, layers):
     layout = encoder.personal_layout(layers)

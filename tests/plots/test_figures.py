@@ -5,6 +5,7 @@ dark page.
 import math
 import re
 import tomllib
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -128,7 +129,7 @@ ROWS = [
 FIGURES = {
     "clip": lambda: plots.clip_figure(Clip(torch.sin(torch.arange(16_000) / 9), name="a word")),
     "weight": lambda: plots.weight_figure(view(before=True), 2),
-    "layer": lambda: plots.layer_figure(view()),
+    "layer": lambda: plots.layer_figure(view(before=True), marked=2),
     "kl": lambda: plots.kl_figure(torch.tensor([0.1, 2.0, 0.5])),
     "narrowing": lambda: plots.narrowing_figure(CURVE, ROWS),
     "probabilities": lambda: plots.probability_figure(
@@ -230,11 +231,19 @@ def test_each_density_integrates_to_one():
             assert np.trapezoid(trace.y, trace.x) == pytest.approx(1, abs=0.01), trace.name
 
 
-def test_equal_peaks_are_equal_and_a_needle_stays_visible():
-    narrow = plots.LayerView(layer(0.0, 1.0), layer(0.5, 1e-4))
-    figure = plots.weight_figure(narrow, 0, equal_peaks=True)
-    peaks = [max(trace.y) for trace in figure.data if trace.mode == "lines"]
-    assert peaks == pytest.approx([1, 1])
+def test_what_was_before_the_switch_has_a_colour_of_its_own():
+    others = {role.colour for role in ROLES if role is not style.BEFORE} | set(style.CLIP_COLOURS)
+    red, green, blue = bytes.fromhex(style.BEFORE.colour[1:])
+    for other in others:
+        parts = bytes.fromhex(other[1:])
+        assert math.dist((red, green, blue), parts) > 60, other
+
+
+def test_no_more_draws_are_named_than_drawn():
+    many = replace(view(), draws=torch.full((50, 6), 1.1))
+    for figure, marks in ((plots.weight_figure(many, 0), 1), (plots.layer_figure(many), 6)):
+        (drawn,) = [trace for trace in figure.data if "draw" in (trace.name or "")]
+        assert drawn.name == f"{len(drawn.x) // marks} draws"
 
 
 def test_a_large_layer_shows_its_most_moved_weights_and_says_so():

@@ -26,6 +26,7 @@ from vop_core.errors import EvaluationError
 from vop_core.methods.personal import (
     Adaptation,
     PersonalModel,
+    Shrinkage,
     WeightPosterior,
     gaussian_of,
     load_person,
@@ -227,6 +228,12 @@ class PersonalizationMethod(nn.Module, ABC):
         posterior of the enrollment is about, and how far off that may be.
 
         None where these numbers cannot be seen on clips: then no width can be checked.
+        """
+        return None
+
+    def shrinkage(self, adaptation: Adaptation, clips: int, weight: int) -> Shrinkage | None:
+        """How one of all personal weights follows from a person's so many clips; None where no
+        formula says it.
         """
         return None
 

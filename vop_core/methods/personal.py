@@ -47,6 +47,33 @@ class LayerPosterior:
 
 
 @dataclass(frozen=True)
+class Shrinkage:
+    """How one weight's Gaussian follows from the clips, in weight units:
+
+    mean = start + share * shown + together,    std^2 = unknown^2 + scatter^2 + together_std^2
+    """
+
+    clips: int  # n
+    prior_clips: float  # n_0: how many clips the prior is worth
+    share: float  # a = n / (n + n_0)
+    share_of_one: float  # the same of one clip
+    start: float  # the global weight
+    prior_std: float
+    shown: float  # the clips' mean offset from it
+    together: float  # what the layer's weights show together, as a learned code
+    mean: float
+    std: float
+    unknown_std: float  # what clips so few leave open
+    scatter_std: float  # that of the clips' mean, shrunk
+    together_std: float
+
+    @property
+    def taken(self) -> float:
+        """What of the clips' mean offset moves the weight."""
+        return self.share * self.shown
+
+
+@dataclass(frozen=True)
 class WeightPosterior:
     """One person's Gaussian over the personal weights, w = w_0 + B v, with v diagonal Gaussian."""
 
@@ -174,6 +201,18 @@ class PersonalModel:
         """Whether this posterior is a distribution at all, and its clips one person's."""
         clips = self.clip_posteriors if self.clips else None
         return enrollment_health(self.posterior, self.prior, clips, self.method.health_reference)
+
+    @property
+    def layer_titles(self) -> dict[str, str]:
+        """What each personal layer is, for a general reader."""
+        return self._weights("combined").layout.titles
+
+    def shrinkage(self, layer: str, weight: int) -> Shrinkage | None:
+        """How a weight's Gaussian, by its index in the layer, follows from the clips; None where no
+        formula says it.
+        """
+        place = self._weights("combined").layout.layer_slice(layer).start + weight
+        return self.method.shrinkage(self.adaptation, self.shots, place)
 
     def layer_posterior(self, layer: str, which: str | int = "combined") -> LayerPosterior:
         """Marginals over a layer's weights of the combined posterior, the "prior", or one clip's

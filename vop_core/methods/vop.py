@@ -66,7 +66,7 @@ from vop_core.methods.base import (
     TrainedConfig,
     supervised_loss,
 )
-from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
+from vop_core.methods.personal import Adaptation, Shrinkage, WeightPosterior, gaussian_of
 from vop_core.modes import evaluation_mode
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
@@ -393,6 +393,19 @@ class Vop(GaussianMethod):
         part: slice = slice(None),
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
+        share, unknown, scatter = self._error(count, part)
+        return DiagonalGaussian(share * offsets, 0.5 * (unknown + scatter).log())
+
+    def _error(
+        self, count: Float[Tensor, " person"], part: slice = slice(None)
+    ) -> tuple[
+        Float[Tensor, "person weight"],
+        Float[Tensor, "person weight"],
+        Float[Tensor, "person weight"],
+    ]:
+        """The share of the clips' mean, a; the variance that the rest leaves open, and the clips'
+        own.
+        """
         n = count[:, None]
         share = n / (n + self.prior_clips[part])
         if self._learns_prior:  # sigma is then what makes the posterior exact
@@ -403,8 +416,7 @@ class Vop(GaussianMethod):
             within = self.clip_variance[part]
         missing = (1 - share).square()
         between = lasting + missing * (person - lasting)
-        variance = missing * between + share.square() * within / n.clamp_min(1)
-        return DiagonalGaussian(share * offsets, 0.5 * variance.log())
+        return share, missing * between, share.square() * within / n.clamp_min(1)
 
     def _prior(self) -> DiagonalGaussian:
         log_std = self.log_person_std if self._learns_prior else 0.5 * self.person_variance.log()
@@ -488,6 +500,33 @@ class Vop(GaussianMethod):
         basis = self._basis().detach().mT
         vector = gaussian_of(adaptation)[0].detach()
         return WeightPosterior(vector, basis, weights, weights, self.layout)
+
+    @torch.no_grad()
+    def shrinkage(self, adaptation: Adaptation, clips: int, weight: int) -> Shrinkage:
+        """Of the offset that is the weight's own; the layer's code is what the others add."""
+        parts = self._parts()
+        added = self._basis()[:, weight]
+        numbers = [torch.arange(part.start, part.stop - self.config.code) for _, part, _ in parts]
+        own = int(torch.cat(numbers)[weight])
+        vector = gaussian_of(adaptation)[0]
+        moved, variance = added * vector.mean, added.square() * vector.variance
+        share, unknown, scatter = self._error(added.new_tensor([clips, 1]))
+        start = float(self.layout.flatten_global(dict(self.encoder.named_parameters()))[weight])
+        return Shrinkage(
+            clips=clips,
+            prior_clips=float(self.prior_clips[own]),
+            share=float(share[0, own]),
+            share_of_one=float(share[1, own]),
+            start=start,
+            prior_std=float((added.square() @ self._prior().variance).sqrt()),
+            shown=float(moved[own] / share[0, own]) if clips else 0.0,
+            together=float(moved.sum() - moved[own]),
+            mean=start + float(moved.sum()),
+            std=float(variance.sum().sqrt()),
+            unknown_std=float(added[own].abs() * unknown[0, own].sqrt()),
+            scatter_std=float(added[own].abs() * scatter[0, own].sqrt()),
+            together_std=float((variance.sum() - variance[own]).clamp_min(0).sqrt()),
+        )
 
 
 class _Moments(torch.autograd.Function):

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vop_core.modes import evaluation_mode
-from vop_core.nets.encoder import Encoder
+from vop_core.nets.encoder import Encoder, NormTitle
 from vop_core.nets.personal_layers import (
     Deviations,
     PersonalClassifier,
@@ -168,6 +168,16 @@ class BcResNet(Encoder):
             f"blocks.{index}.frequency_norm": block.frequency_norm
             for index, block in enumerate(self.blocks)
         }
+
+    @property
+    def norm_titles(self) -> dict[str, NormTitle]:
+        """A block looks for so many patterns, in each frequency band apart."""
+        found = {}
+        for index, (name, norm) in enumerate(self.personal_norms.items(), start=1):
+            patterns = norm.norm.num_features // norm.bands
+            what = f"{patterns} patterns in each of {norm.bands} frequency bands"
+            found[name] = NormTitle(f"Block {index} of {len(self.blocks)}: {what}", "pattern")
+        return found
 
     def embed(
         self,

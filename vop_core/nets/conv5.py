@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vop_core.modes import evaluation_mode
-from vop_core.nets.encoder import Encoder
+from vop_core.nets.encoder import Encoder, NormTitle
 from vop_core.nets.personal_layers import (
     Deviations,
     PersonalClassifier,
@@ -81,6 +81,19 @@ class Conv5(Encoder):
         """That of the input, where there is one, and of every convolution."""
         first = {"input_norm": self.input_norm} if self.input_norm else {}
         return first | {f"norms.{index}": norm for index, norm in enumerate(self.norms)}
+
+    @property
+    def norm_titles(self) -> dict[str, NormTitle]:
+        """A convolution looks for so many patterns, later ones in larger pieces of the input."""
+        rows = NormTitle(f"Input: {self.config.rows} rows, each brought to the usual level", "row")
+        found = {"input_norm": rows} if self.input_norm else {}
+        side = step = 1  # of the input's points: a pattern's side, and from one place to the next
+        for index, (channels, stride) in enumerate(zip(self.config.channels, STRIDES, strict=True)):
+            side, step = side + 2 * step, step * stride
+            what = f"{channels} patterns of {side} × {side} points"
+            where = f"Convolution {index + 1} of {len(STRIDES)}"
+            found[f"norms.{index}"] = NormTitle(f"{where}: {what}", "pattern")
+        return found
 
     def embed(
         self,

@@ -7,7 +7,7 @@ new encoder is one file and one line of :mod:`vop_core.nets.registry`.
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,6 +19,16 @@ from vop_core.nets.personal_layers import (
     PersonalParameter,
     PersonalSubSpectralNorm,
 )
+
+POINTWISE = "Last matrix: mixes patterns into what the answer is read from"
+CLASSIFIER = "Classifier: weighs everything for and against each answer"
+
+
+class NormTitle(NamedTuple):
+    """What a personal normalisation is, for a general reader."""
+
+    layer: str  # "Convolution 1 of 5: 24 patterns"
+    number: str  # what has a scale and a shift of its own: "pattern"
 
 
 class Encoder(nn.Module, ABC):
@@ -54,6 +64,11 @@ class Encoder(nn.Module, ABC):
         """The normalisations with a personal scale and shift, by name, in the order in which an
         input meets them.
         """
+
+    @property
+    @abstractmethod
+    def norm_titles(self) -> dict[str, NormTitle]:
+        """What each of the personal normalisations is, by the same names."""
 
     @abstractmethod
     def embed(
@@ -130,18 +145,27 @@ class Encoder(nn.Module, ABC):
             for index, (name, norm) in enumerate(self.personal_norms.items(), start=1):
                 repeat = norm.bands if "film" in layers else 1
                 shape = tuple(norm.norm.weight.shape)
+                title, number = self.norm_titles[name]
                 for kind in ("weight", "bias"):
                     found.append(
-                        PersonalParameter(f"film {index}", f"{name}.norm.{kind}", shape, repeat)
+                        PersonalParameter(
+                            f"film {index}",
+                            title,
+                            f"{name}.norm.{kind}",
+                            shape,
+                            numbered=number,
+                            bands=norm.bands,
+                            repeat=repeat,
+                        )
                     )
         whole = {
-            f"{self.pointwise}.weight": "pointwise",
-            "classifier.weight": "classifier",
-            "classifier.bias": "classifier",
+            f"{self.pointwise}.weight": ("pointwise", POINTWISE),
+            "classifier.weight": ("classifier", CLASSIFIER),
+            "classifier.bias": ("classifier", CLASSIFIER),
         }
         found += [
-            PersonalParameter(layer, name, tuple(self.get_parameter(name).shape))
-            for name, layer in whole.items()
+            PersonalParameter(layer, title, name, tuple(self.get_parameter(name).shape))
+            for name, (layer, title) in whole.items()
             if layer in layers
         ]
         return PersonalLayout(tuple(found))

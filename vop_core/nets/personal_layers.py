@@ -118,15 +118,34 @@ class PersonalClassifier(nn.Linear):
 class PersonalParameter:
     """One parameter of the encoder that persons may deviate from."""
 
-    layer: str  # what a reader calls it: "film 3", "pointwise", "classifier"
+    layer: str  # the layer's key: "film 3", "pointwise", "classifier"
+    title: str  # what the layer is, for a general reader
     name: str  # its key in the encoder's state dict
     shape: tuple[int, ...]
+    numbered: str = ""  # what has a number of its own, where the shape is that of a normalisation
+    bands: int = 1  # frequency bands that each of these has
     repeat: int = 1  # film shares one deviation among this many frequency bands
 
     @property
     def size(self) -> int:
         """How many numbers of the personal weight vector it takes."""
         return torch.Size(self.shape).numel() // self.repeat
+
+    @property
+    def weight_names(self) -> list[str]:
+        """A readable name for each number, counted from 1."""
+        kind = self.name.rsplit(".", 1)[-1]
+        if not self.numbered:
+            shape = [size for size in self.shape if size != 1]
+            places = [[str(place + 1) for place in each] for each in np.ndindex(*shape)]
+            return [f"{kind} {', '.join(place)}" for place in places]
+        kind = {"weight": "scale", "bias": "shift"}[kind]
+        bands = self.bands // self.repeat
+        return [
+            f"{kind} of {self.numbered} {place // bands + 1}"
+            + (f", band {place % bands + 1}" if bands > 1 else "")
+            for place in range(self.size)
+        ]
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,11 @@ class PersonalLayout:
         return tuple(dict.fromkeys(parameter.layer for parameter in self.parameters))
 
     @property
+    def titles(self) -> dict[str, str]:
+        """What each personal layer is, for a general reader."""
+        return {parameter.layer: parameter.title for parameter in self.parameters}
+
+    @property
     def _sizes(self) -> list[int]:
         return [parameter.size for parameter in self.parameters]
 
@@ -157,18 +181,9 @@ class PersonalLayout:
         return slice(whose.index(layer), whose.index(layer) + whose.count(layer))
 
     def weight_names(self, layer: str) -> tuple[str, ...]:
-        """A readable name for each weight of a layer, such as ``scale[3]`` or ``weight[2, 7]``."""
-        names: list[str] = []
-        for parameter in self.parameters:
-            if parameter.layer != layer:
-                continue
-            kind = parameter.name.rsplit(".", 1)[-1]
-            if "norm" in parameter.name:
-                kind = {"weight": "scale", "bias": "shift"}[kind]
-            shape = [size for size in parameter.shape if size != 1]
-            places = np.ndindex(*(shape if len(shape) > 1 else [parameter.size]))
-            names += [f"{kind}[{', '.join(map(str, place))}]" for place in places]
-        return tuple(names)
+        """A readable name for each weight of a layer, such as ``scale of pattern 3``."""
+        own = [parameter for parameter in self.parameters if parameter.layer == layer]
+        return tuple(name for parameter in own for name in parameter.weight_names)
 
     def unflatten(self, weights: Float[Tensor, "person weight"]) -> dict[str, Tensor]:
         """Flat personal weights -> deviations by parameter name."""

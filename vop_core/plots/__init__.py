@@ -14,10 +14,18 @@ from vop_core.plots.bench import (
 from vop_core.plots.clips import clip_figure, warm_up
 from vop_core.plots.comparison import probability_figure, uncertainty_figure
 from vop_core.plots.evidence import narrowing_figure
-from vop_core.plots.posterior import LayerView, kl_figure, layer_figure, weight_figure
+from vop_core.plots.posterior import (
+    MOST_DRAWS,
+    LayerView,
+    kl_figure,
+    layer_figure,
+    most_moved,
+    weight_figure,
+)
 from vop_core.plots.style import percent, text_alternative
 
 __all__ = [
+    "MOST_DRAWS",
     "LayerView",
     "certainty_figure",
     "clip_figure",
@@ -26,6 +34,7 @@ __all__ = [
     "forest_figure",
     "kl_figure",
     "layer_figure",
+    "most_moved",
     "narrowing_figure",
     "percent",
     "probability_figure",

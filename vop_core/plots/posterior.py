@@ -4,7 +4,7 @@ sits.
 All values arrive computed; these functions choose ink only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from vop_core.methods.personal import LayerPosterior
 from vop_core.plots import style
+from vop_core.text import counted
 
 CURVE_POINTS = 161
 LAYER_WEIGHTS_SHOWN = 120
-DRAWS_SHOWN = 20  # in a whole layer: more would be a blot
+MOST_DRAWS = 20  # in a picture: more would be a blot
 NORMAL_95 = 1.959964
 
 
@@ -47,13 +48,16 @@ class LayerView:
         return self.moved.abs().argsort(descending=True, stable=True).tolist()
 
 
-def weight_figure(
-    view: LayerView, weight: int, *, equal_peaks: bool = False, height: int = 420
-) -> go.Figure:
-    """One weight: prior, each clip's own posterior, the combined one, and draws from it as ticks.
+def most_moved(views: Mapping[str, LayerView]) -> str:
+    """The layer with the weight that moved most."""
+    return max(views, key=lambda layer: float(views[layer].moved.abs().max()))
 
-    With ``equal_peaks`` every curve is scaled to the height 1, for posteriors so narrow that the
-    prior would vanish beside them. ``height`` in pixels.
+
+def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figure:
+    """One weight: prior, each clip's own posterior, the combined one, that before the last switch
+    of a clip, and draws as ticks, of which the last stands out.
+
+    At most 20 draws are shown. ``height`` in pixels.
     """
 
     def parameters(layer: LayerPosterior) -> tuple[float, float]:
@@ -65,13 +69,13 @@ def weight_figure(
         for title, index, layer in view.clips
     ]
     if view.before is not None:
-        curves.append(("combined, before the switch", style.BEFORE, 2.0, *parameters(view.before)))
+        curves.append((style.BEFORE.name, style.BEFORE, 2.5, *parameters(view.before)))
     curves.append(("combined", style.PERSONAL, 3.0, *parameters(view.combined)))
     low = min(mean - 3.3 * std for *_, mean, std in curves)
     high = max(mean + 3.3 * std for *_, mean, std in curves)
     figure = go.Figure()
     for label, look, width, mean, std in curves:
-        _add_density(figure, label, look, width, mean, std, (low, high), equal_peaks)
+        _add_density(figure, label, look, width, mean, std, (low, high))
     if view.draws is not None:
         _add_rug(figure, view.draws[:, weight])
     _add_global_weight(figure, float(view.combined.global_weights[weight]))
@@ -82,17 +86,16 @@ def weight_figure(
         f"clip{'s' * (len(view.clips) != 1)}: mean {combined[3]:.3f}, standard deviation "
         f"{combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of the prior's."
     )
+    if view.before is not None:
+        mean, std = parameters(view.before)
+        alt += f" Before the switch: mean {mean:.3f}, standard deviation {std:.3f}."
     return style.finish(
         figure,
         alt=alt,
         height=height,
         top=70,
         x={"title": f"value of {view.names[weight]}", "range": [low, high]},
-        y={
-            "title": "density, each peak = 1" if equal_peaks else "density",
-            "rangemode": "tozero",
-            "nticks": 5,
-        },
+        y={"title": "density", "rangemode": "tozero", "nticks": 5},
     )
 
 
@@ -104,14 +107,11 @@ def _add_density(
     mean: float,
     std: float,
     bounds: tuple[float, float],
-    equal_peaks: bool,
 ) -> None:
     # a narrow curve keeps its shape on a wide axis
     own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)
     values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
     density = torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(values).exp()
-    if equal_peaks:
-        density = density / density.max()
     filled = look is style.PERSONAL
     figure.add_scatter(
         x=values.numpy(),
@@ -136,17 +136,19 @@ def _add_density(
 
 
 def _add_rug(figure: go.Figure, draws: Float[Tensor, " draw"]) -> None:
+    draws = draws[:MOST_DRAWS]
+    former = [1] * (draws.numel() - 1)
     figure.add_scatter(
         x=draws.numpy(),
         y=torch.zeros_like(draws).numpy(),
         mode="markers",
-        name=f"{draws.numel()} draws",
+        name=counted(draws.numel(), "draw"),
         cliponaxis=False,
         marker={
             "symbol": "line-ns-open",
-            "size": 16,
+            "size": [16 * each for each in former] + [28],
             "color": style.PERSONAL.colour,
-            "line": {"width": 1.4},
+            "line": {"width": [1.4 * each for each in former] + [3]},
         },
         hovertemplate="draw %{x:.3f}<extra></extra>",
     )
@@ -156,7 +158,7 @@ def _add_global_weight(figure: go.Figure, value: float) -> None:
     figure.add_vline(
         x=value,
         line=style.GLOBAL.line(1.5),
-        annotation={"text": "global weight", "font": {"color": style.GLOBAL.colour}},
+        annotation={"text": "everybody's weight", "font": {"color": style.GLOBAL.colour}},
         annotation_position="top left",
     )
 
@@ -165,14 +167,15 @@ def layer_figure(
     view: LayerView,
     *,
     most_moved_first: bool = False,
+    marked: int | None = None,
     height: int = 420,
 ) -> go.Figure:
     """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior
-    mean.
+    mean, and that before the last switch of a clip.
 
     At most 120 weights are shown, the most moved ones if there are more. Each point's
-    ``customdata`` is the weight's index in the layer, so that a page can select it. ``height`` in
-    pixels.
+    ``customdata`` is the weight's index in the layer, so that a page can select it; the weight
+    ``marked`` is ringed. ``height`` in pixels.
     """
     order = _order(view.moved, most_moved_first)
     position = torch.arange(order.numel()).numpy()
@@ -195,23 +198,36 @@ def layer_figure(
             marker=marker,
             hoverinfo="skip",
         )
+    if view.before is not None:
+        figure.add_scatter(
+            x=position - 0.3,
+            y=deviation(view.before.mean).numpy(),
+            name=style.BEFORE.name,
+            hoverinfo="skip",
+            **_bars(view.before.std[order], style.BEFORE, 1.2, 4),
+        )
     figure.add_scatter(
         x=position,
         y=deviation(view.combined.mean).numpy(),
-        mode="markers",
         name="combined, 95 %",
-        error_y={
-            "type": "data",
-            "array": (NORMAL_95 * view.combined.std[order]).numpy(),
-            "width": 0,
-            "thickness": 2,
-            "color": style.PERSONAL.colour,
-        },
-        marker={"symbol": "diamond", "color": style.PERSONAL.colour, "size": 7},
+        **_bars(view.combined.std[order], style.PERSONAL, 1.6, 6),
+        # a click shows the weight, so nothing needs to fade
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
         customdata=order.numpy(),
         text=[view.names[int(index)] for index in order],
         hovertemplate="%{text}<br>deviation %{y:.3f}<extra></extra>",
     )
+    if marked in order.tolist():
+        place = order.tolist().index(marked)
+        figure.add_scatter(
+            x=[place],
+            y=[float(deviation(view.combined.mean)[place])],
+            mode="markers",
+            name=view.names[marked],
+            hoverinfo="skip",
+            marker={"symbol": "circle-open", "color": style.GLOBAL.colour, "size": 20},
+        )
     partial = order.numel() < len(view.names)
     shown = (
         f"{order.numel()} of {len(view.names)} weights" if partial else f"{len(view.names)} weights"
@@ -223,6 +239,9 @@ def layer_figure(
         f"average {style.percent(ratio)} of the prior's; the weight moved most is "
         f"{view.names[view.by_movement[0]]}."
     )
+    if view.before is not None:
+        switched = float((view.before.std / view.prior.std).mean())
+        alt += f" Before the switch it was on average {style.percent(switched)} of the prior's."
     return style.finish(
         figure,
         alt=alt,
@@ -233,6 +252,7 @@ def layer_figure(
             "showticklabels": False,
             "showgrid": False,
             "zeroline": False,
+            "range": [-1, len(position)],
         },
         y={"title": "deviation from the prior mean", "nticks": 7},
     )
@@ -242,6 +262,19 @@ def _order(moved: Tensor, most_moved_first: bool) -> Tensor:
     if not most_moved_first and moved.numel() <= LAYER_WEIGHTS_SHOWN:
         return torch.arange(moved.numel())
     return moved.abs().argsort(descending=True, stable=True)[:LAYER_WEIGHTS_SHOWN]
+
+
+def _bars(
+    std: Float[Tensor, " weight"], look: style.Role, thickness: float, size: int
+) -> dict[str, object]:
+    """Markers with 95 % intervals."""
+    array = (NORMAL_95 * std).numpy()
+    bars = {"type": "data", "array": array, "width": 0, "thickness": thickness}
+    return {
+        "mode": "markers",
+        "marker": look.marker(size, edge=1),
+        "error_y": {**bars, "color": look.colour},
+    }
 
 
 def _add_band(
@@ -268,12 +301,12 @@ def _add_dashes(
     figure: go.Figure, position: object, deviations: Float[Tensor, "draw weight"]
 ) -> None:
     """All draws in one trace: a short dash per draw and weight."""
-    draws = deviations[:DRAWS_SHOWN]
+    draws = deviations[:MOST_DRAWS]
     figure.add_scatter(
         x=[*position] * len(draws),
         y=draws.flatten().numpy(),
         mode="markers",
-        name=f"{len(draws)} draws",
+        name=counted(len(draws), "draw"),
         hoverinfo="skip",
         marker={
             "symbol": "line-ew-open",

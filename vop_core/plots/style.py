@@ -43,7 +43,7 @@ PRIOR = Role("prior", "#7C8694", "dash", "line-ns-open")
 GLOBAL = Role("global model", "#C77700", "dot", "circle-open")
 PERSONAL = Role("your model", "#5468E0", "solid", "diamond")
 CLIP = Role("one clip", "#12907F", "dot", "triangle-up-open")
-BEFORE = Role("before", "#9A6FD0", "longdash", "square-open")
+BEFORE = Role("before the switch", "#C22BB0", "longdash", "square-open")
 
 CONTROLS = {
     "prior": Role("prior mean (no clips)", "#7C8694", "dash", "square-open"),
