@@ -255,11 +255,11 @@ def test_a_large_layer_shows_its_most_moved_weights_and_says_so():
     assert "120 of 500 weights" in plots.text_alternative(figure)
 
 
-def test_the_interval_of_a_weight_is_its_95_percent():
+def test_the_interval_of_a_weight_is_its_95_percent_in_prior_deviations():
     (combined,) = [
         trace for trace in plots.layer_figure(view()).data if trace.name == "combined, 95 %"
     ]
-    assert combined.error_y.array == pytest.approx([1.959964 * 0.2] * 6, rel=1e-5)
+    assert combined.error_y.array == pytest.approx([1.959964 * 0.2 / 0.4] * 6, rel=1e-5)
 
 
 def narrowing_trace(rows, name="personal", **options):

@@ -82,8 +82,8 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     prior, combined = curves[0], curves[-1]
     alt = (
         f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard "
-        f"deviation {prior[4]:.3f}. Combined posterior of {len(view.clips)} "
-        f"clip{'s' * (len(view.clips) != 1)}: mean {combined[3]:.3f}, standard deviation "
+        f"deviation {prior[4]:.3f}. Combined posterior of "
+        f"{counted(len(view.clips), 'clip')}: mean {combined[3]:.3f}, standard deviation "
         f"{combined[4]:.3f}, {style.percent(combined[4] / max(prior[4], 1e-12))} of the prior's."
     )
     if view.before is not None:
@@ -170,8 +170,8 @@ def layer_figure(
     marked: int | None = None,
     height: int = 420,
 ) -> go.Figure:
-    """A whole layer: each weight's prior and posterior 95 % interval, as deviations from the prior
-    mean, and that before the last switch of a clip.
+    """A whole layer: each weight's prior and posterior 95 % interval, and that before the last
+    switch of a clip, as deviations from the prior mean in prior standard deviations.
 
     At most 120 weights are shown, the most moved ones if there are more. Each point's
     ``customdata`` is the weight's index in the layer, so that a page can select it; the weight
@@ -181,10 +181,13 @@ def layer_figure(
     position = torch.arange(order.numel()).numpy()
 
     def deviation(mean: Tensor) -> Tensor:
-        return (mean - view.prior.mean)[..., order]
+        return ((mean - view.prior.mean) / view.prior.std)[..., order]
+
+    def width(std: Tensor) -> Tensor:
+        return (std / view.prior.std)[order]
 
     figure = go.Figure()
-    _add_band(figure, position, NORMAL_95 * view.prior.std[order], "prior, 95 %", style.PRIOR)
+    _add_band(figure, position, NORMAL_95 * width(view.prior.std), "prior, 95 %", style.PRIOR)
     if view.draws is not None:
         _add_dashes(figure, position, deviation(view.draws))
     for title, index, layer in view.clips:
@@ -204,19 +207,19 @@ def layer_figure(
             y=deviation(view.before.mean).numpy(),
             name=style.BEFORE.name,
             hoverinfo="skip",
-            **_bars(view.before.std[order], style.BEFORE, 1.2, 4),
+            **_bars(width(view.before.std), style.BEFORE, 1.2, 4),
         )
     figure.add_scatter(
         x=position,
         y=deviation(view.combined.mean).numpy(),
         name="combined, 95 %",
-        **_bars(view.combined.std[order], style.PERSONAL, 1.6, 6),
+        **_bars(width(view.combined.std), style.PERSONAL, 1.6, 6),
         # a click shows the weight, so nothing needs to fade
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
         customdata=order.numpy(),
         text=[view.names[int(index)] for index in order],
-        hovertemplate="%{text}<br>deviation %{y:.3f}<extra></extra>",
+        hovertemplate="%{text}<br>%{y:.2f} prior sd from the prior mean<extra></extra>",
     )
     if marked in order.tolist():
         place = order.tolist().index(marked)
@@ -254,7 +257,7 @@ def layer_figure(
             "zeroline": False,
             "range": [-1, len(position)],
         },
-        y={"title": "deviation from the prior mean", "nticks": 7},
+        y={"title": "prior sd from the prior mean", "nticks": 7},
     )
 
 
