@@ -285,10 +285,13 @@ def test_a_weights_formula_says_what_the_clips_show_and_what_is_taken_of_it(meth
     inputs, _ = heard(1, 3, seed=21)
     level = float(inputs[..., ::2, ::2].mean())
     scale = float(method.encoder.norms[0].norm.weight.detach()[0])
-    found = vop.enroll(inputs[0]).shrinkage("film 1", CHANNELS)
+    personal = vop.enroll(inputs[0])
+    found = personal.shrinkage("film 1", CHANNELS)
     assert found.shown == pytest.approx(-scale * level, rel=1e-3)
     assert (found.clips, found.prior_clips) == (3, pytest.approx(2))
     assert (found.share, found.share_of_one) == (pytest.approx(3 / 5), pytest.approx(1 / 3))
+    last = personal.shrinkage("film 5", 3)  # a code that writes nothing adds nothing
+    assert last.shown != 0 and (last.together, last.together_std) == pytest.approx((0, 0), abs=1e-6)
 
 
 def test_persons_do_not_see_each_other(method):
