@@ -71,13 +71,13 @@ def controls(model) -> tuple[str, int, bool]:
     )
     models.choose_layer(visit, layer)
     view = models.layer_view(visit, layer)
-    state.begin(weight_key(layer), models.chosen_weight(visit, layer, view.by_movement[0]))
+    state.begin(weight_key(layer), models.chosen_weight(visit, layer, view.most_told))
     weight = columns[1].selectbox(
         "Weight",
         range(len(view.names)),
         format_func=view.names.__getitem__,
         key=weight_key(layer),
-        help="At first the one that your clips moved most.",
+        help="At first the one of which your clips say most: moved, or surer, or both.",
     )
     models.choose_weight(visit, layer, weight)
     state.begin(SHOWN, ONE_WEIGHT)

@@ -75,10 +75,10 @@ def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
 
 
 def chosen_layer(visit: Visit) -> str:
-    """The layer this visitor looks at; at first that with the weight that the clips moved most."""
+    """The layer this visitor looks at; at first that of whose weights the clips say most of one."""
     if visit.task not in visit.layers:
         views = {layer: layer_view(visit, layer) for layer in model(visit).layer_names}
-        visit.layers[visit.task] = plots.most_moved(views)
+        visit.layers[visit.task] = plots.most_told(views)
     return visit.layers[visit.task]
 
 

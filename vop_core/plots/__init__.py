@@ -19,7 +19,7 @@ from vop_core.plots.posterior import (
     LayerView,
     kl_figure,
     layer_figure,
-    most_moved,
+    most_told,
     weight_figure,
 )
 from vop_core.plots.style import percent, text_alternative
@@ -34,7 +34,7 @@ __all__ = [
     "forest_figure",
     "kl_figure",
     "layer_figure",
-    "most_moved",
+    "most_told",
     "narrowing_figure",
     "percent",
     "probability_figure",

@@ -15,6 +15,7 @@ from torch import Tensor
 from vop_core.methods.personal import LayerPosterior
 from vop_core.plots import style
 from vop_core.text import counted
+from vop_core.variational.gaussian import DiagonalGaussian
 
 CURVE_POINTS = 161
 LAYER_WEIGHTS_SHOWN = 120
@@ -47,10 +48,23 @@ class LayerView:
         """The weights' indices, most moved first."""
         return self.moved.abs().argsort(descending=True, stable=True).tolist()
 
+    @property
+    def told(self) -> Float[Tensor, " weight"]:
+        """What the clips say of each weight: the divergence from its prior, nats."""
+        combined, prior = (
+            DiagonalGaussian(layer.mean, layer.std.log()) for layer in (self.combined, self.prior)
+        )
+        return combined.kl_per_dimension(prior)
 
-def most_moved(views: Mapping[str, LayerView]) -> str:
-    """The layer with the weight that moved most."""
-    return max(views, key=lambda layer: float(views[layer].moved.abs().max()))
+    @property
+    def most_told(self) -> int:
+        """The index of the weight of which the clips say most."""
+        return int(self.told.argmax())
+
+
+def most_told(views: Mapping[str, LayerView]) -> str:
+    """The layer with the weight of which the clips say most."""
+    return max(views, key=lambda layer: float(views[layer].told.max()))
 
 
 def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figure:
