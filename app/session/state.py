@@ -23,6 +23,7 @@ class Given:
     source: str  # "recorded", "uploaded" or "borrowed"
     seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
     words: int = 1  # in the recording; a model hears one of them
+    person: str | None = None  # the bundled person it was borrowed from; None: the visitor
     attribution: str = ""  # whose clip a borrowed one is, to be shown where it is played
     figure: object = None  # its picture, made once
     sound: str = ""  # its playable form, made once
@@ -32,7 +33,6 @@ class Given:
 class Entry(Given):
     """One enrollment clip of this visit."""
 
-    person: str | None = None  # the bundled person it was borrowed from
     environment: str = CLEAN  # of that person's own, in which it is heard
     on: bool = True
 
@@ -45,11 +45,15 @@ class Entry(Given):
 class Query(Given):
     """The clip both models are asked about."""
 
+    task: str = ""  # whose models were asked
     word: str = ""  # the sealed word, once opened
-    counted: str | None = None  # the true word it entered the tally with
     recording: Clip | None = None  # what it is a word of, where that holds several
     word_number: int = 0  # which of them it is, from 1; 0 before one is chosen
     twin: str = ""  # the enrolled clip that is the same recording
+
+    @property
+    def title(self) -> str:
+        return f"Query {self.number}"
 
 
 @dataclass
@@ -94,8 +98,10 @@ class Visit:
     queries_given: int = 0
     answers: Answers | None = None
     curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
-    # of queries with a known word, by number
-    outcomes: dict[int, str] = field(default_factory=dict)
+    # the words that the visitor told, by task and clip, and what came of the queries that count, by
+    # persons enrolled, task and clip: one clip asked twice is one query
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    outcomes: dict[tuple[frozenset[str], str, str], str] = field(default_factory=dict)
     draw_seed: int = 0
     # looked at: the layer by task, the weight by task and layer
     layers: dict[str, str] = field(default_factory=dict)
@@ -114,8 +120,14 @@ class Visit:
 
     @property
     def persons(self) -> set[str]:
-        """Whose clips these are: the visitor (``you``) and any bundled persons."""
-        return {entry.person or "you" for entry in self.entries}
+        """Whose clips are on: the visitor's (``you``) and any bundled persons'."""
+        return {entry.person or "you" for entry in self.enrolled}
+
+    @property
+    def holds_own(self) -> bool:
+        """Whether anything of the visitor's own would be lost with the page."""
+        held = [*self.entries, *([self.query] if self.query else [])]
+        return any(each.person is None for each in held)
 
     @property
     def environment(self) -> str:
@@ -192,6 +204,11 @@ def clicked(widget: str) -> int | None:
     """The ``customdata`` of the point that was clicked in a figure; None where there is none."""
     points = st.session_state[widget].selection.points
     return next((point["customdata"] for point in points if "customdata" in point), None)
+
+
+def chosen(widget: str):
+    """What a widget of choices holds when it calls back."""
+    return st.session_state.get(widget)
 
 
 def renew(visit: Visit, name: str) -> None:
