@@ -126,8 +126,7 @@ class Visit:
     @property
     def holds_own(self) -> bool:
         """Whether anything of the visitor's own would be lost with the page."""
-        held = [*self.entries, *([self.query] if self.query else [])]
-        return any(each.person is None for each in held)
+        return bool(self.own_entries) or (self.query is not None and self.query.person is None)
 
     @property
     def environment(self) -> str:
