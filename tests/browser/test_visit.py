@@ -167,7 +167,7 @@ def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page,
 def test_loading_again_asks_before_it_loses_the_visitor_s_clips(page, microphone, app_address):
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.goto(app_address)
+    page.goto(f"{app_address}/your_voice")
     microphone.hear(1)
     record(page, ".st-key-tile-1")
     page.get_by_text("1 posterior from 1 clip").wait_for()
@@ -193,7 +193,7 @@ def test_without_a_microphone_the_page_says_how_to_go_on(browser, chromium, app_
     opened = browser.browser_type.launch(executable_path=chromium, args=flags)
     page = opened.new_page()
     page.set_default_timeout(PATIENCE)
-    page.goto(app_address)
+    page.goto(f"{app_address}/your_voice")
     button = page.get_by_role("button", name="Record", exact=True)
     button.wait_for()
     size = button.bounding_box()
