@@ -1,8 +1,10 @@
 """Router: the frame around every page. Run it with ``python run.py app``."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
+import texts
 import widgets
 from session import address, state
 from session.shared import warm_up
@@ -26,11 +28,13 @@ warm_up()
 visit = state.current()
 state.enter(visit, page.title)
 address.follow(visit, st.query_params.to_dict())
+if visit.lost and not visit.entries:
+    st.info(texts.LOST, icon=":material/history:")
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
     st.error(str(error), icon=":material/block:")
-except Exception:  # whatever else goes wrong, what is kept can be seen and forgotten
-    widgets.sidebar(visit)
-    raise
+except Exception:  # whatever else goes wrong: a reload would lose the visit, another page does not
+    logging.getLogger(__name__).exception("The page %s failed", page.title)
+    st.error(texts.FAILED, icon=":material/error:")
 widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

@@ -60,7 +60,7 @@ def sidebar(visit: Visit) -> None:
             icon=":material/delete_forever:",
             width="stretch",
             key="forget-me",
-            on_click=_forget,
+            on_click=state.guarded(_forget),
         )
 
 
@@ -90,7 +90,12 @@ def messages(visit: Visit) -> None:
         sentences = "\n\n".join(visit.refusals)
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
-        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=visit.refusals.clear)
+        dismiss.button(
+            "Dismiss",
+            key="dismiss",
+            type="tertiary",
+            on_click=state.guarded(visit.refusals.clear),
+        )
 
 
 def nothing_yet(page: str) -> None:
@@ -141,7 +146,13 @@ def about_model(visit: Visit) -> None:
 def recorder(visit: Visit, label: str, name: str, on_change) -> None:
     """The microphone. ``on_change`` is called with the widget's key when a recording ends."""
     widget = key(visit, name)
-    st.audio_input(label, sample_rate=SAMPLE_RATE, key=widget, on_change=on_change, args=(widget,))
+    st.audio_input(
+        label,
+        sample_rate=SAMPLE_RATE,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
+    )
 
 
 def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
@@ -150,7 +161,11 @@ def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -
     """
     widget = key(visit, name)
     st.file_uploader(
-        label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,)
+        label,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
     )
     st.caption(f"{texts.FORMATS}.")
 
@@ -228,7 +243,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                 icon=":material/delete:",
                 help=f"Remove {entry.title}",
                 type="tertiary",
-                on_click=clips.remove,
+                on_click=state.guarded(clips.remove),
                 args=(visit, entry),
             )
             if entry.words > 1:
@@ -238,7 +253,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                     icon=":material/content_cut:",
                     help="A clip of its own for every word of this recording",
                     type="tertiary",
-                    on_click=clips.split,
+                    on_click=state.guarded(clips.split),
                     args=(visit, entry),
                 )
 

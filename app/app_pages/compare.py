@@ -41,7 +41,7 @@ def borrow_form() -> None:
         icon=":material/hearing:",
         width="stretch",
         key="ask-bundled",
-        on_click=clips.ask_bundled,
+        on_click=state.guarded(clips.ask_bundled),
         args=(visit, person, number - 1),
     )
     widgets.whose(person, visit.environment)
