@@ -36,5 +36,5 @@ except VopError as error:  # a missing model or voice: one sentence instead of a
     st.error(str(error), icon=":material/block:")
 except Exception:  # whatever else goes wrong: a reload would lose the visit, another page does not
     logging.getLogger(__name__).exception("The page %s failed", page.title)
-    st.error(texts.FAILED, icon=":material/error:")
+    st.error(f"{texts.FAILED} Everything you gave is kept.", icon=":material/error:")
 widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

@@ -32,7 +32,7 @@ FAILED = (
     "what went wrong is written where the app was started."
 )
 LOST = (
-    "The app was started anew, or this tab slept for long: what you gave before was kept in memory "
+    "The app was restarted, or this tab was away for long: what you gave before was kept in memory "
     "only, and is gone. Give your clips again, or borrow a voice."
 )
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word

@@ -87,7 +87,7 @@ class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
     page: str = ""  # the page seen last
-    # the tab is older than the visit: the server was started anew, or the tab slept for long
+    # the tab is older than the visit: the server was restarted, or the tab was away for long
     lost: bool = False
     address: dict[str, str] = field(default_factory=dict)  # the one followed last
     # part of every personal widget's key, so that forgetting empties the widgets too
