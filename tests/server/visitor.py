@@ -25,7 +25,7 @@ class Visitor:
         self.session = self.script = ""
         self.received: list[bytes] = []
         self.pages: dict[str, str] = {}
-        self.page: list[Message] = []
+        self.page: dict[tuple[int, ...], Message] = {}  # by place, from top to bottom
 
     def __enter__(self) -> "Visitor":
         self.browser = self.tab.enter_context(requests.Session())
@@ -77,14 +77,15 @@ class Visitor:
         self._send(message)
         ended = ForwardMsg.FINISHED_EARLY_FOR_RERUN
         while ended == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-            self.page = []
+            self.page = {}
             while not (said := self._next()).HasField("script_finished"):
                 self._take(said)
             ended = said.script_finished
 
     def shown(self, kind: str) -> list[Message]:
         """The page's elements of one kind."""
-        return [getattr(each, kind) for each in self.page if each.WhichOneof("type") == kind]
+        elements = [self.page[place] for place in sorted(self.page)]
+        return [getattr(each, kind) for each in elements if each.WhichOneof("type") == kind]
 
     def text(self) -> str:
         """Everything the page says."""
@@ -124,4 +125,4 @@ class Visitor:
                 page.url_pathname: page.page_script_hash for page in message.navigation.app_pages
             }
         elif kind == "delta" and message.delta.HasField("new_element"):
-            self.page.append(message.delta.new_element)
+            self.page[tuple(message.metadata.delta_path)] = message.delta.new_element
