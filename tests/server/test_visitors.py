@@ -43,14 +43,9 @@ def clips_of(person: int) -> dict[str, bytes]:
     }
 
 
-def your_voice(visitor: Visitor) -> None:
-    """Go where clips enroll."""
-    visitor.open("your_voice" if "your_voice" in visitor.pages else "")
-
-
 def give(visitor: Visitor, files: dict[str, bytes]) -> None:
     """Enroll with the first three files."""
-    your_voice(visitor)
+    visitor.open("your_voice")
     visitor.give(dict(itertools.islice(files.items(), CLIPS)))
     assert len(visitor.shown("audio")) == CLIPS, visitor.text()
 
@@ -123,7 +118,7 @@ def test_malformed_uploads_are_answered_in_time_and_leave_nothing(server, count)
     seconds, held = [], []
     for first in range(0, count, 50):
         with Visitor(server.address) as visitor:
-            your_voice(visitor)
+            visitor.open("your_voice")
             for number in range(first, min(first + 50, count)):
                 name, data = malformed(number)
                 began = time.perf_counter()
