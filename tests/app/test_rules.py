@@ -42,7 +42,7 @@ def test_whatever_a_click_or_an_upload_calls_is_guarded(path):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         for keyword in node.keywords
-        if keyword.arg in ("on_click", "on_change")
+        if keyword.arg in ("on_click", "on_change", "on_select")
     ]
     for call in calls:
-        assert ast.unparse(call.value).startswith("state.guarded("), ast.unparse(call)
+        assert ast.unparse(call.value).startswith(("state.guarded(", "'")), ast.unparse(call)
