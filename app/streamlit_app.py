@@ -1,5 +1,6 @@
 """Router: the frame around every page. Run it with ``python run.py app``."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
@@ -33,11 +34,13 @@ warm_up()
 visit = state.current()
 state.enter(visit, page.title)
 address.follow(visit, st.query_params.to_dict())
+if visit.lost and not visit.entries:
+    st.info(texts.LOST, icon=":material/history:")
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
     st.error(texts.literal(str(error)), icon=":material/block:")
-except Exception:  # whatever else goes wrong, what is kept can be seen and forgotten
-    widgets.sidebar(visit)
-    raise
+except Exception:  # whatever else goes wrong: a reload would lose the visit, another page does not
+    logging.getLogger(__name__).exception("The page %s failed", page.title)
+    st.error(f"{texts.FAILED} Everything you gave is kept.", icon=":material/error:")
 widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

@@ -29,6 +29,14 @@ EXAMPLES = {  # outcome -> what an example shows
     "both wrong": "**Both are wrong**: three clips did not help here.",
 }
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
+FAILED = (
+    "Something went wrong here, and it is not your fault. Try again, or go on with another page; "
+    "what went wrong is written where the app was started."
+)
+LOST = (
+    "The app was restarted, or this tab was away for long: what you gave before was kept in memory "
+    "only, and is gone. Give your clips again, or borrow a voice."
+)
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
     "good": ("green", ":material/check_circle:", "Good"),
     "usable": ("orange", ":material/info:", "Usable"),

@@ -66,7 +66,7 @@ def sidebar(visit: Visit) -> None:
             icon=":material/delete_forever:",
             width="stretch",
             key="forget-me",
-            on_click=_forget,
+            on_click=state.guarded(_forget),
         )
 
 
@@ -96,7 +96,12 @@ def messages(visit: Visit) -> None:
         sentences = "\n\n".join(map(texts.literal, visit.refusals))
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
-        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=visit.refusals.clear)
+        dismiss.button(
+            "Dismiss",
+            key="dismiss",
+            type="tertiary",
+            on_click=state.guarded(visit.refusals.clear),
+        )
 
 
 def switches(visit: Visit) -> None:
@@ -113,7 +118,7 @@ def switches(visit: Visit) -> None:
         default=[entry.number for entry in visit.enrolled],
         format_func=titles.get,
         key=widget,
-        on_change=_switch,
+        on_change=state.guarded(_switch),
         args=(visit, widget),
     )
     off = [entry for entry in visit.entries if not entry.on]
@@ -181,7 +186,13 @@ def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]
     are the tabs that need none.
     """
     widget = key(visit, name)
-    st.audio_input(label, sample_rate=SAMPLE_RATE, key=widget, on_change=on_change, args=(widget,))
+    st.audio_input(
+        label,
+        sample_rate=SAMPLE_RATE,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
+    )
     browser.say_where_no_microphone(texts.MICROPHONE, ways)
 
 
@@ -191,7 +202,11 @@ def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -
     """
     widget = key(visit, name)
     st.file_uploader(
-        label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,)
+        label,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
     )
     st.caption(f"{texts.FORMATS}.")
 
@@ -279,7 +294,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                 icon=icon,
                 help=f"{entry.title} {'is' if entry.on else 'is not'} part of your model",
                 type="tertiary" if entry.on else "secondary",
-                on_click=clips.flip,
+                on_click=state.guarded(clips.flip),
                 args=(visit, entry),
             )
             st.button(
@@ -288,7 +303,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                 icon=":material/delete:",
                 help=f"Remove {entry.title}",
                 type="tertiary",
-                on_click=clips.remove,
+                on_click=state.guarded(clips.remove),
                 args=(visit, entry),
             )
             if entry.words > 1:
@@ -298,7 +313,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                     icon=":material/content_cut:",
                     help="A clip of its own for every word of this recording",
                     type="tertiary",
-                    on_click=clips.split,
+                    on_click=state.guarded(clips.split),
                     args=(visit, entry),
                 )
 

@@ -44,7 +44,7 @@ def borrow_form() -> None:
         icon=":material/hearing:",
         width="stretch",
         key="ask-bundled",
-        on_click=clips.ask_bundled,
+        on_click=state.guarded(clips.ask_bundled),
         args=(visit, person, number - 1),
     )
     widgets.whose(person, visit.environment)
@@ -230,7 +230,7 @@ def another_task() -> None:
             "Ask these models",
             icon=":material/hearing:",
             key="ask-again",
-            on_click=clips.ask_again,
+            on_click=state.guarded(clips.ask_again),
             args=(visit,),
         )
 

@@ -105,7 +105,7 @@ def draws(slider, button) -> int:
         icon=":material/replay:" if over else ":material/casino:",
         width="stretch",
         key="draw",
-        on_click=start_over if over else state.put,
+        on_click=state.guarded(start_over if over else state.put),
         args=() if over else (DRAWS, count + 1),
     )
     return count
@@ -145,7 +145,7 @@ def whole_layer(model, layer: str, weight: int) -> None:
         widgets.show(
             plots.layer_figure(view, most_moved_first=sort, marked=weight),
             LAYER_FIGURE,
-            on_select=partial(open_weight, layer),
+            on_select=state.guarded(partial(open_weight, layer)),
             selection_mode="points",
         )
     numbers(model, view)

@@ -64,7 +64,7 @@ def borrow_form() -> None:
         icon=":material/record_voice_over:",
         width="stretch",
         key="borrow",
-        on_click=clips.borrow,
+        on_click=state.guarded(clips.borrow),
         args=(visit, person, shots, environment),
     )
     results = models.bundled_results(visit)

@@ -1,16 +1,23 @@
 """Everything of one visitor. The only module that touches ``st.session_state``."""
 
+import functools
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+import texts
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vop_core.data.clip_quality import ClipQuality
 from vop_core.data.environments import CLEAN
+from vop_core.errors import VopError
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.promises import Promise, SealedLabel
 from vop_core.types import Clip
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -84,6 +91,8 @@ class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
     page: str = ""  # the page seen last
+    # the tab is older than the visit: the server was restarted, or the tab was away for long
+    lost: bool = False
     address: dict[str, str] = field(default_factory=dict)  # the one followed last
     # part of every personal widget's key, so that forgetting empties the widgets too
     generation: int = 0
@@ -143,8 +152,16 @@ class Visit:
 def current() -> Visit:
     """This visitor's state, made on their first page."""
     if "visit" not in st.session_state:
-        st.session_state["visit"] = Visit()
+        st.session_state["visit"] = Visit(lost=_tab_was_here())
     return st.session_state["visit"]
+
+
+def _tab_was_here() -> bool:
+    """Whether a tab without a visit had one: it tells what its inputs hold and which messages it
+    has, a new tab has neither.
+    """
+    context = get_script_run_ctx()
+    return len(st.session_state) > 0 or bool(context and context.cached_message_hashes)
 
 
 def enter(visit: Visit, page: str) -> None:
@@ -152,6 +169,25 @@ def enter(visit: Visit, page: str) -> None:
     if visit.page != page:
         visit.refusals.clear()
         visit.page = page
+
+
+def guarded(change: Callable) -> Callable:
+    """What a click or an upload calls: where it fails, the page is drawn all the same and says so.
+
+    Streamlit would show an empty page, and its only way on, a reload, would lose the visit.
+    """
+
+    @functools.wraps(change)
+    def safely(*arguments) -> None:
+        try:
+            change(*arguments)
+        except VopError as error:
+            current().refusals.append(str(error))
+        except Exception:
+            LOGGER.exception("What a visitor did could not be carried out")
+            current().refusals.append(texts.FAILED)
+
+    return safely
 
 
 def forget() -> None:
