@@ -1,6 +1,7 @@
 """Set up the environment once, then open the app, the notebooks, the tests or the command line.
 
     python run.py app [--port 8501]    the study pages, in a browser on this machine
+                      [--address ...]  and for other machines that reach this one at that address
     python run.py lab                  the notebooks, in JupyterLab
     python run.py test [...]           every test, on up to four cores (or what as pytest is told)
     python run.py vop ...              the command line, for example: python run.py vop data list
@@ -54,7 +55,13 @@ EXTRAS = {"app": (), "vop": (), "lab": ("notebooks",), "test": ("notebooks", "sy
 FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside them
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-DEFAULT_PORT = 8501
+DEFAULT_PORT, DEFAULT_ADDRESS = 8501, "localhost"
+SHARED = (
+    "Everyone who reaches {address}, port {port}, can open the app, and what they give is kept in "
+    "this machine's memory. Browsers lend their microphone to https pages only: put a proxy with "
+    "https before it (or a certificate, --server.sslCertFile and --server.sslKeyFile), or let "
+    "visitors upload files."
+)
 # what pytest-xdist needs to be told
 ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
 OFFLINE_LAB = (
@@ -547,14 +554,22 @@ def explain(step: str, output: str, environment: Environment) -> str:
     )
 
 
-def check_port(port: int) -> None:
-    """Raise SetupError where another program already listens on the port of the app."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def check_port(port: int, address: str = DEFAULT_ADDRESS) -> None:
+    """Raise SetupError where another program already listens on the port of the app, or the address
+    is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name != "nt":  # elsewhere the option would let two programs share a port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address or "nowhere.invalid", port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise SetupError(
+                    f"{address or 'Nothing'} is no address of this machine: write one behind "
+                    "--address, or 0.0.0.0 for all it has."
+                ) from None
             if error.errno == errno.EACCES:
                 raise SetupError(
                     f"Port {port} is reserved on this system: choose one above 1023 with --port."
@@ -566,23 +581,26 @@ def check_port(port: int) -> None:
 
 
 def app_arguments(arguments):
-    """(port, the rest) of what stands behind `run.py app`; raises SetupError for a port that is
-    none.
+    """(port, address, the rest) of what stands behind `run.py app`; raises SetupError for a port
+    that is none.
     """
-    port, rest = DEFAULT_PORT, []
+    port, address, rest = DEFAULT_PORT, DEFAULT_ADDRESS, []
     remaining = iter(arguments)
     for argument in remaining:
         name, equals, value = argument.partition("=")
-        if name not in ("--port", "--server.port"):
+        if name not in ("--port", "--server.port", "--address", "--server.address"):
             rest.append(argument)
             continue
         value = value if equals else next(remaining, "")
+        if name.endswith("address"):
+            address = value
+            continue
         if not value.isdigit() or not 1 <= int(value) <= 65535:
             raise SetupError(
                 f"{value or 'Nothing'} is no port: write a number from 1 to 65535 behind --port."
             )
         port = int(value)
-    return port, rest
+    return port, address, rest
 
 
 def lab_settings(repository: Path):
@@ -608,8 +626,11 @@ def start(environment: Environment, command: str, arguments) -> int:
     """
     python = str(environment.program("python"))
     if command == "app":
-        port, rest = app_arguments(arguments)
-        check_port(port)  # once more: set-up may have taken a while
+        port, address, rest = app_arguments(arguments)
+        check_port(port, address)  # once more: set-up may have taken a while
+        if address != DEFAULT_ADDRESS:
+            rest = [f"--server.address={address}", *rest]
+            print(SHARED.format(address=address, port=port))
         program = [
             python,
             "-m",
@@ -654,7 +675,7 @@ def main(arguments) -> int:
     environment = Environment(REPOSITORY / ".venv", REPOSITORY)
     try:
         if command == "app":
-            check_port(app_arguments(rest)[0])
+            check_port(*app_arguments(rest)[:2])
         set_up(environment, command)
         return start(environment, command, rest)
     except SetupError as error:

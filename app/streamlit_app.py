@@ -1,8 +1,10 @@
 """Router: the frame around every page. Run it with ``python run.py app``."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
+import texts
 import widgets
 from session import address, state
 from session.shared import warm_up
@@ -20,17 +22,25 @@ pages = [
     st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
 ]
 page = st.navigation(pages, position="hidden")
-st.html("<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}</style>")
+st.html(
+    "<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}"
+    # Streamlit's button for recording is 20 px wide, and its word on a missing microphone leads to
+    # another host
+    ".stAudioInput button{min-width:44px;min-height:44px}"
+    ".stAudioInput div:has(> a){display:none}</style>"
+)
 widgets.page_links(pages)
 warm_up()
 visit = state.current()
 state.enter(visit, page.title)
 address.follow(visit, st.query_params.to_dict())
+if visit.lost and not visit.entries:
+    st.info(texts.LOST, icon=":material/history:")
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
-    st.error(str(error), icon=":material/block:")
-except Exception:  # whatever else goes wrong, what is kept can be seen and forgotten
-    widgets.sidebar(visit)
-    raise
+    st.error(texts.literal(str(error)), icon=":material/block:")
+except Exception:  # whatever else goes wrong: a reload would lose the visit, another page does not
+    logging.getLogger(__name__).exception("The page %s failed", page.title)
+    st.error(f"{texts.FAILED} Everything you gave is kept.", icon=":material/error:")
 widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

@@ -1,5 +1,7 @@
 """What the pages say, as tables: titles, badges and sentences. Never the colour alone."""
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from vop_core.data.decoding import ACCEPTED
@@ -27,6 +29,14 @@ EXAMPLES = {  # outcome -> what an example shows
     "both wrong": "**Both are wrong**: three clips did not help here.",
 }
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
+FAILED = (
+    "Something went wrong here, and it is not your fault. Try again, or go on with another page; "
+    "what went wrong is written where the app was started."
+)
+LOST = (
+    "The app was restarted, or this tab was away for long: what you gave before was kept in memory "
+    "only, and is gone. Give your clips again, or borrow a voice."
+)
 VERDICTS = {  # of the microphone coach -> badge colour, icon, word
     "good": ("green", ":material/check_circle:", "Good"),
     "usable": ("orange", ":material/info:", "Usable"),
@@ -52,6 +62,29 @@ OUTCOMES = {
     "both right": "Both right",
     "both wrong": "Both wrong",
 }
+CHANGED = {  # outcome -> icon, and what an answer that changed has changed into
+    "won": (":material/trending_up:", ": **for the better**"),
+    "lost": (":material/trending_down:", ": **for the worse**"),
+    "both wrong": (":material/swap_horiz:", ", one wrong word for another"),
+    None: (":material/swap_horiz:", ""),
+}
+SAID = {"unknown": "None of its words", "silence": "Nothing"}  # label -> what whoever said it says
+SAME = {"both right": ", and right", "both wrong": ", and wrong", None: ""}
+MICROPHONE = {  # what the browser says -> what to do; it is shown without asking the server
+    "denied": "The browser keeps the microphone from this page. To record, allow it in the "
+    "browser's address bar and load the page again.",
+    "absent": "The browser finds no microphone. To record, connect one and load the page again.",
+    "insecure": "Browsers give a microphone only to pages on this computer or with https.",
+    "failed": "The microphone does not answer. Another program may be using it.",
+}
+SWITCH = {  # is it on, is it poor -> a button's label and icon
+    (True, False): ("Switch off", ":material/toggle_off:"),
+    (True, True): ("Switch off", ":material/toggle_off:"),
+    (False, False): ("Switch on", ":material/toggle_on:"),
+    (False, True): ("Use anyway", ":material/toggle_on:"),
+}
+SAFE = re.compile(r"(?!www\.)[('\"]?-?[^\W_]+(?:[.,'_-][^\W_]+)*[.,:;!?)'\"…]*|%[.,;)]*")
+BULLET = re.compile(r"\d+[.)]")
 HEARD = {  # bundled persons -> plain words
     "clean": "Clean, as it was recorded",
     "own environment": "In an environment of their own",
@@ -118,6 +151,104 @@ def of_examples(name: str, examples: Sequence[Example]) -> str:
         f"Over {name}’s {len(found)} words that were not enrolled, everybody’s network is right "
         f"{both + found.count('lost')} times, the personal one {both + found.count('won')} times."
     )
+
+
+def literal(text: str) -> str:
+    """Markdown that shows ``text`` as it is: a word that could be taken for markup, a formula, an
+    icon or a link is shown as code. For whatever holds a file's name or part of an address.
+    """
+    first, *others = text.split() or [""]
+    plain = SAFE.fullmatch(first) and not BULLET.fullmatch(first)
+    words = [first if plain else _code(first)]
+    words += [word if SAFE.fullmatch(word) else _code(word) for word in others]
+    return " ".join(words)
+
+
+def _code(word: str) -> str:
+    fence = "`" * (1 + max(map(len, re.findall("`+", word)), default=0))
+    pad = " " * word.startswith("`") or " " * word.endswith("`")
+    return f"{fence}{pad}{word}{pad}{fence}" if word else ""
+
+
+def listed(things: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *others, last = things
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def refused(files: Sequence[tuple[str, str]], given: int) -> list[str]:
+    """What to say of refused files, each with its name and its sentence: one line for each reason,
+    with the names of all that it holds for.
+    """
+    reasons = defaultdict(list)
+    for name, sentence in files:
+        reasons[sentence.removeprefix(f"{name} ")].append((name, sentence))
+    lines = [f"{len(files)} of {given} files were refused."] if len(files) > 1 else []
+    for reason, together in reasons.items():
+        names, (_, alone) = [name for name, _ in together], together[0]
+        if len(together) == 1:
+            lines.append(alone if alone != reason else f"{names[0]}: {reason}")
+        else:
+            each = "" if alone == reason else "each "
+            lines.append(f"{counted(len(names), 'file')} ({listed(names)}): {each}{reason}")
+    return lines
+
+
+def titled(clip) -> str:
+    """A clip's title, with the name of the file it came from."""
+    named = f" · {literal(clip.clip.name)}" if clip.source == "uploaded" else ""
+    return f"{clip.title}{named}"
+
+
+def switched(entry) -> str:
+    """A clip that is off, and whether it is poor."""
+    return entry.title + (" (poor)" if entry.quality.verdict == "poor" else "")
+
+
+def none_on(entries: Sequence) -> str:
+    """That every clip is switched off, and what follows."""
+    switched = "Your only clip is" if len(entries) == 1 else f"All {len(entries)} clips are"
+    poor = any(entry.quality.verdict == "poor" for entry in entries)
+    why = " Poor clips stay off until you choose to use them." if poor else ""
+    return (
+        f"**{switched} switched off, so there is no personal model.**{why} Switch one on, or give "
+        "another."
+    )
+
+
+def judged(answer: str, word: str, labels: Sequence[str]) -> tuple[str, str, str]:
+    """Of an answer to a query whose word is known: a badge's text, icon and colour."""
+    if word not in labels:
+        return f"No such word: it was {word}", ":material/help:", "gray"
+    colour, icon, said = JUDGED[answer == word]
+    return said if answer == word else f"{said}: it was {word}", icon, colour
+
+
+def verdict(before, after, found: str | None) -> str:
+    """What personalization changed in an answer, and for better or worse where ``found`` says."""
+    if before.label != after.label:
+        icon, how = CHANGED[found]
+        return (
+            f"{icon} **Your clips changed the answer** from {before.label} to {after.label}{how}."
+        )
+    points = 100 * (after.probability - before.probability)
+    surer = f"{abs(points):.1f} points {'surer' if points > 0 else 'less sure'} with your clips"
+    how_sure = "as sure as before" if abs(points) < 0.5 else surer
+    return f":material/drag_handle: **Same answer{SAME[found]}**, {how_sure}."
+
+
+def of_another(asked: str, enrolled: Sequence[str]) -> str:
+    """That a query is not of the person who enrolled."""
+    return (
+        f"This clip was spoken by **{asked}**, and the personal model was made for "
+        f"**{listed(enrolled)}**: "
+        "another person's clip is no test of it, so it is not counted."
+    )
+
+
+def queries(number: int) -> str:
+    """``1 query``, ``2 queries``."""
+    return "1 query" if number == 1 else f"{number} queries"
 
 
 def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str) -> list[str]:

@@ -2,6 +2,10 @@
 ways to give a clip.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import browser
 import streamlit as st
 import texts
 from session import clips, state
@@ -53,14 +57,16 @@ def sidebar(visit: Visit) -> None:
         st.markdown("**What is kept about you**")
         st.markdown(_receipt(visit))
         st.caption(
-            "Only in this tab's memory, on this computer: no file, no cache, no log, no network."
+            "Only in this tab's memory, on this computer: no file, no cache, no log, no network. "
+            "Closing or reloading the page forgets it as well."
         )
+        browser.warn_before_leaving(visit.holds_own)
         st.button(
             "Forget me",
             icon=":material/delete_forever:",
             width="stretch",
             key="forget-me",
-            on_click=_forget,
+            on_click=state.guarded(_forget),
         )
 
 
@@ -87,10 +93,47 @@ def messages(visit: Visit) -> None:
     """Refusals since the last good step: one sentence each, and what was there is still there."""
     if visit.refusals:
         kept = " Everything you had is still here." if visit.entries or visit.query else ""
-        sentences = "\n\n".join(visit.refusals)
+        sentences = "\n\n".join(map(texts.literal, visit.refusals))
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
-        dismiss.button("Dismiss", key="dismiss", type="tertiary", on_click=visit.refusals.clear)
+        dismiss.button(
+            "Dismiss",
+            key="dismiss",
+            type="tertiary",
+            on_click=state.guarded(visit.refusals.clear),
+        )
+
+
+def switches(visit: Visit) -> None:
+    """Clips on and off; the switches belong to the visit, so every page listens to the same
+    clips.
+    """
+    numbers = [entry.number for entry in visit.entries]
+    titles = {entry.number: texts.titled(entry) for entry in visit.entries}
+    widget = key(visit, f"switches-{'-'.join(map(str, numbers))}")
+    st.pills(
+        "Clips that count as evidence: switch them on and off",
+        numbers,
+        selection_mode="multi",
+        default=[entry.number for entry in visit.enrolled],
+        format_func=titles.get,
+        key=widget,
+        on_change=state.guarded(_switch),
+        args=(visit, widget),
+    )
+    off = [entry for entry in visit.entries if not entry.on]
+    if off and visit.enrolled:
+        st.caption(f":material/toggle_off: Off: {texts.listed([texts.switched(e) for e in off])}.")
+
+
+def _switch(visit: Visit, widget: str) -> None:
+    clips.switch(visit, state.chosen(widget))
+
+
+def none_on(visit: Visit) -> None:
+    """What a page shows while every clip is switched off, and the ways on."""
+    st.info(texts.none_on(visit.entries), icon=":material/toggle_off:")
+    st.page_link("app_pages/your_voice.py", label="Give another clip", icon=":material/mic:")
 
 
 def nothing_yet(page: str) -> None:
@@ -138,10 +181,19 @@ def about_model(visit: Visit) -> None:
 # --- giving clips ---------------------------------------------------------------------------------
 
 
-def recorder(visit: Visit, label: str, name: str, on_change) -> None:
-    """The microphone. ``on_change`` is called with the widget's key when a recording ends."""
+def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]) -> None:
+    """The microphone. ``on_change`` is called with the widget's key when a recording ends; ``ways``
+    are the tabs that need none.
+    """
     widget = key(visit, name)
-    st.audio_input(label, sample_rate=SAMPLE_RATE, key=widget, on_change=on_change, args=(widget,))
+    st.audio_input(
+        label,
+        sample_rate=SAMPLE_RATE,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
+    )
+    browser.say_where_no_microphone(texts.MICROPHONE, ways)
 
 
 def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
@@ -150,7 +202,11 @@ def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -
     """
     widget = key(visit, name)
     st.file_uploader(
-        label, accept_multiple_files=several, key=widget, on_change=on_change, args=(widget,)
+        label,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
     )
     st.caption(f"{texts.FORMATS}.")
 
@@ -197,38 +253,57 @@ def clip_body(holder, name: str) -> None:
     kept in it.
     """
     if holder.figure is None:
-        holder.figure = plots.clip_figure(holder.clip)
+        # by its title: a bundled clip's file is named by its word
+        holder.figure = plots.clip_figure(replace(holder.clip, name=holder.title))
         holder.sound = playable(holder.clip)
     show(holder.figure, f"figure-{name}")
     quality = holder.quality
     good = quality.verdict == "good"
     st.caption(quality.reason if good else f"**{quality.reason}** {quality.remedy}")
     for note in holder.clip.notes:
-        st.caption(f":material/sync_alt: {note}")
-    st.audio(holder.sound, alt=f"Play {holder.clip.name}")
+        st.caption(f":material/sync_alt: {texts.literal(note)}")
+    st.audio(holder.sound, alt=f"Play {holder.title}")
     if holder.attribution:
         st.caption(holder.attribution)
 
 
+def clip_title(holder) -> None:
+    """What a clip is called, where it came from, how long it is and how good."""
+    icon, source = texts.SOURCES[holder.source]
+    colour, sign, word = texts.VERDICTS[holder.quality.verdict]
+    came = texts.literal(holder.clip.name) if holder.source == "uploaded" else source
+    st.markdown(f"**{holder.title}** {icon} {came} · {holder.clip.seconds:.1f} s")
+    st.badge(word, icon=sign, color=colour)
+
+
 def tile(visit: Visit, entry: Entry) -> None:
-    """One enrollment clip: what it is, whether it is any good, and the two things one can do with
+    """One enrollment clip: what it is, whether it is any good and on, and what one can do with
     it.
     """
-    icon, source = texts.SOURCES[entry.source]
-    colour, sign, word = texts.VERDICTS[entry.quality.verdict]
     with st.container(border=True, key=f"tile-{entry.number}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{entry.title}** {icon} {source} · {entry.clip.seconds:.1f} s")
-            st.badge(word, icon=sign, color=colour)
+            clip_title(entry)
+            if not entry.on:
+                st.badge("Off", icon=":material/toggle_off:", color="gray")
         clip_body(entry, f"clip-{entry.number}")
         with st.container(horizontal=True):
+            label, icon = texts.SWITCH[entry.on, entry.quality.verdict == "poor"]
+            st.button(
+                label,
+                key=f"switch-{entry.number}",
+                icon=icon,
+                help=f"{entry.title} {'is' if entry.on else 'is not'} part of your model",
+                type="tertiary" if entry.on else "secondary",
+                on_click=state.guarded(clips.flip),
+                args=(visit, entry),
+            )
             st.button(
                 "Remove",
                 key=f"remove-{entry.number}",
                 icon=":material/delete:",
                 help=f"Remove {entry.title}",
                 type="tertiary",
-                on_click=clips.remove,
+                on_click=state.guarded(clips.remove),
                 args=(visit, entry),
             )
             if entry.words > 1:
@@ -238,7 +313,7 @@ def tile(visit: Visit, entry: Entry) -> None:
                     icon=":material/content_cut:",
                     help="A clip of its own for every word of this recording",
                     type="tertiary",
-                    on_click=clips.split,
+                    on_click=state.guarded(clips.split),
                     args=(visit, entry),
                 )
 

@@ -502,6 +502,11 @@ def test_a_taken_port_is_said(run):
         )
 
 
+@pytest.mark.parametrize("address", ["", "no-such-host.invalid", "203.0.113.7"])
+def test_an_address_that_is_not_this_machines_is_said(run, address):
+    refused(run("app", "--address", address), "is no address of this machine; write one")
+
+
 def test_app_and_lab_start_the_right_programs(run, monkeypatch):
     started = []
     monkeypatch.setattr(
@@ -511,7 +516,9 @@ def test_app_and_lab_start_the_right_programs(run, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert run("app", "--port", port).exit_code == 0
+    assert "https" not in run("app", "--port", port).output
     assert run("lab", "--no-browser").exit_code == 0
+    assert "https" in run("app", "--port", port, "--address", "0.0.0.0").output
+    assert started[2] == [*started[0], "--server.address=0.0.0.0"]
     assert started[0] == ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}"]
     assert started[1][:2] == ["jupyterlab", "notebooks"] and started[1][-1] == "--no-browser"

@@ -177,6 +177,32 @@ def test_a_port_that_is_none_is_refused(arguments, capsys):
     assert_one_sentence(capsys.readouterr().err, "is no port")
 
 
+@pytest.mark.parametrize("address", ["", "no-such-host.invalid", "203.0.113.7"])
+def test_an_address_that_is_not_this_machines_is_refused(address, capsys):
+    assert run.main(["app", "--address", address]) == 1
+    assert_one_sentence(capsys.readouterr().err, "is no address of this machine", "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listens"),
+    [
+        ([], []),
+        (["--address", "0.0.0.0"], ["--server.address=0.0.0.0"]),
+        (["--server.address=127.0.0.1"], ["--server.address=127.0.0.1"]),
+    ],
+)
+def test_others_are_let_in_on_request_only_and_their_microphones_need_https(
+    environment, monkeypatch, capsys, arguments, listens
+):
+    started = []
+    monkeypatch.setattr(run.os, "execv", lambda _, program: started.extend(program))
+    monkeypatch.setattr(run, "check_port", lambda *_: None)
+    monkeypatch.setattr(run.os, "chdir", lambda _: None)
+    run.start(environment, "app", arguments)
+    assert [each for each in started if "address" in each] == listens
+    assert ("https" in capsys.readouterr().out) == bool(listens)
+
+
 def test_an_environment_of_another_python_is_not_used(environment):
     (environment.folder / "pyvenv.cfg").write_text("version = 3.9.1\n")
     assert_refused(

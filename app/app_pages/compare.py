@@ -9,8 +9,11 @@ from session.state import Answers
 
 from vop_core import plots
 from vop_core.evaluation.answers import Answer, changes
+from vop_core.tasks.registry import TASKS
 
 visit = state.current()
+LIKELY = 4  # words that are offered as the true one
+ANOTHER = "Another word"
 FEWEST_TO_JUDGE = 20  # queries of a visit: below, the tally is called an impression
 
 
@@ -41,22 +44,20 @@ def borrow_form() -> None:
         icon=":material/hearing:",
         width="stretch",
         key="ask-bundled",
-        on_click=clips.ask_bundled,
+        on_click=state.guarded(clips.ask_bundled),
         args=(visit, person, number - 1),
     )
     widgets.whose(person, visit.environment)
 
 
 def give_query() -> None:
-    ways = [
-        ":material/mic: Record",
-        ":material/upload_file: Upload a file",
-        ":material/record_voice_over: Borrow a bundled clip",
-    ]
+    ways = ["Record", "Upload a file", "Borrow a bundled clip"]
+    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
+    tabs = [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
     # whoever borrowed a voice cannot go on in it with a microphone
-    record, upload, borrow = st.tabs(ways, default=ways[2 if clips.borrowed_person(visit) else 0])
+    record, upload, borrow = st.tabs(tabs, default=tabs[2 if clips.borrowed_person(visit) else 0])
     with record:
-        widgets.recorder(visit, "Say one word", "query-microphone", recorded)
+        widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
     with upload:
         widgets.uploader(
             visit,
@@ -86,8 +87,8 @@ def choose_word() -> None:
 
 
 def answer_card(column, model: str, who: str, icon: str, answered: Answer):
-    """One model's word, how sure it is, and the runners-up; returns the place for what is known a
-    moment later.
+    """One model's word, how sure it is, and the runners-up; returns the places for whether it is
+    right, and for what is known a moment later.
     """
     first, *others = answered.ranked(3)
     with column.container(
@@ -95,33 +96,65 @@ def answer_card(column, model: str, who: str, icon: str, answered: Answer):
     ):
         st.markdown(f"{icon} {who}")
         st.markdown(f"## {first.label}")
+        right = st.empty()
         st.markdown(f"**{plots.percent(first.probability)}** sure")
-        place = st.empty()
+        interval = st.empty()
         st.caption(
             "Then "
             + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
         )
-        return place
+        return right, interval
 
 
-def verdict(answered: Answers) -> None:
-    """What personalization changed, in one sentence."""
-    before, after = answered.by_global.best, answered.by_personal.best
-    if before.label != after.label:
-        st.markdown(
-            f":material/swap_horiz: **Your clips changed the answer** from {before.label} to "
-            f"{after.label}."
+def which_word(answered: Answers) -> str | None:
+    """Asked of whoever said the word: one click where a model is right, two where none is."""
+    number, labels = visit.query.number, bundle(visit.task).labels
+    told = answers.true_word(visit)
+    likely = [each.label for each in (answered.by_personal.best, answered.by_global.best)]
+    likely += [each.label for each in answered.by_personal.ranked(LIKELY)]
+    likely = list(dict.fromkeys(likely))[:LIKELY]
+    chosen = st.pills(
+        "Was it right? Which word was it?",
+        [*likely, ANOTHER],
+        format_func=lambda word: texts.SAID.get(word, word),
+        default=(told if told in likely else ANOTHER) if told else None,
+        key=widgets.key(visit, f"truth-{number}"),
+    )
+    if chosen != ANOTHER:
+        return chosen
+    return st.selectbox(
+        "The word",
+        labels,
+        format_func=lambda word: texts.SAID.get(word, word),
+        index=labels.index(told) if told and told not in likely else None,
+        placeholder="Choose the word that you said",
+        label_visibility="collapsed",
+        key=widgets.key(visit, f"other-truth-{number}"),
+    )
+
+
+def ask_the_truth(answered: Answers) -> None:
+    """The word, where a borrowed clip does not bring it; and what keeps the query from the
+    tally.
+    """
+    query = visit.query
+    if query.twin:
+        st.warning(
+            f"This is the recording of **{query.twin}**, which made your model: its answer shows "
+            "nothing about new words, so it is not counted.",
+            icon=":material/content_copy:",
         )
         return
-    points = 100 * (after.probability - before.probability)
-    if abs(points) < 0.5:
-        st.markdown(":material/drag_handle: **Same answer**, as sure as before.")
-    else:
-        surer = "surer" if points > 0 else "less sure"
-        st.markdown(
-            f":material/drag_handle: **Same answer**, {abs(points):.1f} points {surer} with your "
-            "clips."
+    if query.seal is None:
+        answers.tell(visit, which_word(answered))
+    if answers.another_persons(visit):
+        st.warning(
+            texts.of_another(clips.speaker(query.person), clips.speakers(visit)),
+            icon=":material/group:",
         )
+    word = answers.true_word(visit)
+    if word and word not in bundle(visit.task).labels:
+        st.caption(f"The models have no word **{word}**, so the query is not counted.")
 
 
 def ask_and_answer() -> None:
@@ -136,6 +169,9 @@ def ask_and_answer() -> None:
                 "answer side by side."
             )
         return
+    if visit.query.task != visit.task:
+        another_task()
+        return
     choose_word()
     answered = answers.both(visit)
     st.subheader(f"Answers to query {visit.query.number}", anchor=False)
@@ -143,16 +179,26 @@ def ask_and_answer() -> None:
     with said:
         columns = st.columns(2)
         everybody = "**Global model**, the same for everybody"
-        answer_card(columns[0], "global", everybody, ":material/public:", answered.by_global)
+        place, _ = answer_card(
+            columns[0], "global", everybody, ":material/public:", answered.by_global
+        )
         who = f"**Your model**, from {texts.counted(answered.shots, 'clip')}"
-        place = answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal)
-        verdict(answered)
-        true_word(answered)
+        places = (
+            place,
+            *answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal),
+        )
+        ask_the_truth(answered)
+        say_who_is_right(answered, places[:2])
+        widgets.switches(visit)
     answered = answers.with_draws(visit)  # after the answers, so that nobody waits for it
     best = answered.by_personal.best
     low, high = plots.percent(best.lower), plots.percent(best.upper)
-    place.markdown(f"95 % of {answered.by_personal.draws} draws of its weights: {low} to {high}")
+    places[2].markdown(
+        f"95 % of {answered.by_personal.draws} draws of its weights: {low} to {high}"
+    )
     with heard.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            widgets.clip_title(visit.query)
         widgets.clip_body(visit.query, f"query-{visit.query.number}")
     with said:
         probabilities(answered)
@@ -160,6 +206,33 @@ def ask_and_answer() -> None:
     with heard:
         what_changed(answered)
     running_tally()
+
+
+def say_who_is_right(answered: Answers, places) -> None:
+    """On each card whether it is right, and under them what the clips changed."""
+    found, word = answers.judge(visit, answered), answers.true_word(visit)
+    if word and not visit.query.twin:
+        for place, answer in zip(places, (answered.by_global, answered.by_personal), strict=True):
+            text, icon, colour = texts.judged(answer.best.label, word, bundle(visit.task).labels)
+            place.badge(text, icon=icon, color=colour)
+    st.markdown(texts.verdict(answered.by_global.best, answered.by_personal.best, found))
+
+
+def another_task() -> None:
+    """The task has changed since the query was asked: nothing is answered anew unasked."""
+    before, now = TASKS[visit.query.task].title, TASKS[visit.task].title
+    with st.container(border=True):
+        st.markdown(
+            f"#### {visit.query.title} was asked of other models\nIt was asked of **{before}**, "
+            f"and you have since chosen **{now}**, whose models have not heard it."
+        )
+        st.button(
+            "Ask these models",
+            icon=":material/hearing:",
+            key="ask-again",
+            on_click=state.guarded(clips.ask_again),
+            args=(visit,),
+        )
 
 
 def probabilities(answered: Answers) -> None:
@@ -180,7 +253,7 @@ def probabilities(answered: Answers) -> None:
             answered.by_personal,
             others,
             most=None if every else 6,
-            true_label=visit.query.counted,
+            true_label=answers.true_label(visit),
         ),
         "probabilities",
     )
@@ -220,48 +293,21 @@ def uncertainty(answered: Answers) -> None:
     )
 
 
-def true_word(answered: Answers) -> None:
-    """The tally needs the true word: known for borrowed clips, asked for otherwise."""
-    if visit.query.twin:
-        answers.count(visit, answered, None)
-        st.caption(
-            f"This is the recording of **{visit.query.twin}**, which made your model: its answer "
-            "shows nothing about new words, so it is not counted."
-        )
-    elif visit.query.seal is not None:
-        word = answers.true_word(visit)
-        known = word in bundle(visit.task).labels
-        answers.count(visit, answered, word if known else None)
-        found = texts.OUTCOMES[visit.outcomes[visit.query.number]].lower() if known else ""
-        st.markdown(
-            f":material/key: The word was **{word}**: "
-            + (f"**{found}**." if known else "this model has no such word, so it is not counted.")
-        )
-    else:
-        said = st.selectbox(
-            "Which word did you say? (optional; it only counts here)",
-            bundle(visit.task).labels,
-            index=None,
-            placeholder="Choose the word to count this query",
-            key=widgets.key(visit, f"truth-{visit.query.number}"),
-        )
-        answers.count(visit, answered, said)
-
-
 def running_tally() -> None:
-    """How often each model was right in this visit."""
+    """How often each model was right in this visit, about these persons and for this task."""
     st.markdown("#### Tally of this visit")
-    if not visit.outcomes:
-        st.caption("No query with a known word yet.")
+    found = answers.tally(visit)
+    whose = f"{TASKS[visit.task].title}, personal model of {texts.listed(clips.speakers(visit))}"
+    if not found:
+        st.caption(f"{whose}: no query with a known word yet.")
         return
-    found = list(visit.outcomes.values())
     for column, (outcome, meaning) in zip(st.columns(4), texts.OUTCOMES.items(), strict=True):
         column.metric(meaning, found.count(outcome), border=True)
+    st.caption(f"{whose}: {texts.queries(len(found))}; one clip asked twice counts once.")
     if len(found) < FEWEST_TO_JUDGE:
         st.caption(
-            f"{texts.counted(len(found), 'query')} in this visit: an impression, not a "
-            "measurement. Measured results, over whole groups of people, stand on the Posterior "
-            "page."
+            "So few are an impression, not a measurement. Measured results, over whole groups of "
+            "people, stand on the Posterior page."
         )
 
 
@@ -273,9 +319,13 @@ st.markdown(
 personal = models.personal(visit)
 if personal is None:
     widgets.messages(visit)
-    widgets.nothing_yet(
-        "There is no personal model to compare with yet: it takes one clip, better three."
-    )
+    if visit.entries:
+        widgets.switches(visit)
+        widgets.none_on(visit)
+    else:
+        widgets.nothing_yet(
+            "There is no personal model to compare with yet: it takes one clip, better three."
+        )
 else:
     ask_and_answer()
     st.divider()

@@ -29,7 +29,7 @@ def first_screen() -> None:
                 icon=":material/play_circle:",
                 type="primary",
                 key="see-example",
-                on_click=show_example,
+                on_click=state.guarded(show_example),
                 args=(0,),
             )
             if st.button("Use my own voice", icon=":material/mic:", key="own-voice"):
@@ -70,7 +70,7 @@ def example(person, environment: str, shown: Example, total: list[Example]) -> N
             "Another word",
             icon=":material/skip_next:",
             key="another-example",
-            on_click=show_example,
+            on_click=state.guarded(show_example),
             args=(visit.example + 1,),
         )
         if st.button(

@@ -17,21 +17,6 @@ SHOWN, DRAWS, LAYER_FIGURE = (
 )
 
 
-def switch_clips() -> None:
-    """Clips on and off; the switches belong to the visit, so Compare listens to the same clips."""
-    numbers = [entry.number for entry in visit.entries]
-    titles = {entry.number: entry.title for entry in visit.entries}
-    chosen = st.pills(
-        "Clips that count as evidence: switch them on and off",
-        numbers,
-        selection_mode="multi",
-        default=[entry.number for entry in visit.enrolled],
-        format_func=titles.get,
-        key=widgets.key(visit, f"switches-{'-'.join(map(str, numbers))}"),
-    )
-    clips.switch(visit, chosen)
-
-
 def health_light(model) -> None:
     """Whether these clips make one person's posterior."""
     kind, icon, words = texts.HEALTH[model.health.verdict]
@@ -120,7 +105,7 @@ def draws(slider, button) -> int:
         icon=":material/replay:" if over else ":material/casino:",
         width="stretch",
         key="draw",
-        on_click=start_over if over else state.put,
+        on_click=state.guarded(start_over if over else state.put),
         args=() if over else (DRAWS, count + 1),
     )
     return count
@@ -160,7 +145,7 @@ def whole_layer(model, layer: str, weight: int) -> None:
         widgets.show(
             plots.layer_figure(view, most_moved_first=sort, marked=weight),
             LAYER_FIGURE,
-            on_select=partial(open_weight, layer),
+            on_select=state.guarded(partial(open_weight, layer)),
             selection_mode="points",
         )
     numbers(model, view)
@@ -210,15 +195,13 @@ def show_posterior() -> None:
     """Switches and health, the picture, and what the narrowing is worth. Nothing else of the page
     is made anew when something here changes.
     """
-    switch_clips()
+    widgets.switches(visit)
     model = models.model(visit)
     if visit.enrolled:
         health_light(model)
     else:
-        st.info(
-            "No clip is on: this is the prior, what the model assumes about everybody.",
-            icon=":material/info:",
-        )
+        widgets.none_on(visit)
+        st.caption("Below is the prior: what the model assumes about everybody.")
     layer, weight, whole = controls(model)
     (whole_layer if whole else one_weight)(model, layer, weight)
     evidence()

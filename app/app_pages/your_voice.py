@@ -21,11 +21,9 @@ def recorded(widget: str) -> None:
 
 
 def uploaded(widget: str) -> None:
-    """Files arrived: each becomes a tile or one sentence."""
+    """Files arrived: each becomes a tile, or is among those of which one sentence says why not."""
     files = state.given(widget) or []
-    visit.refusals.clear()
-    for given in files:
-        clips.add(visit, given.getvalue(), given.name, "uploaded")
+    clips.add_files(visit, [(given.name, given.getvalue()) for given in files])
     state.renew(visit, "files")
 
 
@@ -66,7 +64,7 @@ def borrow_form() -> None:
         icon=":material/record_voice_over:",
         width="stretch",
         key="borrow",
-        on_click=clips.borrow,
+        on_click=state.guarded(clips.borrow),
         args=(visit, person, shots, environment),
     )
     results = models.bundled_results(visit)
@@ -75,18 +73,16 @@ def borrow_form() -> None:
 
 
 def give_clips() -> None:
+    ways = ["Record", "Upload files", "Borrow a voice"]
+    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
     record, upload, borrow = st.tabs(
-        [
-            ":material/mic: Record",
-            ":material/upload_file: Upload files",
-            ":material/record_voice_over: Borrow a voice",
-        ]
+        [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
     )
     with record:
         number = len(visit.entries) + 1
         example = clips.example_word(visit, number)
         asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
-        widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded)
+        widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, ways[1:])
         st.caption("About a second each. Which word it is does not matter: nobody labels it.")
     with upload:
         widgets.uploader(
@@ -104,6 +100,8 @@ def result() -> None:
     """The line that says the personal model is there, and where to look at it."""
     personal = models.personal(visit)
     if personal is None:
+        if visit.entries:
+            st.info(texts.none_on(visit.entries), icon=":material/toggle_off:")
         return
     shots = len(visit.enrolled)
     missing = FIRST_RESULT_CLIPS - shots
@@ -142,7 +140,9 @@ def tiles() -> None:
                 "begin. No microphone? Borrow a voice."
             )
         return
-    st.subheader(f"{texts.counted(len(visit.entries), 'clip')}", anchor=False)
+    off = len(visit.entries) - len(visit.enrolled)
+    said = texts.counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
+    st.subheader(said, anchor=False)
     columns = st.columns(3)
     for index, entry in enumerate(visit.entries):
         with columns[index % 3]:
@@ -159,8 +159,8 @@ give_clips()
 widgets.messages(visit)
 if len(visit.persons) > 1:
     st.warning(
-        "These clips come from different people. A personal model of a mixture is nobody's: remove "
-        "the clips that are not yours.",
+        "These clips come from different people. A personal model of a mixture is nobody's: switch "
+        "the clips off that are not yours.",
         icon=":material/group:",
     )
 result()

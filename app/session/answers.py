@@ -67,21 +67,56 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
 
 
 def true_word(visit: Visit) -> str:
-    """The word of a borrowed query; its seal is opened once, and only after both models have
-    answered.
+    """The query's word, empty where it is not known: sealed with a bundled clip, told by the
+    visitor. A seal is opened once, and only after both models have answered.
     """
     query = visit.query
+    if query.seal is None:
+        return visit.told.get(_asked(visit), "")
     if not query.word:
         query.word = query.seal.open()
     return query.word
 
 
-def count(visit: Visit, answered: Answers, truth: str | None) -> None:
-    """Enter the present query in the tally under its true word, or take it out when the word is
-    unknown.
+def true_label(visit: Visit) -> str | None:
+    """The query's word, where it is known and one of the model's."""
+    word = true_word(visit)
+    return word if word in bundle(visit.task).labels else None
+
+
+def tell(visit: Visit, word: str | None) -> None:
+    """Remember which word the query is, or that the visitor does not say."""
+    visit.told.pop(_asked(visit), None)
+    if word:
+        visit.told[_asked(visit)] = word
+
+
+def judge(visit: Visit, answered: Answers) -> str | None:
+    """Who got the query's known word right, and into the tally with it where it counts; None where
+    the word is not known, or none of the model's.
     """
-    visit.query.counted = truth
-    visit.outcomes.pop(visit.query.number, None)
-    if truth is not None:
-        said = answered.by_global.best.label, answered.by_personal.best.label
-        visit.outcomes[visit.query.number] = outcome(truth, *said)
+    word, key = true_label(visit), (frozenset(visit.persons), *_asked(visit))
+    visit.outcomes.pop(key, None)
+    if word is None:
+        return None
+    found = outcome(word, answered.by_global.best.label, answered.by_personal.best.label)
+    if not visit.query.twin and not another_persons(visit):
+        visit.outcomes[key] = found
+    return found
+
+
+def another_persons(visit: Visit) -> bool:
+    """Whether the query is of nobody whose clips made the personal model."""
+    return (visit.query.person or "you") not in visit.persons
+
+
+def tally(visit: Visit) -> list[str]:
+    """What came of the distinct queries that were asked of the present task's models, about the
+    persons who are enrolled now.
+    """
+    now = frozenset(visit.persons), visit.task
+    return [found for (*asked, _), found in visit.outcomes.items() if tuple(asked) == now]
+
+
+def _asked(visit: Visit) -> tuple[str, str]:
+    return visit.query.task, visit.query.clip.digest

@@ -2,7 +2,10 @@
 untouched.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import texts
 
 from session.shared import bundle, bundled_persons, enrolled_clips
 from session.state import Entry, Query, Visit
@@ -14,7 +17,7 @@ from vop_core.errors import VopError
 from vop_core.evaluation.promises import SealedLabel
 from vop_core.tasks.keyword_spotting import SILENCE, UNKNOWN
 from vop_core.tasks.registry import TASKS
-from vop_core.types import Clip
+from vop_core.types import MOST_CLIPS, Clip
 
 WORD_STRIDE = 7  # proposes words from all over the list
 
@@ -37,6 +40,34 @@ def add(visit: Visit, data: bytes, name: str, source: str) -> None:
         visit.refusals.append(str(error))
 
 
+def add_files(visit: Visit, files: Sequence[tuple[str, bytes]]) -> None:
+    """Take files in, each by name and bytes; what is refused is said once for each reason.
+
+    Poor ones come last, so that they take no room from a better one.
+    """
+    visit.refusals.clear()
+    decoded, refused, too_many = [], [], []
+    for name, data in files:
+        try:
+            decoded.append(audio.decode(data, name=name))
+        except VopError as error:
+            refused.append((audio.short_name(name), str(error)))
+    for clip in sorted(decoded, key=lambda clip: assess(clip.waveform).verdict == "poor"):
+        if len(visit.entries) == MOST_CLIPS:
+            too_many.append(clip)
+            continue
+        try:
+            _put_in(visit, visit.entries, [clip], "uploaded")
+        except VopError as error:
+            refused.append((clip.name, str(error)))
+    if too_many:
+        try:
+            enrollment.check_enrollment([*_titled(visit.entries), *too_many])
+        except VopError as error:
+            refused += [(clip.name, str(error)) for clip in too_many]
+    visit.refusals += texts.refused(refused, len(files))
+
+
 def split(visit: Visit, entry: Entry) -> None:
     """Put every word of a recording in its place."""
     visit.refusals.clear()
@@ -48,8 +79,7 @@ def split(visit: Visit, entry: Entry) -> None:
 
 
 def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
-    titled = [replace(entry.clip, name=entry.title) for entry in kept]
-    enrollment.check_enrollment([*titled, *clips])
+    enrollment.check_enrollment([*_titled(kept), *clips])
     entries = list(kept)
     for clip in clips:
         entries.append(_entry(visit, clip, source))
@@ -57,9 +87,19 @@ def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
     visit.entries = entries
 
 
+def _titled(entries: Sequence[Entry]) -> list[Clip]:
+    """Their clips, called what the pages call them."""
+    return [replace(entry.clip, name=entry.title) for entry in entries]
+
+
 def _entry(visit: Visit, clip: Clip, source: str, **borrowed) -> Entry:
+    """A new clip, which is on unless it is poor; a bundled one is asked for with its environment,
+    and the cards count it.
+    """
     visit.clips_given += 1
-    return Entry(visit.clips_given, clip, assess(clip.waveform), source, **borrowed)
+    quality = assess(clip.waveform)
+    on = quality.verdict != "poor" or source == "borrowed"
+    return Entry(visit.clips_given, clip, quality, source, on=on, **borrowed)
 
 
 def poor_share(visit: Visit) -> str:
@@ -85,7 +125,6 @@ def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = C
             visit,
             heard_as(environment, person.id, record.load()),
             environment=environment,
-            person=person.id,
             **_borrowed(person, record),
         )
         for record in enrolled_clips(visit.task, person.id, environment, shots)
@@ -116,6 +155,7 @@ def ask_bundled(visit: Visit, person: BundledPerson, index: int) -> None:
 def _borrowed(person: BundledPerson, record: BundledClip) -> dict:
     return {
         "source": "borrowed",
+        "person": person.id,
         "seal": SealedLabel(record.label),
         "attribution": f"{person.name} of {person.corpus.attribution}",
     }
@@ -125,7 +165,14 @@ def ask_word(visit: Visit, number: int) -> None:
     """Ask about one word, counted from 1, of the recording that is asked about."""
     visit.refusals.clear()
     recording, words = visit.query.recording, audio.words(visit.query.recording)
-    _ask(visit, words[number - 1], visit.query.source)
+    asked = visit.query
+    _ask(
+        visit,
+        words[number - 1],
+        asked.source,
+        person=asked.person,
+        attribution=asked.attribution,
+    )
     visit.query.recording, visit.query.words, visit.query.word_number = (
         recording,
         len(words),
@@ -133,14 +180,20 @@ def ask_word(visit: Visit, number: int) -> None:
     )
 
 
+def ask_again(visit: Visit) -> None:
+    """Ask the present task's models about the query that another task's were asked about."""
+    visit.queries_given += 1
+    visit.query = replace(visit.query, number=visit.queries_given, task=visit.task)
+
+
 def _ask(visit: Visit, clip: Clip, source: str, **borrowed) -> None:
     visit.queries_given += 1
-    visit.query = Query(visit.queries_given, clip, assess(clip.waveform), source, **borrowed)
+    quality = assess(clip.waveform)
+    visit.query = Query(visit.queries_given, clip, quality, source, task=visit.task, **borrowed)
     words = audio.words(clip)
     if len(words) > 1:
         visit.query.recording, visit.query.words = clip, len(words)
-    titled = [replace(entry.clip, name=entry.title) for entry in visit.entries]
-    twin = enrollment.twin_of(clip, titled)
+    twin = enrollment.twin_of(clip, _titled(visit.entries))
     visit.query.twin = twin.name if twin else ""
 
 
@@ -148,6 +201,22 @@ def switch(visit: Visit, chosen) -> None:
     """Switch on the clips with the numbers ``chosen``, the others off."""
     for entry in visit.entries:
         entry.on = entry.number in chosen
+
+
+def flip(visit: Visit, entry: Entry) -> None:
+    """Switch one clip on or off."""
+    entry.on = not entry.on
+
+
+def speakers(visit: Visit) -> list[str]:
+    """Whose clips are on, as the pages call them: ``you`` and bundled persons' names."""
+    return [speaker(person) for person in sorted(visit.persons)]
+
+
+def speaker(person: str | None) -> str:
+    """What the pages call the visitor, or a bundled person of any task."""
+    everybody = (each for task in TASKS for each in bundled_persons(task))
+    return next((each.name for each in everybody if each.id == person), "you")
 
 
 def borrowed_person(visit: Visit) -> BundledPerson | None:

@@ -1,16 +1,23 @@
 """Everything of one visitor. The only module that touches ``st.session_state``."""
 
+import functools
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+import texts
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vop_core.data.clip_quality import ClipQuality
 from vop_core.data.environments import CLEAN
+from vop_core.errors import VopError
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.promises import Promise, SealedLabel
 from vop_core.types import Clip
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -23,6 +30,7 @@ class Given:
     source: str  # "recorded", "uploaded" or "borrowed"
     seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
     words: int = 1  # in the recording; a model hears one of them
+    person: str | None = None  # the bundled person it was borrowed from; None: the visitor
     attribution: str = ""  # whose clip a borrowed one is, to be shown where it is played
     figure: object = None  # its picture, made once
     sound: str = ""  # its playable form, made once
@@ -32,7 +40,6 @@ class Given:
 class Entry(Given):
     """One enrollment clip of this visit."""
 
-    person: str | None = None  # the bundled person it was borrowed from
     environment: str = CLEAN  # of that person's own, in which it is heard
     on: bool = True
 
@@ -45,11 +52,15 @@ class Entry(Given):
 class Query(Given):
     """The clip both models are asked about."""
 
+    task: str = ""  # whose models were asked
     word: str = ""  # the sealed word, once opened
-    counted: str | None = None  # the true word it entered the tally with
     recording: Clip | None = None  # what it is a word of, where that holds several
     word_number: int = 0  # which of them it is, from 1; 0 before one is chosen
     twin: str = ""  # the enrolled clip that is the same recording
+
+    @property
+    def title(self) -> str:
+        return f"Query {self.number}"
 
 
 @dataclass
@@ -80,6 +91,8 @@ class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
     page: str = ""  # the page seen last
+    # the tab is older than the visit: the server was restarted, or the tab was away for long
+    lost: bool = False
     address: dict[str, str] = field(default_factory=dict)  # the one followed last
     # part of every personal widget's key, so that forgetting empties the widgets too
     generation: int = 0
@@ -94,8 +107,10 @@ class Visit:
     queries_given: int = 0
     answers: Answers | None = None
     curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
-    # of queries with a known word, by number
-    outcomes: dict[int, str] = field(default_factory=dict)
+    # the words that the visitor told, by task and clip, and what came of the queries that count, by
+    # persons enrolled, task and clip: one clip asked twice is one query
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    outcomes: dict[tuple[frozenset[str], str, str], str] = field(default_factory=dict)
     draw_seed: int = 0
     # looked at: the layer by task, the weight by task and layer
     layers: dict[str, str] = field(default_factory=dict)
@@ -114,8 +129,13 @@ class Visit:
 
     @property
     def persons(self) -> set[str]:
-        """Whose clips these are: the visitor (``you``) and any bundled persons."""
-        return {entry.person or "you" for entry in self.entries}
+        """Whose clips are on: the visitor's (``you``) and any bundled persons'."""
+        return {entry.person or "you" for entry in self.enrolled}
+
+    @property
+    def holds_own(self) -> bool:
+        """Whether anything of the visitor's own would be lost with the page."""
+        return bool(self.own_entries) or (self.query is not None and self.query.person is None)
 
     @property
     def environment(self) -> str:
@@ -132,8 +152,16 @@ class Visit:
 def current() -> Visit:
     """This visitor's state, made on their first page."""
     if "visit" not in st.session_state:
-        st.session_state["visit"] = Visit()
+        st.session_state["visit"] = Visit(lost=_tab_was_here())
     return st.session_state["visit"]
+
+
+def _tab_was_here() -> bool:
+    """Whether a tab without a visit had one: it tells what its inputs hold and which messages it
+    has, a new tab has neither.
+    """
+    context = get_script_run_ctx()
+    return len(st.session_state) > 0 or bool(context and context.cached_message_hashes)
 
 
 def enter(visit: Visit, page: str) -> None:
@@ -141,6 +169,25 @@ def enter(visit: Visit, page: str) -> None:
     if visit.page != page:
         visit.refusals.clear()
         visit.page = page
+
+
+def guarded(change: Callable) -> Callable:
+    """What a click or an upload calls: where it fails, the page is drawn all the same and says so.
+
+    Streamlit would show an empty page, and its only way on, a reload, would lose the visit.
+    """
+
+    @functools.wraps(change)
+    def safely(*arguments) -> None:
+        try:
+            change(*arguments)
+        except VopError as error:
+            current().refusals.append(str(error))
+        except Exception:
+            LOGGER.exception("What a visitor did could not be carried out")
+            current().refusals.append(texts.FAILED)
+
+    return safely
 
 
 def forget() -> None:
@@ -192,6 +239,11 @@ def clicked(widget: str) -> int | None:
     """The ``customdata`` of the point that was clicked in a figure; None where there is none."""
     points = st.session_state[widget].selection.points
     return next((point["customdata"] for point in points if "customdata" in point), None)
+
+
+def chosen(widget: str):
+    """What a widget of choices holds when it calls back."""
+    return st.session_state.get(widget)
 
 
 def renew(visit: Visit, name: str) -> None:

@@ -20,7 +20,9 @@ def app_modules(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "app"))
     yield
     for name in [
-        name for name in sys.modules if name.partition(".")[0] in ("session", "texts", "widgets")
+        name
+        for name in sys.modules
+        if name.partition(".")[0] in ("browser", "session", "texts", "widgets")
     ]:
         sys.modules.pop(name)
 

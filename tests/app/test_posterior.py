@@ -200,7 +200,8 @@ def test_with_every_clip_off_the_prior_is_called_the_prior(enrolled):
     open_page(enrolled, "posterior")
     enrolled.pills[0].set_value([]).run()
     assert not enrolled.exception
-    assert "this is the prior" in words(enrolled) and "before the switch" in names(enrolled)
+    assert "no personal model" in words(enrolled)
+    assert "the prior" in words(enrolled) and "before the switch" in names(enrolled)
     show_layer(enrolled)
     assert enrolled.metric[0].value == "100 %" and enrolled.metric[2].value == "0.0 nats"
     enrolled.pills[0].set_value([1, 2, 3]).run()

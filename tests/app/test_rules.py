@@ -32,3 +32,17 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         "examples": ["task", "person", "environment"],
         "enrolled_clips": ["task", "person", "environment", "shots"],
     }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_whatever_a_click_or_an_upload_calls_is_guarded(path):
+    """Or a failure in it would leave an empty page, whose only way on loses the visit."""
+    calls = [
+        keyword
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in ("on_click", "on_change", "on_select")
+    ]
+    for call in calls:
+        assert ast.unparse(call.value).startswith(("state.guarded(", "'")), ast.unparse(call)

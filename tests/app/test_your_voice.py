@@ -170,6 +170,9 @@ def test_words_that_do_not_fit_beside_the_clips_there_are_leave_everything_as_it
 def test_a_model_of_a_poor_clip_is_not_praised(app, voice):
     record(app, voice())
     upload(app, ("fan.wav", soundfile_bytes(np.random.default_rng(0).normal(0, 0.1, 16_000))))
+    assert not app.warning and "from 1 clip" in words(app), "a poor clip is off at first"
+    assert app.button(key="switch-2").label == "Use anyway"
+    press(app, "switch-2")
     assert app.warning[0].value.startswith("Poor clips: 1 of 2;")
     open_page(app, "posterior")
     assert "Poor clips: 1 of 2;" in app.warning[0].value
@@ -320,3 +323,72 @@ def test_a_missing_model_is_one_sentence(persons, monkeypatch):
     app = open_app()
     assert not app.exception
     assert "vop train" in app.error[0].value
+
+
+def test_a_poor_clip_is_off_until_it_is_used_anyway(app):
+    upload(app, ("fan.wav", soundfile_bytes(np.random.default_rng(0).normal(0, 0.1, 16_000))))
+    assert "Your only clip is switched off" in words(app)
+    assert "Your personal model is ready" not in words(app)
+    press(app, "switch-1")
+    assert "from 1 clip" in words(app)
+    assert app.button(key="switch-1").label == "Switch off"
+
+
+def test_a_tile_carries_the_name_of_its_file_and_is_switched_off_on_itself(enrolled, voice):
+    upload(enrolled, ("kitchen.wav", voice(8)))
+    assert "kitchen.wav · 1.0 s" in words(enrolled)
+    press(enrolled, "switch-4")
+    assert "4 clips, 1 off" in words(enrolled) and "from 3 clips" in words(enrolled)
+    open_page(enrolled, "posterior")
+    assert "Clip 4 · kitchen.wav" in enrolled.pills[0].options
+    assert enrolled.pills[0].value == [1, 2, 3] and "Off: Clip 4" in words(enrolled)
+
+
+def test_files_refused_together_are_named_once_for_each_reason(app, voice):
+    silence = BAD["silence.wav"]()
+    refused = [(f"silent-{number}.wav", silence) for number in range(3)]
+    upload(
+        app,
+        *refused,
+        ("letter.txt", BAD["letter.wav"]()),
+        *[(f"{n}.wav", voice(n)) for n in range(12)],
+    )
+    (box,) = app.error
+    lines = box.value.split("\n\n")
+    assert lines[0] == "6 of 16 files were refused."
+    assert lines[1].startswith("3 files (silent-0.wav, silent-1.wav and silent-2.wav): each is ")
+    assert lines[2].startswith("letter.txt is text")
+    assert (
+        lines[3].startswith("2 files (10.wav and 11.wav): 10 clips") and "leave out 2" in lines[3]
+    )
+
+
+def test_a_poor_file_takes_no_room_from_a_better_one(app, voice):
+    fan = soundfile_bytes(np.random.default_rng(0).normal(0, 0.1, 16_000))
+    upload(app, ("fan.wav", fan), *[(f"{number}.wav", voice(number)) for number in range(10)])
+    assert "from 10 clips" in words(app) and "fan.wav: 10 clips" in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["$x$.wav", "<b>a.wav", "**a** b.wav", ":smile:.wav", "www.a.b", "a->b", "`a.wav", "[a](b)"],
+)
+def test_what_could_be_markup_in_a_file_s_name_is_shown_as_code(app, name):
+    upload(app, (name, b""))
+    shown = app.error[0].value
+    for word in name.split():
+        plain = word.replace(".wav", "").isalnum()
+        assert plain or f"`{word}`" in shown or f"`` {word} ``" in shown
+
+
+def test_ordinary_names_and_sentences_are_shown_as_they_are(app_modules):
+    import texts
+
+    for text in (
+        "a.wav is empty; record it again or choose another file.",
+        "no_nohash_1.wav has a sample rate of 1,000 Hz; export it at 4 to 192 kHz, best at 16 kHz.",
+        "10 clips are as many as the models were trained with, and these are 12; leave out 2.",
+        "تسجيل.wav holds values that are no numbers (NaN or infinity); export it again.",
+    ):
+        assert texts.literal(text) == text
+    assert texts.literal("1. a.wav") == "`1.` a.wav", "no list begins"

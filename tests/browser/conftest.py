@@ -72,10 +72,13 @@ def microphone(tmp_path_factory) -> Microphone:
     return Microphone(tmp_path_factory.mktemp("microphone") / "person.wav")
 
 
-def serve(script: Path, folder: Path):
-    """Start a Streamlit script on a free port; yields its address and stops it afterwards."""
+def serve(script: Path, folder: Path, port: int = 0):
+    """Start a Streamlit script on a port, a free one if none is named; yields its address and
+    stops it afterwards.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     command = [
         sys.executable,

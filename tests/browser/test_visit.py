@@ -9,6 +9,8 @@ from urllib.parse import urlencode, urlparse
 
 import pytest
 
+from tests.browser.conftest import QUIET
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PATIENCE = 120_000  # ms; generous, for machines that do other things as well
@@ -160,6 +162,50 @@ def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page,
         page.mouse.click(chosen["x"], chosen["y"])
         page.get_by_text(f"value of {chosen['name']}", exact=True).wait_for()
     assert page.failures == []
+
+
+def test_loading_again_asks_before_it_loses_the_visitor_s_clips(page, microphone, app_address):
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.goto(f"{app_address}/your_voice")
+    microphone.hear(1)
+    record(page, ".st-key-tile-1")
+    page.get_by_text("1 posterior from 1 clip").wait_for()
+    page.wait_for_timeout(1_000)  # the last thing on the page, and it cannot be seen
+    page.evaluate("setTimeout(() => location.reload())")
+    page.wait_for_timeout(1_000)
+    assert asked == ["beforeunload"] and page.locator(".st-key-tile-1").is_visible()
+    page.get_by_role("button", name="Forget me").click()
+    page.get_by_text("Nothing.", exact=True).wait_for()
+    page.wait_for_timeout(1_000)
+    page.reload()
+    page.get_by_text("No clips yet").wait_for()
+    assert len(asked) == 1, "what is borrowed or forgotten is nobody's loss"
+
+
+@pytest.mark.parametrize("kept", ["no device", "no permission"])
+def test_without_a_microphone_the_page_says_how_to_go_on(browser, chromium, app_address, kept):
+    flags = [flag for flag in QUIET if "media-stream" not in flag]
+    flags += {
+        "no device": ["--use-fake-ui-for-media-stream"],
+        "no permission": ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+    }[kept]
+    opened = browser.browser_type.launch(executable_path=chromium, args=flags)
+    page = opened.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{app_address}/your_voice")
+    button = page.get_by_role("button", name="Record", exact=True)
+    button.wait_for()
+    size = button.bounding_box()
+    assert min(size["width"], size["height"]) >= 44
+    if kept == "no permission":  # nobody can know it before
+        button.click()
+    ways = page.get_by_role("status").filter(has_text="To record,")
+    ways.wait_for()
+    assert page.get_by_role("link", name="Learn how").count() == 0, "no word of another's"
+    ways.get_by_role("button", name="Borrow a voice").click()
+    page.get_by_role("button", name="Use this voice").wait_for()
+    opened.close()
 
 
 @pytest.mark.alone

@@ -5,6 +5,7 @@ Method].
 import copy
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 
@@ -32,6 +33,7 @@ from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
 from vop_core.methods.registry import METHODS as REGISTRY
 from vop_core.methods.vop import Vop
+from vop_core.modes import visited
 from vop_core.nets.hyper_personalizer import EVIDENCE
 from vop_core.nets.registry import ENCODERS
 from vop_core.training.batches import EpisodeBatch, EpisodeSampler, RepresentedEpisodes
@@ -173,6 +175,21 @@ def close(first, second):
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
 
 
+def meanwhile(method, act, other):
+    """What ``act`` gives; in the middle of its first pass, ``other`` runs in another thread."""
+    found = []
+
+    def interrupt(*_):
+        if not found:
+            found.append(None)
+            with ThreadPoolExecutor(1) as threads:
+                found[0] = threads.submit(other).result()
+
+    norms = list(method.encoder.normalisations.values())
+    with visited({norms[len(norms) // 2]: interrupt}):
+        return act(), found[0] if found else other()
+
+
 # --- one person -----------------------------------------------------------------------------------
 
 
@@ -216,6 +233,22 @@ def test_the_same_generator_gives_the_same_prediction_and_none_is_refused(asked,
     if method.facts.drawn:
         with pytest.raises(ValueError, match="needs a generator"):
             personal.predict(task.query, draws=2)
+
+
+def test_two_who_enroll_and_ask_at_once_know_nothing_of_each_other(asked, personal):
+    """Visitors of the app share a method, each in a thread of their own."""
+    task, method = asked
+    clips, query = task.inputs(3, seed=11), task.inputs(4, seed=12)
+    other = enroll(method, clips)
+    expected = [answer(personal, task.query), answer(other, query)]
+    both = meanwhile(method, lambda: enroll(method, task.enrollment), lambda: enroll(method, clips))
+    asked_alone = [answer(both[0], task.query), answer(both[1], query)]
+    asked_at_once = meanwhile(
+        method, lambda: answer(both[0], task.query), lambda: answer(both[1], query)
+    )
+    for found in (asked_alone, asked_at_once):
+        for one, alone in zip(found, expected, strict=True):
+            same(one.probabilities, alone.probabilities)
 
 
 def test_the_order_of_the_clips_is_irrelevant(asked, personal):

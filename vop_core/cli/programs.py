@@ -1,5 +1,6 @@
 """``vop app``, ``vop lab`` and ``vop voices build``: programs that run beside the command line."""
 
+import errno
 import importlib.util
 import socket
 import subprocess
@@ -13,6 +14,13 @@ from vop_core.cli.output import say
 from vop_core.errors import VopError
 
 PASS_ON = {"ignore_unknown_options": True}  # they are the started program's
+LOCALHOST = "localhost"
+SHARED = (  # run.py says the same
+    "Everyone who reaches {address}, port {port}, can open the app, and what they give is kept in "
+    "this machine's memory. Browsers lend their microphone to https pages only: put a proxy with "
+    "https before it (or a certificate, --server.sslCertFile and --server.sslKeyFile), or let "
+    "visitors upload files."
+)
 Rest = Annotated[
     list[str] | None,
     typer.Argument(metavar="[...]", help="Passed on to the program that is started."),
@@ -55,12 +63,25 @@ def check_voices() -> None:
 def run_app(
     rest: Rest = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            "--server.address",
+            help="Where to listen; 0.0.0.0 lets every machine in that reaches this one.",
+        ),
+    ] = LOCALHOST,
 ) -> None:
-    """Open the study environment in the browser, on this machine only."""
+    """Open the study environment in the browser, on this machine only unless --address says
+    otherwise.
+    """
     repository = _repository("app/streamlit_app.py")
     _need("streamlit", "the app")
-    _check_port(port)
+    _check_port(port, address)
     script = ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}", *(rest or [])]
+    if address != LOCALHOST:
+        script.append(f"--server.address={address}")
+        say(SHARED.format(address=address, port=port))
     raise typer.Exit(_follow(script, repository))
 
 
@@ -91,17 +112,23 @@ def _need(module: str, purpose: str, *, extra: str = "") -> None:
         )
 
 
-def _check_port(port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def _check_port(port: int, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":  # a port that was just freed is free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address or "nowhere.invalid", port))
         except PermissionError:
             raise VopError(
                 f"Port {port} is reserved on this system; choose one above 1023 with --port."
             ) from None
-        except OSError:
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise VopError(
+                    f"{address or 'Nothing'} is no address of this machine; write one behind "
+                    "--address, or 0.0.0.0 for all it has."
+                ) from None
             raise VopError(
                 f"Port {port} is taken; close the program that has it, or choose another with "
                 "--port."

@@ -35,6 +35,7 @@ __all__ = [
     "log_mel",
     "low_pass_4khz",
     "playable",
+    "short_name",
     "words",
 ]
 
@@ -53,7 +54,7 @@ def decode(data: bytes, *, name: str = "clip") -> Clip:
     not sound, silent, fully clipped, not finite, under 0.1 s of sound, over 60 s or 20 MB, outside
     4 to 192 kHz.
     """
-    name = _short_name(name)
+    name = short_name(name)
     recording = read(data, name=name)
     rate = recording.sample_rate
     notes = [] if recording.codec in KEPT_AS_STORED else [f"unpacked from {recording.codec}"]
@@ -77,7 +78,7 @@ def decode_file(path: Path | str) -> Clip:
     does.
     """
     path = Path(path)
-    name = _short_name(path.name)
+    name = short_name(path.name)
     try:
         with path.open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)  # a device may have no end, and no size
@@ -177,7 +178,7 @@ def _to_full_scale(
     return waveform / peak, [f"turned down by {20 * math.log10(peak):.1f} dB to fit full scale"]
 
 
-def _short_name(name: str) -> str:
+def short_name(name: str) -> str:
     """The last part of a path, cut to what a sentence can hold, with escapes for what is not
     printable.
     """

@@ -15,7 +15,6 @@ handful.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +26,7 @@ from torch.nn import functional
 
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
 from vop_core.methods.personal import Adaptation
+from vop_core.modes import visited
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import Settings, not_negative
@@ -92,10 +92,11 @@ def own_statistics(
 
     def one(own_clips: Tensor, own_removed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        with ExitStack() as hooks:
-            for name, norm in encoder.normalisations.items():
-                mix = partial(_mix, name, share, found, own_removed.get(name))
-                hooks.enter_context(norm.register_forward_hook(mix))
+        visits = {
+            norm: partial(_mix, name, share, found, own_removed.get(name))
+            for name, norm in encoder.normalisations.items()
+        }
+        with visited(visits):
             encoder.embed(own_clips)
         return found
 

@@ -14,7 +14,6 @@ Departs: the encoder starts from the trained global one; the published one is tr
 Departs: with N_0 > 0, running statistics of all clips of the steps count beside the person's.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from vop_core.methods.adabn import AdaBn, AdaBnConfig
 from vop_core.methods.base import MethodFacts, supervised_loss
+from vop_core.modes import visited
 from vop_core.settings import not_negative
 from vop_core.training.batches import EpisodeBatch
 
@@ -56,10 +56,8 @@ class ArmBn(AdaBn):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the step's queries under their persons' statistics."""
         clips, owner, enrolls = batch.together()
-        with ExitStack() as hooks:
-            for norm in self.encoder.normalisations.values():
-                visit = partial(_visit, self.config.source_clips, owner, enrolls)
-                hooks.enter_context(norm.register_forward_hook(visit))
+        visit = partial(_visit, self.config.source_clips, owner, enrolls)
+        with visited(dict.fromkeys(self.encoder.normalisations.values(), visit)):
             logits = self.encoder(clips)
         return supervised_loss(logits[~enrolls], batch.labels.flatten())
 

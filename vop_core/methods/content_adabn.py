@@ -14,17 +14,16 @@ clips stay unlabeled. Where the model says every label alike, nothing is taken a
 Reconstruction: ours, no paper's. Offsets are those of the network before it is a person's.
 """
 
-from contextlib import ExitStack
-
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from vop_core.data.features import FeatureTable
 from vop_core.methods.adabn import AdaBn, AdaBnConfig, clip_statistics, own_statistics
 from vop_core.methods.base import MethodFacts
 from vop_core.methods.personal import Adaptation
 from vop_core.methods.prototypes import person_class_means
+from vop_core.modes import visited
 from vop_core.nets.batched import CLIPS_AT_ONCE, run_personal
 from vop_core.nets.encoder import Encoder
 
@@ -61,13 +60,11 @@ class ContentAdaBn(AdaBn):
     def _statistics(self, clips: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip number"]:
         """Each clip's in every normalisation, one after the other, under the global weights."""
         found: list[Tensor] = []
-        with ExitStack() as hooks:
-            for norm in self.encoder.normalisations.values():
-                hooks.enter_context(
-                    norm.register_forward_hook(
-                        lambda norm, inputs, output: found.append(clip_statistics(inputs[0]))
-                    )
-                )
+
+        def keep(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            found.append(clip_statistics(inputs[0]))
+
+        with visited(dict.fromkeys(self.encoder.normalisations.values(), keep)):
             self.encoder.embed(clips)
         return torch.cat(found, dim=1)
 

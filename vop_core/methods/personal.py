@@ -18,7 +18,7 @@ from vop_core.errors import PersonFileError
 from vop_core.modes import evaluation_mode
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalLayout
-from vop_core.training.checkpoint import load_tensors, save_tensors
+from vop_core.training.checkpoint import load_tensors, save_tensors, told
 from vop_core.types import Prediction
 from vop_core.variational.enrollment_health import EnrollmentHealth, enrollment_health
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -30,7 +30,8 @@ axes.
 """
 
 SIGNATURE = 8  # numbers by which a clip is known again
-LARGEST_INPUT = 10_000_000  # numbers of a clip that a person's file may speak of
+LARGEST_INPUT = 100_000  # numbers of a clip that a person's file may speak of; a word has 4,000
+PROBE_DRAWS = 4  # of the weights of a person's file before anybody relies on it
 
 
 @dataclass(frozen=True)
@@ -254,14 +255,14 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     """Read a person's file made by ``PersonalModel.save`` with this very method and these very
     weights.
 
-    Raises PersonFileError, in one sentence, for a file of another task, model, version or shape, a
-    damaged or a pickled one.
+    Raises PersonFileError, in one sentence, for a file of another task, model, version, shape or
+    type, a damaged or a pickled one, and for numbers with which the model cannot answer.
     """
     tensors, about = load_tensors(path, kind="person", error=PersonFileError)
     if task is not None and about.get("task") != task:
         raise PersonFileError(
-            f"'{path.name}' was enrolled for {about.get('task')}, not for {task}; enroll again "
-            f"with --task {task}."
+            f"'{path.name}' was enrolled for {told(about.get('task'))}, not for {task}; enroll "
+            f"again with --task {task}."
         )
     if about.get("model") != method.fingerprint:
         raise PersonFileError(
@@ -270,8 +271,12 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     input_shape, signatures = about.get("input"), tensors.pop("signatures", None)
     if signatures is None or signatures.ndim != 2 or signatures.shape[1] != SIGNATURE:
         raise PersonFileError(f"'{path.name}' does not know its clips; enroll again.")
-    wanted = _shapes(method, input_shape, len(signatures))
-    if wanted is None or {name: tuple(value.shape) for name, value in tensors.items()} != wanted:
+    made = _example(method, input_shape, enrolled=len(signatures) > 0)
+    if (
+        made is None
+        or signatures.dtype != made.signatures.dtype
+        or _forms(tensors) != _forms(_tensors(made, len(signatures)))
+    ):
         raise PersonFileError(f"'{path.name}' holds a person of another shape; enroll again.")
     if not all(bool(value.isfinite().all()) for value in (*tensors.values(), signatures)):
         raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
@@ -283,36 +288,72 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
         }
         for part in ("person.", "clips.")
     }
-    return PersonalModel(
+    person = PersonalModel(
         method,
         parts["person."],
         clips=parts["clips."],
         signatures=signatures,
         input_shape=input_shape,
     )
-
-
-def _shapes(
-    method: nn.Module, input_shape: object, shots: int
-) -> dict[str, tuple[int, ...]] | None:
-    """What a file of ``shots`` clips of that shape holds: enrolling silence tells. None for a shape
-    that is none.
-    """
-    if not shots:
-        made = method.prior_model()
-    else:
-        sizes = method.encoder.input_shape
-        fits = (
-            isinstance(input_shape, list)
-            and len(input_shape) == len(sizes)
-            and all(type(size) is int and size > 0 for size in input_shape)
-            and all(one in (None, size) for size, one in zip(input_shape, sizes, strict=True))
+    if not _answers(person, made):
+        raise PersonFileError(
+            f"'{path.name}' holds numbers with which no model can answer; enroll again."
         )
-        if not fits or math.prod(input_shape) > LARGEST_INPUT:
-            return None
-        made = method.enroll(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.long))
-    clips = {f"clips.{name}": (shots, *value.shape[1:]) for name, value in made.clips.items()}
-    return clips | {f"person.{name}": tuple(value.shape) for name, value in made.adaptation.items()}
+    return person
+
+
+def _example(method: nn.Module, input_shape: object, *, enrolled: bool) -> PersonalModel | None:
+    """Somebody of whom the same is kept: nobody, or who enrolled one silent clip of that shape.
+    None for a shape that is none.
+    """
+    if not enrolled:
+        return method.prior_model()
+    sizes = method.encoder.input_shape
+    fits = (
+        isinstance(input_shape, list)
+        and len(input_shape) == len(sizes)
+        and all(type(size) is int and size > 0 for size in input_shape)
+        and all(one in (None, size) for size, one in zip(input_shape, sizes, strict=True))
+    )
+    if not fits or math.prod(input_shape) > LARGEST_INPUT:
+        return None
+    return method.enroll(torch.zeros(1, *input_shape), torch.zeros(1, dtype=torch.long))
+
+
+def _tensors(made: PersonalModel, shots: int) -> dict[str, Tensor]:
+    """What a file of ``shots`` clips holds of such a person."""
+    clips = {name: value[:1].expand(shots, *value.shape[1:]) for name, value in made.clips.items()}
+    return {f"clips.{name}": value for name, value in clips.items()} | {
+        f"person.{name}": value for name, value in made.adaptation.items()
+    }
+
+
+def _forms(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+    return {name: _form(value) for name, value in tensors.items()}
+
+
+def _form(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...]]:
+    return tensor.dtype, tuple(tensor.shape)
+
+
+def _answers(person: PersonalModel, made: PersonalModel) -> bool:
+    """Whether a file's numbers are weights: finite ones may overflow on their way to an answer."""
+    if not person.shots:
+        return all(person.adaptation[name].equal(value) for name, value in made.adaptation.items())
+    facts, silence = person.method.facts, torch.zeros(1, *person.input_shape)
+    try:
+        if facts.posterior:
+            gaussians = gaussian_of(person.adaptation), gaussian_of(person.clips)
+            variances = torch.cat([gaussian.variance.flatten() for gaussian in gaussians])
+            if not bool((variances.isfinite() & (variances > 0)).all()):
+                return False
+        person.predict(silence)
+        if facts.drawn:
+            generator = torch.Generator().manual_seed(0)
+            person.predict(silence, draws=PROBE_DRAWS, generator=generator)
+    except ValueError:
+        return False
+    return True
 
 
 def signatures_of(inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip number"]:

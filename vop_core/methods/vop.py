@@ -50,7 +50,6 @@ slides: weights are drawn, tau is learned, and one KL a person is charged beta t
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -67,7 +66,7 @@ from vop_core.methods.base import (
     supervised_loss,
 )
 from vop_core.methods.personal import Adaptation, Shrinkage, WeightPosterior, gaussian_of
-from vop_core.modes import evaluation_mode
+from vop_core.modes import evaluation_mode, visited
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import at_least, not_negative, positive
@@ -294,10 +293,8 @@ class Vop(GaussianMethod):
         """
         count = torch.bincount(owner, enrolls.float())
         run = _Run(owner, enrolls, count, words, noise, shown, others)
-        with ExitStack() as hooks:
-            for norm, part, code in self._parts():
-                visit = partial(self._visit, part, code, run)
-                hooks.enter_context(norm.register_forward_hook(visit))
+        visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
+        with visited(visits):
             embedded = self.encoder.embed(clips)
         offsets = torch.cat(run.offsets, dim=1)
         if not self.config.cascade:

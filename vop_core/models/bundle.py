@@ -24,7 +24,13 @@ from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.personal import PersonalModel
 from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
-from vop_core.training.checkpoint import fingerprint, load_tensors, save_tensors, tensor_file
+from vop_core.training.checkpoint import (
+    fingerprint,
+    load_tensors,
+    save_tensors,
+    tensor_file,
+    told,
+)
 from vop_core.types import Clip
 from vop_core.variational.enrollment_health import HealthReference
 from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
@@ -203,9 +209,10 @@ def open_person_file(path: Path | str) -> tuple[Bundle, PersonalModel]:
     as load_person.
     """
     _, about = load_tensors(Path(path), kind="person", error=PersonFileError)
-    if about.get("task") not in TASKS:
+    task = about.get("task")
+    if not isinstance(task, str) or task not in TASKS:
         raise PersonFileError(
-            f"'{Path(path).name}' belongs to the unknown task {about.get('task')}; enroll again."
+            f"'{Path(path).name}' belongs to the unknown task {told(task)}; enroll again."
         )
-    bundle = load_bundle(about["task"])
+    bundle = load_bundle(task)
     return bundle, bundle.vop.load_person(path, task=bundle.task)

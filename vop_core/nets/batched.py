@@ -6,6 +6,7 @@ that VoP moves;
 into every weight.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -62,5 +63,16 @@ def run_personal(
     """``module`` on each person's clips with the tensors of ``own`` in place of its own; the rest
     is shared.
     """
-    one = partial(functional_call, module)  # tensors, clips
+    one = partial(functional_call, _twin(module, {}))  # tensors, clips
     return in_pieces(vmap(one, randomness="different"), own, value)
+
+
+def _twin(module: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:
+    """The same module, sharing all tensors: ``functional_call`` puts others in their place for a
+    while, which a pass in another thread must not meet.
+    """
+    if module not in made:
+        made[module] = twin = copy.copy(module)
+        twin._parameters, twin._buffers = dict(module._parameters), dict(module._buffers)
+        twin._modules = {name: part and _twin(part, made) for name, part in module._modules.items()}
+    return made[module]

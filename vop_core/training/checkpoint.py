@@ -18,6 +18,9 @@ from vop_core.training.config import TrainConfig
 from vop_core.writing import Kind, check_output, make_folder, whole_file
 
 VERSIONS = {"model": 2, "person": 2, "trained run": 1, "training state": 1}  # of each kind of file
+# of a person's file, which strangers send; those of the largest network here take a tenth of it
+MOST_PERSON_BYTES = 20 * 2**20
+LONGEST_TOLD = 40  # characters that a sentence repeats of a file
 
 
 def fingerprint(state: dict[str, Tensor], *about: Any) -> str:
@@ -67,11 +70,13 @@ def load_tensors(
     """Read what ``save_tensors`` wrote.
 
     Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind
-    or version.
+    or version, and a person's when it is over 20 MB.
     """
     path = Path(path)
     if not path.is_file():
         raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
+    if kind == "person" and path.stat().st_size > MOST_PERSON_BYTES:
+        raise error(f"'{path.name}' is larger than 20 MB, so it holds no person; choose another.")
     try:
         tensors, metadata = _read(path)
     except (SafetensorError, OSError, ValueError, OverflowError):
@@ -88,23 +93,29 @@ def load_tensors(
         raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
     if metadata.get("kind") != kind:
         raise error(
-            f"'{path.name}' holds a {metadata.get('kind')}, but a {kind} is needed; choose another "
-            "file."
+            f"'{path.name}' holds a {told(metadata.get('kind'))}, but a {kind} is needed; choose "
+            "another file."
         )
     if metadata.get("version") != str(VERSIONS[kind]):
         raise error(
-            f"'{path.name}' has format version {metadata.get('version')}, this program reads "
+            f"'{path.name}' has format version {told(metadata.get('version'))}, this program reads "
             f"version {VERSIONS[kind]}; make the file again with this program."
         )
     try:
         about = json.loads(metadata.get("about", ""))
         if not isinstance(about, dict):
             raise ValueError
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets nested too deep
         raise error(
             f"The description inside '{path.name}' is damaged; make the file again."
         ) from None
     return tensors, about
+
+
+def told(value: object) -> str:
+    """What a file says of itself, as long as a sentence can hold."""
+    text = str(value)
+    return text if len(text) <= LONGEST_TOLD else text[: LONGEST_TOLD - 1] + "…"
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,0 +1,95 @@
+"""What only the browser knows or can do, in two components. They read nothing of the visitor, and
+send nothing to the server.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import streamlit as st
+
+# The browser asks, in its own words, before the page is left or loaded again.
+LEAVING = """
+export default function ({ data }) {
+    // one for the whole visit: this runs anew with new data, and nothing says when the former ends
+    window.vopAsk ??= (event) => event.preventDefault();
+    window.removeEventListener("beforeunload", window.vopAsk);
+    if (data.warn) window.addEventListener("beforeunload", window.vopAsk);
+}
+"""
+# Permission and devices are known beforehand; a refusal only when recording is tried. Streamlit
+# swallows that, so the page's own way to a microphone tells.
+MICROPHONE = """
+export default function ({ data, parentElement }) {
+    const box = parentElement.querySelector("[role=status]");
+    const say = (found) => {
+        box.hidden = !found;
+        box.querySelector("p").textContent = found ? data.sentences[found] : "";
+    };
+    const ways = box.querySelector("div");
+    ways.replaceChildren(...data.ways.map((way) => {
+        const button = document.createElement("button");
+        button.textContent = way;
+        button.onclick = () => [...document.querySelectorAll("[role=tab]")]
+            .find((tab) => tab.textContent.includes(way))?.click();
+        return button;
+    }));
+    const devices = navigator.mediaDevices;
+    if (!devices) { say("insecure"); return; }
+    const look = async () => {
+        const asked = { name: "microphone" };
+        const allowed = await navigator.permissions.query(asked).catch(() => null);
+        if (allowed) allowed.onchange = look;
+        const found = await devices.enumerateDevices();
+        const heard = found.some((one) => one.kind === "audioinput");
+        say(allowed?.state === "denied" ? "denied" : heard ? "" : "absent");
+    };
+    devices.ondevicechange = look;
+    devices.vopFailed = (error) => say(
+        { NotAllowedError: "denied", NotFoundError: "absent" }[error.name] ?? "failed"
+    );
+    if (!devices.vopWatched) {
+        const ask = devices.getUserMedia.bind(devices);
+        devices.vopWatched = true;
+        devices.getUserMedia = (wanted) => ask(wanted).catch((error) => {
+            devices.vopFailed(error);
+            throw error;
+        });
+    }
+    look();
+}
+"""
+MICROPHONE_HTML = "<section role=status hidden><p></p><div></div></section>"
+MICROPHONE_CSS = """
+section { border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
+    padding: 0.75rem 1rem; background: var(--st-secondary-background-color); }
+section[hidden] { display: none; }
+p { margin: 0 0 0.6rem; font: inherit; color: var(--st-text-color); }
+div { display: flex; flex-wrap: wrap; gap: 0.5rem; }
+button { min-height: 44px; padding: 0 1rem; font: inherit; cursor: pointer;
+    color: var(--st-text-color); background: var(--st-background-color);
+    border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); outline: none;
+    box-shadow: 0 0 0 2px var(--st-primary-color); }
+"""
+
+
+@cache
+def _leaving():
+    return st.components.v2.component("leaving", js=LEAVING)
+
+
+@cache
+def _microphone():
+    return st.components.v2.component(
+        "microphone", html=MICROPHONE_HTML, css=MICROPHONE_CSS, js=MICROPHONE
+    )
+
+
+def warn_before_leaving(holds_own: bool) -> None:
+    """Let the browser ask before a page with the visitor's own clips is left or loaded again."""
+    _leaving()(key="leaving", data={"warn": holds_own}, height=0)
+
+
+def say_where_no_microphone(sentences: Mapping[str, str], ways: Sequence[str]) -> None:
+    """Where there is no microphone for this page: what to do, and the tabs to go on with."""
+    _microphone()(key="microphone-help", data={"sentences": dict(sentences), "ways": list(ways)})
