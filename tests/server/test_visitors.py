@@ -102,6 +102,8 @@ def test_memory_does_not_grow_with_the_persons_who_were_there(server, count):
         with Visitor(server.address) as visitor:
             give(visitor, clips_of(person))
         held.append(server.megabytes)
+        if person % 50 == 0:
+            print(f"person {person}: {held[-1]:.0f} MB", flush=True)
     quarters = [
         statistics.median(held[start : start + count // 4])
         for start in range(0, count // 4 * 4, count // 4)
@@ -127,8 +129,11 @@ def test_malformed_uploads_are_answered_in_time_and_leave_nothing(server, count)
                 assert not visitor.shown("exception"), name
         if sys.platform == "linux":
             held.append(server.megabytes)
-    print(f"{count} uploads: median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f}")
-    print(f"memory after each 50 of them: {held}")
+            print(
+                f"upload {len(seconds)}: {held[-1]:.0f} MB, slowest {max(seconds):.2f} s",
+                flush=True,
+            )
+    print(f"{count} uploads: median {statistics.median(seconds):.2f} s")
     assert max(seconds) < MOST_SECONDS
     assert not held[3:] or held[-1] - held[2] < MOST_GROWTH
     assert "Traceback" not in server.said()
