@@ -9,13 +9,19 @@ from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import LearningCurve, headline_differences, narrowing_sentence
 from vop_core.methods.personal import Shrinkage
 from vop_core.models.bundled import Example, won_lost_unchanged
-from vop_core.plots import percent
+from vop_core.plots.style import listing, percent
+from vop_core.text import counted
 
 PROMISE = "A few words from you make a network yours"
 HOME = (
     "One forward pass, no training: your clips become a **probability distribution over a "
     "network’s weights**, and you see at once whether the network that is yours hears you better "
     "than the one that everybody gets."
+)
+KEPT_HERE = "Only in this tab's memory, on this computer: no file, no cache, no log, no network."
+KEPT_ELSEWHERE = (
+    "Only in memory, for this tab, on the computer that runs the app: what you give travels there. "
+    "No file, no cache, no log."
 )
 NO_EXAMPLE = "This model’s card names nobody to show: use your own voice, or borrow one."
 JUDGED = {  # whether an answer is right -> badge colour, icon, word
@@ -26,7 +32,7 @@ EXAMPLES = {  # outcome -> what an example shows
     "won": "Personalization **turned a wrong answer into the right one**.",
     "lost": "Personalization **spoiled a right answer**.",
     "both right": "**Both are right**: here was nothing to gain.",
-    "both wrong": "**Both are wrong**: three clips did not help here.",
+    "both wrong": "**Both are wrong**: personalization did not help here.",
 }
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
 FAILED = (
@@ -133,16 +139,6 @@ NUMBERS = {  # of a layer's posterior -> what it means
 }
 
 
-def counted(number: int, thing: str) -> str:
-    """``1 clip``, ``2 clips``."""
-    return f"{number} {thing}{'s' * (number != 1)}"
-
-
-def of_example(outcome: str) -> str:
-    """What one example shows."""
-    return EXAMPLES[outcome]
-
-
 def of_examples(name: str, examples: Sequence[Example]) -> str:
     """What all of a person's examples show together."""
     found = [each.outcome for each in examples]
@@ -170,12 +166,6 @@ def _code(word: str) -> str:
     return f"{fence}{pad}{word}{pad}{fence}" if word else ""
 
 
-def listed(things: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *others, last = things
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def refused(files: Sequence[tuple[str, str]], given: int) -> list[str]:
     """What to say of refused files, each with its name and its sentence: one line for each reason,
     with the names of all that it holds for.
@@ -190,7 +180,7 @@ def refused(files: Sequence[tuple[str, str]], given: int) -> list[str]:
             lines.append(alone if alone != reason else f"{names[0]}: {reason}")
         else:
             each = "" if alone == reason else "each "
-            lines.append(f"{counted(len(names), 'file')} ({listed(names)}): {each}{reason}")
+            lines.append(f"{counted(len(names), 'file')} ({listing(names)}): {each}{reason}")
     return lines
 
 
@@ -241,14 +231,8 @@ def of_another(asked: str, enrolled: Sequence[str]) -> str:
     """That a query is not of the person who enrolled."""
     return (
         f"This clip was spoken by **{asked}**, and the personal model was made for "
-        f"**{listed(enrolled)}**: "
-        "another person's clip is no test of it, so it is not counted."
+        f"**{listing(enrolled)}**: another person's clip is no test of it, so it is not counted."
     )
-
-
-def queries(number: int) -> str:
-    """``1 query``, ``2 queries``."""
-    return "1 query" if number == 1 else f"{number} queries"
 
 
 def of_bundled_persons(results: Mapping, person: BundledPerson, environment: str) -> list[str]:

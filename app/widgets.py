@@ -16,7 +16,9 @@ from vop_core import plots
 from vop_core.data.audio import playable
 from vop_core.data.environments import own_environments
 from vop_core.data.voices import BundledPerson
+from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
 from vop_core.types import SAMPLE_RATE
 
 PLOTLY = {"displayModeBar": False, "responsive": True}
@@ -56,10 +58,9 @@ def sidebar(visit: Visit) -> None:
         st.space("small")
         st.markdown("**What is kept about you**")
         st.markdown(_receipt(visit))
-        st.caption(
-            "Only in this tab's memory, on this computer: no file, no cache, no log, no network. "
-            "Closing or reloading the page forgets it as well."
-        )
+        local = st.get_option("server.address") == "localhost"
+        st.caption(texts.KEPT_HERE if local else texts.KEPT_ELSEWHERE)
+        st.caption("Closing or reloading the page forgets it as well.")
         browser.warn_before_leaving(visit.holds_own)
         st.button(
             "Forget me",
@@ -79,13 +80,13 @@ def _receipt(visit: Visit) -> str:
     if not (visit.entries or visit.query or visit.outcomes):
         return "Nothing."
     seconds = sum(entry.clip.seconds for entry in visit.entries)
-    lines = [f"- {texts.counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
+    lines = [f"- {counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
     if visit.query:
         lines.append(f"- 1 query clip, {visit.query.clip.seconds:.1f} s")
     if visit.personal or visit.before:
         lines.append("- the posterior that they make")
     if visit.outcomes:
-        lines.append(f"- {texts.counted(len(visit.outcomes), 'answer')} in the tally")
+        lines.append(f"- {counted(len(visit.outcomes), 'answer')} in the tally")
     return "\n".join(lines)
 
 
@@ -123,7 +124,7 @@ def switches(visit: Visit) -> None:
     )
     off = [entry for entry in visit.entries if not entry.on]
     if off and visit.enrolled:
-        st.caption(f":material/toggle_off: Off: {texts.listed([texts.switched(e) for e in off])}.")
+        st.caption(f":material/toggle_off: Off: {listing([texts.switched(e) for e in off])}.")
 
 
 def _switch(visit: Visit, widget: str) -> None:

@@ -9,7 +9,9 @@ from session.state import Answers
 
 from vop_core import plots
 from vop_core.evaluation.answers import Answer, changes
+from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
 
 visit = state.current()
 LIKELY = 4  # words that are offered as the true one
@@ -182,7 +184,7 @@ def ask_and_answer() -> None:
         place, _ = answer_card(
             columns[0], "global", everybody, ":material/public:", answered.by_global
         )
-        who = f"**Your model**, from {texts.counted(answered.shots, 'clip')}"
+        who = f"**Your model**, from {counted(answered.shots, 'clip')}"
         places = (
             place,
             *answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal),
@@ -297,13 +299,13 @@ def running_tally() -> None:
     """How often each model was right in this visit, about these persons and for this task."""
     st.markdown("#### Tally of this visit")
     found = answers.tally(visit)
-    whose = f"{TASKS[visit.task].title}, personal model of {texts.listed(clips.speakers(visit))}"
+    whose = f"{TASKS[visit.task].title}, personal model of {listing(clips.speakers(visit))}"
     if not found:
         st.caption(f"{whose}: no query with a known word yet.")
         return
     for column, (outcome, meaning) in zip(st.columns(4), texts.OUTCOMES.items(), strict=True):
         column.metric(meaning, found.count(outcome), border=True)
-    st.caption(f"{whose}: {texts.queries(len(found))}; one clip asked twice counts once.")
+    st.caption(f"{whose}: {counted(len(found), 'query clip')}; one asked twice counts once.")
     if len(found) < FEWEST_TO_JUDGE:
         st.caption(
             "So few are an impression, not a measurement. Measured results, over whole groups of "

@@ -1,5 +1,7 @@
 """Page: what this is, in one picture, and one example that anybody can see at once."""
 
+from collections.abc import Sequence
+
 import pictures
 import streamlit as st
 import texts
@@ -9,6 +11,7 @@ from session import clips, models, state
 from vop_core.data.audio import playable
 from vop_core.evaluation.answers import Answer
 from vop_core.models.bundled import SHOTS, Example
+from vop_core.text import counted
 
 visit = state.current()
 
@@ -41,16 +44,15 @@ def first_screen() -> None:
 
 def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -> None:
     """A model's word, and whether it is the one that was said."""
-    right = answered.best.label == word
     with column.container(border=True, height="stretch"):
         st.markdown(whose)
         st.caption(made_of)
         st.markdown(f"## {answered.best.label}")
-        colour, sign, verdict = texts.JUDGED[right]
-        st.badge(verdict, icon=sign, color=colour)
+        verdict, icon, colour = texts.judged(answered.best.label, word, [word])
+        st.badge(verdict, icon=icon, color=colour)
 
 
-def example(person, environment: str, shown: Example, total: list[Example]) -> None:
+def example(person, environment: str, shown: Example, total: Sequence[Example]) -> None:
     """A real person's word, both answers, the truth, and how it stands over all their words."""
     st.subheader(f"{person.name} says one more word", anchor=False)
     columns = st.columns(3)
@@ -62,9 +64,9 @@ def example(person, environment: str, shown: Example, total: list[Example]) -> N
     everybody = ":material/public: **Everybody’s network**"
     answer_card(columns[1], everybody, "the global model", shown.by_global, shown.word)
     own = f":material/person: **{person.name}’s network**"
-    made_of = f"made from {texts.counted(SHOTS, 'clip')}"
+    made_of = f"made from {counted(SHOTS, 'clip')}"
     answer_card(columns[2], own, made_of, shown.by_personal, shown.word)
-    st.markdown(texts.of_example(shown.outcome) + " " + texts.of_examples(person.name, total))
+    st.markdown(texts.EXAMPLES[shown.outcome] + " " + texts.of_examples(person.name, total))
     with st.container(horizontal=True):
         st.button(
             "Another word",
@@ -77,8 +79,8 @@ def example(person, environment: str, shown: Example, total: list[Example]) -> N
             "Go on with this person",
             icon=":material/arrow_forward:",
             key="go-on",
-            disabled=bool(visit.own_entries),
-            help="Replaces no clips of yours: forget them first." if visit.own_entries else None,
+            disabled=visit.holds_own,
+            help="Replaces no clips of yours: forget them first." if visit.holds_own else None,
         ):
             clips.borrow(visit, person, SHOTS, environment)
             st.switch_page("app_pages/your_voice.py")

@@ -6,6 +6,7 @@ import widgets
 from session import clips, models, state
 
 from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
 
 FIRST_RESULT_CLIPS = 3
 visit = state.current()
@@ -57,8 +58,8 @@ def borrow_form() -> None:
         key=widgets.key(visit, "shots"),
         required=True,
     )
-    own = [entry for entry in visit.entries if entry.person is None]
-    label = f"Replace your {texts.counted(len(own), 'clip')}" if own else "Use this voice"
+    own = visit.own_entries
+    label = f"Replace your {counted(len(own), 'clip')}" if own else "Use this voice"
     right.button(
         label,
         icon=":material/record_voice_over:",
@@ -107,14 +108,14 @@ def result() -> None:
     missing = FIRST_RESULT_CLIPS - shots
     more = ""
     if missing > 0:
-        more = f" Give {texts.counted(missing, 'more clip')}, so that they can be compared."
+        more = f" Give {counted(missing, 'more clip')}, so that they can be compared."
     poor = clips.poor_share(visit)
     with st.container(border=True, key="result"):
         if poor:
             st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
             f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: "
-            f"a posterior from {texts.counted(shots, 'clip')}, made in "
+            f"a posterior from {counted(shots, 'clip')}, made in "
             f"{1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
         if row := models.bundled_row(visit):
@@ -141,7 +142,7 @@ def tiles() -> None:
             )
         return
     off = len(visit.entries) - len(visit.enrolled)
-    said = texts.counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
+    said = counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
     st.subheader(said, anchor=False)
     columns = st.columns(3)
     for index, entry in enumerate(visit.entries):

@@ -1,6 +1,7 @@
 """The first page: one example that anybody can see at once, and that says how typical it is."""
 
 import pytest
+from streamlit import config
 
 from tests.app.conftest import PERSONS, open_app, press, record, words
 from vop_core.models.bundled import OPENING, SHOTS, examples
@@ -63,6 +64,26 @@ def test_a_visitor_s_own_clips_are_never_replaced(opening, voice):
     app = record(opening.switch_page("app_pages/your_voice.py").run(), voice(0))
     app = press(app.switch_page("app_pages/home.py").run(), "see-example")
     assert app.button(key="go-on").disabled
+
+
+def test_a_visitor_s_own_query_is_not_lost_by_going_on(opening, voice):
+    app = press(press(opening, "see-example"), "go-on")
+    app = record(app.switch_page("app_pages/compare.py").run(), voice(5))
+    app = app.switch_page("app_pages/home.py").run()
+    assert app.button(key="go-on").disabled
+    assert app.session_state["visit"].query is not None
+
+
+def test_what_is_kept_is_said_to_be_here_only_where_it_is(opening):
+    """A visitor from elsewhere sends clips to the computer that runs the app."""
+    address = config.get_option("server.address")
+    try:
+        for listens, here in (("localhost", True), ("0.0.0.0", False)):
+            config.set_option("server.address", listens)
+            said = " ".join(each.value for each in opening.run().sidebar.caption)
+            assert ("on this computer" in said) is here
+    finally:
+        config.set_option("server.address", address)
 
 
 def test_a_card_that_names_nobody_is_said(bundle, persons):

@@ -23,6 +23,7 @@ OPENING = CLEAN  # what the person recorded, where they were, with nothing simul
 class _Heard:
     """Clips as the models hear them."""
 
+    clips: Sequence[Clip]
     features: Float[Tensor, " clip *input"]
     labels: Int[Tensor, " clip"]  # -1: a word that the models do not know
 
@@ -86,22 +87,17 @@ def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[E
     In their order, beginning with the first that only the personal model gets right, if there is
     one.
     """
-
-    def heard(records: Sequence[BundledClip]) -> list[Clip]:
-        return [heard_as(environment, person.id, record.load()) for record in records]
-
-    enrolled = enrolled_clips(models, person, environment, SHOTS)
-    personal = models.vop.enroll(models.features(heard(enrolled)))
-    records = [record for record in person.query if record.label in models.labels]
-    clips = heard(records)
+    enrollment = _heard(models, person.id, environment, person.enrollment)
+    personal = models.vop.enroll(enrollment.features[_accepted(models, enrollment, SHOTS)])
+    known = [record for record in person.query if record.label in models.labels]
+    query = _heard(models, person.id, environment, known)
     found = []
-    for clip, record in zip(clips, records, strict=True):
-        inputs = models.features([clip])
+    for place, record in enumerate(known):
         answers = (
-            first_answer(model.predict(inputs), models.labels)
+            first_answer(model.predict(query.features[place : place + 1]), models.labels)
             for model in (models.global_model, personal)
         )
-        found.append(Example(clip, record.label, *answers))
+        found.append(Example(query.clips[place], record.label, *answers))
     first = next((place for place, each in enumerate(found) if each.outcome == "won"), 0)
     return (*found[first:], *found[:first])
 
@@ -128,7 +124,7 @@ def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> t
 def _heard(models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]) -> _Heard:
     labels = [models.labels.index(c.label) if c.label in models.labels else -1 for c in clips]
     heard = [heard_as(environment, person, clip.load()) for clip in clips]
-    return _Heard(models.features(heard), torch.tensor(labels))
+    return _Heard(heard, models.features(heard), torch.tensor(labels))
 
 
 def _right_by_global(models: Bundle, clips: _Heard) -> Bool[Tensor, " clip"]:
