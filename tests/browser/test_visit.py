@@ -115,7 +115,9 @@ def test_a_stranger_sees_an_example_at_one_click(page, app_address):
     page.get_by_alt_text(re.compile("one forward pass")).wait_for()
     page.get_by_role("button", name=re.compile("See an example")).click()
     page.get_by_text("What was said").wait_for()
-    assert page.get_by_text(re.compile("(Right|Wrong)$")).count() == 2
+    verdicts = page.get_by_text(re.compile("(Right|Wrong: it was .+)$"))
+    verdicts.nth(1).wait_for()  # the cards come one after the other
+    assert verdicts.count() == 2
     page.get_by_role("button", name=re.compile("Go on with this person")).click()
     page.get_by_text("Your personal model is ready").wait_for()
     assert page.failures == []
