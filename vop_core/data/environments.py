@@ -36,6 +36,7 @@ from vop_core.types import SAMPLE_RATE, Clip
 
 Pool = Literal["training", "foreseen", "unforeseen"]
 
+TELEPHONE, NOISY_ROOM = "by telephone", "in a room with noise"
 RECIPE = 1  # goes up when an environment of the same values sounds different
 EQUALIZER_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
 REFLECTIONS = {"hall": 35}  # of a sound at most; in smaller rooms little is left after SMALL
@@ -164,6 +165,26 @@ def active_level(waveform: Float[Tensor, " sample"]) -> float:
     return float(power[power >= WORD_LEVEL**2 * power.max()].mean().sqrt())
 
 
+# What anybody can be heard in, whoever they are, by name.
+COMMON_ENVIRONMENTS = {
+    TELEPHONE: Environment(
+        Device(low=300.0, high=3400.0, codec="GSM610"), noise=Noise(snr_db=25.0, slope=-3.0)
+    ),
+    NOISY_ROOM: Environment(
+        Device(low=120.0, high=7000.0),
+        Room(
+            name="kitchen",
+            size=(4.0, 3.2, 2.6),
+            absorption=0.2,
+            microphone=(2.1, 1.4, 1.1),
+            distance=0.9,
+            angle=0.7,
+        ),
+        Noise(snr_db=10.0, slope=-4.0),
+    ),
+}
+
+
 # --- the pools ------------------------------------------------------------------------------------
 
 
@@ -205,14 +226,15 @@ def heard_in(environment: Environment, clip: Clip) -> Clip:
     return replace(clip, waveform=heard, notes=(*clip.notes, f"heard {environment.description}"))
 
 
-def heard_as(environment: str, person: str, clip: Clip) -> Clip:
-    """A person's clip in one of their own environments, by its name, or ``clean``.
+def heard_as(environment: str, person: str | None, clip: Clip) -> Clip:
+    """A clip in one of its person's own environments or of the common ones, by its name, or
+    ``clean``. ``person`` is None for somebody who has no environments of their own.
 
-    Raises DataError for a name that is neither.
+    Raises DataError for a name that is none of these.
     """
     if environment == CLEAN:
         return clip
-    places = own_environments(person)
+    places = (own_environments(person) if person else {}) | COMMON_ENVIRONMENTS
     if environment not in places:
         raise DataError(
             f"Nobody can be heard in '{environment[:40]}'; choose {CLEAN}, {', '.join(places)}."

@@ -18,7 +18,13 @@ from vop_core.errors import PersonFileError
 from vop_core.modes import evaluation_mode
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalLayout
-from vop_core.training.checkpoint import load_tensors, save_tensors, told
+from vop_core.training.checkpoint import (
+    load_tensors,
+    read_tensors,
+    save_tensors,
+    tensor_bytes,
+    told,
+)
 from vop_core.types import Prediction
 from vop_core.variational.enrollment_health import EnrollmentHealth, enrollment_health
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -243,12 +249,21 @@ class PersonalModel:
 
     def save(self, path: Path | str, *, task: str | None = None) -> None:
         """Write what is kept of the person, and nothing of the voice, to a safetensors file."""
+        tensors, about = self.kept(task)
+        save_tensors(Path(path), tensors, kind="person", about=about)
+
+    def kept(self, task: str | None) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """What a person's file holds, and what it says of itself."""
         tensors = {f"person.{name}": value for name, value in self.adaptation.items()}
         tensors |= {f"clips.{name}": value for name, value in self.clips.items()}
         about = {"task": task, "model": self.method.fingerprint, "input": self.input_shape}
-        save_tensors(
-            Path(path), tensors | {"signatures": self.signatures}, kind="person", about=about
-        )
+        return tensors | {"signatures": self.signatures}, about
+
+
+def person_bytes(person: PersonalModel, *, task: str | None = None) -> bytes:
+    """What ``PersonalModel.save`` writes, for who must write no file."""
+    tensors, about = person.kept(task)
+    return tensor_bytes(tensors, kind="person", about=about)
 
 
 def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> PersonalModel:
@@ -259,32 +274,49 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     type, a damaged or a pickled one, and for numbers with which the model cannot answer.
     """
     tensors, about = load_tensors(path, kind="person", error=PersonFileError)
+    return _person(method, tensors, about, name=path.name, task=task)
+
+
+def read_person(
+    method: nn.Module, data: bytes, name: str, *, task: str | None = None
+) -> PersonalModel:
+    """The same from a file's bytes; the sentences call it ``name``."""
+    tensors, about = read_tensors(data, name, kind="person", error=PersonFileError)
+    return _person(method, tensors, about, name=name, task=task)
+
+
+def _person(
+    method: nn.Module,
+    tensors: dict[str, Tensor],
+    about: dict[str, object],
+    *,
+    name: str,
+    task: str | None,
+) -> PersonalModel:
     if task is not None and about.get("task") != task:
         raise PersonFileError(
-            f"'{path.name}' was enrolled for {told(about.get('task'))}, not for {task}; enroll "
-            f"again with --task {task}."
+            f"'{name}' was enrolled for {told(about.get('task'))}, not for {task}; choose that "
+            f"task, or enroll again for this one."
         )
     if about.get("model") != method.fingerprint:
         raise PersonFileError(
-            f"'{path.name}' was enrolled with another model; enroll again with this one."
+            f"'{name}' was enrolled with another model; enroll again with this one."
         )
     input_shape, signatures = about.get("input"), tensors.pop("signatures", None)
     if signatures is None or signatures.ndim != 2 or signatures.shape[1] != SIGNATURE:
-        raise PersonFileError(f"'{path.name}' does not know its clips; enroll again.")
+        raise PersonFileError(f"'{name}' does not know its clips; enroll again.")
     made = _example(method, input_shape, enrolled=len(signatures) > 0)
     if (
         made is None
         or signatures.dtype != made.signatures.dtype
         or _forms(tensors) != _forms(_tensors(made, len(signatures)))
     ):
-        raise PersonFileError(f"'{path.name}' holds a person of another shape; enroll again.")
+        raise PersonFileError(f"'{name}' holds a person of another shape; enroll again.")
     if not all(bool(value.isfinite().all()) for value in (*tensors.values(), signatures)):
-        raise PersonFileError(f"'{path.name}' holds numbers that are not finite; enroll again.")
+        raise PersonFileError(f"'{name}' holds numbers that are not finite; enroll again.")
     parts = {
         part: {
-            name.removeprefix(part): value
-            for name, value in tensors.items()
-            if name.startswith(part)
+            key.removeprefix(part): value for key, value in tensors.items() if key.startswith(part)
         }
         for part in ("person.", "clips.")
     }
@@ -297,7 +329,7 @@ def load_person(method: nn.Module, path: Path, *, task: str | None = None) -> Pe
     )
     if not _answers(person, made):
         raise PersonFileError(
-            f"'{path.name}' holds numbers with which no model can answer; enroll again."
+            f"'{name}' holds numbers with which no model can answer; enroll again."
         )
     return person
 

@@ -21,7 +21,7 @@ from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrol
 from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
 from vop_core.methods.base import GaussianMethod
 from vop_core.methods.global_model import GlobalModel
-from vop_core.methods.personal import PersonalModel
+from vop_core.methods.personal import PersonalModel, person_bytes, read_person
 from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
 from vop_core.training.checkpoint import (
@@ -68,6 +68,17 @@ class Bundle:
                     f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2
                 )
         return self.vop.enroll(self.features(clips))
+
+    def person_bytes(self, person: PersonalModel) -> bytes:
+        """The person's file, as bytes: neither sound nor label."""
+        return person_bytes(person, task=self.task)
+
+    def read_person(self, data: bytes, name: str) -> PersonalModel:
+        """A person from the bytes of a person's file, which the sentences call ``name``.
+
+        Raises PersonFileError as :func:`vop_core.methods.personal.load_person`.
+        """
+        return read_person(self.vop, data, name, task=self.task)
 
     def control_models(
         self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator

@@ -51,6 +51,14 @@ def save_tensors(
     """
     make_folder(path.parent)
     check_output(path, replaces=tensor_file(kind))
+    with whole_file(path) as part:
+        if kind == "person":  # personal data: nobody else on this machine reads it
+            part.chmod(0o600)
+        part.write_bytes(tensor_bytes(tensors, kind=kind, about=about))
+
+
+def tensor_bytes(tensors: dict[str, Tensor], *, kind: str, about: dict[str, Any]) -> bytes:
+    """What ``save_tensors`` writes."""
     metadata = {
         "format": "vop-studio",
         "version": str(VERSIONS[kind]),
@@ -58,10 +66,7 @@ def save_tensors(
         "about": json.dumps(about),
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with whole_file(path) as part:
-        if kind == "person":  # personal data: nobody else on this machine reads it
-            part.chmod(0o600)
-        part.write_bytes(save(plain, metadata))
+    return save(plain, metadata)
 
 
 def load_tensors(
@@ -76,29 +81,40 @@ def load_tensors(
     if not path.is_file():
         raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
     if kind == "person" and path.stat().st_size > MOST_PERSON_BYTES:
-        raise error(f"'{path.name}' is larger than 20 MB, so it holds no person; choose another.")
+        raise _too_large(path.name, error)
     try:
-        tensors, metadata = _read(path)
-    except (SafetensorError, OSError, ValueError, OverflowError):
-        if _looks_pickled(path):
+        # from bytes: by name, only UTF-8 names could be opened
+        data = path.read_bytes()
+    except OSError:
+        raise _damaged(path.name, error) from None
+    return read_tensors(data, path.name, kind=kind, error=error)
+
+
+def read_tensors(
+    data: bytes, name: str, *, kind: str, error: type[VopError] = CheckpointError
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The same of a file's bytes, which the sentences call ``name``."""
+    if kind == "person" and len(data) > MOST_PERSON_BYTES:
+        raise _too_large(name, error)
+    try:
+        tensors, metadata = _read(data)
+    except (SafetensorError, ValueError, OverflowError):
+        if _looks_pickled(data[:9]):
             raise error(
-                f"'{path.name}' is a pickled file, which can run foreign code; only safetensors "
+                f"'{name}' is a pickled file, which can run foreign code; only safetensors "
                 "files are read here."
             ) from None
-        raise error(
-            f"'{path.name}' is damaged or not a safetensors file; make it again or copy it once "
-            "more."
-        ) from None
+        raise _damaged(name, error) from None
     if metadata.get("format") != "vop-studio":
-        raise error(f"'{path.name}' was not written by VoP Studio; choose a file that was.")
+        raise error(f"'{name}' was not written by VoP Studio; choose a file that was.")
     if metadata.get("kind") != kind:
         raise error(
-            f"'{path.name}' holds a {told(metadata.get('kind'))}, but a {kind} is needed; choose "
+            f"'{name}' holds a {told(metadata.get('kind'))}, but a {kind} is needed; choose "
             "another file."
         )
     if metadata.get("version") != str(VERSIONS[kind]):
         raise error(
-            f"'{path.name}' has format version {told(metadata.get('version'))}, this program reads "
+            f"'{name}' has format version {told(metadata.get('version'))}, this program reads "
             f"version {VERSIONS[kind]}; make the file again with this program."
         )
     try:
@@ -106,10 +122,18 @@ def load_tensors(
         if not isinstance(about, dict):
             raise ValueError
     except (ValueError, RecursionError):  # brackets nested too deep
-        raise error(
-            f"The description inside '{path.name}' is damaged; make the file again."
-        ) from None
+        raise error(f"The description inside '{name}' is damaged; make the file again.") from None
     return tensors, about
+
+
+def _too_large(name: str, error: type[VopError]) -> VopError:
+    return error(f"'{name}' is larger than 20 MB, so it holds no person; choose another.")
+
+
+def _damaged(name: str, error: type[VopError]) -> VopError:
+    return error(
+        f"'{name}' is damaged or not a safetensors file; make it again or copy it once more."
+    )
 
 
 def told(value: object) -> str:
@@ -118,9 +142,8 @@ def told(value: object) -> str:
     return text if len(text) <= LONGEST_TOLD else text[: LONGEST_TOLD - 1] + "…"
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and what is said of them, from bytes: by name, only UTF-8 names could be opened."""
-    data = path.read_bytes()
+def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and what is said of them."""
     tensors = load(data)
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return tensors, header.get("__metadata__") or {}
@@ -130,20 +153,15 @@ def _kind_of(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             begins_so = stream.read(9)[8:] == b"{"  # or a film would be read whole
-        metadata = _read(path)[1] if begins_so else {}
+        metadata = _read(path.read_bytes())[1] if begins_so else {}
     except (SafetensorError, OSError, ValueError, OverflowError):
         return None
     return metadata.get("kind") if metadata.get("format") == "vop-studio" else None
 
 
-def _looks_pickled(path: Path) -> bool:
+def _looks_pickled(head: bytes) -> bool:
     # A safetensors file, sound or cut short, may begin with the same bytes, its header's length;
     # then comes the header's brace.
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(9)
-    except OSError:  # a file that may not be read
-        return False
     return head[8:] != b"{" and (head[:4] == b"PK\x03\x04" or head[:1] == b"\x80")
 
 
