@@ -1,4 +1,4 @@
-"""What only the browser knows or can do, in two components. They read nothing of the visitor, and
+"""What only the browser knows or can do, in three components. They read nothing of the visitor, and
 send nothing to the server.
 """
 
@@ -58,6 +58,36 @@ export default function ({ data, parentElement }) {
     look();
 }
 """
+# The page's own address, with what the server says of the state. Where the browser gives no
+# clipboard (a page without https), the link is shown, ready to be copied by hand.
+COPY = """
+export default function ({ data, parentElement }) {
+    const button = parentElement.querySelector("button");
+    const said = parentElement.querySelector("[role=status]");
+    const shown = parentElement.querySelector("input");
+    const link = location.origin + location.pathname + (data.query ? "?" + data.query : "");
+    shown.setAttribute("aria-label", data.label);
+    button.textContent = data.label;
+    if (shown.value !== link) { said.textContent = ""; shown.hidden = true; shown.value = link; }
+    button.onclick = () => (navigator.clipboard?.writeText(link) ?? Promise.reject()).then(
+        () => { said.textContent = data.copied; },
+        () => { shown.hidden = false; shown.select(); said.textContent = data.byHand; },
+    );
+}
+"""
+COPY_HTML = "<button></button><input readonly hidden><span role=status></span>"
+COPY_CSS = """
+button { min-height: 40px; width: 100%; font: inherit; cursor: pointer;
+    color: var(--st-text-color); background: var(--st-background-color);
+    border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); outline: none;
+    box-shadow: 0 0 0 2px var(--st-primary-color); }
+input { width: 100%; box-sizing: border-box; margin-top: 0.4rem; min-height: 32px; font: inherit;
+    color: var(--st-text-color); background: var(--st-background-color);
+    border: 1px solid var(--st-border-color); }
+input[hidden] { display: none; }
+span { font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
+"""
 MICROPHONE_HTML = "<section role=status hidden><p></p><div></div></section>"
 MICROPHONE_CSS = """
 section { border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
@@ -83,6 +113,16 @@ def _microphone():
     return st.components.v2.component(
         "microphone", html=MICROPHONE_HTML, css=MICROPHONE_CSS, js=MICROPHONE
     )
+
+
+@cache
+def _copy_link():
+    return st.components.v2.component("copy-link", html=COPY_HTML, css=COPY_CSS, js=COPY)
+
+
+def copy_link(query: str, sentences: Mapping[str, str]) -> None:
+    """A button that copies the page's address with ``query`` behind it."""
+    _copy_link()(key="copy-link", data={"query": query, **sentences})
 
 
 def warn_before_leaving(holds_own: bool) -> None:

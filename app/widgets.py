@@ -4,13 +4,16 @@ ways to give a clip.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import browser
 import streamlit as st
 import texts
-from session import clips, state
-from session.shared import bundle, bundled_persons
-from session.state import Entry, Visit
+from session import address, clips, state
+from session.people import called
+from session.shared import bundle, bundled_name, bundled_persons
+from session.state import Entry, Given, Person, Visit
+from texts import people as texts_of_people
 
 from vop_core import plots
 from vop_core.data.audio import playable
@@ -62,6 +65,9 @@ def sidebar(visit: Visit) -> None:
         st.caption(texts.KEPT_HERE if local else texts.KEPT_ELSEWHERE)
         st.caption("Closing or reloading the page forgets it as well.")
         browser.warn_before_leaving(visit.holds_own)
+        linked = address.shown(visit)
+        browser.copy_link(urlencode(linked.as_query()), texts_of_people.LINK)
+        st.caption(texts_of_people.linked(linked, bundled_name(linked.person), visit.empty))
         st.button(
             "Forget me",
             icon=":material/delete_forever:",
@@ -77,23 +83,41 @@ def _forget() -> None:
 
 
 def _receipt(visit: Visit) -> str:
-    if not (visit.entries or visit.query or visit.outcomes):
+    kept = [(person, _kept(person)) for person in visit.people]
+    if not any(lines for _, lines in kept):
         return "Nothing."
-    seconds = sum(entry.clip.seconds for entry in visit.entries)
-    lines = [f"- {counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
-    if visit.query:
-        lines.append(f"- 1 query clip, {visit.query.clip.seconds:.1f} s")
-    if visit.personal or visit.before:
-        lines.append("- the posterior that they make")
-    if visit.outcomes:
-        lines.append(f"- {counted(len(visit.outcomes), 'answer')} in the tally")
-    return "\n".join(lines)
+    if len(visit.people) == 1:
+        return "\n".join(f"- {line}" for line in kept[0][1])
+    return "\n".join(
+        f"- **{texts.literal(called(person))}**: {', '.join(lines) or 'nothing yet'}"
+        for person, lines in kept
+    )
+
+
+def _kept(person: Person) -> list[str]:
+    lines = []
+    asked = [*([person.query] if person.query else []), *person.spoken]
+    if person.entries:
+        lines.append(f"{counted(len(person.entries), 'clip')}, {_seconds(person.entries)} of sound")
+    if asked:
+        lines.append(f"{counted(len(asked), 'query clip')}, {_seconds(asked)}")
+    if person.loaded:
+        lines.append("the posterior of a file")
+    elif person.personal or person.before:
+        lines.append("the posterior that they make" if lines else "a posterior")
+    if person.outcomes:
+        lines.append(f"{counted(len(person.outcomes), 'answer')} in the tally")
+    return lines
+
+
+def _seconds(clips: Sequence[Given]) -> str:
+    return f"{sum(each.original.seconds for each in clips):.1f} s"
 
 
 def messages(visit: Visit) -> None:
     """Refusals since the last good step: one sentence each, and what was there is still there."""
     if visit.refusals:
-        kept = " Everything you had is still here." if visit.entries or visit.query else ""
+        kept = " Everything you had is still here." if not visit.empty else ""
         sentences = "\n\n".join(map(texts.literal, visit.refusals))
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
@@ -109,6 +133,8 @@ def switches(visit: Visit) -> None:
     """Clips on and off; the switches belong to the visit, so every page listens to the same
     clips.
     """
+    if not visit.entries:  # a file holds none
+        return
     numbers = [entry.number for entry in visit.entries]
     titles = {entry.number: texts.titled(entry) for entry in visit.entries}
     widget = key(visit, f"switches-{'-'.join(map(str, numbers))}")

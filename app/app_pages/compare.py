@@ -1,11 +1,14 @@
 """Page: one more word, and both models' answers side by side."""
 
+import people
 import streamlit as st
 import texts
 import widgets
+from app_pages import swap
 from session import answers, clips, models, state
 from session.shared import bundle
 from session.state import Answers
+from texts import people as texts_of_people
 
 from vop_core import plots
 from vop_core.evaluation.answers import Answer, changes
@@ -16,6 +19,7 @@ from vop_core.text import counted
 visit = state.current()
 LIKELY = 4  # words that are offered as the true one
 ANOTHER = "Another word"
+VIEWS = {"One word": ":material/looks_one:", "Swap models": ":material/swap_horiz:"}
 FEWEST_TO_JUDGE = 20  # queries of a visit: below, the tally is called an impression
 
 
@@ -151,7 +155,7 @@ def ask_the_truth(answered: Answers) -> None:
         answers.tell(visit, which_word(answered))
     if answers.another_persons(visit):
         st.warning(
-            texts.of_another(clips.speaker(query.person), clips.speakers(visit)),
+            texts.of_another(clips.speaker(visit, query.person), clips.speakers(visit)),
             icon=":material/group:",
         )
     word = answers.true_word(visit)
@@ -184,7 +188,7 @@ def ask_and_answer() -> None:
         place, _ = answer_card(
             columns[0], "global", everybody, ":material/public:", answered.by_global
         )
-        who = f"**Your model**, from {counted(answered.shots, 'clip')}"
+        who = f"**{people.whose(visit)} model**, from {counted(answered.shots, 'clip')}"
         places = (
             place,
             *answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal),
@@ -241,7 +245,7 @@ def probabilities(answered: Answers) -> None:
     """Side by side, label by label, with the controls if asked for."""
     st.markdown("#### Probabilities side by side")
     with st.container(horizontal=True):
-        controls = st.toggle(
+        controls = bool(visit.enrolled) and st.toggle(  # they are made like the enrolled clips
             "Show the controls",
             key=widgets.key(visit, "controls"),
             persist_state="session",
@@ -300,6 +304,7 @@ def running_tally() -> None:
     st.markdown("#### Tally of this visit")
     found = answers.tally(visit)
     whose = f"{TASKS[visit.task].title}, personal model of {listing(clips.speakers(visit))}"
+    whose += texts_of_people.heard(visit.environment)
     if not found:
         st.caption(f"{whose}: no query with a known word yet.")
         return
@@ -318,8 +323,11 @@ st.markdown(
     "One more word, two answers: the **global** model that everybody gets, and the one **your "
     "clips** made."
 )
+people.choose(visit)
 personal = models.personal(visit)
-if personal is None:
+if people.of_another_task(visit):
+    widgets.messages(visit)
+elif personal is None:
     widgets.messages(visit)
     if visit.entries:
         widgets.switches(visit)
@@ -329,7 +337,24 @@ if personal is None:
             "There is no personal model to compare with yet: it takes one clip, better three."
         )
 else:
-    ask_and_answer()
+    view = st.segmented_control(
+        "What to compare",
+        list(VIEWS),
+        format_func=lambda view: f"{VIEWS[view]} {view}",
+        default="One word",
+        required=True,
+        key=widgets.key(visit, "view"),
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if view == "Swap models":
+        widgets.messages(visit)
+        swap.show(visit)
+    else:
+        ask_and_answer()
     st.divider()
-    st.markdown("#### Four promises, checked while your model was made")
-    widgets.promise_badges(personal.promises)
+    if personal.promises:
+        st.markdown("#### Four promises, checked while your model was made")
+        widgets.promise_badges(personal.promises)
+    else:
+        st.caption(texts_of_people.NOT_WATCHED)

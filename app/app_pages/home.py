@@ -79,8 +79,6 @@ def example(person, environment: str, shown: Example, total: Sequence[Example]) 
             "Go on with this person",
             icon=":material/arrow_forward:",
             key="go-on",
-            disabled=visit.holds_own,
-            help="Replaces no clips of yours: forget them first." if visit.holds_own else None,
         ):
             clips.borrow(visit, person, SHOTS, environment)
             st.switch_page("app_pages/your_voice.py")

@@ -2,10 +2,12 @@
 
 from functools import partial
 
+import people
 import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
+from texts.people import NO_CURVE
 
 from vop_core import plots
 from vop_core.evaluation.narrowing import movement
@@ -185,6 +187,8 @@ def evidence() -> None:
         rows, differences = models.results(visit)
         for sentence in texts.earned(curve, rows, differences):
             st.caption(sentence)
+        if visit.person.loaded:
+            st.caption(NO_CURVE)
         health_over_persons()
     with left:
         widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
@@ -197,7 +201,7 @@ def show_posterior() -> None:
     """
     widgets.switches(visit)
     model = models.model(visit)
-    if visit.enrolled:
+    if visit.enrolled or visit.person.loaded:
         health_light(model)
     else:
         widgets.none_on(visit)
@@ -214,8 +218,11 @@ st.markdown(
     "What your clips say about the model's weights: from the dashed curve, where a weight lies for "
     "**anybody**, to the solid one, where it lies for **you**."
 )
+people.choose(visit)
 widgets.messages(visit)
-if visit.entries:
+if people.of_another_task(visit):
+    pass
+elif visit.entries or visit.person.loaded:
     show_posterior()
 else:
     widgets.nothing_yet(

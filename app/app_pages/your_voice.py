@@ -1,5 +1,6 @@
 """Page: give a few clips, and see at once what each is worth."""
 
+import people
 import streamlit as st
 import texts
 import widgets
@@ -58,10 +59,8 @@ def borrow_form() -> None:
         key=widgets.key(visit, "shots"),
         required=True,
     )
-    own = visit.own_entries
-    label = f"Replace your {counted(len(own), 'clip')}" if own else "Use this voice"
     right.button(
-        label,
+        "Use this voice",
         icon=":material/record_voice_over:",
         width="stretch",
         key="borrow",
@@ -109,12 +108,13 @@ def result() -> None:
     more = ""
     if missing > 0:
         more = f" Give {counted(missing, 'more clip')}, so that they can be compared."
-    poor = clips.poor_share(visit)
+    poor, whose = clips.poor_share(visit), people.whose(visit)
     with st.container(border=True, key="result"):
         if poor:
             st.warning(poor, icon=":material/mic_alert:")
         st.markdown(
-            f":material/{'warning' if poor else 'check_circle'}: **Your personal model is ready**: "
+            f":material/{'warning' if poor else 'check_circle'}: **{whose} personal model is "
+            f"ready**: "
             f"a posterior from {counted(shots, 'clip')}, made in "
             f"{1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
         )
@@ -155,15 +155,26 @@ st.markdown(
     "Say a few words. Each clip is evidence about how *you* sound, and a model of your own "
     "appears: no training, no labels."
 )
-choose_task()
-give_clips()
+left, right = st.columns(2)
+with left:
+    choose_task()
+with right:
+    people.choose_environment(visit)
+people.choose(visit)
+people.change(visit)
+if visit.person.loaded:
+    people.of_file(visit)
+else:
+    give_clips()
 widgets.messages(visit)
 if len(visit.persons) > 1:
     st.warning(
         "These clips come from different people. A personal model of a mixture is nobody's: switch "
-        "the clips off that are not yours.",
+        "the clips off that are not yours, or give them as another person.",
         icon=":material/group:",
     )
-result()
-tiles()
+if not visit.person.loaded:
+    result()
+    tiles()
+people.files(visit)
 widgets.about_model(visit)

@@ -1,8 +1,8 @@
-"""What an address opens: a bundled voice in a state. A visitor's own clips are never replaced by
-it.
+"""What an address opens: a bundled voice in a state, beside whatever was given before; and the
+address of what a visitor sees.
 """
 
-from session.clips import ask_bundled, borrow
+from session.clips import ask_bundled, borrow, borrowed_person
 from session.shared import bundled_persons
 from session.state import Visit
 from vop_core.course.links import LinkedState
@@ -13,17 +13,12 @@ from vop_core.types import MOST_CLIPS
 
 
 def follow(visit: Visit, address: dict[str, str]) -> None:
-    """Open what an address asks for, once; a visitor's own clips are never replaced by it."""
+    """Open what an address asks for, once."""
     if not address or address == visit.address:
         return
     visit.address = address
     try:
-        asked = LinkedState.from_query(address)
-        if visit.entries:
-            raise VopError(
-                "The address names other clips; yours were kept. Forget them first to open it."
-            )
-        _open(visit, asked)
+        _open(visit, LinkedState.from_query(address))
     except VopError as error:
         visit.refusals.append(str(error))
 
@@ -46,3 +41,23 @@ def _open(visit: Visit, asked: LinkedState) -> None:
     visit.draw_seed = asked.seed
     if asked.query is not None:
         ask_bundled(visit, person, min(asked.query, len(person.query) - 1))
+
+
+def shown(visit: Visit) -> LinkedState:
+    """What an address can say of what the person whose turn it is shows: a bundled voice, how many
+    of its clips and which query. Of anybody else's clips it says the task alone.
+    """
+    person = borrowed_person(visit)
+    if person is None:
+        return LinkedState(task=visit.task)
+    names = [record.path.name for record in person.query]
+    query = visit.query
+    asked = query is not None and query.person == person.id and query.original.name in names
+    return LinkedState(
+        task=visit.task,
+        person=person.id,
+        environment=None if visit.environment == CLEAN else visit.environment,
+        clips=len(visit.entries),
+        query=names.index(query.original.name) if asked else None,
+        seed=visit.draw_seed,
+    )

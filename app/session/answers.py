@@ -95,7 +95,7 @@ def judge(visit: Visit, answered: Answers) -> str | None:
     """Who got the query's known word right, and into the tally with it where it counts; None where
     the word is not known, or none of the model's.
     """
-    word, key = true_label(visit), (frozenset(visit.persons), *_asked(visit))
+    word, key = true_label(visit), (*_asked_of(visit), visit.query.clip.digest)
     visit.outcomes.pop(key, None)
     if word is None:
         return None
@@ -112,10 +112,14 @@ def another_persons(visit: Visit) -> bool:
 
 def tally(visit: Visit) -> list[str]:
     """What came of the distinct queries that were asked of the present task's models, about the
-    persons who are enrolled now.
+    person as enrolled now, heard as now.
     """
-    now = frozenset(visit.persons), visit.task
+    now = _asked_of(visit)
     return [found for (*asked, _), found in visit.outcomes.items() if tuple(asked) == now]
+
+
+def _asked_of(visit: Visit) -> tuple[frozenset[str], str, str]:
+    return frozenset(visit.persons), visit.task, visit.environment
 
 
 def _asked(visit: Visit) -> tuple[str, str]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import texts
+from texts.people import CLIP_OF_FILE
 
-from session.shared import bundle, bundled_persons, enrolled_clips
-from session.state import Entry, Query, Visit
+from session import people
+from session.shared import bundle, bundled_name, bundled_persons, enrolled_clips
+from session.state import Entry, Given, Query, Visit
 from vop_core.data import audio, enrollment
-from vop_core.data.clip_quality import assess
-from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.clip_quality import ClipQuality, assess
+from vop_core.data.environments import CLEAN, COMMON_ENVIRONMENTS, heard_as
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.errors import VopError
 from vop_core.evaluation.promises import SealedLabel
@@ -73,7 +75,7 @@ def split(visit: Visit, entry: Entry) -> None:
     visit.refusals.clear()
     others = [other for other in visit.entries if other is not entry]
     try:
-        _put_in(visit, others, audio.words(entry.clip), entry.source)
+        _put_in(visit, others, audio.words(entry.original), entry.source)
     except VopError as error:
         visit.refusals.append(str(error))
 
@@ -88,18 +90,59 @@ def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
 
 
 def _titled(entries: Sequence[Entry]) -> list[Clip]:
-    """Their clips, called what the pages call them."""
-    return [replace(entry.clip, name=entry.title) for entry in entries]
+    """Their clips as they were given, called what the pages call them."""
+    return [replace(entry.original, name=entry.title) for entry in entries]
 
 
 def _entry(visit: Visit, clip: Clip, source: str, **borrowed) -> Entry:
     """A new clip, which is on unless it is poor; a bundled one is asked for with its environment,
     and the cards count it.
     """
+    person = visit.person
     visit.clips_given += 1
-    quality = assess(clip.waveform)
+    person.clips_given += 1
+    heard, quality = _heard(visit, clip, borrowed.get("person"))
     on = quality.verdict != "poor" or source == "borrowed"
-    return Entry(visit.clips_given, clip, quality, source, on=on, **borrowed)
+    return Entry(
+        visit.clips_given, clip, heard, quality, source, place=person.clips_given, on=on, **borrowed
+    )
+
+
+def _heard(visit: Visit, clip: Clip, bundled: str | None) -> tuple[Clip, ClipQuality]:
+    """A clip where the person whose turn it is is heard, and what the coach says: of a bundled
+    one as it is heard, of one's own as it was recorded, for one chose the rest.
+    """
+    if bundled is None:
+        common = (
+            visit.environment in COMMON_ENVIRONMENTS
+        )  # bundled persons have others of their own
+        heard = heard_as(visit.environment, None, clip) if common else clip
+        return heard, assess(clip.waveform)
+    heard = heard_as(visit.environment, bundled, clip)
+    return heard, assess(heard.waveform)
+
+
+def hear(visit: Visit, environment: str) -> None:
+    """Hear the person whose turn it is elsewhere: every clip that was given, and the query."""
+    visit.environment = environment
+    for entry in visit.entries:
+        visit.clips_given += 1
+        entry.number = visit.clips_given
+        _hear_anew(visit, entry)
+    visit.drop_models()
+    if visit.query is not None:
+        visit.queries_given += 1
+        visit.query.number = visit.queries_given
+        _hear_anew(visit, visit.query)
+    for spoken in visit.person.spoken:
+        visit.queries_given += 1
+        spoken.number = visit.queries_given
+        _hear_anew(visit, spoken)
+
+
+def _hear_anew(visit: Visit, given: Given) -> None:
+    given.clip, given.quality = _heard(visit, given.original, given.person)
+    given.figure, given.sound = None, ""
 
 
 def poor_share(visit: Visit) -> str:
@@ -114,22 +157,18 @@ def remove(visit: Visit, entry: Entry) -> None:
 
 
 def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = CLEAN) -> None:
-    """Replace the enrollment clips by ``shots`` of a bundled person, heard in one of the person's
-    own environments.
+    """A bundled person enrolls with ``shots`` clips, heard in one of their own environments.
+    Whoever else gave anything stays as another person of the visit.
 
-    Raises DataError where the person has no such environment.
+    Raises DataError where the person has no such environment, VopError where nobody can be added.
     """
     visit.refusals.clear()
-    visit.entries = [
-        _entry(
-            visit,
-            heard_as(environment, person.id, record.load()),
-            environment=environment,
-            **_borrowed(person, record),
-        )
-        for record in enrolled_clips(visit.task, person.id, environment, shots)
-    ]
-    visit.query = None
+    records = enrolled_clips(visit.task, person.id, environment, shots)
+    clips = [(record, record.load()) for record in records]
+    people.make_room_for(visit, person.id)
+    visit.environment, visit.person.clips_given = environment, 0
+    visit.entries = [_entry(visit, clip, **_borrowed(person, record)) for record, clip in clips]
+    visit.query, visit.person.spoken = None, []
     visit.drop_models()
 
 
@@ -148,8 +187,12 @@ def ask_bundled(visit: Visit, person: BundledPerson, index: int) -> None:
     """
     visit.refusals.clear()
     record = person.query[index]
-    clip = heard_as(visit.environment, person.id, record.load())
-    _ask(visit, clip, **_borrowed(person, record))
+    _ask(visit, record.load(), **_borrowed(person, record))
+
+
+def bundled_query(visit: Visit, person: BundledPerson, record: BundledClip) -> Query:
+    """A bundled person's clip to ask about, beside the page's query."""
+    return new_query(visit, record.load(), **_borrowed(person, record))
 
 
 def _borrowed(person: BundledPerson, record: BundledClip) -> dict:
@@ -187,14 +230,29 @@ def ask_again(visit: Visit) -> None:
 
 
 def _ask(visit: Visit, clip: Clip, source: str, **borrowed) -> None:
-    visit.queries_given += 1
-    quality = assess(clip.waveform)
-    visit.query = Query(visit.queries_given, clip, quality, source, task=visit.task, **borrowed)
+    query = new_query(visit, clip, source, **borrowed)
     words = audio.words(clip)
     if len(words) > 1:
-        visit.query.recording, visit.query.words = clip, len(words)
-    twin = enrollment.twin_of(clip, _titled(visit.entries))
-    visit.query.twin = twin.name if twin else ""
+        query.recording, query.words = clip, len(words)
+    query.twin = twin(visit, query)
+    visit.query = query
+
+
+def new_query(visit: Visit, clip: Clip, source: str, **borrowed) -> Query:
+    """A clip to ask about, heard as those of the person whose turn it is."""
+    visit.queries_given += 1
+    heard, quality = _heard(visit, clip, borrowed.get("person"))
+    return Query(visit.queries_given, clip, heard, quality, source, task=visit.task, **borrowed)
+
+
+def twin(visit: Visit, query: Query) -> str:
+    """What the pages call the clip that enrolled and is the same recording; empty without one."""
+    loaded = visit.person.loaded
+    if loaded is None:
+        same = enrollment.twin_of(query.original, _titled(visit.entries))
+        return same.name if same else ""
+    heard = loaded.model.heard(bundle(visit.task).features([query.clip]))
+    return CLIP_OF_FILE if bool(heard.any()) else ""
 
 
 def switch(visit: Visit, chosen) -> None:
@@ -209,14 +267,15 @@ def flip(visit: Visit, entry: Entry) -> None:
 
 
 def speakers(visit: Visit) -> list[str]:
-    """Whose clips are on, as the pages call them: ``you`` and bundled persons' names."""
-    return [speaker(person) for person in sorted(visit.persons)]
+    """Whose clips are on, as the pages call them: ``you`` or a name, and bundled persons' names."""
+    return [speaker(visit, person) for person in sorted(visit.persons)]
 
 
-def speaker(person: str | None) -> str:
-    """What the pages call the visitor, or a bundled person of any task."""
-    everybody = (each for task in TASKS for each in bundled_persons(task))
-    return next((each.name for each in everybody if each.id == person), "you")
+def speaker(visit: Visit, person: str | None) -> str:
+    """What the pages call whoever here has the turn (``you`` where there is nobody else), or a
+    bundled person of any task.
+    """
+    return bundled_name(person) or (people.called(visit.person) if len(visit.people) > 1 else "you")
 
 
 def borrowed_person(visit: Visit) -> BundledPerson | None:

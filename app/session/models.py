@@ -16,8 +16,13 @@ from vop_core.models.bundled import Example
 
 
 def personal(visit: Visit) -> Personal | None:
-    """The personal model of the clips that are on, made when they change; None without any."""
-    chosen = visit.enrolled
+    """The personal model of the clips that are on, made when they change, or that of the person's
+    file; None without any, and for a file of another task.
+    """
+    loaded, chosen = visit.person.loaded, visit.enrolled
+    if loaded is not None:
+        visit.personal = loaded if loaded.key[0] == visit.task else None
+        return visit.personal
     key = (visit.task, tuple(entry.number for entry in chosen))
     if visit.personal is None and not chosen:  # they were off before
         return None
@@ -30,7 +35,11 @@ def personal(visit: Visit) -> Personal | None:
 def _was_switched(visit: Visit) -> bool:
     """Whether the present clips differ from those of the last model by switches alone."""
     last = visit.personal
-    return last is not None and (last.key[0], last.given) == (visit.task, visit.clips_given)
+    return last is not None and (last.key[0], last.given) == (visit.task, _given(visit))
+
+
+def _given(visit: Visit) -> tuple[int, ...]:
+    return tuple(entry.number for entry in visit.entries)
 
 
 def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
@@ -43,7 +52,7 @@ def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
         model=shipped.vop,
         seals=[entry.seal for entry in chosen if entry.seal],
     )
-    return Personal(key, made, kept, time.perf_counter() - started, visit.clips_given)
+    return Personal(key, made, kept, time.perf_counter() - started, _given(visit))
 
 
 def model(visit: Visit):
@@ -66,12 +75,19 @@ def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
         clips=[
-            (entry.title, visit.entries.index(entry), made.layer_posterior(layer, index))
-            for index, entry in enumerate(visit.enrolled)
+            (title, look, made.layer_posterior(layer, index))
+            for index, (title, look) in enumerate(_clips_of(visit, made))
         ],
         before=before.model.layer_posterior(layer, "combined") if before else None,
         draws=drawn[layer][:draws] if draws else None,
     )
+
+
+def _clips_of(visit: Visit, made) -> list[tuple[str, int]]:
+    """Title and look of each clip that made a model; a file kept them in their order."""
+    if visit.person.loaded:
+        return [(f"Clip {place + 1}", place) for place in range(made.shots)]
+    return [(entry.title, visit.entries.index(entry)) for entry in visit.enrolled]
 
 
 def chosen_layer(visit: Visit) -> str:

@@ -33,6 +33,12 @@ def bundled_persons(task: str) -> tuple[BundledPerson, ...]:
     return TASKS[task].bundled_persons()
 
 
+def bundled_name(person: str | None) -> str:
+    """What a bundled person of any task is called, by id; empty for whoever is none."""
+    everybody = (each for task in TASKS for each in bundled_persons(task))
+    return next((each.name for each in everybody if each.id == person), "")
+
+
 @st.cache_resource(show_spinner="Asking both models…")
 def examples(task: str, person: str, environment: str) -> tuple[Example, ...]:
     """Both models' answers to all query clips of a bundled person, by id."""

@@ -24,8 +24,9 @@ LOGGER = logging.getLogger(__name__)
 class Given:
     """A clip of this visit."""
 
-    number: int
-    clip: Clip
+    number: int  # in the visit; the same clip heard elsewhere is another
+    original: Clip  # as it was given
+    clip: Clip  # as it is heard
     quality: ClipQuality
     source: str  # "recorded", "uploaded" or "borrowed"
     seal: SealedLabel | None = None  # its word, where it is known; enrollment must not read it
@@ -40,12 +41,12 @@ class Given:
 class Entry(Given):
     """One enrollment clip of this visit."""
 
-    environment: str = CLEAN  # of that person's own, in which it is heard
+    place: int = 1  # among those that its person gave
     on: bool = True
 
     @property
     def title(self) -> str:
-        return f"Clip {self.number}"
+        return f"Clip {self.place}"
 
 
 @dataclass
@@ -71,7 +72,8 @@ class Personal:
     model: object
     promises: tuple[Promise, ...]
     seconds: float
-    given: int  # clips that had been given when it was made
+    # the numbers of all clips that there were, on and off; None: they are in a file's past
+    given: tuple[int, ...] | None
 
 
 @dataclass
@@ -87,6 +89,52 @@ class Answers:
 
 
 @dataclass
+class Person:
+    """Somebody who enrolls in this visit, and all that is made of their clips."""
+
+    number: int
+    name: str = ""  # as the visitor calls them; empty: as the pages do
+    environment: str = CLEAN  # in which their clips are heard, to enroll and to be asked about
+    entries: list[Entry] = field(default_factory=list)
+    clips_given: int = 0
+    loaded: Personal | None = None  # instead of clips: what a person's file holds
+    personal: Personal | None = None
+    before: Personal | None = None  # the model before the last switch of a clip
+    query: Query | None = None
+    answers: Answers | None = None
+    curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
+    # what came of the queries that count, by persons enrolled, task, environment and clip: one clip
+    # asked twice is one query
+    outcomes: dict[tuple[frozenset[str], str, str, str], str] = field(default_factory=dict)
+    spoken: list[Query] = field(default_factory=list)  # words for the exchange of models
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was given for this person."""
+        return not (self.entries or self.loaded or self.query or self.spoken)
+
+    @property
+    def own_entries(self) -> list[Entry]:
+        """The clips that somebody here gave, not borrowed."""
+        return [entry for entry in self.entries if entry.person is None]
+
+    @property
+    def holds_own(self) -> bool:
+        """Whether anything of somebody here would be lost with the page."""
+        asked = [self.query] if self.query else []
+        given = any(each.person is None for each in (*asked, *self.spoken))
+        return bool(self.own_entries or self.loaded) or given
+
+
+def _of_the_person(name: str) -> property:
+    """What a visit has of the person whose turn it is."""
+    return property(
+        lambda visit: getattr(visit.person, name),
+        lambda visit, value: setattr(visit.person, name, value),
+    )
+
+
+@dataclass
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
@@ -98,24 +146,35 @@ class Visit:
     generation: int = 0
     task: str = "keywords-en"
     example: int | None = None  # of those on the first page, the one that is shown
-    entries: list[Entry] = field(default_factory=list)
+    people: list[Person] = field(default_factory=lambda: [Person(1)])
+    turn: int = 1  # whose it is, by number
+    people_given: int = 1
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
-    personal: Personal | None = None
-    before: Personal | None = None  # the model before the last switch of a clip
-    query: Query | None = None
     queries_given: int = 0
-    answers: Answers | None = None
-    curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
-    # the words that the visitor told, by task and clip, and what came of the queries that count, by
-    # persons enrolled, task and clip: one clip asked twice is one query
+    # the words that the visitor told, by task and clip
     told: dict[tuple[str, str], str] = field(default_factory=dict)
-    outcomes: dict[tuple[frozenset[str], str, str], str] = field(default_factory=dict)
+    swapped: bool = False  # whether two persons have each other's model
+    exchange: tuple[tuple, object] | None = None  # what came of it, and what it belongs to
     draw_seed: int = 0
     # looked at: the layer by task, the weight by task and layer
     layers: dict[str, str] = field(default_factory=dict)
     weights: dict[tuple[str, str], int] = field(default_factory=dict)
     renewals: dict[str, int] = field(default_factory=dict)  # how often each input was emptied
+
+    entries = _of_the_person("entries")
+    personal = _of_the_person("personal")
+    before = _of_the_person("before")
+    query = _of_the_person("query")
+    answers = _of_the_person("answers")
+    curve = _of_the_person("curve")
+    outcomes = _of_the_person("outcomes")
+    environment = _of_the_person("environment")
+
+    @property
+    def person(self) -> Person:
+        """Whose turn it is: everything shown and given is of this person."""
+        return next(each for each in self.people if each.number == self.turn)
 
     @property
     def enrolled(self) -> list[Entry]:
@@ -123,27 +182,26 @@ class Visit:
         return [entry for entry in self.entries if entry.on]
 
     @property
-    def own_entries(self) -> list[Entry]:
-        """The clips that the visitor gave."""
-        return [entry for entry in self.entries if entry.person is None]
-
-    @property
     def persons(self) -> set[str]:
-        """Whose clips are on: the visitor's (``you``) and any bundled persons'."""
+        """Whose clips are on: ``you``, whoever of those here has the turn, and any bundled
+        persons'. A file does not say whose it is: it is taken for somebody's here.
+        """
+        if self.person.loaded:
+            return {"you"}
         return {entry.person or "you" for entry in self.enrolled}
 
     @property
     def holds_own(self) -> bool:
-        """Whether anything of the visitor's own would be lost with the page."""
-        return bool(self.own_entries) or (self.query is not None and self.query.person is None)
+        """Whether anything of the visitors' own would be lost with the page."""
+        return any(person.holds_own for person in self.people)
 
     @property
-    def environment(self) -> str:
-        """In which bundled clips are heard: in that of those that enroll."""
-        return next((entry.environment for entry in self.entries if entry.person), CLEAN)
+    def empty(self) -> bool:
+        """Whether nothing was given for anybody."""
+        return all(person.empty for person in self.people)
 
     def drop_models(self) -> None:
-        """Nothing that was made of the former clips is kept."""
+        """Nothing that was made of the person's former clips is kept."""
         self.personal = self.before = self.curve = self.answers = None
         self.layers.clear()
         self.weights.clear()

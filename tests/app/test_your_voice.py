@@ -242,14 +242,6 @@ def test_the_page_opens_as_the_card_says_and_says_what_became_of_everybody(bundl
     assert of_person not in words(app), "the card counted other clips"
 
 
-def test_a_borrowed_voice_replaces_own_clips_only_after_saying_so(enrolled):
-    button = enrolled.button(key="borrow")
-    assert button.label == "Replace your 3 clips"
-    button.click().run()
-    assert "recorded ·" not in words(enrolled)
-    assert enrolled.button(key="borrow").label == "Use this voice"
-
-
 def test_clips_of_different_people_are_pointed_out(app, voice):
     press(app, "borrow")
     record(app, voice())

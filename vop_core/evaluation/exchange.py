@@ -1,0 +1,112 @@
+"""Two persons exchange their models: every word of both is answered by its speaker's own model, by
+the other person's, and by the global one.
+
+The other person's model is the wrong-person control in its plainest form: what it gets right as
+well, personalization has not earned.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vop_core.evaluation.intervals import SIGN_FLIP_PERSONS, Interval, paired_interval
+
+OWN, OTHER, EVERYBODYS = MODELS = ("own", "other", "global")
+FEWEST_WORDS = SIGN_FLIP_PERSONS  # fewer cannot show a difference at the 5 % level
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One model's answers to one person's words."""
+
+    words: tuple[str, ...]  # as they were said; empty where nobody told
+    labels: tuple[str, ...]  # as they were answered
+    sureness: tuple[float, ...]  # probability of each answer
+
+    @property
+    def told(self) -> int:
+        """Of how many words it is known what they are."""
+        return sum(map(bool, self.words))
+
+    @property
+    def right(self) -> int:
+        """How many of these are answered right."""
+        return sum(self.correct)
+
+    @property
+    def correct(self) -> tuple[bool, ...]:
+        """Of each word that is known, whether it is answered right."""
+        pairs = zip(self.words, self.labels, strict=True)
+        return tuple(word == label for word, label in pairs if word)
+
+    @property
+    def sure(self) -> float:
+        """Mean probability of the answers."""
+        return sum(self.sureness) / len(self.sureness)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Both persons' words, answered by each kind of model."""
+
+    answered: tuple[dict[str, Answered], dict[str, Answered]]  # by person, by model
+
+    def right(self, model: str) -> int:
+        """How many words of both persons a kind of model gets right."""
+        return sum(person[model].right for person in self.answered)
+
+    @property
+    def told(self) -> int:
+        """Of how many words of both it is known what they are."""
+        return sum(person[OWN].told for person in self.answered)
+
+    @property
+    def gain(self) -> Interval | None:
+        """Share of right answers that one's own model has over the other person's, paired over the
+        words of both; None where too few words are known for an interval.
+        """
+        if self.told < FEWEST_WORDS:
+            return None
+        pairs = (
+            zip(person[OWN].correct, person[OTHER].correct, strict=True) for person in self.answered
+        )
+        return paired_interval([float(own) - float(other) for each in pairs for own, other in each])
+
+
+def exchange(
+    models: Sequence,
+    global_model,
+    queries: Sequence[Float[Tensor, " query *input"]],
+    words: Sequence[Sequence[str]],
+    labels: Sequence[str],
+) -> Exchange:
+    """Ask two persons' ``models`` and the global one about both persons' ``queries``, all of them
+    in one batch; ``words`` are what each said.
+    """
+    every, first = torch.cat(list(queries)), len(queries[0])
+    of_first, of_second, common = (
+        model.predict(every).probabilities for model in (*models, global_model)
+    )
+    places = slice(None, first), slice(first, None)
+    roles = (of_first, of_second, common), (of_second, of_first, common)
+    return Exchange(
+        tuple(
+            {
+                name: _answered(probabilities[place], said, labels)
+                for name, probabilities in zip(MODELS, asked, strict=True)
+            }
+            for place, asked, said in zip(places, roles, words, strict=True)
+        )
+    )
+
+
+def _answered(
+    probabilities: Float[Tensor, "query label"], words: Sequence[str], labels: Sequence[str]
+) -> Answered:
+    sureness, best = probabilities.max(-1)
+    return Answered(
+        tuple(words), tuple(labels[index] for index in best.tolist()), tuple(sureness.tolist())
+    )
