@@ -18,6 +18,15 @@ def whose(visit: Visit) -> str:
     return f"{texts.literal(called(visit.person))}’s" if len(visit.people) > 1 else "Your"
 
 
+def people_here(visit: Visit) -> None:
+    """Where clips are given: whose turn it is, and who else there is."""
+    if visit.empty and len(visit.people) == 1:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose(visit)
+        _change(visit)
+
+
 def choose(visit: Visit) -> None:
     """Whose turn it is, where there are several."""
     if len(visit.people) == 1:
@@ -40,38 +49,37 @@ def _turn_to(visit: Visit, widget: str) -> None:
     people.turn_to(visit, state.chosen(widget))
 
 
-def change(visit: Visit) -> None:
-    """Add a person, and rename or remove the one whose turn it is."""
-    if visit.empty and len(visit.people) == 1:
+def _change(visit: Visit) -> None:
+    st.button(
+        "Add a person",
+        icon=":material/person_add:",
+        key="add-person",
+        type="tertiary",
+        help="Somebody else enrolls too; what is here stays.",
+        on_click=state.guarded(people.add),
+        args=(visit,),
+    )
+    if len(visit.people) == 1:
         return
-    with st.container(horizontal=True):
+    with st.popover("Name or remove", icon=":material/edit:", type="tertiary"):
+        name = called(visit.person)
+        widget = widgets.key(visit, f"name-{visit.turn}")
+        st.text_input(
+            "Name",
+            value=visit.person.name,
+            placeholder=name,
+            key=widget,
+            on_change=state.guarded(_rename),
+            args=(visit, widget),
+        )
         st.button(
-            "Add a person",
-            icon=":material/person_add:",
-            key="add-person",
-            help="Somebody else enrolls too; what is here stays.",
-            on_click=state.guarded(people.add),
+            f"Remove {texts.literal(name)}",
+            icon=":material/person_remove:",
+            key="remove-person",
+            help="Clips, model and tally of this person go.",
+            on_click=state.guarded(people.remove),
             args=(visit,),
         )
-        name = called(visit.person)
-        with st.popover("Name or remove", icon=":material/edit:", help=f"This person: {name}"):
-            widget = widgets.key(visit, f"name-{visit.turn}")
-            st.text_input(
-                "Name",
-                value=visit.person.name,
-                placeholder=name,
-                key=widget,
-                on_change=state.guarded(_rename),
-                args=(visit, widget),
-            )
-            st.button(
-                "Remove this person",
-                icon=":material/person_remove:",
-                key="remove-person",
-                help="Clips, model and tally of this person go.",
-                on_click=state.guarded(people.remove),
-                args=(visit,),
-            )
 
 
 def _rename(visit: Visit, widget: str) -> None:

@@ -65,9 +65,6 @@ def sidebar(visit: Visit) -> None:
         st.caption(texts.KEPT_HERE if local else texts.KEPT_ELSEWHERE)
         st.caption("Closing or reloading the page forgets it as well.")
         browser.warn_before_leaving(visit.holds_own)
-        linked = address.shown(visit)
-        browser.copy_link(urlencode(linked.as_query()), texts_of_people.LINK)
-        st.caption(texts_of_people.linked(linked, bundled_name(linked.person), visit.empty))
         st.button(
             "Forget me",
             icon=":material/delete_forever:",
@@ -75,6 +72,9 @@ def sidebar(visit: Visit) -> None:
             key="forget-me",
             on_click=state.guarded(_forget),
         )
+        linked = address.shown(visit)
+        browser.copy_link(urlencode(linked.as_query()), texts_of_people.LINK)
+        st.caption(texts_of_people.linked(linked, bundled_name(linked.person), visit.empty))
 
 
 def _forget() -> None:

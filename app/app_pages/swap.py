@@ -18,7 +18,8 @@ def show(visit: Visit) -> None:
     if len(able) < 2:
         _nobody_to_swap_with(visit)
         return
-    first, second = able[0], _other(visit, able[1:])
+    pair = able[0], _other(visit, able[1:])
+    first, second = sorted(pair, key=lambda person: person.number)  # whoever has the turn
     ready = exchange.ready(visit, (first, second))
     answers = exchange.result(visit, (first, second)) if ready else None
     for place, column in enumerate(st.columns(2)):
@@ -83,6 +84,8 @@ def _card(visit: Visit, pair: tuple[Person, Person], place: int, answers: Exchan
         answered = answers.answered[place][OTHER if visit.swapped else OWN]
         st.markdown(f"## {said.score(answered)}")
         st.markdown(said.words(answered))
+        if visit.swapped:
+            st.caption(f"By their own model: {said.score(answers.answered[place][OWN])}.")
     _say(visit, person)
 
 

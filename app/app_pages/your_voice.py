@@ -160,8 +160,7 @@ with left:
     choose_task()
 with right:
     people.choose_environment(visit)
-people.choose(visit)
-people.change(visit)
+people.people_here(visit)
 if visit.person.loaded:
     people.of_file(visit)
 else:

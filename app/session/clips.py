@@ -168,7 +168,9 @@ def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = C
     people.make_room_for(visit, person.id)
     visit.environment, visit.person.clips_given = environment, 0
     visit.entries = [_entry(visit, clip, **_borrowed(person, record)) for record, clip in clips]
-    visit.query, visit.person.spoken = None, []
+    if visit.query is not None and visit.query.person:  # a recording is never lost
+        visit.query = None
+    visit.person.spoken = [query for query in visit.person.spoken if query.person is None]
     visit.drop_models()
 
 

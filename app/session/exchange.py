@@ -97,11 +97,10 @@ def result(visit: Visit, pair: tuple[Person, Person]) -> exchange.Exchange:
     )
     if visit.exchange is None or visit.exchange[0] != key:
         shipped = bundle(visit.task)
-        features = shipped.features([query.clip for spoken in said for query in spoken])
         answers = exchange.exchange(
             [personal.model for personal in made],
             shipped.global_model,
-            features.split([len(spoken) for spoken in said]),
+            shipped.features([query.clip for spoken in said for query in spoken]),
             [[_word(query) for query in spoken] for spoken in said],
             shipped.labels,
         )

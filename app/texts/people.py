@@ -38,7 +38,10 @@ OTHER_TASK = (
     "#### {name} is unknown to these models\nThe file was made for **{task}**: choose that on Your "
     "voice, or another person."
 )
-NO_CURVE = "How the width changed clip by clip is unknown: this person's file holds no clips."
+NO_CURVE = (
+    "The upper chart knows the width without clips and with all of them: this person's file holds "
+    "no clips, so nothing in between can be made."
+)
 NOT_WATCHED = (
     "The four promises are checked while a model is made; this one came from a file, so nothing "
     "was watched here."
@@ -49,7 +52,7 @@ def heard(environment: str) -> str:
     """Where a tally's clips were heard, as the end of a phrase; empty for clean ones."""
     if environment == CLEAN:
         return ""
-    words = HEARD.get(environment) or texts.HEARD[environment]
+    words = (texts.HEARD | HEARD)[environment]
     return f", heard {words[0].lower()}{words[1:]}"
 
 
@@ -66,10 +69,9 @@ def linked(state: LinkedState, voice: str, empty: bool) -> str:
         kept = "" if empty else " No voice travels in a link: your clips stay here."
         return f"The link opens this page and task.{kept}"
     query = "" if state.query is None else f" and query clip {state.query + 1}"
-    where = texts.HEARD[state.environment or CLEAN]
     return (
-        f"The link opens this page with {voice}: {counted(state.clips, 'clip')}{query}, heard "
-        f"{where[0].lower()}{where[1:]}. No sound travels in it."
+        f"The link opens this page with {voice}: {counted(state.clips, 'clip')}{query}"
+        f"{heard(state.environment or CLEAN)}. No sound travels in it."
     )
 
 

@@ -65,3 +65,28 @@ def test_an_address_says_where_enrollment_and_query_are_heard(bundle, persons):
     clean = open_app(person=PERSONS[0]).session_state["visit"].entries[0].clip
     recorded = persons[0].enrollment[0].load().waveform
     torch.testing.assert_close(clean.waveform, recorded, rtol=0, atol=0)
+
+
+def test_the_link_of_a_state_opens_that_state(bundle, persons):
+    app = open_app(person=PERSONS[0], environment="own environment", clips="2", query="2", seed="4")
+    linked = shown(app).as_query()
+    assert linked["person"] == PERSONS[0]
+    there, here = (each.session_state["visit"] for each in (open_app(**linked), app))
+    for one, other in ((there, here), (here, there)):
+        clips = [[entry.clip.digest for entry in visit.entries] for visit in (one, other)]
+        assert clips[0] == clips[1] and len(clips[0]) == 2
+    assert there.query.clip.digest == here.query.clip.digest
+    assert (there.task, there.draw_seed) == (here.task, here.draw_seed)
+
+
+def test_a_link_says_nothing_of_a_voice_of_ones_own(bundle, persons, voice):
+    app = open_app()
+    record(app, voice(0))
+    assert shown(app).as_query() == {"task": "keywords-en"}
+    assert "No voice travels in a link" in words(app)
+
+
+def shown(app):
+    from session import address
+
+    return address.shown(app.session_state["visit"])

@@ -14,7 +14,11 @@ from tests.data.audio_fixtures import vowel
 from vop_core.data import environments as environments_module
 from vop_core.data.acoustics import ROOMS, Room
 from vop_core.data.environments import (
+    CLEAN,
+    COMMON_ENVIRONMENTS,
     EQUALIZER_HZ,
+    NOISY_ROOM,
+    TELEPHONE,
     UNFORESEEN,
     Device,
     Environment,
@@ -22,6 +26,7 @@ from vop_core.data.environments import (
     active_level,
     drawn_environment,
     environment_owner,
+    heard_as,
     heard_in,
     own_environments,
 )
@@ -323,3 +328,27 @@ def test_no_two_environments_of_a_person_are_described_alike():
     for person in bundled_dataset().persons:
         told = [place.description for place in own_environments(person).values()]
         assert len(set(told)) == len(told)
+
+
+def test_anybody_can_be_heard_in_a_common_environment_and_only_bundled_persons_in_their_own(word):
+    clip = Clip(word)
+    assert heard_as(CLEAN, None, clip) is clip
+    for name, place in COMMON_ENVIRONMENTS.items():
+        for person in (None, "words/1"):
+            assert torch.equal(
+                heard_as(name, person, clip).waveform, heard_in(place, clip).waveform
+            )
+    with pytest.raises(DataError, match="heard in 'own environment'; choose clean, by telephone"):
+        heard_as("own environment", None, clip)
+
+
+def test_a_telephone_passes_its_band_alone_and_a_room_with_noise_is_what_it_says(white, word):
+    power = torch.fft.rfft(heard(COMMON_ENVIRONMENTS[TELEPHONE], white)).abs().square()
+    frequency = torch.fft.rfftfreq(SAMPLE_RATE, 1 / SAMPLE_RATE)
+    outside = (frequency < 150) | (frequency > 4200)
+    assert power[outside].mean() < 0.01 * power[(frequency > 400) & (frequency < 3000)].mean()
+    noisy = heard(COMMON_ENVIRONMENTS[NOISY_ROOM], word)
+    before, spoken = active_level(noisy[:2000]), active_level(noisy[6000:10_000])
+    assert decibels(spoken / before) == pytest.approx(10, abs=4)
+    room = COMMON_ENVIRONMENTS[NOISY_ROOM].room
+    assert all(0 < place < size for place, size in zip(room.microphone, room.size, strict=True))

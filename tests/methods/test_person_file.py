@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.toys import log_mels, make_vop
 from vop_core.errors import PersonFileError
-from vop_core.methods.personal import SIGNATURE
+from vop_core.methods.personal import SIGNATURE, person_bytes, read_person
 from vop_core.models.bundle import open_person_file
 from vop_core.training.checkpoint import MOST_PERSON_BYTES
 
@@ -61,6 +61,24 @@ def test_a_file_holds_a_posterior_and_no_voice(vop, file):
     assert file.stat().st_size < 2000
     assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "input"}
     assert vop.enroll(CLIPS).bytes == 2 * 4 * width
+
+
+def test_the_bytes_of_a_file_are_read_as_the_file_is(vop, file, tmp_path):
+    person = vop.enroll(CLIPS)
+    data = person_bytes(person, task="toy")
+    assert data == file.read_bytes()
+    again = read_person(vop, data, "me", task="toy")
+    assert torch.equal(again.predict(QUERY).probabilities, person.predict(QUERY).probabilities)
+    for bad, said in (
+        (b"", "'me' is damaged"),
+        (data[:-9], "'me' is damaged"),
+        (b"PK\x03\x04" + data, "'me' is a pickled file"),
+        (bytes(MOST_PERSON_BYTES + 1), "'me' is larger than 20 MB"),
+    ):
+        with pytest.raises(PersonFileError, match=said):
+            read_person(vop, bad, "me", task="toy")
+    with pytest.raises(PersonFileError, match="enrolled for toy, not for words; choose that task"):
+        read_person(vop, data, "me", task="words")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")

@@ -8,7 +8,6 @@ well, personalization has not earned.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -79,18 +78,17 @@ class Exchange:
 def exchange(
     models: Sequence,
     global_model,
-    queries: Sequence[Float[Tensor, " query *input"]],
+    queries: Float[Tensor, " query *input"],
     words: Sequence[Sequence[str]],
     labels: Sequence[str],
 ) -> Exchange:
-    """Ask two persons' ``models`` and the global one about both persons' ``queries``, all of them
-    in one batch; ``words`` are what each said.
+    """Ask two persons' ``models`` and the global one about all ``queries`` at once: first those of
+    the first person, then those of the second. ``words`` are what each said.
     """
-    every, first = torch.cat(list(queries)), len(queries[0])
     of_first, of_second, common = (
-        model.predict(every).probabilities for model in (*models, global_model)
+        model.predict(queries).probabilities for model in (*models, global_model)
     )
-    places = slice(None, first), slice(first, None)
+    places = slice(None, len(words[0])), slice(len(words[0]), None)
     roles = (of_first, of_second, common), (of_second, of_first, common)
     return Exchange(
         tuple(
