@@ -21,6 +21,8 @@ def show(visit: Visit) -> None:
     pair = able[0], _other(visit, able[1:])
     first, second = sorted(pair, key=lambda person: person.number)  # whoever has the turn
     ready = exchange.ready(visit, (first, second))
+    if not ready:
+        st.markdown(said.HOW)
     answers = exchange.result(visit, (first, second)) if ready else None
     for place, column in enumerate(st.columns(2)):
         with column.container(border=True, height="stretch", key=f"swap-{place}"):

@@ -50,7 +50,7 @@ def add_bundled(visit: Visit) -> None:
 
 def prompt(visit: Visit, person: Person) -> str:
     """The word to say next; empty where the list holds translations only."""
-    return clips.example_word(visit, person.number + len(person.spoken))
+    return clips.example_word(visit, len(person.entries) + 1 + len(person.spoken))
 
 
 def say(visit: Visit, person: Person, data: bytes, name: str, source: str) -> None:

@@ -82,6 +82,10 @@ NOBODY = (
     "#### It takes two to swap\nTwo persons with a model each say words, and one click gives each "
     "the other's model."
 )
+HOW = (
+    "Both say a word or more. Their own models answer first; then one click gives each the other's "
+    "model, and you see whose is whose."
+)
 SWAPPED = {  # whether the models are exchanged -> badge colour, icon
     False: ("blue", ":material/person:"),
     True: ("orange", ":material/swap_horiz:"),
