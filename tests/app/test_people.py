@@ -206,6 +206,7 @@ def test_the_person_of_a_file_waits_for_the_task_of_the_file(enrolled, saved):
     load(enrolled, "Anna.safetensors", saved)
     task = next(each for each in enrolled.segmented_control if "listens" in each.label)
     task.set_value("keywords-ar").run()
+    assert not enrolled.get("download_button")
     for page in ("your_voice", "compare", "posterior"):
         open_page(enrolled, page)
         assert not enrolled.exception and "Anna is unknown to these models" in words(enrolled)
