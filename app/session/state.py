@@ -107,6 +107,8 @@ class Visit:
     queries_given: int = 0
     answers: Answers | None = None
     curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
+    # what Inspect has computed, by name, and what it belongs to
+    inspection: tuple[tuple, dict[str, object]] | None = None
     # the words that the visitor told, by task and clip, and what came of the queries that count, by
     # persons enrolled, task and clip: one clip asked twice is one query
     told: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -144,7 +146,7 @@ class Visit:
 
     def drop_models(self) -> None:
         """Nothing that was made of the former clips is kept."""
-        self.personal = self.before = self.curve = self.answers = None
+        self.personal = self.before = self.curve = self.answers = self.inspection = None
         self.layers.clear()
         self.weights.clear()
 

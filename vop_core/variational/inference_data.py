@@ -45,3 +45,8 @@ def as_inference_data(
         for group, gaussian in (("posterior", posterior), ("prior", prior))
     }
     return from_dict(groups, dims={VECTOR: ["number"]}, coords={"number": names})
+
+
+def as_netcdf(data: "DataTree") -> bytes:
+    """A netCDF file in memory, as ``arviz_base.from_netcdf`` and ``xarray.open_datatree`` read."""
+    return bytes(data.to_netcdf(None, engine="h5netcdf"))
