@@ -131,12 +131,10 @@ def coverage(visit: Visit) -> pd.DataFrame:
 def answers_by_draw(visit: Visit):
     """Answers under draws to the query clips, or where there is none to the enrolled ones."""
     looked_at = inspected(visit)
-    query = looked_at.heard.query
-    asked = query if len(query) else looked_at.heard.enrollment
     return _kept(
         visit,
         f"draws {visit.draw_seed}",
-        lambda: inspection.answers_by_draw(looked_at.model, asked, visit.draw_seed),
+        lambda: inspection.answers_by_draw(looked_at.model, looked_at.heard.asked, visit.draw_seed),
     )
 
 

@@ -57,7 +57,10 @@ TAKE = (
     "The script makes the numbers of this page in any Python that has `vop_core`. It holds no "
     "sound{own}."
 )
-OWN = ": put your clips into the folder `my_clips` beside it, one word a file"
+OWN = (
+    ": put your clips into the folder `my_clips` beside it, one word a file, and what is asked "
+    "about into its folder `query`"
+)
 ARVIZ = (
     "For ArviZ: {draws} draws of the posterior and of the prior over the {numbers} numbers that "
     "make the weights, as netCDF. No sound and no name is inside. Read it with "

@@ -1,4 +1,4 @@
-"""Page Inspect: figures that select each other, checks that can fail, and what can be taken away."""
+"""Page Inspect: figures that select each other, and what can be taken away."""
 
 import json
 

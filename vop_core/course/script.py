@@ -25,7 +25,7 @@ VIEWS = {  # view -> what makes its table
         "table = inspection.coverage_by_clips(inspection.coverage_table(bundle, persons))",
     ),
     "Draws": (
-        "answers = inspection.answers_by_draw(model, heard.query, seed=SEED)",
+        "answers = inspection.answers_by_draw(model, heard.asked, seed=SEED)",
         "table = inspection.draws_table(answers)",
     ),
     "Methods": ("table = inspection.method_table(bundle, heard)",),

@@ -218,7 +218,7 @@ def _own_coverage(model: PersonalModel, heard: HeardPerson) -> float | None:
 
 
 def _draws(model: PersonalModel, heard: HeardPerson, seed: int) -> Check:
-    query = heard.query if len(heard.query) else heard.enrollment
+    query = heard.asked
     verdict, found = "cannot tell", "There is no clip to ask about."
     if len(query):
         answers = answers_by_draw(model, query, seed)

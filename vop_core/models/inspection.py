@@ -19,7 +19,7 @@ from vop_core.bench.measure import held_by_layer
 from vop_core.data.audio import decode_file
 from vop_core.data.environments import CLEAN, heard_as
 from vop_core.data.voices import BundledClip, BundledPerson
-from vop_core.errors import AudioError, DataError
+from vop_core.errors import AudioError, DataError, EvaluationError
 from vop_core.evaluation.classification import negative_log_likelihood
 from vop_core.evaluation.comparison import level_of
 from vop_core.evaluation.controls import generator_for
@@ -61,6 +61,11 @@ class HeardPerson:
     enrollment_labels: Int[Tensor, " shot"] | None = None
     query_labels: Int[Tensor, " query"] | None = None
 
+    @property
+    def asked(self) -> Float[Tensor, " clip *input"]:
+        """The query clips; where there is none, those that enrolled."""
+        return self.query if len(self.query) else self.enrollment
+
 
 def bundled_person(
     bundle: Bundle, person: str | BundledPerson, environment: str, clips: int | Sequence[str]
@@ -99,13 +104,16 @@ def person_of_clips(
 
 
 def person_of_folder(bundle: Bundle, folder: Path | str) -> HeardPerson:
-    """Whoever spoke the sound files of a folder, at most ten in the order of their names. Raises
-    AudioError where there is none.
+    """Whoever spoke the sound files of a folder, at most ten in the order of their names; those of
+    its folder ``query`` are asked about. Raises AudioError where there is none to enroll.
     """
-    files = [path for path in sorted(Path(folder).glob("*")) if path.suffix.lower() in SOUNDS]
-    if not files:
+    enrolled, asked = (
+        [decode_file(path) for path in sorted(place.glob("*")) if path.suffix.lower() in SOUNDS]
+        for place in (Path(folder), Path(folder) / "query")
+    )
+    if not enrolled:
         raise AudioError(f"There is no sound file in '{Path(folder).name}'; put a few clips there.")
-    return person_of_clips(bundle, [decode_file(path) for path in files[:MOST_CLIPS]])
+    return person_of_clips(bundle, enrolled[:MOST_CLIPS], asked)
 
 
 def crowd(bundle: Bundle, persons: Sequence[BundledPerson], environment: str = CLEAN) -> Tensor:
@@ -314,8 +322,11 @@ def method_table(bundle: Bundle, heard: HeardPerson) -> pd.DataFrame:
     queries after the same clips.
 
     Right answers with their 95 % interval over the clips of this one person, mean NLL, and the
-    first answer. Methods that read labels are left out where no word is known.
+    first answer. Methods that read labels are left out where no word is known. Raises
+    EvaluationError where nothing is asked.
     """
+    if not len(heard.query):
+        raise EvaluationError("There is no query clip to ask about; give one that did not enroll.")
     lines = []
     for name, method in live_methods(bundle).items():
         if not method.facts.labels or heard.enrollment_labels is not None:
