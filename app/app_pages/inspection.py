@@ -13,6 +13,7 @@ from vop_core import plots
 from vop_core.course.script import VIEWS
 from vop_core.models.inspection import CROWD_CLIPS, coverage_by_clips, draws_table
 from vop_core.plots import inspection as figures
+from vop_core.plots import style
 from vop_core.text import counted
 from vop_core.variational.diagnostics import HELD
 from vop_core.variational.monte_carlo import draws_needed
@@ -26,8 +27,9 @@ MAP, PROFILE, LAYERS = (
 SECTION, FORMAT = (widgets.key(visit, name) for name in ("inspect-section", "inspect-format"))
 
 
-def draw(figure, key: str, table: pd.DataFrame, **options) -> None:
+def draw(figure, key: str, table: pd.DataFrame, *, opened: bool = False, **options) -> None:
     """A figure that can be saved as a picture, and its numbers."""
+    figure.update_layout(modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.PRIOR.colour})
     picture = (state.chosen(FORMAT) or SVG).lower()
     config = {
         "displayModeBar": True,
@@ -37,12 +39,12 @@ def draw(figure, key: str, table: pd.DataFrame, **options) -> None:
         "toImageButtonOptions": {"format": picture, "filename": f"vop-{key}"},
     }
     st.plotly_chart(figure, key=key, config=config, alt=plots.text_alternative(figure), **options)
-    numbers(key, table)
+    numbers(key, table, opened=opened)
 
 
-def numbers(key: str, table: pd.DataFrame) -> None:
+def numbers(key: str, table: pd.DataFrame, *, opened: bool) -> None:
     """A table to read, and as a file."""
-    with st.expander(f"Numbers: {counted(len(table), 'line')}"):
+    with st.expander(f"Numbers: {counted(len(table), 'line')}", expanded=opened):
         st.dataframe(table, hide_index=True, key=f"table-{key}")
         st.download_button(
             "Save as CSV",
@@ -66,38 +68,54 @@ def marking(widget: str) -> dict:
     return {"on_select": state.guarded(partial(mark, widget)), "selection_mode": "points"}
 
 
-def choose_weight(table: pd.DataFrame) -> None:
-    """The marked weight, for the keyboard."""
+def choose_layer(widget: str) -> None:
+    inspect.mark(visit, state.chosen(widget), None)
+
+
+def choose_weight(layer: str, widget: str) -> None:
+    inspect.mark(visit, layer, state.chosen(widget))
+
+
+def choose(table: pd.DataFrame) -> str:
+    """The marked weight, for the keyboard; and what of each weight is shown."""
     layer, weight = inspect.marked(visit)
-    titles = dict(zip(table["layer"], table["title"], strict=True))
-    left, right = st.columns([3, 2])
+    titles = inspect.inspected(visit).model.layer_titles
+    left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
     # named after what is marked, so that a click in a figure shows here
-    chosen = left.selectbox(
+    widget = widgets.key(visit, f"inspect-layer-{visit.task}-{layer}")
+    left.selectbox(
         "Layer",
         list(titles),
         index=list(titles).index(layer),
         format_func=titles.get,
-        key=widgets.key(visit, f"inspect-layer-{visit.task}-{layer}"),
+        key=widget,
+        on_change=state.guarded(choose_layer),
+        args=(widget,),
     )
-    if chosen != layer:
-        inspect.mark(visit, chosen, None)
-        st.rerun(scope="fragment")
     names = table[table["layer"] == layer]["name"].tolist()
-    number = right.selectbox(
+    widget = widgets.key(visit, f"inspect-weight-{visit.task}-{layer}-{weight}")
+    middle.selectbox(
         "Weight",
         range(len(names)),
         index=weight,
         format_func=names.__getitem__,
-        key=widgets.key(visit, f"inspect-weight-{visit.task}-{layer}-{weight}"),
+        key=widget,
+        on_change=state.guarded(choose_weight),
+        args=(layer, widget),
     )
-    if number != weight:
-        inspect.mark(visit, layer, number)
-        st.rerun(scope="fragment")
+    return right.segmented_control(
+        "Show",
+        list(words.MEASURES),
+        format_func=words.MEASURES.get,
+        default="width",
+        required=True,
+        key=widgets.key(visit, "inspect-measure"),
+    )
 
 
 def layers(looked_at) -> None:
     table = inspect.layers(visit)
-    choose_weight(table)
+    measure = choose(table)
     layer, weight = inspect.marked(visit)
     line = table[(table["layer"] == layer) & (table["weight"] == weight)].iloc[0]
     st.markdown(words.weight(line, len(looked_at.heard.enrollment)))
@@ -107,15 +125,6 @@ def layers(looked_at) -> None:
             label="Open its curves, clip by clip, on Posterior",
             icon=":material/bar_chart_4_bars:",
         )
-    st.subheader("Every weight", anchor=False)
-    measure = st.segmented_control(
-        "Show",
-        list(words.MEASURES),
-        format_func=words.MEASURES.get,
-        default="width",
-        required=True,
-        key=widgets.key(visit, "inspect-measure"),
-    )
     st.caption(words.MAP)
     figure = figures.layer_map_figure(table, measure, marked=(layer, weight))
     draw(figure, MAP, table, **marking(MAP))
@@ -157,9 +166,9 @@ def coverage(looked_at) -> None:
     shots = len(looked_at.heard.enrollment)
     nearest = min(counts["clips"], key=lambda count: abs(count - shots))
     st.caption(f"After {counted(int(nearest), 'clip')}, means over persons. Click a layer.")
-    names = list(dict.fromkeys(inspect.layers(visit)["layer"]))
-    by_layer = table[table["clips"] == nearest][names].mean()
-    figure = figures.layer_coverage_figure(by_layer, marked=inspect.marked(visit)[0])
+    titles = looked_at.model.layer_titles
+    by_layer = table[table["clips"] == nearest][list(titles)].mean()
+    figure = figures.layer_coverage_figure(by_layer, titles, marked=inspect.marked(visit)[0])
     draw(figure, LAYERS, table, **marking(LAYERS))
 
 
@@ -180,18 +189,20 @@ def methods(looked_at) -> None:
     if not len(looked_at.heard.query):
         st.info(words.NO_QUERIES, icon=":material/hearing:")
         return
-    if not inspect.methods_known(visit) and not st.button(
+    place = st.empty()
+    if not inspect.methods_known(visit) and not place.button(
         words.ASK, icon=":material/groups:", type="primary", key="ask-methods"
     ):
         return
-    with st.spinner("Enrolling with every method…"):
+    with place, st.spinner("Enrolling with every method…"):
         table = inspect.methods(visit)
     if looked_at.heard.enrollment_labels is None:
         st.caption(words.NO_LABELS)
     if "right" in table:
         st.markdown(words.methods(table))
-        draw(figures.method_answers_figure(table), "inspect-methods", table)
-    st.dataframe(table, hide_index=True, key="inspect-method-table")
+        draw(figures.method_answers_figure(table), "inspect-methods", table, opened=True)
+    else:
+        numbers("inspect-methods", table, opened=True)
 
 
 def diagnosis(looked_at) -> None:
@@ -281,7 +292,7 @@ def show() -> None:
             default=SVG,
             required=True,
             key=FORMAT,
-            help="By the camera at a figure’s top right, seen when you point at the figure.",
+            help="By the camera at a figure’s top right.",
         )
 
 

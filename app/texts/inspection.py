@@ -42,8 +42,8 @@ NO_QUERY = "No query clip is here, so the clips that enrolled are asked about."
 ASK = "Ask every method"
 METHODS = (
     "The global model, VoP, and every method that can be made of the global model without training "
-    "data, after the same clips and asked the same queries. Gradient steps take seconds. What each "
-    "costs stands on Decide."
+    "data, after the same clips and asked the same queries. T3A and AdaBN run with settings that "
+    "need none. Gradient steps take seconds."
 )
 NO_QUERIES = "Nothing is asked yet: give a query on Compare, or borrow a bundled person."
 NO_LABELS = "Methods that read which words the clips say are left out: your words are not known."
@@ -64,7 +64,7 @@ OWN = (
 ARVIZ = (
     "For ArviZ: {draws} draws of the posterior and of the prior over the {numbers} numbers that "
     "make the weights, as netCDF. No sound and no name is inside. Read it with "
-    "`arviz_base.from_netcdf`."
+    "`xarray.open_datatree`."
 )
 
 
@@ -75,7 +75,7 @@ def weight(line: pd.Series, clips: int) -> str:
         for mean, sd in ((line["prior_mean"], line["prior_sd"]), (line["mean"], line["sd"]))
     )
     return (
-        f"**{line['name']}** of {line['layer']}: before any clip {prior}, after "
+        f"**{line['name']}** of {line['title'].partition(':')[0]}: before any clip {prior}, after "
         f"{counted(clips, 'clip')} **{own}**. It is {percent(line['width'])} as wide and moved "
         f"{_number(line['moved'])} prior sds; KL {line['kl']:.2f} nats."
     )
@@ -116,14 +116,14 @@ def draws(errors: pd.DataFrame, needed: int, asked: int) -> str:
     one = errors.iloc[0]
     return (
         f"One draw is off by {100 * one['expected']:.1f} points and gives another word than all "
-        f"draws in {percent(one['changed'])} of cases. From **{counted(needed, 'draw')}** on the "
+        f"draws in {percent(one['changed'])} of cases. From **{needed:,} draws** on the "
         f"error is at most 1 point, over {counted(asked, 'clip')} of one person."
     )
 
 
 def entropy(table: pd.DataFrame) -> str:
     """How much of the uncertainty is the weights'."""
-    total, epistemic = table["total"].mean(), table["epistemic"].mean()
+    total, epistemic = float(table["total"].mean()), float(table["epistemic"].mean())
     share = percent(epistemic / total) if total > 0 else "nothing"
     return (
         f"Of {total:.2f} nats on average, {share} is **epistemic**: it would go if the weights "

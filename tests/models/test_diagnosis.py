@@ -63,7 +63,7 @@ def diagnosed(enrollment: torch.Tensor, vop=None, **known) -> dict[str, str]:
 def coverage(share: float) -> pd.DataFrame:
     """Of twelve persons after three clips, about as much."""
     return pd.DataFrame(
-        [(f"p{each}", 3, 0.6, share + 0.001 * each) for each in range(12)],
+        [(f"p{each}", 3, 0.6, share + 0.01 * (each % 2)) for each in range(12)],
         columns=["person", "clips", "width", "coverage"],
     )
 
@@ -101,13 +101,18 @@ def test_a_point_mass_fails_light_width_and_coverage():
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.6, "fail"), (0.9, "pass"), (0.99, "fail")])
 def test_coverage_is_judged_over_persons(share, verdict):
-    assert diagnosed(person().enrollment, coverage=coverage(share))["coverage"] == verdict
+    heard = HeardPerson("x", person().enrollment, person().query[:0])
+    model = models().vop.enroll(heard.enrollment)
+    found = {each.name: each.verdict for each in diagnose(model, heard, coverage=coverage(share))}
+    assert found["coverage"] == verdict
 
 
 def test_a_strangers_clips_that_help_as_much_make_it_fail():
     """The person's own clips pose as other persons'."""
-    same = person().enrollment.expand(4, *person().enrollment.shape)
-    assert diagnosed(person().enrollment, others=same)["wrong person"] == "fail"
+    heard = bundled_person(models(), OPENING, "clean", 3)
+    same = heard.enrollment.expand(2, *heard.enrollment.shape)
+    found = diagnose(models().vop.enroll(heard.enrollment), heard, others=same)
+    assert {each.name: each.verdict for each in found}["wrong person"] == "fail"
 
 
 def test_what_is_not_known_is_not_judged():

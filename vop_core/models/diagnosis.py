@@ -24,6 +24,7 @@ CheckVerdict = Literal["pass", "fail", "cannot tell"]
 STRANGERS = 8  # other persons whose clips enroll instead
 FEWEST_QUERIES = 5  # with known words, or clips that did not enroll: with fewer nothing is judged
 AS_MEAN = 0.9  # share of answers that draws and mean must have in common
+CLOSE = 0.1  # of a probability: as far apart they may be, beside chance
 
 
 @dataclass(frozen=True)
@@ -227,9 +228,8 @@ def _draws(model: PersonalModel, heard: HeardPerson, seed: int) -> Check:
         same = float((by_mean.argmax(-1) == by_draws.argmax(-1)).double().mean())
         error = next(each.expected for each in draw_errors(answers) if each.draws >= len(answers))
         apart = float((by_mean - by_draws).abs().max(-1).values.mean())
-        verdict = (
-            "cannot tell" if len(query) < FEWEST_QUERIES else "pass" if same >= AS_MEAN else "fail"
-        )
+        alike = same >= AS_MEAN and apart <= CLOSE + 2 * error
+        verdict = "cannot tell" if len(query) < FEWEST_QUERIES else "pass" if alike else "fail"
         found = (
             f"The average of {len(answers)} draws gives the word of the mean weights for "
             f"{round(same * len(query))} of {counted(len(query), 'clip')}; the probabilities "

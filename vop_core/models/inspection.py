@@ -255,13 +255,13 @@ def coverage_by_clips(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def answers_by_draw(
-    model: PersonalModel, query: Float[Tensor, " query *input"], seed: int = 0
+    model: PersonalModel, clips: Float[Tensor, " clip *input"], seed: int = 0
 ) -> Float[Tensor, "draw query label"]:
     """Answers to the first ``MOST_QUERIES`` clips under each of ``DRAWS`` draws of the weights."""
     with torch.inference_mode():
         answers = model.method.predict_proba_draws(
             model.adaptation,
-            model.method.represent(query[:MOST_QUERIES])[None],
+            model.method.represent(clips[:MOST_QUERIES])[None],
             draws=DRAWS,
             generator=generator_for(seed),
         )

@@ -5,6 +5,7 @@ All tables arrive computed (:mod:`vop_core.models.inspection`); these functions 
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,13 @@ ELLIPSE = math.sqrt(-2 * math.log(1 - 0.9))  # radius that holds 90 % of a Gauss
 MEASURES = {  # column -> title, colour scale, its middle
     "width": ("Width: sd / prior sd", "Viridis", None),
     "kl": ("KL from the prior, nats", "Cividis", None),
-    "moved": ("Shift, prior sds", "RdBu", 0.0),
+    "moved": ("Shift, prior sds", "Viridis", 0.0),
 }
 RING = {"size": 17, "symbol": "square-open", "color": "#C22BB0", "line": {"width": 3}}
 
 
 def layer_map_figure(
-    table: pd.DataFrame, measure: str, *, marked: tuple[str, int] | None = None, height: int = 330
+    table: pd.DataFrame, measure: str, *, marked: tuple[str, int] | None = None, height: int = 270
 ) -> go.Figure:
     """Every weight as a square, a row a layer; ``customdata`` is (layer, weight), so that a page
     can select it, and the weight ``marked`` is ringed.
@@ -31,7 +32,7 @@ def layer_map_figure(
     ``measure`` is a column of the table among ``MEASURES``.
     """
     title, scale, middle = MEASURES[measure]
-    layers = list(dict.fromkeys(table["layer"]))
+    named = _short_titles(table)
     values = table[measure]
     figure = go.Figure()
     colours = {"colorscale": scale, "color": values, "showscale": True}
@@ -40,7 +41,7 @@ def layer_map_figure(
         colours |= {"cmin": middle - reach, "cmax": middle + reach}
     figure.add_scatter(
         x=table["weight"] + 1,
-        y=table["layer"],
+        y=table["layer"].map(named),
         mode="markers",
         marker={
             "symbol": "square",
@@ -57,13 +58,13 @@ def layer_map_figure(
     )
     if marked is not None:
         figure.add_scatter(
-            x=[marked[1] + 1], y=[marked[0]], mode="markers", marker=RING, hoverinfo="skip"
+            x=[marked[1] + 1], y=[named[marked[0]]], mode="markers", marker=RING, hoverinfo="skip"
         )
     most = table.loc[values.abs().idxmax()]
     alt = (
-        f"{title}, of {len(table)} weights in {counted(len(layers), 'layer')}: from "
+        f"{title}, of {len(table)} weights in {counted(len(named), 'layer')}: from "
         f"{values.min():.2f} to {values.max():.2f}. Farthest from 0: {most['name']} of "
-        f"{most['layer']}."
+        f"{named[most['layer']]}."
     )
     return style.finish(
         figure,
@@ -71,8 +72,14 @@ def layer_map_figure(
         height=height,
         legend=False,
         x={"title": "weight of the layer"},
-        y={"categoryorder": "array", "categoryarray": layers[::-1]},
+        y={"categoryorder": "array", "categoryarray": list(named.values())[::-1]},
     )
+
+
+def _short_titles(table: pd.DataFrame) -> dict[str, str]:
+    """What the layers are called on axes."""
+    titles = dict(zip(table["layer"], table["title"], strict=True))
+    return {layer: title.partition(":")[0] for layer, title in titles.items()}
 
 
 def layer_profile_figure(
@@ -90,11 +97,11 @@ def layer_profile_figure(
         {},
         spacing=0.1,
     )
-    layers = list(width.index)
+    layers, named = list(width.index), _short_titles(table)
     looks = (style.PERSONAL, style.CLIP)
     for row, (values, role) in enumerate(zip((width, told), looks, strict=True), start=1):
         figure.add_bar(
-            x=layers,
+            x=[named[layer] for layer in layers],
             y=values,
             customdata=[(layer, None) for layer in layers],
             marker={
@@ -105,7 +112,7 @@ def layer_profile_figure(
             row=row,
             col=1,
         )
-    said = [f"{layer} {width[layer]:.2f} and {told[layer]:.2f}" for layer in layers]
+    said = [f"{named[layer]} {width[layer]:.2f} and {told[layer]:.2f}" for layer in layers]
     alt = f"Width (of the prior's) and KL (nats a weight) of each layer: {style.listing(said)}."
     return style.finish(figure, alt=alt, height=height, legend=False)
 
@@ -173,12 +180,14 @@ def _add_persons(
     figure.add_scatter(
         x=own["x"],
         y=own["y"],
-        mode="markers",
+        mode="markers+text" if size > 10 else "markers",
         name=name,
         legendgroup=name,
         marker=role.marker(size, edge=1.5),
-        text=[f"{line['person']}, {line['heard']}" for _, line in own.iterrows()],
-        hovertemplate="%{text}<extra></extra>",
+        text=own["person"],
+        textposition="top center",
+        customdata=own["heard"],
+        hovertemplate="%{text}, %{customdata}<extra></extra>",
     )
 
 
@@ -199,7 +208,7 @@ def contraction_figure(
     """
     figure = style.two_panels(
         {"title": "width, of the prior's", "range": [0, 1.05]},
-        {"title": "coverage, %", "range": [0, 103]},
+        {"title": "coverage, %", "range": [min(60, 100 * counts["low"].min() - 5), 102]},
         {"title": "clips that enroll", "tickvals": list(counts["clips"])},
     )
     figure.add_scatter(
@@ -212,6 +221,19 @@ def contraction_figure(
         col=1,
     )
     covered = 100 * counts["coverage"]
+    figure.add_scatter(
+        x=counts["clips"],
+        y=covered,
+        error_y=style.interval(
+            *(list(each) for each in (covered, 100 * counts["low"], 100 * counts["high"])),
+            style.CLIP.colour,
+        ),
+        mode="lines+markers",
+        line=style.CLIP.line(),
+        marker=style.CLIP.marker(9),
+        row=2,
+        col=1,
+    )
     figure.add_hrect(
         y0=100 * held[0],
         y1=100 * held[1],
@@ -221,18 +243,6 @@ def contraction_figure(
         col=1,
     )
     figure.add_hline(y=90, line={"color": style.AXIS, "dash": "dash"}, row=2, col=1)
-    figure.add_scatter(
-        x=counts["clips"],
-        y=covered,
-        error_y=style.interval(
-            covered, 100 * counts["low"], 100 * counts["high"], style.CLIP.colour
-        ),
-        mode="lines+markers",
-        line=style.CLIP.line(),
-        marker=style.CLIP.marker(9),
-        row=2,
-        col=1,
-    )
     said = [
         f"{counted(int(line['clips']), 'clip')}: width {line['width']:.2f}, coverage "
         f"{100 * line['coverage']:.0f} %"
@@ -243,13 +253,15 @@ def contraction_figure(
 
 
 def layer_coverage_figure(
-    coverage: pd.Series, *, marked: str | None = None, height: int = 260
+    coverage: pd.Series, titles: Mapping[str, str], *, marked: str | None = None, height: int = 260
 ) -> go.Figure:
-    """The share that 90 % intervals hold, layer by layer."""
+    """The share that 90 % intervals hold, layer by layer; ``customdata`` as of the map."""
+    named = {layer: titles[layer].partition(":")[0] for layer in coverage.index}
     figure = go.Figure()
     figure.add_bar(
-        x=list(coverage.index),
+        x=list(named.values()),
         y=100 * coverage,
+        customdata=[(layer, None) for layer in named],
         marker={
             "color": [style.CLIP.fill(0.9 if each == marked else 0.4) for each in coverage.index],
             "line": {"color": style.CLIP.colour, "width": 1.5},
@@ -257,7 +269,7 @@ def layer_coverage_figure(
         hovertemplate="%{x}: %{y:.0f} %<extra></extra>",
     )
     figure.add_hline(y=90, line={"color": style.AXIS, "dash": "dash"})
-    said = [f"{layer} {100 * value:.0f} %" for layer, value in coverage.items()]
+    said = [f"{named[layer]} {100 * value:.0f} %" for layer, value in coverage.items()]
     return style.finish(
         figure,
         alt=f"Coverage of 90 % intervals by layer: {style.listing(said)}.",
@@ -358,7 +370,9 @@ def method_answers_figure(table: pd.DataFrame, *, height: int = 360) -> go.Figur
             x=share,
             y=own["method"],
             mode="markers",
-            error_x=style.interval(share, 100 * own["low"], 100 * own["high"], role.colour),
+            error_x=style.interval(
+                *(list(each) for each in (share, 100 * own["low"], 100 * own["high"])), role.colour
+            ),
             marker=role.marker(11, edge=2),
             hovertemplate="%{y}: %{x:.0f} %<extra></extra>",
         )

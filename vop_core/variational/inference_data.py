@@ -48,5 +48,5 @@ def as_inference_data(
 
 
 def as_netcdf(data: "DataTree") -> bytes:
-    """A netCDF file in memory, as ``arviz_base.from_netcdf`` and ``xarray.open_datatree`` read."""
+    """A netCDF file in memory, as ``xarray.open_datatree`` reads it for ArviZ."""
     return bytes(data.to_netcdf(None, engine="h5netcdf"))
