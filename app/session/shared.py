@@ -7,8 +7,9 @@ import threading
 import streamlit as st
 
 from vop_core import models, plots
+from vop_core.data.environments import CLEAN
 from vop_core.data.voices import BundledClip, BundledPerson
-from vop_core.models import bundled
+from vop_core.models import bundled, inspection
 from vop_core.models.bundled import Example
 from vop_core.tasks.registry import TASKS
 
@@ -51,3 +52,23 @@ def enrolled_clips(task: str, person: str, environment: str, shots: int) -> tupl
     """With which of their clips a bundled person, by id, enrolls."""
     known = {each.id: each for each in bundled_persons(task)}
     return bundled.enrolled_clips(bundle(task), known[person], environment, shots)
+
+
+@st.cache_resource(show_spinner="Hearing all bundled persons…")
+def crowd(task: str, environment: str):
+    """Enrollment clips of all bundled persons in an environment, as the model hears them."""
+    return inspection.crowd(bundle(task), bundled_persons(task), environment)
+
+
+@st.cache_resource(show_spinner="Placing all bundled persons…")
+def persons_map(task: str, by_environment: bool):
+    """All bundled persons' posteriors in one plane, clean or in an environment of their own too."""
+    heard = (CLEAN, "own environment") if by_environment else (CLEAN,)
+    names = [person.name for person in bundled_persons(task)]
+    return inspection.persons_map(bundle(task), names, {each: crowd(task, each) for each in heard})
+
+
+@st.cache_resource(show_spinner="Checking the width on all bundled persons, once per start…")
+def coverage(task: str):
+    """Of all bundled persons: width and coverage by number of clips."""
+    return inspection.coverage_table(bundle(task), bundled_persons(task))

@@ -152,6 +152,8 @@ class Visit:
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
     queries_given: int = 0
+    # what Inspect has computed, by name, and what it belongs to
+    inspection: tuple[tuple, dict[str, object]] | None = None
     # the words that the visitor told, by task and clip
     told: dict[tuple[str, str], str] = field(default_factory=dict)
     swapped: bool = False  # whether two persons have each other's model
@@ -202,7 +204,7 @@ class Visit:
 
     def drop_models(self) -> None:
         """Nothing that was made of the person's former clips is kept."""
-        self.personal = self.before = self.curve = self.answers = None
+        self.personal = self.before = self.curve = self.answers = self.inspection = None
         self.layers.clear()
         self.weights.clear()
 

@@ -31,6 +31,9 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         # of bundled persons
         "examples": ["task", "person", "environment"],
         "enrolled_clips": ["task", "person", "environment", "shots"],
+        "crowd": ["task", "environment"],
+        "persons_map": ["task", "by_environment"],
+        "coverage": ["task"],
     }
 
 

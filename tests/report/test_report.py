@@ -34,7 +34,6 @@ from vop_core.report.outputs import (
     write_files,
 )
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
-from vop_core.report.posteriors import width_verdict
 from vop_core.report.readme import BEGIN, END, readme_section
 from vop_core.report.scoreboard import remade_table
 from vop_core.report.summary import (
@@ -45,6 +44,7 @@ from vop_core.report.summary import (
     summary,
     unlabeled_baselines,
 )
+from vop_core.variational.diagnostics import width_verdict
 
 PERSONS = tuple(f"toy/p{index}" for index in range(8))
 FOLDS = 2

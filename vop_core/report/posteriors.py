@@ -20,10 +20,10 @@ from vop_core.report.estimates import (
     estimate,
     mean_over_persons,
 )
+from vop_core.variational.diagnostics import width_verdict
 from vop_core.variational.importance import GOOD_K
 
 Entry = dict[str, Any]
-HELD = (0.85, 0.95)  # what a true 90 % interval may hold, set before anything was trained
 
 
 def draws_against_mean(runs: MethodRuns) -> list[Entry]:
@@ -124,12 +124,6 @@ def coverage_by_shots(runs: MethodRuns) -> list[Entry]:
             }
         )
     return found
-
-
-def width_verdict(held: float) -> str:
-    """Whether a width whose interval should hold 90 % is one to rely on."""
-    low, high = HELD
-    return "too narrow" if held < low else "too wide" if held > high else "true"
 
 
 def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:

@@ -38,6 +38,7 @@ POINT_MASS_STD_RATIO = 0.1
 PRIOR_KL = math.log(2)  # nats: with less, not even two persons can be told apart
 ACTIVE_VARIANCE = 0.01  # relative to the prior's variance [IWAE]
 INTERVAL = 0.9  # of the intervals whose coverage is counted
+HELD = (0.85, 0.95)  # what a true 90 % interval may hold, set before anything was trained
 
 
 @dataclass(frozen=True)
@@ -166,3 +167,9 @@ def interval_holds(
     reach = math.sqrt(2) * torch.erfinv(torch.tensor(level))
     spread = (posterior.variance + observed.variance).sqrt()
     return (observed.mean - posterior.mean).abs() <= reach * spread
+
+
+def width_verdict(held: float) -> str:
+    """Whether a width whose interval should hold 90 % is one to rely on."""
+    low, high = HELD
+    return "too narrow" if held < low else "too wide" if held > high else "true"

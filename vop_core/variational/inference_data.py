@@ -45,3 +45,8 @@ def as_inference_data(
         for group, gaussian in (("posterior", posterior), ("prior", prior))
     }
     return from_dict(groups, dims={VECTOR: ["number"]}, coords={"number": names})
+
+
+def as_netcdf(data: "DataTree") -> bytes:
+    """A netCDF file in memory, as ``xarray.open_datatree`` reads it for ArviZ."""
+    return bytes(data.to_netcdf(None, engine="h5netcdf"))

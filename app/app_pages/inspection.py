@@ -1,0 +1,318 @@
+"""Page: the posterior as a researcher reads it, and takes it into a paper."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+import widgets
+from session import clips, state
+from session import inspection as inspect
+from texts import inspection as words
+
+from vop_core import plots
+from vop_core.course.script import VIEWS
+from vop_core.models.inspection import CROWD_CLIPS, coverage_by_clips, draws_table
+from vop_core.plots import inspection as figures
+from vop_core.plots import style
+from vop_core.text import counted
+from vop_core.variational.diagnostics import HELD
+from vop_core.variational.monte_carlo import draws_needed
+
+TAKE = "Take it away"
+SVG, PNG = "SVG", "PNG"
+visit = state.current()
+MAP, PROFILE, LAYERS = (
+    widgets.key(visit, name) for name in ("inspect-map", "inspect-profile", "inspect-layers")
+)
+SECTION, FORMAT = (widgets.key(visit, name) for name in ("inspect-section", "inspect-format"))
+
+
+def draw(figure, key: str, table: pd.DataFrame, *, opened: bool = False, **options) -> None:
+    """A figure that can be saved as a picture, and its numbers."""
+    figure.update_layout(modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.PRIOR.colour})
+    picture = (state.chosen(FORMAT) or SVG).lower()
+    config = {
+        "displayModeBar": True,
+        "displaylogo": False,
+        "responsive": True,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": picture, "filename": f"vop-{key}"},
+    }
+    st.plotly_chart(figure, key=key, config=config, alt=plots.text_alternative(figure), **options)
+    numbers(key, table, opened=opened)
+
+
+def numbers(key: str, table: pd.DataFrame, *, opened: bool) -> None:
+    """A table to read, and as a file."""
+    with st.expander(f"Numbers: {counted(len(table), 'line')}", expanded=opened):
+        st.dataframe(table, hide_index=True, key=f"table-{key}")
+        st.download_button(
+            "Save as CSV",
+            lambda: table.to_csv(index=False),
+            f"vop-{key}.csv",
+            "text/csv",
+            icon=":material/table:",
+            key=f"csv-{key}",
+            on_click="ignore",
+        )
+
+
+def mark(widget: str) -> None:
+    """A click in a figure marks a weight, or a layer, in all of them."""
+    clicked = state.clicked(widget)
+    if clicked is not None:
+        inspect.mark(visit, *clicked)
+
+
+def marking(widget: str) -> dict:
+    return {"on_select": state.guarded(partial(mark, widget)), "selection_mode": "points"}
+
+
+def choose_layer(widget: str) -> None:
+    inspect.mark(visit, state.chosen(widget), None)
+
+
+def choose_weight(layer: str, widget: str) -> None:
+    inspect.mark(visit, layer, state.chosen(widget))
+
+
+def choose(table: pd.DataFrame) -> str:
+    """The marked weight, for the keyboard; and what of each weight is shown."""
+    layer, weight = inspect.marked(visit)
+    titles = inspect.inspected(visit).model.layer_titles
+    left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
+    # named after what is marked, so that a click in a figure shows here
+    widget = widgets.key(visit, f"inspect-layer-{visit.task}-{layer}")
+    left.selectbox(
+        "Layer",
+        list(titles),
+        index=list(titles).index(layer),
+        format_func=titles.get,
+        key=widget,
+        on_change=state.guarded(choose_layer),
+        args=(widget,),
+    )
+    names = table[table["layer"] == layer]["name"].tolist()
+    widget = widgets.key(visit, f"inspect-weight-{visit.task}-{layer}-{weight}")
+    middle.selectbox(
+        "Weight",
+        range(len(names)),
+        index=weight,
+        format_func=names.__getitem__,
+        key=widget,
+        on_change=state.guarded(choose_weight),
+        args=(layer, widget),
+    )
+    return right.segmented_control(
+        "Show",
+        list(words.MEASURES),
+        format_func=words.MEASURES.get,
+        default="width",
+        required=True,
+        key=widgets.key(visit, "inspect-measure"),
+    )
+
+
+def layers(looked_at) -> None:
+    table = inspect.layers(visit)
+    measure = choose(table)
+    layer, weight = inspect.marked(visit)
+    line = table[(table["layer"] == layer) & (table["weight"] == weight)].iloc[0]
+    st.markdown(words.weight(line, len(looked_at.heard.enrollment)))
+    if visit.enrolled:
+        st.page_link(
+            "app_pages/posterior.py",
+            label="Open its curves, clip by clip, on Posterior",
+            icon=":material/bar_chart_4_bars:",
+        )
+    st.caption(words.MAP)
+    figure = figures.layer_map_figure(table, measure, marked=(layer, weight))
+    draw(figure, MAP, table, **marking(MAP))
+    st.subheader("Layer by layer", anchor=False)
+    by_layer = table.groupby("layer", sort=False)[["width", "kl", "moved"]].mean().reset_index()
+    draw(figures.layer_profile_figure(table, marked=layer), PROFILE, by_layer, **marking(PROFILE))
+
+
+def persons(looked_at) -> None:
+    by = st.segmented_control(
+        "Colour and shape by",
+        ["person", "heard"],
+        format_func={"person": "Person", "heard": "Where heard"}.get,
+        default="person",
+        required=True,
+        key=widgets.key(visit, "inspect-by"),
+        help=words.NO_ATTRIBUTES,
+    )
+    found = inspect.persons_map(visit, by_environment=by == "heard")
+    if found is None:
+        st.info(words.NO_PLANE, icon=":material/info:")
+        return
+    you = inspect.in_plane(visit, found)
+    st.markdown(words.spread(found.table, found.plane.share))
+    figure = figures.persons_plane_figure(found.table, found.plane.share, by=by, you=you)
+    draw(figure, "inspect-persons", pd.concat([found.table, you], ignore_index=True))
+    st.caption(words.PERSONS.format(shots=CROWD_CLIPS))
+
+
+def coverage(looked_at) -> None:
+    table = inspect.coverage(visit)
+    if not len(table):
+        st.info(words.NO_COVERAGE, icon=":material/info:")
+        return
+    counts = coverage_by_clips(table)
+    st.markdown(words.coverage(counts))
+    draw(figures.contraction_figure(counts, HELD), "inspect-coverage", counts)
+    st.subheader("Layer by layer", anchor=False)
+    shots = len(looked_at.heard.enrollment)
+    nearest = min(counts["clips"], key=lambda count: abs(count - shots))
+    st.caption(f"After {counted(int(nearest), 'clip')}, means over persons. Click a layer.")
+    titles = looked_at.model.layer_titles
+    by_layer = table[table["clips"] == nearest][list(titles)].mean()
+    figure = figures.layer_coverage_figure(by_layer, titles, marked=inspect.marked(visit)[0])
+    draw(figure, LAYERS, table, **marking(LAYERS))
+
+
+def draws(looked_at) -> None:
+    answers = inspect.answers_by_draw(visit)
+    if not len(looked_at.heard.query):
+        st.caption(words.NO_QUERY)
+    errors, table = draws_table(answers), inspect.uncertainty(visit)
+    st.markdown(words.draws(errors, draws_needed(answers), len(table)))
+    draw(figures.draw_error_figure(errors), "inspect-draws", errors)
+    st.subheader("What is uncertain: the weights or the clip", anchor=False)
+    st.markdown(words.entropy(table))
+    draw(figures.entropy_figure(table), "inspect-entropy", table)
+
+
+def methods(looked_at) -> None:
+    st.caption(words.METHODS)
+    if not len(looked_at.heard.query):
+        st.info(words.NO_QUERIES, icon=":material/hearing:")
+        return
+    place = st.empty()
+    if not inspect.methods_known(visit) and not place.button(
+        words.ASK, icon=":material/groups:", type="primary", key="ask-methods"
+    ):
+        return
+    with place, st.spinner("Enrolling with every method…"):
+        table = inspect.methods(visit)
+    if looked_at.heard.enrollment_labels is None:
+        st.caption(words.NO_LABELS)
+    if "right" in table:
+        st.markdown(words.methods(table))
+        draw(figures.method_answers_figure(table), "inspect-methods", table, opened=True)
+    else:
+        numbers("inspect-methods", table, opened=True)
+
+
+def diagnosis(looked_at) -> None:
+    st.caption(words.DIAGNOSIS)
+    checks = inspect.checks(visit)
+    st.markdown(words.diagnosis(checks))
+    for number, check in enumerate(checks, start=1):
+        with st.container(border=True):
+            said, verdict = st.columns([5, 1])
+            said.markdown(f"**{number}. {check.question}**")
+            colour, icon, word = words.VERDICTS[check.verdict]
+            verdict.badge(word, icon=icon, color=colour)
+            st.markdown(check.found)
+            if check.verdict != "pass":
+                st.caption(f":material/arrow_forward: Look next at: {check.look}")
+
+
+def take_away(looked_at) -> None:
+    view = st.selectbox("View", list(VIEWS), key=widgets.key(visit, "inspect-view"))
+    own = "" if looked_at.person else words.OWN
+    st.markdown(words.TAKE.format(own=own))
+    code = inspect.as_script(visit, view)
+    st.code(code, language="python")
+    name = f"vop-{view.lower().replace(' ', '-')}"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Save the script",
+            code,
+            f"{name}.py",
+            "text/x-python",
+            icon=":material/code:",
+            key="save-script",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Save the notebook",
+            inspect.as_notebook(visit, view),
+            f"{name}.ipynb",
+            "application/x-ipynb+json",
+            icon=":material/book:",
+            key="save-notebook",
+            on_click="ignore",
+        )
+    st.subheader("Draws for ArviZ", anchor=False)
+    numbered = looked_at.model.posterior.mean.numel()
+    st.markdown(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered))
+    st.download_button(
+        "Save the draws",
+        partial(inspect.exported, visit),
+        "vop-posterior.nc",
+        "application/x-netcdf",
+        icon=":material/download:",
+        key="save-draws",
+        on_click="ignore",
+    )
+
+
+SECTIONS = {
+    "Layers": layers,
+    "Persons": persons,
+    "Width and coverage": coverage,
+    "Draws": draws,
+    "Methods": methods,
+    "Diagnosis": diagnosis,
+    TAKE: take_away,
+}
+
+
+@st.fragment
+def show() -> None:
+    """One section; nothing of the others is computed."""
+    looked_at = inspect.inspected(visit)
+    section = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        default="Layers",
+        required=True,
+        key=SECTION,
+        label_visibility="collapsed",
+    )
+    st.subheader(section, anchor=False)
+    SECTIONS[section](looked_at)
+    if section != TAKE:
+        st.segmented_control(
+            "Save pictures as",
+            [SVG, PNG],
+            default=SVG,
+            required=True,
+            key=FORMAT,
+            help="By the camera at a figure’s top right.",
+        )
+
+
+def whose(looked_at) -> None:
+    """Whose posterior is looked at."""
+    if looked_at.proposed:
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.info(words.WHOSE.format(name=looked_at.heard.name), icon=":material/person:")
+        if right.button(words.GO_ON, key="inspect-enroll", disabled=bool(visit.entries)):
+            clips.borrow(visit, looked_at.person, len(looked_at.clips), looked_at.environment)
+            st.rerun()
+    else:
+        count = counted(len(looked_at.heard.enrollment), "clip")
+        st.markdown(words.OF_CLIPS.format(name=looked_at.heard.name, clips=count))
+
+
+st.title("Inspect", anchor=False)
+st.markdown(words.ABOUT)
+widgets.messages(visit)
+whose(inspect.inspected(visit))
+if visit.entries:
+    widgets.switches(visit)
+show()
