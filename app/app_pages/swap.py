@@ -3,7 +3,7 @@
 import streamlit as st
 import texts
 import widgets
-from session import clips, exchange, state
+from session import exchange, state
 from session.people import called
 from session.state import Person, Visit
 from texts import people as said
@@ -92,12 +92,10 @@ def _card(visit: Visit, pair: tuple[Person, Person], place: int, answers: Exchan
 
 
 def _say(visit: Visit, person: Person) -> None:
-    with exchange.in_turn(visit, person):
-        voice = clips.borrowed_person(visit)
-    if voice is not None:
+    if known := exchange.bundled_words(visit, person):
         if not person.spoken:
             st.button(
-                f"Ask {counted(exchange.MOST_WORDS, 'word')}",
+                f"Ask {counted(len(known), 'word')}",
                 icon=":material/hearing:",
                 key=f"swap-ask-{person.number}",
                 help="Of this person's clips that did not enroll.",

@@ -10,6 +10,7 @@ from session.shared import bundle, bundled_persons
 from session.state import Person, Query, Visit
 from vop_core.data import audio
 from vop_core.data.enrollment import check_clips
+from vop_core.data.voices import BundledClip
 from vop_core.errors import AudioError
 from vop_core.evaluation import exchange
 from vop_core.models.bundled import SHOTS
@@ -68,13 +69,23 @@ def say(visit: Visit, person: Person, data: bytes, name: str, source: str) -> No
     person.spoken.append(said)
 
 
-def ask_bundled(visit: Visit, person: Person) -> None:
-    """A bundled person says their query clips, as many as may be, of words that the models know."""
-    visit.refusals.clear()
+def bundled_words(visit: Visit, person: Person) -> list[BundledClip]:
+    """The query clips that a borrowed voice can say, of words that the models know; none of others'
+    voices.
+    """
     with in_turn(visit, person):
         voice, labels = clips.borrowed_person(visit), bundle(visit.task).labels
-        known = [record for record in voice.query if record.label in labels][:MOST_WORDS]
-        person.spoken = [clips.bundled_query(visit, voice, record) for record in known]
+    return [each for each in voice.query if each.label in labels][:MOST_WORDS] if voice else []
+
+
+def ask_bundled(visit: Visit, person: Person) -> None:
+    """A bundled person says their query clips."""
+    visit.refusals.clear()
+    with in_turn(visit, person):
+        voice = clips.borrowed_person(visit)
+        person.spoken = [
+            clips.bundled_query(visit, voice, record) for record in bundled_words(visit, person)
+        ]
 
 
 def drop_words(person: Person) -> None:

@@ -32,8 +32,8 @@ def test_two_persons_exchange_their_models_by_keyboard(page, app_address):  # no
     press(page, page.get_by_role("button", name=re.compile("Add a bundled voice")))
     cards = page.locator(".st-key-swap-0"), page.locator(".st-key-swap-1")
     for card in cards:
-        press(page, card.get_by_role("button", name=re.compile("Ask 10 words")))
-    cards[0].get_by_text(re.compile("of 10 right")).wait_for()
+        press(page, card.get_by_role("button", name=re.compile("Ask .+ words?")))
+    cards[0].get_by_text(re.compile("of .+ right")).wait_for()
     names = [card.get_by_text(re.compile("(.+) speaks")).inner_text() for card in cards]
     names = [re.search(r"(Speaker \d+) speaks", name)[1] for name in names]
     scores = {}
