@@ -27,7 +27,12 @@ st.html(
     # Streamlit's button for recording is 20 px wide, and its word on a missing microphone leads to
     # another host
     ".stAudioInput button{min-width:44px;min-height:44px}"
-    ".stAudioInput div:has(> a){display:none}</style>"
+    ".stAudioInput div:has(> a){display:none}"
+    # a section's heading is smaller than a model's answer
+    "[data-testid=stHeading] h2{font-size:1.3rem}"
+    # a question mark is 16 px wide, and white does not stand out on a dark theme's button
+    "[data-testid=stTooltipIcon] button{min-width:24px;min-height:24px}"
+    f"button[kind=primary]:not(:disabled){{color:{widgets.theme('backgroundColor')}}}</style>"
 )
 widgets.page_links(pages)
 warm_up()

@@ -24,11 +24,29 @@ from vop_core.types import SAMPLE_RATE
 PLOTLY = {"displayModeBar": False, "responsive": True}
 
 
-def show(figure, key: str, **options):
-    """Draw a figure with its text alternative."""
-    return st.plotly_chart(
+def show(figure, key: str, *, numbers: bool = True, **options):
+    """Draw a figure with its text alternative and, on request, its numbers."""
+    drawn = st.plotly_chart(
         figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options
     )
+    if numbers:
+        _numbers(figure, key)
+    return drawn
+
+
+@st.fragment
+def _numbers(figure, key: str) -> None:
+    """A table of what a figure shows, made when it is opened: the page waits for none."""
+    box = st.expander(
+        "Numbers", icon=":material/table:", type="compact", key=f"numbers-{key}", on_change="rerun"
+    )
+    if box.open:
+        box.dataframe(plots.table(figure), hide_index=True, alt="The numbers of the chart above")
+
+
+def theme(colour: str) -> str:
+    """One of the colours of the theme in which the page is seen."""
+    return st.get_option(f"theme.{st.context.theme.type or 'light'}.{colour}")
 
 
 def key(visit: Visit, name: str) -> str:
@@ -140,7 +158,8 @@ def none_on(visit: Visit) -> None:
 def nothing_yet(page: str) -> None:
     """What a page shows before there is a clip."""
     with st.container(border=True):
-        st.markdown(f"#### Nothing to show yet\n{page}")
+        st.header("Nothing to show yet", anchor=False)
+        st.markdown(page)
         st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
 
 
@@ -257,7 +276,7 @@ def clip_body(holder, name: str) -> None:
         # by its title: a bundled clip's file is named by its word
         holder.figure = plots.clip_figure(replace(holder.clip, name=holder.title))
         holder.sound = playable(holder.clip)
-    show(holder.figure, f"figure-{name}")
+    show(holder.figure, f"figure-{name}", numbers=False)  # a sound is no table
     quality = holder.quality
     good = quality.verdict == "good"
     st.caption(quality.reason if good else f"**{quality.reason}** {quality.remedy}")

@@ -166,9 +166,9 @@ def ask_and_answer() -> None:
     widgets.messages(visit)
     if visit.query is None:
         with st.container(border=True):
+            st.header("No query yet", anchor=False)
             st.markdown(
-                "#### No query yet\nSay or borrow one more word, and the global model and yours "
-                "answer side by side."
+                "Say or borrow one more word, and the global model and yours answer side by side."
             )
         return
     if visit.query.task != visit.task:
@@ -176,7 +176,7 @@ def ask_and_answer() -> None:
         return
     choose_word()
     answered = answers.both(visit)
-    st.subheader(f"Answers to query {visit.query.number}", anchor=False)
+    st.header(f"Answers to query {visit.query.number}", anchor=False)
     said, heard = st.columns([2, 1], gap="large")
     with said:
         columns = st.columns(2)
@@ -224,9 +224,10 @@ def another_task() -> None:
     """The task has changed since the query was asked: nothing is answered anew unasked."""
     before, now = TASKS[visit.query.task].title, TASKS[visit.task].title
     with st.container(border=True):
+        st.header(f"{visit.query.title} was asked of other models", anchor=False)
         st.markdown(
-            f"#### {visit.query.title} was asked of other models\nIt was asked of **{before}**, "
-            f"and you have since chosen **{now}**, whose models have not heard it."
+            f"It was asked of **{before}**, and you have since chosen **{now}**, whose models have "
+            "not heard it."
         )
         st.button(
             "Ask these models",
@@ -239,7 +240,7 @@ def another_task() -> None:
 
 def probabilities(answered: Answers) -> None:
     """Side by side, label by label, with the controls if asked for."""
-    st.markdown("#### Probabilities side by side")
+    st.header("Probabilities side by side", anchor=False)
     with st.container(horizontal=True):
         controls = st.toggle(
             "Show the controls",
@@ -268,7 +269,7 @@ def probabilities(answered: Answers) -> None:
 
 def what_changed(answered: Answers) -> None:
     """The labels whose probability moved most."""
-    st.markdown("#### What changed")
+    st.header("What changed", anchor=False)
     moved = changes(answered.by_global, answered.by_personal)
     if not moved:
         st.caption("No word by as much as half a percentage point.")
@@ -281,7 +282,7 @@ def what_changed(answered: Answers) -> None:
 
 def uncertainty(answered: Answers) -> None:
     """Total = aleatoric + epistemic, for both models."""
-    st.markdown("#### Where the uncertainty comes from")
+    st.header("Where the uncertainty comes from", anchor=False)
     widgets.show(
         plots.uncertainty_figure(answered.by_global, answered.by_personal),
         "uncertainty",
@@ -297,7 +298,7 @@ def uncertainty(answered: Answers) -> None:
 
 def running_tally() -> None:
     """How often each model was right in this visit, about these persons and for this task."""
-    st.markdown("#### Tally of this visit")
+    st.header("Tally of this visit", anchor=False)
     found = answers.tally(visit)
     whose = f"{TASKS[visit.task].title}, personal model of {listing(clips.speakers(visit))}"
     if not found:
@@ -331,5 +332,5 @@ if personal is None:
 else:
     ask_and_answer()
     st.divider()
-    st.markdown("#### Four promises, checked while your model was made")
+    st.header("Four promises, checked while your model was made", anchor=False)
     widgets.promise_badges(personal.promises)

@@ -38,7 +38,7 @@ def first_screen() -> None:
             if st.button("Use my own voice", icon=":material/mic:", key="own-voice"):
                 st.switch_page("app_pages/your_voice.py")
     with drawn:
-        ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+        ink = widgets.theme("textColor")
         st.image(pictures.story(ink), width="stretch", alt=pictures.WORDS)
 
 
@@ -54,7 +54,7 @@ def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -
 
 def example(person, environment: str, shown: Example, total: Sequence[Example]) -> None:
     """A real person's word, both answers, the truth, and how it stands over all their words."""
-    st.subheader(f"{person.name} says one more word", anchor=False)
+    st.header(f"{person.name} says one more word", anchor=False)
     columns = st.columns(3)
     with columns[0].container(border=True, height="stretch", key=f"example-{visit.example}"):
         st.markdown(":material/hearing: **What was said**")

@@ -136,14 +136,15 @@ def result() -> None:
 def tiles() -> None:
     if not visit.entries:
         with st.container(border=True):
+            st.header("No clips yet", anchor=False)
             st.markdown(
-                "#### No clips yet\nThree clips make a first personal model. One is enough to "
-                "begin. No microphone? Borrow a voice."
+                "Three clips make a first personal model. One is enough to begin. No microphone? "
+                "Borrow a voice."
             )
         return
     off = len(visit.entries) - len(visit.enrolled)
     said = counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
-    st.subheader(said, anchor=False)
+    st.header(said, anchor=False)
     columns = st.columns(3)
     for index, entry in enumerate(visit.entries):
         with columns[index % 3]:
