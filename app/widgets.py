@@ -9,7 +9,7 @@ import browser
 import streamlit as st
 import texts
 from session import clips, state
-from session.shared import bundle, bundled_persons
+from session.shared import bundle, bundled_persons, records
 from session.state import Entry, Visit
 
 from vop_core import plots
@@ -201,10 +201,24 @@ def about_model(visit: Visit) -> None:
 # --- giving clips ---------------------------------------------------------------------------------
 
 
+def ways_to_give(names: Sequence[str], *, borrowing: bool = False):
+    """Tabs for a microphone (None where nobody is recorded), files and bundled voices, which are in
+    front where one is ``borrowing`` or not recorded.
+    """
+    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
+    titles = [f"{icon} {name}" for icon, name in zip(icons, names, strict=True)]
+    shown = titles if records() else titles[1:]
+    tabs = st.tabs(shown, default=titles[2] if borrowing or not records() else titles[0])
+    return (None,) * (len(titles) - len(shown)) + tuple(tabs)
+
+
 def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]) -> None:
     """The microphone. ``on_change`` is called with the widget's key when a recording ends; ``ways``
-    are the tabs that need none.
+    are the tabs that need none. Where nobody is recorded, a sentence that says so.
     """
+    if not records():
+        st.info(texts.NOT_RECORDED, icon=":material/mic_off:")
+        return
     widget = key(visit, name)
     st.audio_input(
         label,

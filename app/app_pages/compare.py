@@ -4,7 +4,7 @@ import streamlit as st
 import texts
 import widgets
 from session import answers, clips, models, state
-from session.shared import bundle
+from session.shared import bundle, records
 from session.state import Answers
 
 from vop_core import plots
@@ -54,12 +54,12 @@ def borrow_form() -> None:
 
 def give_query() -> None:
     ways = ["Record", "Upload a file", "Borrow a bundled clip"]
-    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
-    tabs = [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
     # whoever borrowed a voice cannot go on in it with a microphone
-    record, upload, borrow = st.tabs(tabs, default=tabs[2 if clips.borrowed_person(visit) else 0])
-    with record:
-        widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
+    borrowing = clips.borrowed_person(visit) is not None
+    record, upload, borrow = widgets.ways_to_give(ways, borrowing=borrowing)
+    if record:
+        with record:
+            widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
     with upload:
         widgets.uploader(
             visit,
@@ -168,7 +168,8 @@ def ask_and_answer() -> None:
         with st.container(border=True):
             st.header("No query yet", anchor=False)
             st.markdown(
-                "Say or borrow one more word, and the global model and yours answer side by side."
+                f"{'Say' if records() else 'Upload'} or borrow one more word, and the global model "
+                "and yours answer side by side."
             )
         return
     if visit.query.task != visit.task:

@@ -7,6 +7,7 @@ import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
+from session.shared import records
 
 from vop_core.data.audio import playable
 from vop_core.evaluation.answers import Answer
@@ -35,7 +36,8 @@ def first_screen() -> None:
                 on_click=state.guarded(show_example),
                 args=(0,),
             )
-            if st.button("Use my own voice", icon=":material/mic:", key="own-voice"):
+            icon = ":material/mic:" if records() else ":material/upload_file:"
+            if st.button("Use my own voice", icon=icon, key="own-voice"):
                 st.switch_page("app_pages/your_voice.py")
     with drawn:
         ink = widgets.theme("textColor")

@@ -4,6 +4,7 @@ import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
+from session.shared import records
 
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -73,18 +74,20 @@ def borrow_form() -> None:
         st.caption(sentence)
 
 
+def record_form(otherwise: list[str]) -> None:
+    number = len(visit.entries) + 1
+    example = clips.example_word(visit, number)
+    asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
+    widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, otherwise)
+    st.caption("About a second each. Which word it is does not matter: nobody labels it.")
+
+
 def give_clips() -> None:
     ways = ["Record", "Upload files", "Borrow a voice"]
-    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
-    record, upload, borrow = st.tabs(
-        [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
-    )
-    with record:
-        number = len(visit.entries) + 1
-        example = clips.example_word(visit, number)
-        asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
-        widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, ways[1:])
-        st.caption("About a second each. Which word it is does not matter: nobody labels it.")
+    record, upload, borrow = widgets.ways_to_give(ways)
+    if record:
+        with record:
+            record_form(ways[1:])
     with upload:
         widgets.uploader(
             visit,
@@ -138,8 +141,8 @@ def tiles() -> None:
         with st.container(border=True):
             st.header("No clips yet", anchor=False)
             st.markdown(
-                "Three clips make a first personal model. One is enough to begin. No microphone? "
-                "Borrow a voice."
+                "Three clips make a first personal model. One is enough to begin."
+                + " No microphone? Borrow a voice." * records()
             )
         return
     off = len(visit.entries) - len(visit.enrolled)
@@ -153,8 +156,8 @@ def tiles() -> None:
 
 st.title("Your voice", anchor=False)
 st.markdown(
-    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own "
-    "appears: no training, no labels."
+    f"{'Say' if records() else 'Upload or borrow'} a few words. Each clip is evidence about how "
+    "*you* sound, and a model of your own appears: no training, no labels."
 )
 choose_task()
 give_clips()

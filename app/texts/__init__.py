@@ -76,6 +76,7 @@ CHANGED = {  # outcome -> icon, and what an answer that changed has changed into
 }
 SAID = {"unknown": "None of its words", "silence": "Nothing"}  # label -> what whoever said it says
 SAME = {"both right": ", and right", "both wrong": ", and wrong", None: ""}
+NOT_RECORDED = "Nobody is recorded here: upload a clip, or borrow a voice."
 MICROPHONE = {  # what the browser says -> what to do; it is shown without asking the server
     "denied": "The browser keeps the microphone from this page. To record, allow it in the "
     "browser's address bar and load the page again.",

@@ -53,7 +53,8 @@ SMALL = """
     .map((each) => [each, each.getBoundingClientRect()])
     .filter(([each, box]) => box.width && (box.width < 24 || box.height < 24))
     .filter(([each]) => each.tagName !== "LABEL" || each.querySelector("input"))
-    .filter(([each]) => !each.closest("p, .modebar"))  // a link in a sentence is as high as its line
+    // a link in a sentence is as high as its line
+    .filter(([each]) => !each.closest("p, .modebar"))
     .map(([each, box]) => `${each.ariaLabel || each.textContent} ${box.width} x ${box.height}`)
 """
 FOCUSED = """
@@ -62,10 +63,9 @@ FOCUSED = """
     while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
     if (at === document.body) return null;
     const looks = (all) => all.map((each) => {
-        const { outlineStyle, outlineWidth, outlineColor, boxShadow, borderColor, backgroundColor } =
-            getComputedStyle(each);
-        const outline = outlineStyle === "none" ? "" : outlineWidth + outlineColor;
-        return [outline, boxShadow, borderColor, backgroundColor].join();
+        const style = getComputedStyle(each);
+        const ring = style.outlineStyle === "none" ? "" : style.outline;
+        return [ring, style.boxShadow, style.borderColor, style.backgroundColor].join();
     });
     // the ring may be drawn by what holds an input, or by what it holds
     const near = [at, at.nextElementSibling, ...at.children];

@@ -79,7 +79,7 @@ def _values(values: Any) -> list:
     """Plain Python numbers and words; none of what is not there or is one word for all."""
     if values is None or isinstance(values, str):
         return []
-    return pd.Series(list(values), dtype=object).tolist() if len(values) else []
+    return [each.item() if hasattr(each, "item") else each for each in values]
 
 
 def _title(figure: go.Figure, kind: str) -> str | None:
