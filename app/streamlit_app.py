@@ -30,8 +30,11 @@ st.html(
     ".stAudioInput div:has(> a){display:none}"
     # a section's heading is smaller than a model's answer
     "[data-testid=stHeading] h2{font-size:1.3rem}"
-    # a question mark is 16 px wide, and white does not stand out on a dark theme's button
+    # what can be hit is 24 px high and wide at least; nobody needs a link to a heading
     "[data-testid=stTooltipIcon] button{min-width:24px;min-height:24px}"
+    "[data-testid=stCheckbox] label{min-height:24px}"
+    "[data-testid=stHeaderActionElements]{display:none}"
+    # white does not stand out on a dark theme's button
     f"button[kind=primary]:not(:disabled){{color:{widgets.theme('backgroundColor')}}}</style>"
 )
 widgets.page_links(pages)
