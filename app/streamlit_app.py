@@ -34,8 +34,11 @@ st.html(
     "[data-testid=stTooltipIcon] button{min-width:24px;min-height:24px}"
     "[data-testid=stCheckbox] label{min-height:24px}"
     "[data-testid=stHeaderActionElements]{display:none}"
-    # white does not stand out on a dark theme's button
-    f"button[kind=primary]:not(:disabled){{color:{widgets.theme('backgroundColor')}}}</style>"
+    # where the keyboard is: Streamlit shows it on nothing that is chosen already
+    ".stApp :focus-visible:not(input,textarea){outline:2px solid light-dark(#4252C8,#8C9BFF)"
+    "!important;outline-offset:-2px}"
+    # white does not stand out on a dark theme's button, until that darkens under a pointer
+    "button[kind=primary]:not(:disabled,:hover){color:light-dark(#FFFFFF,#10131B)}</style>"
 )
 widgets.page_links(pages)
 warm_up()

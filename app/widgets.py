@@ -44,11 +44,6 @@ def _numbers(figure, key: str) -> None:
         box.dataframe(plots.table(figure), hide_index=True, alt="The numbers of the chart above")
 
 
-def theme(colour: str) -> str:
-    """One of the colours of the theme in which the page is seen."""
-    return st.get_option(f"theme.{st.context.theme.type or 'light'}.{colour}")
-
-
 def key(visit: Visit, name: str) -> str:
     """A widget key that "Forget me" retires."""
     return f"{name}-{visit.generation}"

@@ -40,7 +40,7 @@ def first_screen() -> None:
             if st.button("Use my own voice", icon=icon, key="own-voice"):
                 st.switch_page("app_pages/your_voice.py")
     with drawn:
-        ink = widgets.theme("textColor")
+        ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
         st.image(pictures.story(ink), width="stretch", alt=pictures.WORDS)
 
 
