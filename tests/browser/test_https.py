@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import queue
 import shutil
 import ssl
 import subprocess
@@ -37,7 +38,7 @@ def proxy(certificate, app_address):
     """The port of a proxy that takes https and hands on what was in it, byte by byte."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    loop = asyncio.new_event_loop()
+    started = queue.Queue()
 
     async def hand_on(reader, writer):
         with contextlib.suppress(OSError):
@@ -51,19 +52,17 @@ def proxy(certificate, app_address):
         await asyncio.gather(hand_on(reader, app[1]), hand_on(app[0], writer))
 
     async def serve():
-        return await asyncio.start_server(meet, "127.0.0.1", 0, ssl=context)
+        over = asyncio.Event()
+        async with await asyncio.start_server(meet, "127.0.0.1", 0, ssl=context) as server:
+            started.put((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), over))
+            await over.wait()
 
-    server = loop.run_until_complete(serve())
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    yield server.sockets[0].getsockname()[1]
-    loop.call_soon_threadsafe(loop.stop)
+    port, loop, over = started.get()
+    yield port
+    loop.call_soon_threadsafe(over.set)
     thread.join()
-    server.close()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0.1))
-    loop.close()
 
 
 def test_behind_https_files_and_microphone_reach_the_app(browser, chromium, microphone, proxy):
