@@ -23,14 +23,20 @@ def test_probabilities_are_the_answers():
     assert own.to_dict() == {"open": 0.1, "close": 0.9, "print": 0, "one": 0}
 
 
-def test_what_is_set_aside_is_told_where_it_belongs_with_the_ends_of_its_interval():
+def test_what_is_set_aside_is_told_where_it_belongs():
     found = plots.table(plots.narrowing_figure(CURVE, ROWS))
     width, good = (each for _, each in found.groupby("panel", sort=False))
     assert width["number of clips"].tolist() == list(CURVE.clips)
     assert width.y.tolist() == list(CURVE.width)
     assert set(good["number of clips"]) == {0, 1, 2, 3, 5}
-    bars = good.dropna(subset="low")
-    assert len(bars) and (bars.low <= bars.y).all() and (bars.y <= bars.high).all()
+
+
+def test_the_ends_of_an_interval_stand_on_either_side():
+    found = plots.table(FIGURES["layer"]()).query("series == 'combined, 95 %'")
+    deviation = found["prior sd from the prior mean"]
+    half = 1.959964 * 0.2 / 0.4
+    assert (deviation - found.low).tolist() == pytest.approx([half] * 6, abs=1e-5)
+    assert (found.high - deviation).tolist() == pytest.approx([half] * 6, abs=1e-5)
 
 
 def test_an_image_is_a_row_a_cell_and_lines_without_a_name_are_none():
