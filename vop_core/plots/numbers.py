@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 
 
 def table(figure: go.Figure) -> pd.DataFrame:
-    """A row for each mark: its ``series``, its ``panel`` where there are several, its place on both
-    axes, called what the axes are called, and the ends of its interval.
+    """A row for each mark: its ``series``, its place on both axes, called what the axes are called,
+    the ends of its interval, and its ``panel`` where there are several.
 
     Lines that only join or fill, which have no name, are left out.
     """
@@ -22,8 +22,8 @@ def table(figure: go.Figure) -> pd.DataFrame:
         series = trace.name or trace.legendgroup
         if series or len(figure.data) == 1:
             panel = panels.get(getattr(trace, "yaxis", None) or "y")
-            named = {"series": series, "panel": panel}
-            rows += [named | row for row in _marks(trace, across, along)]
+            marks = _marks(trace, across, along)
+            rows += [{"series": series} | mark | {"panel": panel} for mark in marks]
     return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
