@@ -2,6 +2,7 @@
 
     python run.py app [--port 8501]    the study pages, in a browser on this machine
                       [--address ...]  and for other machines that reach this one at that address
+                      [--no-recording]  where nobody is to be recorded
     python run.py lab                  the notebooks, in JupyterLab
     python run.py test [...]           every test, on up to four cores (or what as pytest is told)
     python run.py vop ...              the command line, for example: python run.py vop data list
@@ -56,11 +57,14 @@ FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside th
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_PORT, DEFAULT_ADDRESS = 8501, "localhost"
+NO_RECORDING = "--no-recording"  # handed on: the pages offer no microphone
 SHARED = (
     "Everyone who reaches {address}, port {port}, can open the app, and what they give is kept in "
-    "this machine's memory. Browsers lend their microphone to https pages only: put a proxy with "
-    "https before it (or a certificate, --server.sslCertFile and --server.sslKeyFile), or let "
-    "visitors upload files."
+    "this machine's memory."
+)
+HTTPS = (
+    "Browsers lend their microphone to https pages only: put a proxy with https before it (or a "
+    "certificate, --server.sslCertFile and --server.sslKeyFile), or let visitors upload files."
 )
 # what pytest-xdist needs to be told
 ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
@@ -631,6 +635,8 @@ def start(environment: Environment, command: str, arguments) -> int:
         if address != DEFAULT_ADDRESS:
             rest = [f"--server.address={address}", *rest]
             print(SHARED.format(address=address, port=port))
+            if NO_RECORDING not in rest:
+                print(HTTPS)
         program = [
             python,
             "-m",

@@ -30,7 +30,18 @@ st.html(
     # Streamlit's button for recording is 20 px wide, and its word on a missing microphone leads to
     # another host
     ".stAudioInput button{min-width:44px;min-height:44px}"
-    ".stAudioInput div:has(> a){display:none}</style>"
+    ".stAudioInput div:has(> a){display:none}"
+    # a section's heading is smaller than a model's answer
+    "[data-testid=stHeading] h2{font-size:1.3rem}"
+    # what can be hit is 24 px high and wide at least; nobody needs a link to a heading
+    "[data-testid=stTooltipIcon] button{min-width:24px;min-height:24px}"
+    "[data-testid=stCheckbox] label{min-height:24px}"
+    "[data-testid=stHeaderActionElements]{display:none}"
+    # where the keyboard is: Streamlit shows it on nothing that is chosen already
+    ".stApp :focus-visible:not(input,textarea){outline:2px solid light-dark(#4252C8,#8C9BFF)"
+    "!important;outline-offset:-2px}"
+    # white does not stand out on a dark theme's button, until that darkens under a pointer
+    "button[kind=primary]:not(:disabled,:hover){color:light-dark(#FFFFFF,#10131B)}</style>"
 )
 widgets.page_links(pages)
 warm_up()

@@ -11,7 +11,7 @@ import streamlit as st
 import texts
 from session import address, clips, state
 from session.people import called
-from session.shared import bundle, bundled_name, bundled_persons
+from session.shared import bundle, bundled_name, bundled_persons, records
 from session.state import Entry, Given, Person, Visit
 from texts import people as texts_of_people
 
@@ -27,11 +27,24 @@ from vop_core.types import SAMPLE_RATE
 PLOTLY = {"displayModeBar": False, "responsive": True}
 
 
-def show(figure, key: str, **options):
-    """Draw a figure with its text alternative."""
-    return st.plotly_chart(
+def show(figure, key: str, *, numbers: bool = True, **options):
+    """Draw a figure with its text alternative and, on request, its numbers."""
+    drawn = st.plotly_chart(
         figure, key=key, config=PLOTLY, alt=plots.text_alternative(figure), **options
     )
+    if numbers:
+        _numbers(figure, key)
+    return drawn
+
+
+@st.fragment
+def _numbers(figure, key: str) -> None:
+    """A table of what a figure shows, made when it is opened: the page waits for none."""
+    box = st.expander(
+        "Numbers", icon=":material/table:", type="compact", key=f"numbers-{key}", on_change="rerun"
+    )
+    if box.open:
+        box.dataframe(plots.table(figure), hide_index=True, alt="The numbers of the chart above")
 
 
 def key(visit: Visit, name: str) -> str:
@@ -166,7 +179,8 @@ def none_on(visit: Visit) -> None:
 def nothing_yet(page: str) -> None:
     """What a page shows before there is a clip."""
     with st.container(border=True):
-        st.markdown(f"#### Nothing to show yet\n{page}")
+        st.header("Nothing to show yet", anchor=False)
+        st.markdown(page)
         st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
 
 
@@ -208,10 +222,24 @@ def about_model(visit: Visit) -> None:
 # --- giving clips ---------------------------------------------------------------------------------
 
 
+def ways_to_give(names: Sequence[str], *, borrowing: bool = False):
+    """Tabs for a microphone (None where nobody is recorded), files and bundled voices, which are in
+    front where one is ``borrowing`` or not recorded.
+    """
+    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
+    titles = [f"{icon} {name}" for icon, name in zip(icons, names, strict=True)]
+    shown = titles if records() else titles[1:]
+    tabs = st.tabs(shown, default=titles[2] if borrowing or not records() else titles[0])
+    return (None,) * (len(titles) - len(shown)) + tuple(tabs)
+
+
 def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]) -> None:
     """The microphone. ``on_change`` is called with the widget's key when a recording ends; ``ways``
-    are the tabs that need none.
+    are the tabs that need none. Where nobody is recorded, a sentence that says so.
     """
+    if not records():
+        st.info(texts.NOT_RECORDED, icon=":material/mic_off:")
+        return
     widget = key(visit, name)
     st.audio_input(
         label,
@@ -283,7 +311,7 @@ def clip_body(holder, name: str) -> None:
         # by its title: a bundled clip's file is named by its word
         holder.figure = plots.clip_figure(replace(holder.clip, name=holder.title))
         holder.sound = playable(holder.clip)
-    show(holder.figure, f"figure-{name}")
+    show(holder.figure, f"figure-{name}", numbers=False)  # a sound is no table
     quality = holder.quality
     good = quality.verdict == "good"
     st.caption(quality.reason if good else f"**{quality.reason}** {quality.remedy}")

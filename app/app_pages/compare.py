@@ -6,7 +6,7 @@ import texts
 import widgets
 from app_pages import swap
 from session import answers, clips, models, state
-from session.shared import bundle
+from session.shared import bundle, records
 from session.state import Answers
 from texts import people as texts_of_people
 
@@ -58,12 +58,12 @@ def borrow_form() -> None:
 
 def give_query() -> None:
     ways = ["Record", "Upload a file", "Borrow a bundled clip"]
-    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
-    tabs = [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
     # whoever borrowed a voice cannot go on in it with a microphone
-    record, upload, borrow = st.tabs(tabs, default=tabs[2 if clips.borrowed_person(visit) else 0])
-    with record:
-        widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
+    borrowing = clips.borrowed_person(visit) is not None
+    record, upload, borrow = widgets.ways_to_give(ways, borrowing=borrowing)
+    if record:
+        with record:
+            widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
     with upload:
         widgets.uploader(
             visit,
@@ -170,9 +170,10 @@ def ask_and_answer() -> None:
     widgets.messages(visit)
     if visit.query is None:
         with st.container(border=True):
+            st.header("No query yet", anchor=False)
             st.markdown(
-                "#### No query yet\nSay or borrow one more word, and the global model and yours "
-                "answer side by side."
+                f"{'Say' if records() else 'Upload'} or borrow one more word, and the global model "
+                "and yours answer side by side."
             )
         return
     if visit.query.task != visit.task:
@@ -180,7 +181,7 @@ def ask_and_answer() -> None:
         return
     choose_word()
     answered = answers.both(visit)
-    st.subheader(f"Answers to query {visit.query.number}", anchor=False)
+    st.header(f"Answers to query {visit.query.number}", anchor=False)
     said, heard = st.columns([2, 1], gap="large")
     with said:
         columns = st.columns(2)
@@ -228,9 +229,10 @@ def another_task() -> None:
     """The task has changed since the query was asked: nothing is answered anew unasked."""
     before, now = TASKS[visit.query.task].title, TASKS[visit.task].title
     with st.container(border=True):
+        st.header(f"{visit.query.title} was asked of other models", anchor=False)
         st.markdown(
-            f"#### {visit.query.title} was asked of other models\nIt was asked of **{before}**, "
-            f"and you have since chosen **{now}**, whose models have not heard it."
+            f"It was asked of **{before}**, and you have since chosen **{now}**, whose models have "
+            "not heard it."
         )
         st.button(
             "Ask these models",
@@ -243,7 +245,7 @@ def another_task() -> None:
 
 def probabilities(answered: Answers) -> None:
     """Side by side, label by label, with the controls if asked for."""
-    st.markdown("#### Probabilities side by side")
+    st.header("Probabilities side by side", anchor=False)
     with st.container(horizontal=True):
         controls = bool(visit.enrolled) and st.toggle(  # they are made like the enrolled clips
             "Show the controls",
@@ -272,7 +274,7 @@ def probabilities(answered: Answers) -> None:
 
 def what_changed(answered: Answers) -> None:
     """The labels whose probability moved most."""
-    st.markdown("#### What changed")
+    st.header("What changed", anchor=False)
     moved = changes(answered.by_global, answered.by_personal)
     if not moved:
         st.caption("No word by as much as half a percentage point.")
@@ -285,7 +287,7 @@ def what_changed(answered: Answers) -> None:
 
 def uncertainty(answered: Answers) -> None:
     """Total = aleatoric + epistemic, for both models."""
-    st.markdown("#### Where the uncertainty comes from")
+    st.header("Where the uncertainty comes from", anchor=False)
     widgets.show(
         plots.uncertainty_figure(answered.by_global, answered.by_personal),
         "uncertainty",
@@ -301,7 +303,7 @@ def uncertainty(answered: Answers) -> None:
 
 def running_tally() -> None:
     """How often each model was right in this visit, about these persons and for this task."""
-    st.markdown("#### Tally of this visit")
+    st.header("Tally of this visit", anchor=False)
     found = answers.tally(visit)
     whose = f"{TASKS[visit.task].title}, personal model of {listing(clips.speakers(visit))}"
     whose += texts_of_people.heard(visit.environment)
@@ -354,7 +356,7 @@ else:
         ask_and_answer()
     st.divider()
     if personal.promises:
-        st.markdown("#### Four promises, checked while your model was made")
+        st.header("Four promises, checked while your model was made", anchor=False)
         widgets.promise_badges(personal.promises)
     else:
         st.caption(texts_of_people.NOT_WATCHED)

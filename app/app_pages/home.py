@@ -7,6 +7,7 @@ import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
+from session.shared import records
 
 from vop_core.data.audio import playable
 from vop_core.evaluation.answers import Answer
@@ -35,7 +36,8 @@ def first_screen() -> None:
                 on_click=state.guarded(show_example),
                 args=(0,),
             )
-            if st.button("Use my own voice", icon=":material/mic:", key="own-voice"):
+            icon = ":material/mic:" if records() else ":material/upload_file:"
+            if st.button("Use my own voice", icon=icon, key="own-voice"):
                 st.switch_page("app_pages/your_voice.py")
     with drawn:
         ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
@@ -54,7 +56,7 @@ def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -
 
 def example(person, environment: str, shown: Example, total: Sequence[Example]) -> None:
     """A real person's word, both answers, the truth, and how it stands over all their words."""
-    st.subheader(f"{person.name} says one more word", anchor=False)
+    st.header(f"{person.name} says one more word", anchor=False)
     columns = st.columns(3)
     with columns[0].container(border=True, height="stretch", key=f"example-{visit.example}"):
         st.markdown(":material/hearing: **What was said**")

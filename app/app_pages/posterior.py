@@ -129,7 +129,7 @@ def one_weight(model, layer: str, weight: int) -> None:
         with place:
             widgets.show(plots.weight_figure(view, weight), "weight-figure")
     with right:
-        st.subheader("How your curve is made", anchor=False)
+        st.header("How your curve is made", anchor=False)
         for step in texts.derived(model.shrinkage(layer, weight)):
             st.markdown(step)
 
@@ -172,7 +172,7 @@ def numbers(model, view: plots.LayerView) -> None:
 
 def evidence() -> None:
     """Beside the narrowing: what it is worth where answers can be wrong."""
-    st.subheader("Is the narrowing earned?", anchor=False)
+    st.header("Is the narrowing earned?", anchor=False)
     left, right = st.columns([7, 5], gap="large")
     with right:
         score = st.segmented_control(

@@ -5,6 +5,7 @@ import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
+from session.shared import records
 
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -72,18 +73,20 @@ def borrow_form() -> None:
         st.caption(sentence)
 
 
+def record_form(otherwise: list[str]) -> None:
+    number = len(visit.entries) + 1
+    example = clips.example_word(visit, number)
+    asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
+    widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, otherwise)
+    st.caption("About a second each. Which word it is does not matter: nobody labels it.")
+
+
 def give_clips() -> None:
     ways = ["Record", "Upload files", "Borrow a voice"]
-    icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
-    record, upload, borrow = st.tabs(
-        [f"{icon} {way}" for icon, way in zip(icons, ways, strict=True)]
-    )
-    with record:
-        number = len(visit.entries) + 1
-        example = clips.example_word(visit, number)
-        asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
-        widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, ways[1:])
-        st.caption("About a second each. Which word it is does not matter: nobody labels it.")
+    record, upload, borrow = widgets.ways_to_give(ways)
+    if record:
+        with record:
+            record_form(ways[1:])
     with upload:
         widgets.uploader(
             visit,
@@ -136,14 +139,15 @@ def result() -> None:
 def tiles() -> None:
     if not visit.entries:
         with st.container(border=True):
+            st.header("No clips yet", anchor=False)
             st.markdown(
-                "#### No clips yet\nThree clips make a first personal model. One is enough to "
-                "begin. No microphone? Borrow a voice."
+                "Three clips make a first personal model. One is enough to begin."
+                + " No microphone? Borrow a voice." * records()
             )
         return
     off = len(visit.entries) - len(visit.enrolled)
     said = counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
-    st.subheader(said, anchor=False)
+    st.header(said, anchor=False)
     columns = st.columns(3)
     for index, entry in enumerate(visit.entries):
         with columns[index % 3]:
@@ -152,8 +156,8 @@ def tiles() -> None:
 
 st.title("Your voice", anchor=False)
 st.markdown(
-    "Say a few words. Each clip is evidence about how *you* sound, and a model of your own "
-    "appears: no training, no labels."
+    f"{'Say' if records() else 'Upload or borrow'} a few words. Each clip is evidence about how "
+    "*you* sound, and a model of your own appears: no training, no labels."
 )
 left, right = st.columns(2)
 with left:

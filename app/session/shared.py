@@ -2,6 +2,7 @@
 caches.
 """
 
+import sys
 import threading
 
 import streamlit as st
@@ -26,6 +27,11 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=plots.warm_up, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+def records() -> bool:
+    """Whether visitors can be recorded: not where the app was started with ``--no-recording``."""
+    return "--no-recording" not in sys.argv
 
 
 @st.cache_resource(show_spinner=False)

@@ -76,6 +76,7 @@ CHANGED = {  # outcome -> icon, and what an answer that changed has changed into
 }
 SAID = {"unknown": "None of its words", "silence": "Nothing"}  # label -> what whoever said it says
 SAME = {"both right": ", and right", "both wrong": ", and wrong", None: ""}
+NOT_RECORDED = "Nobody is recorded here: upload a clip, or borrow a voice."
 MICROPHONE = {  # what the browser says -> what to do; it is shown without asking the server
     "denied": "The browser keeps the microphone from this page. To record, allow it in the "
     "browser's address bar and load the page again.",
@@ -145,7 +146,8 @@ def of_examples(name: str, examples: Sequence[Example]) -> str:
     both = found.count("both right")
     return (
         f"Over {name}’s {len(found)} words that were not enrolled, everybody’s network is right "
-        f"{both + found.count('lost')} times, the personal one {both + found.count('won')} times."
+        f"{counted(both + found.count('lost'), 'time')}, the personal one "
+        f"{counted(both + found.count('won'), 'time')}."
     )
 
 
@@ -287,7 +289,8 @@ def _earned_on_people(difference: Mapping) -> str:
         found = f"95 % interval {low:+.1f} to {high:+.1f}: "
         found += "earned" if low > 0 else "a harm" if high < 0 else "not shown to be earned"
     sentence = (
-        f"Real people never heard in training, {difference['shots']} clips each: {gain} ({found})."
+        f"Real people never heard in training, {counted(difference['shots'], 'clip')} each: {gain} "
+        f"({found})."
     )
     return sentence.replace(" -", " \N{MINUS SIGN}")
 

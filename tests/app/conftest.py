@@ -157,6 +157,7 @@ def words(app) -> str:
     """Everything the page says, in one string."""
     kinds = (
         "title",
+        "header",
         "subheader",
         "markdown",
         "caption",

@@ -14,6 +14,7 @@ from vop_core.plots.bench import (
 from vop_core.plots.clips import clip_figure, warm_up
 from vop_core.plots.comparison import probability_figure, uncertainty_figure
 from vop_core.plots.evidence import narrowing_figure
+from vop_core.plots.numbers import table
 from vop_core.plots.posterior import (
     MOST_DRAWS,
     LayerView,
@@ -40,6 +41,7 @@ __all__ = [
     "probability_figure",
     "reliability_figure",
     "shots_figure",
+    "table",
     "text_alternative",
     "uncertainty_figure",
     "warm_up",

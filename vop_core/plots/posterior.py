@@ -133,18 +133,20 @@ def _add_density(
         mode="lines",
         name=label,
         legendgroup=label,
+        showlegend=False,
         line=look.line(width),
         fill="tozeroy" if filled else None,
         fillcolor=look.fill(0.16) if filled else None,
         hovertemplate=f"{label}<br>mean {mean:.3f}, sd {std:.3f}<extra></extra>",
     )
-    figure.add_scatter(  # the symbol on its peak, so that curves differ without colour
+    figure.add_scatter(  # the symbol on its peak and in the legend: curves differ without colour
         x=[mean],
         y=[float(density.max())],
-        mode="markers",
+        mode="lines+markers",
+        name=label,
         legendgroup=label,
-        showlegend=False,
         hoverinfo="skip",
+        line=look.line(width),
         marker=look.marker(9, edge=1.5),
     )
 
@@ -172,7 +174,7 @@ def _add_global_weight(figure: go.Figure, value: float) -> None:
     figure.add_vline(
         x=value,
         line=style.GLOBAL.line(1.5),
-        annotation={"text": "everybody's weight", "font": {"color": style.GLOBAL.colour}},
+        annotation={"text": "everybody's weight"},
         annotation_position="top left",
     )
 
