@@ -31,6 +31,13 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         # of bundled persons
         "examples": ["task", "person", "environment"],
         "enrolled_clips": ["task", "person", "environment", "shots"],
+        # of all of them
+        "heard_persons": ["task", "environment"],
+        "bundled_regimes": ["task", "environment"],
+        "detectors": ["task", "shots"],
+        "bands": ["task", "shots"],
+        # of the bench
+        "groups": [],
     }
 
 
