@@ -17,10 +17,15 @@ TARGETS = (0.02, 0.05, 0.1)  # false alarms to choose from
 GAINS = (0.005, 0.01, 0.02, 0.03, 0.05)  # that may be worth it
 
 
-def table(title: str, lines: list[dict]) -> None:
+def table(lines: list[dict]) -> None:
+    """A real table, for screen readers and for narrow screens, where it scrolls."""
+    st.table(lines, hide_index=True)
+
+
+def numbers(title: str, lines: list[dict]) -> None:
     """The numbers behind a figure."""
     with st.expander(title, icon=":material/table:"):
-        st.dataframe(lines, hide_index=True, width="stretch")
+        table(lines)
 
 
 def the_verdict(found) -> None:
@@ -56,26 +61,25 @@ def who_gains(regime) -> None:
     with said:
         st.markdown(decide.harm(regime))
         st.markdown(decide.worst(regime))
-        table("Every person, nobody named", decide.persons_table(regime))
+        numbers("Every person, nobody named", decide.persons_table(regime))
     places = decision.places(visit)
     if places:
         st.markdown("**By where they are heard**")
-        st.dataframe(decide.places_table(places, texts.HEARD), hide_index=True, width="stretch")
+        table(decide.places_table(places, texts.HEARD))
         st.caption(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip")))
     groups = shared.groups()
     if groups:
         st.markdown("**By group of people**")
-        st.dataframe(decide.groups_table(groups), hide_index=True, width="stretch")
-    else:
-        st.caption(decide.NO_GROUPS)
-    st.caption(decide.NOT_MEASURED)
+        table(decide.groups_table(groups))
+    for sentence in decide.not_there(groups):
+        st.caption(sentence)
 
 
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
     st.subheader("How many clips does it take?", anchor=False)
     widgets.show(shots_figure(decision.curve(found), height=340), "decide-clips")
-    table("Numbers, with controls", decide.clips_table(found))
+    numbers("Numbers, with controls", decide.clips_table(found))
 
 
 @st.fragment
@@ -114,7 +118,7 @@ def threshold() -> None:
     """Both errors, and both models at the same false alarms."""
     environment = widgets.choose_environment(st, visit, "clean")
     found = shared.bundled_regimes(visit.task, environment)
-    st.dataframe(decide.clips_table(found), hide_index=True, width="stretch")
+    table(decide.clips_table(found))
     st.markdown(decide.THRESHOLD)
     target = st.segmented_control(
         "False alarms allowed",
@@ -130,7 +134,7 @@ def threshold() -> None:
     with said:
         points = decision.operating_points(visit, target)
         st.markdown(decide.operating(points))
-        st.dataframe(decide.operating_table(points), hide_index=True, width="stretch")
+        table(decide.operating_table(points))
         st.caption(decision.other_sounds(visit))
 
 
@@ -150,7 +154,7 @@ def what_it_costs() -> None:
     if timed is None:
         st.caption("VoP beside six other ways to personalize, on the same clips: some seconds.")
         return
-    st.dataframe(decide.ledger_table(timed), hide_index=True, width="stretch")
+    table(decide.ledger_table(timed))
     st.markdown(decide.LEAVES.format(sent=timed.bytes_to_send))
     st.caption(decide.right_answers(timed, who))
     st.caption(decide.LEDGER_NOTE.format(clips=counted(timed.clips, "clip")))
@@ -159,10 +163,9 @@ def what_it_costs() -> None:
 def take_along(regime) -> None:
     """The report, made when it is asked for."""
     st.subheader("Take it along", anchor=False)
-    timed = decision.ledger(visit)
     st.download_button(
         "Download the report",
-        data=lambda: decision.report(visit, regime, timed=timed),
+        data=lambda: decision.report(visit, regime),
         file_name=f"personalization-{visit.task}.html",
         mime="text/html",
         icon=":material/download:",

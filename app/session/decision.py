@@ -17,6 +17,7 @@ from vop_core.models.bundled import SHOTS
 from vop_core.models.decision import Regime
 from vop_core.models.ledger import Ledger, ledger_of_clips, ledger_of_person
 from vop_core.plots.bench import shots_figure
+from vop_core.plots.detection import det_figure
 from vop_core.plots.persons import gains_figure
 from vop_core.report.decision import Decision, Drawing, Table, decision_page
 
@@ -49,7 +50,7 @@ def curve(found: tuple[Regime, ...]) -> list[dict]:
             },
         }
         for regime in found
-        for name, level in zip(("global", "vop"), regime.levels, strict=True)
+        for name, level in zip(("global model", "personal models"), regime.levels, strict=True)
     ]
 
 
@@ -114,22 +115,28 @@ def gains(regime: Regime):
     return gains_figure(every, intervals, what="Points of right answers")
 
 
-def report(visit: Visit, regime: Regime, *, timed: Ledger | None) -> str:
-    """One page to take along; no clip of anybody is in it."""
-    found = regimes(visit)
+def report(visit: Visit, regime: Regime) -> str:
+    """One page to take along, with all that was asked and timed by now; no clip of anybody is in
+    it.
+    """
+    found, timed = regimes(visit), ledger(visit)
     _, _, headline = decide.headline(found)
     blocks = [
         _table("By number of clips", decide.clips_table(found)),
         Drawing(f"A mark a person, {regime.shots} clips each", gains(regime)),
         Drawing("Right answers by number of clips", shots_figure(curve(found))),
         _table("By place", decide.places_table(places(visit), texts.HEARD)),
-        _table("By group", decide.groups_table(shared.groups()), decide.NO_GROUPS),
+        _table("By group", decide.groups_table(shared.groups())),
     ]
+    if visit.people_asked:
+        drawn = det_figure(shared.bands(visit.task, SHOTS))
+        blocks.append(Drawing("Missed commands against false alarms, bundled people", drawn))
     if timed:
         note = decide.LEDGER_NOTE.format(clips=texts.counted(timed.clips, "clip"))
         blocks.append(_table("What a person costs", decide.ledger_table(timed), note))
     sentences = [each.replace("**", "") for each in decide.reasons(found)]
-    content = Decision(headline, sentences, list(filter(None, blocks)), decide.UNTOLD)
+    untold = [*decide.UNTOLD, *decide.not_there(shared.groups())]
+    content = Decision(headline, sentences, list(filter(None, blocks)), untold)
     return decision_page(bundle(visit.task), content, today=datetime.now(UTC).date())
 
 

@@ -92,9 +92,9 @@ def reasons(regimes: Sequence[Regime]) -> list[str]:
     best = max(regimes, key=lambda regime: (regime.shown, regime.gain.mean))
     people = counted(best.gain.persons, "person").replace("persons", "people")
     sentences = [
-        f"With {counted(best.shots, 'clip')} each, the personal models are right "
-        f"{points_words(best.gain)} points more often than the global one, over {people} (95 % "
-        "interval in brackets)."
+        f"With {counted(best.shots, 'clip')} each, the personal models give "
+        f"{points_words(best.gain)} points of right answers against the global one, over {people} "
+        "(95 % interval in brackets)."
     ]
     wrong = points_words(best.against_wrong)
     needs = best.against_wrong.bounds is not None and best.against_wrong.bounds[0] > 0
@@ -117,6 +117,11 @@ def _doubt(best: Regime, asked: int) -> str:
     return "The interval holds 0: these people do not settle it."
 
 
+def not_there(groups: Sequence[Mapping]) -> list[str]:
+    """Which groups of people no result tells apart."""
+    return [NOT_MEASURED] if groups else [NO_GROUPS, NOT_MEASURED]
+
+
 def harm(regime: Regime) -> str:
     """Who gains and who loses."""
     better, worse, same = regime.better_worse_same
@@ -127,8 +132,8 @@ def harm(regime: Regime) -> str:
     if regime.harmed is None:
         return said + "."
     return (
-        f"{said}. Harm is shown for **{regime.harmed}**; about {regime.harmed_by_chance:.1f} would seem harmed "
-        "by chance."
+        f"{said}. Harm is shown for **{regime.harmed}**; about {regime.harmed_by_chance:.1f} "
+        "would seem harmed by chance."
     )
 
 

@@ -80,7 +80,7 @@ def test_a_loss_is_called_one(decide):
 
 def test_nobody_is_named(decide):
     app = decide(rows=rows(0.1))
-    shown = words(app) + "".join(frame.value.to_csv() for frame in app.dataframe)
+    shown = words(app) + "".join(frame.value.to_csv() for frame in app.table)
     assert "corpus" not in shown
     assert re.search(r"\bp\d", shown) is None
 
@@ -109,23 +109,23 @@ def test_the_bundled_people_are_asked_on_a_click(decide):
     app = press(app, "ask-people")
     assert not app.exception
     assert len(alternatives(app)) == figures + 1
-    assert "False alarms" in app.dataframe[-1].value.to_csv()
+    assert "False alarms" in app.table[-1].value.to_csv()
 
 
 def test_costs_on_a_visitor_s_clips_leave_out_what_needs_their_words(decide, voice):
     app = record(open_app(), voice(0))
     app = press(open_page(app, "decide"), "measure-costs")
     assert not app.exception
-    costs = app.dataframe[-1].value.set_index("Method")
+    costs = app.table[-1].value.set_index("Method")
     for method, labels in (("VoP (this one)", False), ("LoRA", True)):
         assert (costs.loc[method, "To enroll"] == "needs labels") == labels
 
 
 def test_costs_of_other_clips_are_not_shown_for_these(decide, voice):
     app = press(decide(), "measure-costs")
-    assert "Right answers" in app.dataframe[-1].value.columns
+    assert "Right answers" in app.table[-1].value.columns
     app = record(open_page(app, "your_voice"), voice(0))
-    assert not open_page(app, "decide").dataframe
+    assert "Right answers" not in words(open_page(app, "decide"))
 
 
 def test_the_report_holds_the_verdict_and_no_name(decide):
@@ -133,7 +133,7 @@ def test_the_report_holds_the_verdict_and_no_name(decide):
     from session import decision
 
     visit = app.session_state["visit"]
-    page = decision.report(visit, decision.regimes(visit)[0], timed=None)
+    page = decision.report(visit, decision.regimes(visit)[0])
     assert "Ship it" in page
     assert page.count("<svg") == 2
     assert "corpus/" not in page

@@ -13,7 +13,9 @@ import plotly.graph_objects as go
 
 from vop_core.plots import style
 
-LEFT, RIGHT, TOP, BOTTOM = 84, 16, 34, 48  # pixels around the drawing
+Number = float | int
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 16.0, 34.0, 48.0  # pixels around the drawing, at least
+LETTER = 6.6  # pixels
 DASHES = {"dot": "2 4", "dash": "7 5", "longdash": "11 5", "dashdot": "7 4 2 4"}
 TICKS = 6
 
@@ -21,14 +23,14 @@ TICKS = 6
 class _Axis(NamedTuple):
     """From a value to pixels."""
 
-    start: float
-    end: float
-    low: float
-    high: float
+    start: Number
+    end: Number
+    low: Number
+    high: Number
     logarithmic: bool
     ticks: Sequence[tuple[float, str]]
 
-    def place(self, value: float) -> float:
+    def place(self, value: Number) -> float:
         value = math.log10(value) if self.logarithmic else value
         share = (value - self.low) / ((self.high - self.low) or 1)
         return round(self.start + share * (self.end - self.start), 1)
@@ -38,9 +40,12 @@ def as_svg(figure: go.Figure, *, width: int = 720) -> str:
     """The figure with its text alternative, ``width`` pixels wide."""
     height = figure.layout.height or 380
     traces = [trace for trace in figure.data if trace.visible in (None, True)]
-    x = _axis(figure.layout.xaxis, traces, "x", LEFT, width - RIGHT)
     y = _axis(figure.layout.yaxis, traces, "y", height - BOTTOM, TOP)
-    parts = [*_frame(figure, x, y, width, height), *_legend(traces)]
+    left = max(LEFT, 28 + LETTER * max((len(text) for _, text in y.ticks), default=0))
+    x = _axis(figure.layout.xaxis, traces, "x", left, width - RIGHT)
+    parts = list(_frame(figure, x, y, height))
+    if figure.layout.showlegend:
+        parts += _legend(traces, left)
     for shape in figure.layout.shapes:
         parts.append(_across(shape, x, y))
     for trace in traces:
@@ -52,7 +57,7 @@ def as_svg(figure: go.Figure, *, width: int = 720) -> str:
     )
 
 
-def _axis(axis: Any, traces: Sequence[Any], name: str, start: float, end: float) -> _Axis:
+def _axis(axis: Any, traces: Sequence[Any], name: str, start: Number, end: Number) -> _Axis:
     logarithmic = axis.type == "log"
     values = [
         value
@@ -87,7 +92,7 @@ def _reach(trace: Any, name: str) -> Iterator[float]:
         yield from (v - e for v, e in zip(values, error.arrayminus, strict=True))
 
 
-def _round_values(low: float, high: float) -> list[float]:
+def _round_values(low: Number, high: Number) -> list[float]:
     low, high = sorted((low, high))
     step = 10 ** math.floor(math.log10((high - low) / TICKS))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= TICKS)
@@ -95,11 +100,11 @@ def _round_values(low: float, high: float) -> list[float]:
     return [round(place * step, 10) for place in range(first, math.floor(high / step) + 1)]
 
 
-def _said(value: float, form: str | None) -> str:
+def _said(value: Number, form: str | None) -> str:
     return f"{100 * value:g} %" if form and form.endswith("%") else f"{value:g}"
 
 
-def _frame(figure: go.Figure, x: _Axis, y: _Axis, width: int, height: int) -> Iterator[str]:
+def _frame(figure: go.Figure, x: _Axis, y: _Axis, height: int) -> Iterator[str]:
     """Grid, ticks and titles."""
     for value, text in x.ticks:
         place = x.place(value)
@@ -114,21 +119,20 @@ def _frame(figure: go.Figure, x: _Axis, y: _Axis, width: int, height: int) -> It
     if figure.layout.yaxis.title.text:
         middle = (y.start + y.end) / 2
         turned = f'transform="rotate(-90 14 {middle})"'
-        yield _text(14, middle, figure.layout.yaxis.title.text, "middle", turned)
+        yield _text(14.0, middle, figure.layout.yaxis.title.text, "middle", turned)
 
 
-def _legend(traces: Sequence[Any]) -> Iterator[str]:
-    place = LEFT
+def _legend(traces: Sequence[Any], place: Number) -> Iterator[str]:
     for trace in traces:
         if trace.name and trace.showlegend is not False:
-            yield _mark(trace, place + 9, 14)
+            yield _mark(trace, place + 9, 14.0)
             if "lines" in (trace.mode or ""):
                 yield f'<path d="M{place} 14h18" {_stroke(trace)}/>'
-            yield _text(place + 24, 18, trace.name, "start")
-            place += 44 + 7 * len(trace.name)
+            yield _text(place + 24, 18.0, trace.name, "start")
+            place += 44 + LETTER * len(trace.name)
 
 
-def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
+def _text(x: Number, y: Number, text: str, anchor: str, more: str = "") -> str:
     said = escape(str(text))
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="currentColor" {more}>{said}</text>'
 
@@ -180,7 +184,7 @@ def _stroke(trace: Any) -> str:
     return f'stroke="{trace.line.color}" stroke-width="{width}" stroke-dasharray="{dash}"'
 
 
-def _mark(trace: Any, x: float, y: float) -> str:
+def _mark(trace: Any, x: Number, y: Number) -> str:
     if "markers" not in (trace.mode or ""):
         return ""
     colour, size = trace.marker.color, (trace.marker.size or 8) / 2
