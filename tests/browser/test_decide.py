@@ -8,12 +8,12 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_verdict_an_operating_point_and_a_report_by_keyboard(browser, address):
+def test_a_verdict_an_operating_point_and_a_report_by_keyboard(browser, app_address):
     page = browser.new_page(viewport={"width": 1300, "height": 1000}, accept_downloads=True)
     page.set_default_timeout(240_000)
     failures, requests = [], []
     page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto(f"{address}/decide")
+    page.goto(f"{app_address}/decide")
     page.get_by_role("heading", name="Who gains, who loses?").wait_for()
     page.get_by_role("button", name=re.compile("Ask the bundled people")).press("Enter")
     page.get_by_text("False alarms allowed").wait_for()

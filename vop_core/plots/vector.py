@@ -75,7 +75,11 @@ def _axis(axis: Any, traces: Sequence[Any], name: str, start: Number, end: Numbe
     if axis.tickvals is not None:
         ticks = list(zip(axis.tickvals, axis.ticktext or map(str, axis.tickvals), strict=True))
     else:
-        ticks = [(value, _said(value, axis.tickformat)) for value in _round_values(low, high)]
+        ticks = [
+            (at, _said(at, axis.tickformat))
+            for value in _round_values(low, high)
+            for at in [10.0**value if logarithmic else value]
+        ]
     made = _Axis(start, end, low, high, logarithmic, ticks)
     edges = sorted((start, end))
     seen = [t for t in ticks if edges[0] - 1 <= made.place(t[0]) <= edges[1] + 1]
@@ -97,7 +101,7 @@ def _round_values(low: Number, high: Number) -> list[float]:
     step = 10 ** math.floor(math.log10((high - low) / TICKS))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= TICKS)
     first = math.ceil(low / step)
-    return [round(place * step, 10) for place in range(first, math.floor(high / step) + 1)]
+    return [round(float(place * step), 10) for place in range(first, math.floor(high / step) + 1)]
 
 
 def _said(value: Number, form: str | None) -> str:
@@ -158,18 +162,17 @@ def _trace(trace: Any, x: _Axis, y: _Axis) -> Iterator[str]:
             for after in points[1:]:
                 steps += [(steps[-1][0], after[1]), after]
         yield f'<polyline points="{_joined(steps)}" {_stroke(trace)}/>'
-    colour = trace.marker.color or trace.line.color
     for (a, b), value_x, value_y, place in zip(
         points, trace.x, trace.y, range(len(points)), strict=True
     ):
         if trace.error_x.array is not None:
             left = x.place(value_x - trace.error_x.arrayminus[place])
             right = x.place(value_x + trace.error_x.array[place])
-            yield f'<path d="M{left} {b}H{right}" stroke="{colour}" stroke-width="1.5"/>'
+            yield f'<path d="M{left} {b}H{right}" stroke="{trace.error_x.color}" stroke-width="1.5"/>'
         if trace.error_y.array is not None:
             down = y.place(value_y - trace.error_y.arrayminus[place])
             up = y.place(value_y + trace.error_y.array[place])
-            yield f'<path d="M{a} {down}V{up}" stroke="{colour}" stroke-width="1.5"/>'
+            yield f'<path d="M{a} {down}V{up}" stroke="{trace.error_y.color}" stroke-width="1.5"/>'
         if "markers" in trace.mode:
             yield _mark(trace, a, b)
 
