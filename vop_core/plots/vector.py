@@ -168,11 +168,13 @@ def _trace(trace: Any, x: _Axis, y: _Axis) -> Iterator[str]:
         if trace.error_x.array is not None:
             left = x.place(value_x - trace.error_x.arrayminus[place])
             right = x.place(value_x + trace.error_x.array[place])
-            yield f'<path d="M{left} {b}H{right}" stroke="{trace.error_x.color}" stroke-width="1.5"/>'
+            ink = f'stroke="{trace.error_x.color}" stroke-width="1.5"'
+            yield f'<path d="M{left} {b}H{right}" {ink}/>'
         if trace.error_y.array is not None:
             down = y.place(value_y - trace.error_y.arrayminus[place])
             up = y.place(value_y + trace.error_y.array[place])
-            yield f'<path d="M{a} {down}V{up}" stroke="{trace.error_y.color}" stroke-width="1.5"/>'
+            ink = f'stroke="{trace.error_y.color}" stroke-width="1.5"'
+            yield f'<path d="M{a} {down}V{up}" {ink}/>'
         if "markers" in trace.mode:
             yield _mark(trace, a, b)
 
