@@ -306,7 +306,8 @@ def needed(regime: Regime, gain: float) -> str:
     have, count = regime.gain.persons, regime.persons_needed(gain)
     enough = "there are enough here" if count and count <= have else f"here are {have}"
     return (
-        f"**{count:,} people** would be needed to show a true gain of {100 * gain:g} points, if "
+        f"**{count:,} people** would be needed to show a true gain of {100 * gain:g} "
+        f"point{'s' * (gain != 0.01)}, if "
         f"they differ as much as these do ({enough})."
         if count
         else "There is no gain to show."

@@ -18,6 +18,9 @@ def test_a_verdict_an_operating_point_and_a_report_by_keyboard(browser, app_addr
     page.get_by_role("button", name=re.compile("Ask the bundled people")).press("Enter")
     page.get_by_text("False alarms allowed").wait_for()
     page.get_by_text("points of commands more rightly").wait_for()
+    # a button pressed while the page is still being drawn is drawn again, unpressed
+    page.wait_for_timeout(1_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Download the report")).press("Enter")
     report = Path(download.value.path())
