@@ -10,8 +10,10 @@ import streamlit as st
 from vop_core import models, plots
 from vop_core.data.environments import CLEAN
 from vop_core.data.voices import BundledClip, BundledPerson
-from vop_core.models import bundled, inspection
+from vop_core.evaluation import detection
+from vop_core.models import bundled, decision, inspection
 from vop_core.models.bundled import Example
+from vop_core.report.decision import group_lines
 from vop_core.tasks.registry import TASKS
 
 
@@ -78,3 +80,42 @@ def persons_map(task: str, by_environment: bool):
 def coverage(task: str):
     """Of all bundled persons: width and coverage by number of clips."""
     return inspection.coverage_table(bundle(task), bundled_persons(task))
+
+
+# --- Decide: all bundled persons ------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner="Listening to everybody's clips…")
+def heard_persons(task: str, environment: str) -> decision.HeardPersons:
+    """Everybody's clips; those who speak the other tasks' words say what is no command."""
+    strangers = [
+        person
+        for other, about in TASKS.items()
+        if about.language != TASKS[task].language
+        for person in bundled_persons(other)
+    ]
+    return decision.heard_persons(bundle(task), bundled_persons(task), strangers, environment)
+
+
+@st.cache_resource(show_spinner="Asking everybody's models…")
+def bundled_regimes(task: str, environment: str) -> tuple[decision.Regime, ...]:
+    """What so many clips bring the bundled persons."""
+    return decision.bundled_regimes(bundle(task), heard_persons(task, environment))
+
+
+@st.cache_resource(show_spinner="Asking for what is no command…")
+def detectors(task: str, shots: int) -> dict[str, detection.Detector]:
+    """The global and the personal models as detectors of commands, heard as recorded."""
+    return decision.detectors(bundle(task), heard_persons(task, CLEAN), shots)
+
+
+@st.cache_resource(show_spinner=False)
+def bands(task: str, shots: int) -> dict[str, detection.Band]:
+    """Their DET curves."""
+    return {name: detection.det_band(each) for name, each in detectors(task, shots).items()}
+
+
+@st.cache_resource(show_spinner=False)
+def groups() -> list[dict]:
+    """What the bench measured of groups of people."""
+    return group_lines()

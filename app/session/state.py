@@ -15,6 +15,7 @@ from vop_core.errors import VopError
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.promises import Promise, SealedLabel
+from vop_core.models.ledger import Ledger
 from vop_core.types import Clip
 
 LOGGER = logging.getLogger(__name__)
@@ -158,6 +159,9 @@ class Visit:
     told: dict[tuple[str, str], str] = field(default_factory=dict)
     swapped: bool = False  # whether two persons have each other's model
     exchange: tuple[tuple, object] | None = None  # what came of it, and what it belongs to
+    # Decide: whether the bundled people were asked, and what methods cost on which clips
+    people_asked: bool = False
+    ledger: tuple[tuple, Ledger] | None = None
     draw_seed: int = 0
     # looked at: the layer by task, the weight by task and layer
     layers: dict[str, str] = field(default_factory=dict)

@@ -34,6 +34,13 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         "crowd": ["task", "environment"],
         "persons_map": ["task", "by_environment"],
         "coverage": ["task"],
+        # of all of them
+        "heard_persons": ["task", "environment"],
+        "bundled_regimes": ["task", "environment"],
+        "detectors": ["task", "shots"],
+        "bands": ["task", "shots"],
+        # of the bench
+        "groups": [],
     }
 
 

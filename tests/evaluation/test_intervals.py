@@ -14,6 +14,7 @@ from vop_core.evaluation.intervals import (
     interval_over_persons,
     paired_interval,
     persons_harmed,
+    persons_needed,
     proportion_interval,
     relative_error_reduction,
     seed_standard_deviation,
@@ -220,3 +221,26 @@ def test_the_share_of_errors_that_is_gone_is_a_ratio_of_means():
     assert relative_error_reduction([0.0, 0.1], [0.0, 0.4]).mean == pytest.approx(0.75)
     assert relative_error_reduction([0.0, 0.1], [0.0, 0.4]).bounds is None
     assert relative_error_reduction([0.1, 0.2], [0.0, 0.0]) is None
+
+
+@pytest.mark.parametrize(("effect", "persons"), [(0.2, 199), (0.5, 34), (0.8, 15)])
+def test_the_persons_needed_are_those_of_the_tables(effect, persons):
+    """Two-sided paired t-test at 5 %, 80 % power: small, medium and large effects [POWER]."""
+    assert persons_needed(effect, 1.0) == persons
+
+
+def test_many_persons_are_needed_by_the_normal_formula():
+    expected = math.ceil(((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 50) ** 2)
+    assert persons_needed(0.001, 0.05) == expected
+
+
+def test_so_many_persons_find_the_gain_as_often_as_asked():
+    count = persons_needed(0.6, 1.0)
+    drawn = np.random.default_rng(0).normal(0.6, 1.0, (4_000, count))
+    found = (stats.ttest_1samp(drawn, 0, axis=1).statistic > stats.t.ppf(0.975, count - 1)).mean()
+    assert 0.8 - four_standard_errors(0.8, 4_000) < found < 0.8 + 0.03
+
+
+def test_no_gain_is_never_found():
+    assert persons_needed(0.0, 1.0) is None
+    assert persons_needed(-0.1, 1.0) is None

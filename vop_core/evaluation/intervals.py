@@ -28,7 +28,9 @@ LEVEL = 0.95
 BOOTSTRAP_PERSONS = 12  # from here on the bootstrap; below, every person is shown too
 SIGN_FLIP_PERSONS = 6  # 2 / 2^6 < 5 %: the smallest number of persons that can show anything
 HARMED_CLIPS = 6  # a person with fewer clips is never called harmed: the same bound, over clips
+POWER = 0.8  # with which a gain should be found
 _RESAMPLES = 9_999
+_MANY = 2_000  # persons, from which Student's t is the normal
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,36 @@ def persons_harmed(
             if bounds is not None and bounds[1] < 0:
                 harmed.append(person)
     return tuple(sorted(harmed))
+
+
+def persons_needed(
+    gain: float, spread: float, *, power: float = POWER, level: float = LEVEL
+) -> int | None:
+    r"""How many persons show a mean gain: the fewest n whose paired t-test finds it with
+    probability ``power`` [POWER],
+
+        P( T > t_{n-1, (1 + level) / 2} ) >= power,    T noncentral t, n - 1 degrees of freedom,
+                                                       centre  gain sqrt(n) / spread
+
+    where ``spread`` is the standard deviation of persons' true-and-measured differences. That is n
+    = ((z_{(1 + level) / 2} + z_power) spread / gain)^2 for normal quantiles, and a little more for
+    Student's. None where there is no gain to show. Raises ValueError for a spread below 0.
+    """
+    if spread < 0:
+        raise ValueError(f"a standard deviation is not below 0, got {spread}")
+    if gain <= 0:
+        return None
+    quantiles = stats.norm.ppf([(1 + level) / 2, power]).sum()
+    count = max(2, int(np.ceil((quantiles * spread / gain) ** 2)))
+    while spread and count < _MANY and _found(count, gain / spread, level) < power:
+        count += 1
+    return count
+
+
+def _found(count: int, effect: float, level: float) -> float:
+    """Chance that the paired t-test of so many persons finds an effect, in standard deviations."""
+    bar = stats.t.ppf((1 + level) / 2, count - 1)
+    return float(stats.nct.sf(bar, count - 1, effect * np.sqrt(count)))
 
 
 def seed_standard_deviation(means: Sequence[float]) -> float | None:

@@ -20,7 +20,7 @@ OPENING = CLEAN  # what the person recorded, where they were, with nothing simul
 
 
 @dataclass(frozen=True)
-class _Heard:
+class Heard:
     """Clips as the models hear them."""
 
     clips: Sequence[Clip]
@@ -45,10 +45,10 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     for person in persons:
         for environment in (CLEAN, *own_environments(person.id)):
             enrollment, query = (
-                _heard(models, person.id, environment, clips)
+                heard_clips(models, person.id, environment, clips)
                 for clips in (person.enrollment, person.query)
             )
-            enrolled = enrollment.features[_accepted(models, enrollment, SHOTS)]
+            enrolled = enrollment.features[accepted(models, enrollment, SHOTS)]
             answers = models.vop.predict_persons(enrolled[None], query.features[None])
             rows.append(
                 {
@@ -87,10 +87,10 @@ def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[E
     In their order, beginning with the first that only the personal model gets right, if there is
     one.
     """
-    enrollment = _heard(models, person.id, environment, person.enrollment)
-    personal = models.vop.enroll(enrollment.features[_accepted(models, enrollment, SHOTS)])
+    enrollment = heard_clips(models, person.id, environment, person.enrollment)
+    personal = models.vop.enroll(enrollment.features[accepted(models, enrollment, SHOTS)])
     known = [record for record in person.query if record.label in models.labels]
-    query = _heard(models, person.id, environment, known)
+    query = heard_clips(models, person.id, environment, known)
     found = []
     for place, record in enumerate(known):
         answers = (
@@ -109,8 +109,8 @@ def enrolled_clips(
     ones in a row, round and round, that the health light does not refuse, as somebody would record
     a word again; the very first where it refuses all.
     """
-    heard = _heard(models, person.id, environment, person.enrollment)
-    return tuple(person.enrollment[place] for place in _accepted(models, heard, shots).tolist())
+    heard = heard_clips(models, person.id, environment, person.enrollment)
+    return tuple(person.enrollment[place] for place in accepted(models, heard, shots).tolist())
 
 
 def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> tuple[int, int, int]:
@@ -121,17 +121,19 @@ def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> t
     return sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains), gains.count(0)
 
 
-def _heard(models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]) -> _Heard:
+def heard_clips(
+    models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]
+) -> Heard:
     labels = [models.labels.index(c.label) if c.label in models.labels else -1 for c in clips]
     heard = [heard_as(environment, person, clip.load()) for clip in clips]
-    return _Heard(heard, models.features(heard), torch.tensor(labels))
+    return Heard(heard, models.features(heard), torch.tensor(labels))
 
 
-def _right_by_global(models: Bundle, clips: _Heard) -> Bool[Tensor, " clip"]:
+def _right_by_global(models: Bundle, clips: Heard) -> Bool[Tensor, " clip"]:
     return models.global_model.predict(clips.features).label_index == clips.labels
 
 
-def _accepted(models: Bundle, clips: _Heard, shots: int) -> Int[Tensor, " shot"]:
+def accepted(models: Bundle, clips: Heard, shots: int) -> Int[Tensor, " shot"]:
     """Places of the clips that :func:`enrolled_clips` takes."""
     turns = _turned(len(clips.labels))[:, :shots]
     for turn in turns:
@@ -146,7 +148,7 @@ def _turned(count: int) -> Int[Tensor, "turn place"]:
     return (places[:, None] + places) % count
 
 
-def _gained(models: Bundle, clips: _Heard) -> float:
+def _gained(models: Bundle, clips: Heard) -> float:
     """Share of right answers gained by enrolling some of the clips and asking about the others."""
     turned = _turned(len(clips.labels))
     enrolled, asked = turned[:, :SHOTS], turned[:, SHOTS:]

@@ -12,7 +12,12 @@ import plotly.graph_objects as go
 from vop_core.plots import style
 
 Row = Mapping[str, Any]
-ROLES = {"global": style.GLOBAL, "vop": style.PERSONAL}
+ROLES = {
+    "global": style.GLOBAL,
+    "vop": style.PERSONAL,
+    "global model": style.GLOBAL,  # as the app calls them
+    "personal models": style.PERSONAL,
+}
 READS = {  # what a method reads -> how its difference is drawn
     "nothing": style.Role("nothing", "#7C8694", "dot", "circle-open"),
     "unlabeled clips": style.Role("unlabeled clips", "#5468E0", "solid", "diamond"),

@@ -1,0 +1,194 @@
+"""Page: whether personalization is worth shipping, for whoever must decide it."""
+
+import streamlit as st
+import texts
+import widgets
+from session import decision, shared, state
+from texts import decide
+
+from vop_core.models.bundled import SHOTS
+from vop_core.plots.bench import shots_figure
+from vop_core.plots.detection import det_figure
+from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
+
+visit = state.current()
+TARGETS = (0.02, 0.05, 0.1)  # false alarms to choose from
+GAINS = (0.005, 0.01, 0.02, 0.03, 0.05)  # that may be worth it
+
+
+def table(lines: list[dict]) -> None:
+    """A real table, for screen readers and for narrow screens, where it scrolls."""
+    st.table(lines, hide_index=True)
+
+
+def numbers(title: str, lines: list[dict]) -> None:
+    """The numbers behind a figure."""
+    with st.expander(title, icon=":material/table:"):
+        table(lines)
+
+
+def the_verdict(found) -> None:
+    """The answer, why, and what it does not tell."""
+    kind, icon, said = decide.headline(found)
+    with st.container(border=True, key="verdict"):
+        getattr(st, kind)(f"**{said}**", icon=icon)
+        for sentence in decide.reasons(found):
+            st.markdown(sentence)
+        with st.expander("What this does not tell", icon=":material/visibility_off:"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in decide.UNTOLD))
+
+
+def choose_clips(found):
+    """With how many clips of each person the sections below are."""
+    by_shots = {regime.shots: regime for regime in found}
+    chosen = st.segmented_control(
+        "Clips that each person gives",
+        list(by_shots),
+        default=5 if 5 in by_shots else found[-1].shots,
+        required=True,
+        key=widgets.key(visit, f"decide-clips-{visit.task}"),
+    )
+    return by_shots[chosen]
+
+
+def who_gains(regime) -> None:
+    """A mark a person, the worst served, and the groups that results tell apart."""
+    st.subheader("Who gains, who loses?", anchor=False)
+    drawn, said = st.columns([7, 5], gap="large")
+    with drawn:
+        widgets.show(decision.gains(regime), "decide-gains")
+    with said:
+        st.markdown(decide.harm(regime))
+        st.markdown(decide.worst(regime))
+        numbers("Every person, nobody named", decide.persons_table(regime))
+    places = decision.places(visit)
+    if places:
+        st.markdown("**By where they are heard**")
+        table(decide.places_table(places, texts.HEARD))
+        st.caption(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip")))
+    groups = shared.groups()
+    if groups:
+        st.markdown("**By group of people**")
+        table(decide.groups_table(groups))
+    for sentence in decide.not_there(groups):
+        st.caption(sentence)
+
+
+def how_many_clips(found) -> None:
+    """Right answers by number of clips."""
+    st.subheader("How many clips does it take?", anchor=False)
+    widgets.show(shots_figure(decision.curve(found), height=340), "decide-clips")
+    numbers("Numbers, with controls", decide.clips_table(found))
+
+
+@st.fragment
+def how_many_people(regime) -> None:
+    """The persons that would settle it."""
+    st.subheader("How many people would make you sure?", anchor=False)
+    gain = st.select_slider(
+        "A gain of so many points would be worth it",
+        GAINS,
+        value=0.01,
+        format_func=lambda share: f"{100 * share:g}",
+        key=widgets.key(visit, "decide-gain"),
+    )
+    st.markdown(decide.needed(regime, gain))
+    st.caption(decide.NEEDED_HOW)
+
+
+def people_here() -> None:
+    """The bundled persons, asked by this server, and the threshold chosen on them."""
+    st.subheader("Ask people here, and choose when to answer", anchor=False)
+    if not visit.people_asked:
+        st.markdown(decide.PEOPLE_WHY)
+        st.button(
+            decide.PEOPLE,
+            icon=":material/groups:",
+            key="ask-people",
+            on_click=state.guarded(decision.ask_people),
+            args=(visit,),
+        )
+        return
+    threshold()
+
+
+@st.fragment
+def threshold() -> None:
+    """Both errors, and both models at the same false alarms."""
+    environment = widgets.choose_environment(st, visit, "clean")
+    found = shared.bundled_regimes(visit.task, environment)
+    table(decide.clips_table(found))
+    st.markdown(decide.THRESHOLD)
+    target = st.segmented_control(
+        "False alarms allowed",
+        TARGETS,
+        default=0.05,
+        format_func=lambda share: f"1 in {1 / share:.0f}",
+        required=True,
+        key=widgets.key(visit, "decide-false-alarms"),
+    )
+    drawn, said = st.columns([6, 6], gap="large")
+    with drawn:
+        widgets.show(det_figure(shared.bands(visit.task, SHOTS), chosen=target), "decide-det")
+    with said:
+        points = decision.operating_points(visit, target)
+        st.markdown(decide.operating(points))
+        table(decide.operating_table(points))
+        st.caption(decision.other_sounds(visit))
+
+
+@st.fragment
+def what_it_costs() -> None:
+    """Every method on the same clips, timed on a click."""
+    st.subheader("What does it cost?", anchor=False)
+    who = decision.whose(visit)
+    st.button(
+        f"Measure it here, on {who if who == 'your clips' else who + '’s clips'}",
+        icon=":material/timer:",
+        key="measure-costs",
+        on_click=state.guarded(decision.measure),
+        args=(visit,),
+    )
+    timed = decision.ledger(visit)
+    if timed is None:
+        st.caption("VoP beside six other ways to personalize, on the same clips: some seconds.")
+        return
+    table(decide.ledger_table(timed))
+    st.markdown(decide.LEAVES.format(sent=timed.bytes_to_send))
+    st.caption(decide.right_answers(timed, who))
+    st.caption(decide.LEDGER_NOTE.format(clips=counted(timed.clips, "clip")))
+
+
+def take_along(regime) -> None:
+    """The report, made when it is asked for."""
+    st.subheader("Take it along", anchor=False)
+    st.download_button(
+        "Download the report",
+        data=lambda: decision.report(visit, regime),
+        file_name=f"personalization-{visit.task}.html",
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
+        key="decide-report",
+    )
+    st.caption("One HTML page that opens anywhere, without a connection; no voice is in it.")
+
+
+st.title("Decide", anchor=False)
+st.markdown(decide.QUESTION)
+st.caption(f"Model: {TASKS[visit.task].title}. Choose another one on the page Your voice.")
+widgets.messages(visit)
+found = decision.regimes(visit)
+if found:
+    the_verdict(found)
+    regime = choose_clips(found)
+    who_gains(regime)
+    how_many_clips(found)
+    how_many_people(regime)
+else:
+    st.info(decide.NO_RESULTS, icon=":material/info:")
+people_here()
+what_it_costs()
+if found:
+    take_along(regime)

@@ -1,0 +1,321 @@
+"""What the page Decide says; every sentence that judges is made from the numbers it judges by."""
+
+from collections.abc import Mapping, Sequence
+
+from vop_core.evaluation.detection import OperatingPoint, improvement
+from vop_core.evaluation.intervals import Interval
+from vop_core.models.decision import HARM, NOTHING, SHIP, SOME, Regime, verdict
+from vop_core.models.ledger import Cost, Ledger
+from vop_core.plots.style import percent
+from vop_core.report.decision import level_words, points_words
+from vop_core.text import counted
+
+QUESTION = (
+    "Is it worth giving every customer a network of their own? Measured on people whom the models "
+    "never heard, set against a network that is the same for everybody."
+)
+NO_RESULTS = "This model’s card holds no results over people, so there is nothing to decide by yet."
+VERDICTS = {  # verdict -> kind of box, icon, headline
+    SHIP: ("success", ":material/check_circle:", "Ship it"),
+    SOME: ("success", ":material/rule:", "Ship it, but not for everybody"),
+    NOTHING: ("warning", ":material/help:", "Not shown: measure more people first"),
+    HARM: ("error", ":material/cancel:", "Do not ship it"),
+}
+UNTOLD = (
+    "Single words, read aloud by volunteers: not your product, not your customers.",
+    "An interval says how far the mean would move with other people of this kind. Children, "
+    "strong accents and other devices are not covered.",
+    "A person is called harmed only where their own clips show it. With few clips each, small harm "
+    "goes unseen.",
+    "Nobody is followed over days: whether a gain lasts is not measured.",
+)
+NO_GROUPS = (
+    "By gender and dialect: not there. The results of the suite that asks groups of people are not "
+    "part of this copy."
+)
+NOT_MEASURED = (
+    "By age and by kind of telephone: not there. No data set with these words tells ages, and no "
+    "result here is kept by telephone."
+)
+PLACES_NOTE = (
+    "The bundled people, {clips} each, by the model’s card. Places are made by computer. No "
+    "wrong-person control was run for these."
+)
+PEOPLE = "Ask the bundled people now"
+PEOPLE_WHY = (
+    "Everything above is read from the model’s card. This computes it here: people who ship with "
+    "this program enroll, their other clips are asked about, and so are words and noise that are "
+    "no command. It takes some seconds, once for this server."
+)
+THRESHOLD = (
+    "A device that always listens must also **not** answer. It answers only when at least so sure: "
+    "a higher bar means fewer false alarms and more commands missed. The bar is chosen on some "
+    "people and applied to the others."
+)
+OTHER_SOUNDS = (
+    "What is no command: words of another language by {speakers}, and {noises} kinds of noise. "
+    "Bands and intervals are over the people who enrolled and over those sounds."
+)
+LEAVES = (
+    "**What leaves the device: nothing**, with any of these. If a server had to do it, it would "
+    "get {sent:,} bytes of voice from each person and send back the bytes kept."
+)
+LEDGER_NOTE = (
+    "One run on this computer, the same {clips} for all, each timed three times (the median "
+    "counts). Baselines are made from the same global model with their default settings, which "
+    "were not tuned here."
+)
+METHODS = {
+    "vop": "VoP (this one)",
+    "adabn": "AdaBN",
+    "t3a": "T3A",
+    "tent": "TENT",
+    "lora": "LoRA",
+    "fine-tune-film": "Fine-tuning, scales and shifts",
+    "fine-tune-all": "Fine-tuning, all weights",
+}
+ACROSS = ("Clips each", "People", "Global, % right", "Personal, % right", "Gain, points")
+CONTROLS = ("Right minus wrong person, points", "Worst tenth, global → personal", "Harmed")
+
+
+def headline(regimes: Sequence[Regime]) -> tuple[str, str, str]:
+    """Kind of box, icon and headline of the verdict."""
+    kind, icon, said = VERDICTS[verdict(regimes)]
+    shown = [regime for regime in regimes if regime.shown]
+    if shown and len(shown) < len(regimes):
+        said = f"Ship it for people who give {_clip_numbers(shown)}"
+    return kind, icon, said
+
+
+def reasons(regimes: Sequence[Regime]) -> list[str]:
+    """Why, in sentences: the gain, how sure, whom it harms."""
+    best = max(regimes, key=lambda regime: (regime.shown, regime.gain.mean))
+    people = counted(best.gain.persons, "person").replace("persons", "people")
+    sentences = [
+        f"With {counted(best.shots, 'clip')} each, the personal models give "
+        f"{points_words(best.gain)} points of right answers against the global one, over {people} "
+        "(95 % interval in brackets)."
+    ]
+    wrong = points_words(best.against_wrong)
+    needs = best.against_wrong.bounds is not None and best.against_wrong.bounds[0] > 0
+    sentences.append(
+        f"Against a model made of another person's clips: {wrong} points, so "
+        + ("it matters whose clips they are." if needs else "it is not shown to be personal.")
+    )
+    if not best.shown:
+        sentences.append(_doubt(best, len(regimes)))
+    return [*sentences, harm(best)]
+
+
+def _doubt(best: Regime, asked: int) -> str:
+    if best.gain.bounds is not None and best.gain.bounds[0] > 0:
+        return (
+            f"That interval leaves 0 out, but {asked} numbers of clips were tried: if nothing "
+            f"were gained, one of them would look this good in {percent(best.p)} of such "
+            "measurements (sign-flip test, Holm)."
+        )
+    return "The interval holds 0: these people do not settle it."
+
+
+def not_there(groups: Sequence[Mapping]) -> list[str]:
+    """Which groups of people no result tells apart."""
+    return [NOT_MEASURED] if groups else [NO_GROUPS, NOT_MEASURED]
+
+
+def harm(regime: Regime) -> str:
+    """Who gains and who loses."""
+    better, worse, same = regime.better_worse_same
+    said = (
+        f"More right answers for {better} of {len(regime.own)} people, fewer for {worse}, as many "
+        f"for {same}"
+    )
+    if regime.harmed is None:
+        return said + "."
+    return (
+        f"{said}. Harm is shown for **{regime.harmed}**; about {regime.harmed_by_chance:.1f} "
+        "would seem harmed by chance."
+    )
+
+
+def worst(regime: Regime) -> str:
+    """The tenth that is served worst, under each model."""
+    before, after = regime.worst_tenth
+    return (
+        f"The tenth that is served worst: {percent(before)} right with the global model, "
+        f"{percent(after)} with personal ones (not always the same people)."
+    )
+
+
+def _clip_numbers(regimes: Sequence[Regime]) -> str:
+    numbers = [str(regime.shots) for regime in regimes]
+    return f"{' or '.join(numbers)} clip{'s' * (numbers != ['1'])}"
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def clips_table(regimes: Sequence[Regime]) -> list[dict[str, str]]:
+    """A line for each number of clips."""
+    return [
+        dict(
+            zip(
+                (*ACROSS, *CONTROLS),
+                (
+                    str(regime.shots),
+                    str(regime.gain.persons),
+                    *map(level_words, regime.levels),
+                    points_words(regime.gain),
+                    points_words(regime.against_wrong),
+                    " → ".join(map(percent, regime.worst_tenth)),
+                    "not known" if regime.harmed is None else str(regime.harmed),
+                ),
+                strict=True,
+            )
+        )
+        for regime in regimes
+    ]
+
+
+def persons_table(regime: Regime) -> list[dict[str, str]]:
+    """A line for each person, by gain; nobody is named."""
+    order = sorted(regime.own, key=lambda person: regime.gains[person])
+    return [
+        {
+            "Person": str(number),
+            "Global": percent(regime.everybody[person]),
+            "Personal": percent(regime.own[person]),
+            "With another's clips": percent(regime.wrong[person]),
+            "Gain, points": f"{100 * regime.gains[person]:+.0f}".replace("-", "\N{MINUS SIGN}"),
+        }
+        for number, person in enumerate(order, start=1)
+    ]
+
+
+def places_table(places: Sequence, heard: Mapping[str, str]) -> list[dict[str, str]]:
+    """A line for each place in which people are heard."""
+    return [
+        {
+            "Heard": heard.get(place.environment, place.environment),
+            "Gain, points": points_words(place.gain),
+            "More, fewer, as many right answers": " · ".join(map(str, place.better_worse_same)),
+        }
+        for place in places
+    ]
+
+
+def groups_table(groups: Sequence[Mapping]) -> list[dict[str, str]]:
+    """A line for each group of people and way of hearing them."""
+    return [
+        {
+            "Group, never heard in training": row["group"],
+            "Heard": row["heard"],
+            "People": str(row["persons"]),
+            "Global, % right": row["global"],
+            "Personal, % right": row["personal"],
+            "Gain, points": row["gain"],
+            "Right minus wrong person": row["right - wrong"],
+            "Harmed": "not known" if row["harmed"] is None else str(row["harmed"]),
+        }
+        for row in groups
+    ]
+
+
+OPERATING = {
+    "helped": "Commands answered rightly",
+    "misses": "Commands not answered (misses)",
+    "wrong": "Commands taken for another",
+    "false_alarms": "False alarms",
+}
+
+
+def operating_table(points: Mapping[str, OperatingPoint]) -> list[dict[str, str]]:
+    """Both models at thresholds chosen on others, percent with intervals."""
+    levels = {name: point.levels() for name, point in points.items()}
+    return [
+        {
+            "Of 100": said,
+            "Global": level_words(levels["global"][name]),
+            "Personal": level_words(levels["personal"][name]),
+        }
+        for name, said in OPERATING.items()
+    ]
+
+
+def operating(points: Mapping[str, OperatingPoint]) -> str:
+    """Which of both answers more commands rightly."""
+    return f"Personal models answer {_judged(improvement(points['personal'], points['global']))}"
+
+
+def _judged(found: Interval) -> str:
+    said = f"{points_words(found)} points of commands more rightly"
+    if found.bounds is None:
+        return f"{said}: too few people for an interval."
+    if found.bounds[0] > 0:
+        return f"{said}: **a gain** at these false alarms."
+    if found.bounds[1] < 0:
+        return f"{said}: **a loss** at these false alarms."
+    return f"{said}: **no difference is shown** at these false alarms."
+
+
+def ledger_table(ledger: Ledger) -> list[dict[str, str]]:
+    """A line for each method; times and passes also as ratios to the first, VoP."""
+    return [_costs(cost, ledger) for cost in ledger.costs]
+
+
+def _costs(cost: Cost, ledger: Ledger) -> dict[str, str]:
+    first = ledger.costs[0]
+    line = {"Method": METHODS[cost.method]}
+    if not cost.measured:
+        return line | dict.fromkeys(_columns(ledger), "needs labels")
+    values = (
+        f"{1000 * cost.seconds:,.0f} ms ({cost.seconds / first.seconds:.1f}×)",
+        f"{cost.passes:,.0f} ({cost.passes / first.passes:.1f}×)",
+        str(cost.gradient_steps),
+        f"{cost.bytes_kept:,} ({cost.bytes_kept / first.bytes_kept:.1f}×)",
+        f"{cost.answer_multiply_accumulates / 1e6:.1f} million",
+        "yes" if cost.needs_labels else "no",
+    )
+    right = (f"{cost.right} of {ledger.queries}",) if ledger.queries else ()
+    return line | dict(zip(_columns(ledger), (*values, *right), strict=True))
+
+
+def _columns(ledger: Ledger) -> tuple[str, ...]:
+    columns = (
+        "To enroll",
+        "Work, in forward passes of a clip",
+        "Gradient steps",
+        "Bytes kept of a person",
+        "Multiply-accumulates a clip afterwards",
+        "Must know the words",
+    )
+    return (*columns, "Right answers") if ledger.queries else columns
+
+
+def right_answers(ledger: Ledger, who: str) -> str:
+    """That one person's right answers are an illustration."""
+    if not ledger.queries:
+        return "Which words you said is not known here, so right answers are not counted."
+    return (
+        f"Right answers are {who}’s, one person’s: an illustration, no comparison of methods. The "
+        f"global model gets {ledger.right_by_global} of {ledger.queries}."
+    )
+
+
+def needed(regime: Regime, gain: float) -> str:
+    """How many people would settle a gain of so many points."""
+    have, count = regime.gain.persons, regime.persons_needed(gain)
+    enough = "there are enough here" if count and count <= have else f"here are {have}"
+    return (
+        f"**{count:,} people** would be needed to show a true gain of {100 * gain:g} "
+        f"point{'s' * (gain != 0.01)}, if "
+        f"they differ as much as these do ({enough})."
+        if count
+        else "There is no gain to show."
+    )
+
+
+NEEDED_HOW = (
+    "The fewest people whose paired t-test, at 5 %, finds such a gain in 80 of 100 studies: "
+    "roughly ((1.96 + 0.84) × spread ÷ gain)², with the spread of people’s gains as measured "
+    "here (Cohen, Statistical Power Analysis, 1988). More clips a person make it smaller."
+)
