@@ -80,15 +80,17 @@ class Example:
         return outcome(self.word, self.by_global.best.label, self.by_personal.best.label)
 
 
-def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[Example, ...]:
+def examples(
+    models: Bundle, person: BundledPerson, environment: str, *, shots: int = SHOTS
+) -> tuple[Example, ...]:
     """All query clips of a person whose words the models know, asked of the global model and of the
-    one that ``SHOTS`` enrollment clips make.
+    one that ``shots`` enrollment clips make.
 
     In their order, beginning with the first that only the personal model gets right, if there is
     one.
     """
     enrollment = _heard(models, person.id, environment, person.enrollment)
-    personal = models.vop.enroll(enrollment.features[_accepted(models, enrollment, SHOTS)])
+    personal = models.vop.enroll(enrollment.features[_accepted(models, enrollment, shots)])
     known = [record for record in person.query if record.label in models.labels]
     query = _heard(models, person.id, environment, known)
     found = []
