@@ -13,24 +13,30 @@ from vop_core import plots
 from vop_core.course.lesson import MOST_POINTS, REACH
 from vop_core.data.audio import playable
 from vop_core.plots.persons import gains_figure
+from vop_core.plots.style import enlarge
 from vop_core.plots.twin import bounds_figure, one_weight_figure, points_figure, two_weights_figure
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
 
 visit = state.current()
+HEIGHT = 300  # of a twin's figures, in pixels: all of them are seen at once
 FONT = 17  # of figures, to be read from the back of a room
 LARGE = """<style>
-.st-key-lesson .stMarkdown p, .st-key-lesson .stMarkdown li {font-size: 1.3rem; line-height: 1.45}
-.st-key-lesson [data-testid=stRadio] label p {font-size: 1.2rem; line-height: 1.4}
+.st-key-lesson [data-testid=stMarkdownContainer] :is(p, li) {font-size: 1.3rem; line-height: 1.45}
+.st-key-lesson [data-testid=stMarkdownContainer] p:has(.stMarkdownBadge) {font-size: 1.1rem}
+.st-key-lesson table {font-size: 1.15rem}
+.st-key-lesson table [data-testid=stMarkdownContainer] p {font-size: inherit}
 .st-key-lesson button p, .st-key-steps button p {font-size: 1.15rem}
 .st-key-lesson h2 {padding-top: 0}
+.st-key-lesson [data-testid=stButtonGroup] button {min-height: 2.6rem}
+@media (max-width: 640px) {.st-key-steps kbd {display: none}}
 .stMainBlockContainer {padding-bottom: 2rem}
 </style>"""
 
 
 def show(figure, key: str, **options):
     """A figure with large type."""
-    return widgets.show(figure.update_layout(font={"size": FONT}), key, theme=None, **options)
+    return widgets.show(enlarge(figure, FONT), key, **options)
 
 
 # --- from step to step ----------------------------------------------------------------------------
@@ -70,40 +76,41 @@ def steps(number: int) -> None:
 def ask(step: learn.Step, told: dict) -> bool:
     """The question; whether it was answered and the answer is shown."""
     st.markdown(f"**{step.question.format(**told)}**")
-    revealed = step.key in visit.lesson.revealed
-    predicted = st.radio(
+    if step.key in visit.lesson.revealed:
+        answer(step, visit.lesson.predictions[step.key])
+        return True
+    # buttons, unlike radio buttons, leave Page Down to the lecture
+    predicted = st.pills(
         "Your prediction",
         range(len(step.options)),
-        index=visit.lesson.predictions.get(step.key),
+        default=visit.lesson.predictions.get(step.key),
+        required=True,
         format_func=lambda place: step.options[place].label,
         label_visibility="collapsed",
-        disabled=revealed,
         key=widgets.key(visit, f"predict-{step.key}"),
     )
     lesson.predict(visit, step.key, predicted)
-    if not revealed:
-        st.button(
-            "Reveal",
-            icon=":material/visibility:",
-            key=f"reveal-{step.key}",
-            type="primary",
-            disabled=predicted is None,
-            on_click=state.guarded(lesson.reveal),
-            args=(visit, step.key),
-        )
-        return False
-    answer(step, predicted)
-    return True
+    st.button(
+        "Reveal",
+        icon=":material/visibility:",
+        key=f"reveal-{step.key}",
+        type="primary",
+        disabled=predicted is None,
+        on_click=state.guarded(lesson.reveal),
+        args=(visit, step.key),
+    )
+    return False
 
 
 def answer(step: learn.Step, predicted: int) -> None:
-    """What the numbers say, and whether it was predicted."""
+    """What was predicted, and what the numbers say."""
     found = lesson.found(visit, step.key)
     if found.truth is None:
         st.info(learn.NO_NUMBERS, icon=":material/help:")
         return
     right = predicted == found.truth
-    said = f"{learn.TOLD[right]} {step.options[found.truth].reveal.format(**found.numbers)}"
+    predicted = learn.PREDICTED[right].format(predicted=step.options[predicted].label)
+    said = f"{predicted} {step.options[found.truth].reveal.format(**found.numbers)}"
     if right:
         st.success(said, icon=":material/check_circle:")
     else:
@@ -269,14 +276,14 @@ def twin(weights: int) -> None:
     left, right = st.columns(2)
     with left:
         show(
-            points_figure(points, chosen, found.heard, found.labels, reach=REACH),
+            points_figure(points, chosen, found.heard, found.labels, reach=REACH, height=HEIGHT),
             figure,
             on_select=state.guarded(partial(click_point, weights, figure)),
             selection_mode="points",
         )
     with right:
         draw = one_weight_figure if weights == 1 else two_weights_figure
-        show(draw(found.prior, found.posteriors), f"twin-{weights}-posteriors")
+        show(draw(found.prior, found.posteriors, height=HEIGHT), f"twin-{weights}-posteriors")
     left, right = st.columns(2)
     with left:
         controls(weights)
@@ -312,7 +319,7 @@ def price(revealed: bool) -> None:
         [
             {
                 "": learn.METHODS[name],
-                "million multiply-accumulates": f"{each.multiply_accumulates / 1e6:,.0f}",
+                "multiply-accumulates, millions": f"{each.multiply_accumulates / 1e6:,.0f}",
                 "gradient steps": each.gradient_steps,
                 "labels needed": learn.LABELS[each.labels],
             }
@@ -345,12 +352,23 @@ def gain_chart(found, whose: str) -> None:
         {name: each.points for name, each in found.items()},
         {name: each.ends for name, each in found.items()},
         what=whose,
-        height=360,
-    )
+        height=400,
+    ).update_xaxes(title=learn.GAINED)
     show(figure, "lesson-gains")
+    st.caption(learn.GAIN_MARKS)
+
+
+def points_only(weights: int, revealed: bool) -> None:
+    """The points before anything is said of them."""
+    show(
+        points_figure(lesson.points(visit, weights), None, None, {}, reach=REACH, height=400),
+        f"twin-{weights}-before",
+    )
 
 
 SCENES = {
+    "one-weight": partial(points_only, 1),
+    "two-weights": partial(points_only, 2),
     "everybody": one_word,
     "clips": more_clips,
     "gaussian": bell_curve,
@@ -366,13 +384,10 @@ def tell(step: learn.Step) -> None:
     """A step: what is told, what is asked, what is seen."""
     told = lesson.introduction(visit, step.key)
     weights = lesson.WEIGHTS.get(step.key)
-    if weights:  # the width of the page is for the points
-        left, right = st.columns(2, gap="large")
-        left.markdown(step.text.format(**told))
-        with right:
-            revealed = ask(step, told)
-        if revealed:
-            twin(weights)
+    if weights and step.key in visit.lesson.revealed:  # all of the page is for the points
+        answer(step, visit.lesson.predictions[step.key])
+        st.markdown(learn.TWIN)
+        twin(weights)
         return
     left, right = st.columns([6, 7], gap="large")
     with left:
@@ -401,4 +416,4 @@ with st.container(key="lesson"):
     tell(shown)
     if number == len(learn.STEPS) - 1:
         last_words()
-    notes(shown)
+notes(shown)

@@ -13,7 +13,6 @@ from vop_core.errors import VopError
 from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS
 
-
 OURS = {each.name for each in fields(LinkedState)}
 
 

@@ -4,12 +4,13 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from texts import learn as texts
+
 from session import models, shared
 from session.state import Visit
-from texts import learn as texts
 from vop_core import plots
 from vop_core.course import lesson
-from vop_core.course.lesson import FIRST_POINTS, MOST_POINTS, REACH, Gains, Point, TwinState
+from vop_core.course.lesson import FIRST_POINTS, MOST_POINTS, Gains, Point, TwinState
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import HEADLINE_SHOTS
 from vop_core.models.bundled import SHOTS, Example, won_lost_unchanged
@@ -127,7 +128,7 @@ def told_weight(visit: Visit) -> tuple[str, int]:
 
 
 def weight_view(visit: Visit, on: tuple[int, ...] | None = None) -> tuple[plots.LayerView, int]:
-    """The layer with that weight after the clips ``on``, by default the first ones; and its place."""
+    """The layer with that weight after the clips ``on``, the first ones if None; and its place."""
     layer, weight = told_weight(visit)
     on = _first(visit) if on is None else on
     return _view(enrolled(visit, on), layer, on), weight
@@ -285,8 +286,8 @@ def _cost(visit: Visit) -> Found:
     work = {name: each.multiply_accumulates for name, each in costs(visit).items()}
     times = {name: each / work["vop"] for name, each in work.items()}
     truth = bisect_right((2.0, 10.0), times["fine-tune-all"])
-    numbers = {"times": times["fine-tune-all"], "head": times["fine-tune-head"]}
-    return Found(truth, {name: f"{each:.1f}" for name, each in numbers.items()})
+    rest = texts.LAST_LAYER.format(head=f"{times['fine-tune-head']:.1f}")
+    return Found(truth, {"times": f"{times['fine-tune-all']:.1f}", "rest": rest})
 
 
 def _everyone(visit: Visit) -> Found:

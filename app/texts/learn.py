@@ -1,4 +1,4 @@
-"""The lecture in steps, as one table: what is said, what is asked, what each answer reveals where the
+"""The lecture in steps, as one table: what is said and asked, what each answer reveals where the
 numbers say so, and notes for whoever presents. Names in braces are filled with numbers that were
 computed, never typed.
 """
@@ -29,7 +29,12 @@ class Step:
 
 
 NO_NUMBERS = "This model’s card does not hold the numbers that would tell."
-TOLD = {True: "You were right.", False: "You predicted otherwise."}
+PREDICTED = {  # whether it came true
+    True: "You predicted it: **{predicted}**.",
+    False: "You predicted **{predicted}**. It is otherwise.",
+}
+GAINED = "points gained on everybody’s network"
+GAIN_MARKS = "One mark is a person; above them their mean, with its 95 % interval."
 FIRST_PREDICT = "Predict first: the picture comes with the answer."
 KEYS = "Page Down and Page Up turn the pages; so does a clicker. Tab and Enter do the rest."
 TWIN = (
@@ -45,9 +50,10 @@ PEOPLE = (
     " Over {persons} people never heard in training, {shots} clips each, the gain is {gain} points "
     "of accuracy (95 % interval {low} to {high})."
 )
+LAST_LAYER = " For the last layer alone it is {head} times, but it needs the words too."
 STRANGERS = (
-    " One’s own clips do {gain} points better than a stranger’s (95 % interval {low} to {high}), so "
-    "{verdict}."
+    " One’s own clips do {gain} points better than a stranger’s (95 % interval {low} to {high}), "
+    "so {verdict}."
 )
 PERSONAL = {  # verdict of own clips against a stranger's
     0: "what helps is personal",
@@ -67,7 +73,7 @@ METHODS = {
 }
 HEARD = {0: "Everybody’s", 1: "After 1 clip"}  # how many clips a network was made of
 HEARD_AFTER = "After {shots} clips"
-LABELS = {True: "yes, every word", False: "no"}
+LABELS = {True: "yes", False: "no"}
 
 STEPS = (
     Step(
@@ -112,8 +118,8 @@ STEPS = (
         "gaussian",
         "A weight is a bell curve",
         "VoP gives a weight no single value. It says **where the weight lies, and how sure that "
-        "is**. Dashed: for anybody, before any clip. That is the *prior*. After the clips it is the "
-        "*posterior*.",
+        "is**. Dashed: for anybody, before any clip. That is the *prior*. After the clips it is "
+        "the *posterior*.",
         "Three clips are heard. What becomes of the curve of which they say most?",
         (
             Option("It moves", "It moves by {moved} prior widths and keeps {width} of its width."),
@@ -129,15 +135,15 @@ STEPS = (
         ),
         5,
         "Read the picture aloud: dashed is everybody, thin curves are what each clip says alone, "
-        "solid is all of them together. Of all weights this is the one of which the clips say most.",
+        "solid is all of them together. Of all weights, the clips say most of this one.",
         "“The curve shows how the weight varies between clips.” It shows what is not known about "
         "one fixed weight of one person.",
     ),
     Step(
         "shrinkage",
         "Trust grows with clips",
-        "How far should a few clips move a weight? VoP takes the share **a = n / (n + n₀)** of what "
-        "*n* clips show. Training learned *n₀*: how many clips the prior is worth.",
+        "How far should a few clips move a weight? VoP takes the share **a = n / (n + n₀)** of "
+        "what *n* clips show. Training learned *n₀*: how many clips the prior is worth.",
         "One clip is heard. How much of what it shows is taken?",
         (
             Option(
@@ -165,14 +171,14 @@ STEPS = (
         "A toy person with one weight *w*. **Each point is a clip**: what is heard, and its label. "
         "Here the true posterior can be computed, and held against two that maximise the ELBO: "
         "*optimised* for this person, *amortised* as one rule for everybody.",
-        "A point is moved straight up: its label changes, its sound does not. Which posterior stays "
-        "where it is?",
+        "A point is moved straight up: its label changes, its sound does not. Which posterior "
+        "stays where it is?",
         (
             Option("The exact one", "The exact one stays where it is."),
             Option(
                 "The amortised one",
-                "The amortised one: it reads what is heard, and **never a label**. So nobody has to "
-                "tell their words, and a gap to the evidence remains.",
+                "The amortised one: it reads what is heard, and **never a label**. So nobody has "
+                "to tell their words, and a gap to the evidence remains.",
             ),
             Option("The optimised one", "The optimised one stays where it is."),
         ),
@@ -187,15 +193,15 @@ STEPS = (
     Step(
         "two-weights",
         "Two weights that hang together",
-        "Now two weights shape the label in nearly the same way: if one is larger, the other may be "
-        "smaller. The true posterior is a **tilted** ellipse. VoP’s Gaussian is *mean-field*: every "
-        "weight for itself, so its ellipses cannot tilt.",
+        "Now two weights shape the label in nearly the same way: if one is larger, the other may "
+        "be smaller. The true posterior is a **tilted** ellipse. VoP’s Gaussian is *mean-field*: "
+        "every weight for itself, so its ellipses cannot tilt.",
         "The best mean-field ellipse for a tilted truth: how wide is it?",
         (
             Option(
                 "As wide as the truth",
-                "As wide: the first weight’s standard deviation is {width} of the true one, and the "
-                "gap is {gap} nats.",
+                "As wide: the first weight’s standard deviation is {width} of the true one, and "
+                "the gap is {gap} nats.",
             ),
             Option(
                 "Too narrow",
@@ -217,16 +223,21 @@ STEPS = (
     Step(
         "cost",
         "One forward pass",
-        "Fine-tuning also makes a network personal: it is told the words, and takes gradient steps. "
-        "VoP reads the same {clips} clips once. Work is counted in multiply-accumulates.",
+        "Fine-tuning also makes a network personal: it is told the words, and takes gradient "
+        "steps. VoP reads the same {clips} clips once. Work is counted in multiply-accumulates.",
         "Fine-tuning every layer takes how many times the work of VoP?",
         (
-            Option("About the same", "{times} times. For the last layer alone it is {head} times."),
             Option(
-                "Two to ten times", "{times} times. For the last layer alone it is {head} times."
+                "About the same",
+                "{times} times.{rest}",
             ),
             Option(
-                "More than ten times", "{times} times. For the last layer alone it is {head} times."
+                "Two to ten times",
+                "{times} times.{rest}",
+            ),
+            Option(
+                "More than ten times",
+                "{times} times.{rest}",
             ),
         ),
         4,
@@ -284,8 +295,8 @@ STEPS = (
     Step(
         "width",
         "What the width is worth",
-        "A posterior is more than its mean. Textbooks answer with the **average over many draws** of "
-        "the weights. The app answers with the mean weights, in one pass.",
+        "A posterior is more than its mean. Textbooks answer with the **average over many draws** "
+        "of the weights. The app answers with the mean weights, in one pass.",
         "Averaging over draws: what does it do to accuracy?",
         (
             Option("It helps", "{gain} points against the mean weights ({low} to {high})."),
@@ -296,9 +307,9 @@ STEPS = (
             ),
             Option(
                 "It harms",
-                "{gain} points against the mean weights ({low} to {high}): with so few clips, draws "
-                "are wider than the answers can bear. The width is not shown to be worth anything "
-                "for accuracy.",
+                "{gain} points against the mean weights ({low} to {high}): with so few clips, "
+                "draws are wider than the answers can bear. The width is not shown to be worth "
+                "anything for accuracy.",
             ),
         ),
         5,

@@ -121,7 +121,7 @@ class EnrollmentCost:
 
 
 def enrollment_costs(
-    bundle: Bundle, clips: Float[Tensor, "shot *input"]
+    bundle: Bundle, clips: Float[Tensor, "shot mel frame"]
 ) -> dict[str, EnrollmentCost]:
     """Enrolling these clips by the task's model, and by fine-tuning its global one.
 

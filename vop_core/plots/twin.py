@@ -28,7 +28,7 @@ CLICKS = 49  # places to click on, in each direction
 def points_figure(
     points: Sequence[tuple[float, float]],
     chosen: int | None,
-    heard: Float[Tensor, " place"],
+    heard: Float[Tensor, " place"] | None,
     labels: Mapping[str, Float[Tensor, " place"]],
     *,
     reach: float,
@@ -58,6 +58,7 @@ def points_figure(
         marker={
             "size": [17 if place == chosen else 11 for place in range(len(points))],
             "color": style.PRIOR.colour,
+            "opacity": 1,
             "symbol": ["star" if place == chosen else "circle" for place in range(len(points))],
         },
         hovertemplate="heard %{x:.1f}, label %{y:.1f}<extra></extra>",
