@@ -28,7 +28,7 @@ class Step:
     misconception: str
 
 
-NO_NUMBERS = "This model’s card does not hold the numbers that would tell."
+NO_NUMBERS = "Nothing tells it here: this model or its card lacks the numbers."
 PREDICTED = {  # whether it came true
     True: "You predicted it: **{predicted}**.",
     False: "You predicted **{predicted}**. It is otherwise.",
@@ -36,7 +36,10 @@ PREDICTED = {  # whether it came true
 GAINED = "points gained on everybody’s network"
 GAIN_MARKS = "One mark is a person; above them their mean, with its 95 % interval."
 FIRST_PREDICT = "Predict first: the picture comes with the answer."
-KEYS = "Page Down and Page Up turn the pages; so does a clicker. Tab and Enter do the rest."
+KEYS = (
+    "Page Down and Page Up turn the pages, and so does a clicker. Tab and Enter do the rest. While "
+    "a slider has the focus, these keys are the slider’s."
+)
 TWIN = (
     "Choose a point and click where it should go, or use the sliders. What each posterior expects "
     "is drawn as a line."

@@ -22,7 +22,7 @@ AMORTISED = style.Role("amortised", style.PERSONAL.colour, "solid", "diamond")
 OPTIMISED = style.Role("optimised", "#12907F", "dot", "square-open")
 LOOKS = {role.name: role for role in (EXACT, AMORTISED, OPTIMISED)}
 MISFIT, KL = "misfit: −E[ln p(y | x, w)]", "KL from what the clips say"
-CLICKS = 49  # places to click on, in each direction
+CLICKS = 25  # places to click on, in each direction: many of them are slow to draw
 
 
 def points_figure(
