@@ -2,6 +2,8 @@
 address of what a visitor sees.
 """
 
+from dataclasses import fields
+
 from session.clips import ask_bundled, borrow, borrowed_person
 from session.shared import bundled_persons
 from session.state import Visit
@@ -11,9 +13,12 @@ from vop_core.errors import VopError
 from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS
 
+OURS = {each.name for each in fields(LinkedState)}
+
 
 def follow(visit: Visit, address: dict[str, str]) -> None:
     """Open what an address asks for, once."""
+    address = {name: value for name, value in address.items() if name in OURS}
     if not address or address == visit.address:
         return
     visit.address = address

@@ -12,7 +12,7 @@ from vop_core.data.environments import CLEAN, heard_as
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation import narrowing, promises
 from vop_core.evaluation.controls import generator_for
-from vop_core.models.bundled import Example
+from vop_core.models.bundled import SHOTS, Example
 
 
 def personal(visit: Visit) -> Personal | None:
@@ -162,7 +162,7 @@ def examples(visit: Visit) -> tuple[BundledPerson, str, tuple[Example, ...]] | N
     person, environment = opening(visit)
     if person is None:
         return None
-    return person, environment, shared.examples(visit.task, person.id, environment)
+    return person, environment, shared.examples(visit.task, person.id, environment, SHOTS)
 
 
 def health_over_persons(visit: Visit) -> dict | None:

@@ -9,6 +9,7 @@ import streamlit as st
 import texts
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from vop_core.course.lesson import Point
 from vop_core.data.clip_quality import ClipQuality
 from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
@@ -136,6 +137,18 @@ def _of_the_person(name: str) -> property:
 
 
 @dataclass
+class Lesson:
+    """Where this visitor is in the lecture, and what was predicted there."""
+
+    step: int = 0
+    predictions: dict[str, int] = field(default_factory=dict)  # by step: the option
+    revealed: set[str] = field(default_factory=set)  # steps
+    # of the twins, by number of weights
+    points: dict[int, list[Point]] = field(default_factory=dict)
+    chosen: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
@@ -150,6 +163,7 @@ class Visit:
     people: list[Person] = field(default_factory=lambda: [Person(1)])
     turn: int = 1  # whose it is, by number
     people_given: int = 1
+    lesson: Lesson = field(default_factory=Lesson)
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
     queries_given: int = 0

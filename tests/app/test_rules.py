@@ -29,8 +29,10 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
         "warm_up": [],
         "bundled_persons": ["task"],
         # of bundled persons
-        "examples": ["task", "person", "environment"],
+        "examples": ["task", "person", "environment", "shots"],
         "enrolled_clips": ["task", "person", "environment", "shots"],
+        "bundled_model": ["task", "person", "environment", "shots", "on"],
+        "enrollment_costs": ["task", "person", "environment", "shots"],
         "crowd": ["task", "environment"],
         "persons_map": ["task", "by_environment"],
         "coverage": ["task"],

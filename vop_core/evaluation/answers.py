@@ -54,14 +54,25 @@ def first_answer(
     ``drawn``, the same query under draws of the weights, adds credible intervals and the split of
     the uncertainty.
     """
-    columns = [prediction.probabilities[0].tolist()]
+    return _answer(prediction, labels, drawn, 0)
+
+
+def each_answer(prediction: Prediction, labels: Sequence[str]) -> list[Answer]:
+    """The answer to each of a prediction's queries."""
+    return [_answer(prediction, labels, None, row) for row in range(len(prediction.probabilities))]
+
+
+def _answer(
+    prediction: Prediction, labels: Sequence[str], drawn: Prediction | None, row: int
+) -> Answer:
+    columns = [prediction.probabilities[row].tolist()]
     if drawn is not None:
-        columns += [drawn.lower[0].tolist(), drawn.upper[0].tolist()]
+        columns += [drawn.lower[row].tolist(), drawn.upper[row].tolist()]
     spread = prediction if drawn is None else drawn
     entropies = (spread.total, spread.aleatoric, spread.epistemic)
     return Answer(
         tuple(map(LabelProbability, labels, *columns)),
-        *(float(entropy[0]) for entropy in entropies),
+        *(float(entropy[row]) for entropy in entropies),
         spread.draws,
     )
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vop_core.data.environments import CLEAN, heard_as, own_environments
 from vop_core.data.voices import BundledClip, BundledPerson
-from vop_core.evaluation.answers import Answer, first_answer, outcome
+from vop_core.evaluation.answers import Answer, each_answer, outcome
 from vop_core.models.bundle import Bundle
 from vop_core.types import Clip
 from vop_core.variational.enrollment_health import REFUSED
@@ -80,24 +80,27 @@ class Example:
         return outcome(self.word, self.by_global.best.label, self.by_personal.best.label)
 
 
-def examples(models: Bundle, person: BundledPerson, environment: str) -> tuple[Example, ...]:
+def examples(
+    models: Bundle, person: BundledPerson, environment: str, *, shots: int = SHOTS
+) -> tuple[Example, ...]:
     """All query clips of a person whose words the models know, asked of the global model and of the
-    one that ``SHOTS`` enrollment clips make.
+    one that ``shots`` enrollment clips make.
 
     In their order, beginning with the first that only the personal model gets right, if there is
     one.
     """
     enrollment = heard_clips(models, person.id, environment, person.enrollment)
-    personal = models.vop.enroll(enrollment.features[accepted(models, enrollment, SHOTS)])
+    personal = models.vop.enroll(enrollment.features[accepted(models, enrollment, shots)])
     known = [record for record in person.query if record.label in models.labels]
     query = heard_clips(models, person.id, environment, known)
-    found = []
-    for place, record in enumerate(known):
-        answers = (
-            first_answer(model.predict(query.features[place : place + 1]), models.labels)
-            for model in (models.global_model, personal)
-        )
-        found.append(Example(query.clips[place], record.label, *answers))
+    answers = (
+        each_answer(model.predict(query.features), models.labels)
+        for model in (models.global_model, personal)
+    )
+    found = [
+        Example(clip, record.label, *both)
+        for clip, record, both in zip(query.clips, known, zip(*answers, strict=True), strict=True)
+    ]
     first = next((place for place, each in enumerate(found) if each.outcome == "won"), 0)
     return (*found[first:], *found[:first])
 

@@ -117,7 +117,7 @@ def ellipse_figure(
         (posterior, EVIDENCE, "p(w | x, y), the truth"),
         (q, BOUND, "q(w)"),
     ):
-        outline = _ellipse(gaussian)
+        outline = ellipse(gaussian)
         figure.add_scatter(
             x=outline[:, 0].tolist(),
             y=outline[:, 1].tolist(),
@@ -172,7 +172,8 @@ def ellipse_figure(
     return style.finish(figure, alt=alt, height=height)
 
 
-def _ellipse(gaussian: MultivariateNormal, points: int = 73) -> Float[Tensor, "point 2"]:
+def ellipse(gaussian: MultivariateNormal, points: int = 73) -> Float[Tensor, "point 2"]:
+    """Outline of two standard deviations of a Gaussian over two weights."""
     angle = torch.linspace(0, 2 * torch.pi, points, dtype=gaussian.mean.dtype)
     circle = torch.stack([angle.cos(), angle.sin()], dim=1)
     return gaussian.mean + ELLIPSE_SDS * circle @ gaussian.scale_tril.mT

@@ -153,6 +153,15 @@ def finish(
     return figure
 
 
+def enlarge(figure: go.Figure, size: int) -> go.Figure:
+    """The figure with type of this size in pixels, to be read from the back of a room."""
+    figure.update_layout(font={"size": size}, legend={"font": {"size": size}})
+    figure.update_annotations(font={"size": size})
+    axis = {"title": {"font": {"size": size}}, "tickfont": {"size": size}}
+    figure.update_xaxes(axis)
+    return figure.update_yaxes(axis)
+
+
 def text_alternative(figure: go.Figure) -> str:
     """The words that stand for the figure where it cannot be seen."""
     return str((figure.layout.meta or {}).get("alt", ""))

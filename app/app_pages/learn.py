@@ -1,0 +1,419 @@
+"""Page: a lecture in steps. Something is told, the room predicts, then the numbers answer."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+import texts
+import widgets
+from session import lesson, state
+from texts import learn
+
+from vop_core import plots
+from vop_core.course.lesson import MOST_POINTS, REACH
+from vop_core.data.audio import playable
+from vop_core.plots.persons import gains_figure
+from vop_core.plots.style import enlarge
+from vop_core.plots.twin import bounds_figure, one_weight_figure, points_figure, two_weights_figure
+from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
+
+visit = state.current()
+HEIGHT = 300  # of a twin's figures, in pixels: all of them are seen at once
+FONT = 17  # of figures, to be read from the back of a room
+LARGE = """<style>
+.st-key-lesson [data-testid=stMarkdownContainer] :is(p, li) {font-size: 1.3rem; line-height: 1.45}
+.st-key-lesson [data-testid=stMarkdownContainer] p:has(.stMarkdownBadge) {font-size: 1.1rem}
+.st-key-lesson table {font-size: 1.15rem}
+.st-key-lesson table [data-testid=stMarkdownContainer] p {font-size: inherit}
+.st-key-lesson button p, .st-key-steps button p {font-size: 1.15rem}
+.st-key-lesson h2 {padding-top: 0}
+.st-key-lesson [data-testid=stButtonGroup] button {min-height: 2.6rem}
+@media (max-width: 640px) {.st-key-steps kbd {display: none}}
+.stMainBlockContainer {padding-bottom: 2rem}
+</style>"""
+
+
+def show(figure, key: str, **options):
+    """A figure with large type."""
+    return widgets.show(enlarge(figure, FONT), key, **options)
+
+
+# --- from step to step ----------------------------------------------------------------------------
+
+
+def go_to(step: int) -> None:
+    visit.lesson.step = step
+    st.query_params["step"] = str(step + 1)
+
+
+def steps(number: int) -> None:
+    """Where one is, and the ways on: by mouse, keyboard or clicker."""
+    last = len(learn.STEPS) - 1
+    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
+        st.markdown(f"**Step {number + 1} of {last + 1}**", width="stretch")
+        st.button(
+            "Previous",
+            icon=":material/arrow_back:",
+            key="previous-step",
+            shortcut="PageUp",
+            disabled=number == 0,
+            on_click=state.guarded(go_to),
+            args=(number - 1,),
+        )
+        st.button(
+            "Next",
+            icon=":material/arrow_forward:",
+            key="next-step",
+            type="primary",
+            shortcut="PageDown",
+            disabled=number == last,
+            on_click=state.guarded(go_to),
+            args=(number + 1,),
+        )
+
+
+def ask(step: learn.Step, told: dict) -> bool:
+    """The question; whether it was answered and the answer is shown."""
+    st.markdown(f"**{step.question.format(**told)}**")
+    if step.key in visit.lesson.revealed:
+        answer(step, visit.lesson.predictions[step.key])
+        return True
+    # buttons, unlike radio buttons, leave Page Down to the lecture
+    predicted = st.pills(
+        "Your prediction",
+        range(len(step.options)),
+        default=visit.lesson.predictions.get(step.key),
+        required=True,
+        format_func=lambda place: step.options[place].label,
+        label_visibility="collapsed",
+        key=widgets.key(visit, f"predict-{step.key}"),
+    )
+    lesson.predict(visit, step.key, predicted)
+    st.button(
+        "Reveal",
+        icon=":material/visibility:",
+        key=f"reveal-{step.key}",
+        type="primary",
+        disabled=predicted is None,
+        on_click=state.guarded(lesson.reveal),
+        args=(visit, step.key),
+    )
+    return False
+
+
+def answer(step: learn.Step, predicted: int) -> None:
+    """What was predicted, and what the numbers say."""
+    found = lesson.found(visit, step.key)
+    if found.truth is None:
+        st.info(learn.NO_NUMBERS, icon=":material/help:")
+        return
+    right = predicted == found.truth
+    predicted = learn.PREDICTED[right].format(predicted=step.options[predicted].label)
+    said = f"{predicted} {step.options[found.truth].reveal.format(**found.numbers)}"
+    if right:
+        st.success(said, icon=":material/check_circle:")
+    else:
+        st.warning(said, icon=":material/lightbulb:")
+
+
+def notes(step: learn.Step) -> None:
+    """For whoever presents, hidden until asked for."""
+    shown = st.toggle(
+        "Presenter notes", key=widgets.key(visit, "presenter-notes"), persist_state="session"
+    )
+    if shown:
+        with st.container(border=True):
+            st.markdown(f"**About {counted(step.minutes, 'minute')}.** {step.notes}")
+            st.markdown(f"**Somebody may think:** {step.misconception}")
+            st.caption(learn.KEYS)
+
+
+# --- what is seen at each step --------------------------------------------------------------------
+
+
+def one_word(revealed: bool) -> None:
+    """A clip, and what everybody's network hears in it."""
+    said = lesson.word(visit)
+    with st.container(border=True):
+        st.markdown(f":material/hearing: {lesson.person(visit)[0].name} says")
+        st.markdown(f"## {said.word}")
+        st.audio(playable(said.clip), alt=f"Play the word {said.word}")
+    with st.container(border=True):
+        st.markdown(":material/public: Everybody’s network hears")
+        st.markdown(f"## {said.by_global.best.label}")
+        verdict(said.by_global.best.label, said.word)
+
+
+def verdict(label: str, word: str) -> None:
+    said, icon, colour = texts.judged(label, word, [word])
+    st.badge(said, icon=icon, color=colour)
+
+
+def more_clips(revealed: bool) -> None:
+    """What is heard of the word with no clip and with more and more of them."""
+    said = lesson.word(visit)
+    if not revealed:
+        one_word(revealed)
+        return
+    heard = lesson.answers(visit)
+    for pair in (heard[:2], heard[2:]):
+        for column, each in zip(st.columns(2), pair, strict=True):
+            with column.container(border=True, height="stretch"):
+                titled = learn.HEARD.get(each.shots) or learn.HEARD_AFTER.format(shots=each.shots)
+                st.markdown(titled)
+                st.markdown(f"## {each.label}")
+                verdict(each.label, said.word)
+                st.markdown(f"{each.right} of {each.words} words right")
+
+
+def bell_curve(revealed: bool) -> None:
+    """A weight before and after three clips."""
+    view, weight = lesson.weight_view(visit, None if revealed else ())
+    show(plots.weight_figure(view, weight, height=430), "lesson-weight")
+
+
+def trust(revealed: bool) -> None:
+    """The same weight with clips on and off, and the share that is taken."""
+    if not revealed:
+        st.caption(learn.FIRST_PREDICT)
+        return
+    count = lesson.clip_count(visit)
+    on = st.pills(
+        "Clips that are heard",
+        range(count),
+        selection_mode="multi",
+        default=[0],
+        format_func=lambda place: f"Clip {place + 1}",
+        key=widgets.key(visit, "lesson-clips"),
+    )
+    on = tuple(sorted(on))
+    found = lesson.shrinkage(visit, on)
+    if found and on:
+        st.markdown(
+            f"## a = {found.clips} / ({found.clips} + {found.prior_clips:.1f}) = "
+            f"{plots.percent(found.share)}"
+        )
+    elif found:
+        st.markdown("## a = 0: the prior alone")
+    view, weight = lesson.weight_view(visit, on)
+    show(plots.weight_figure(view, weight, height=360), "lesson-trust")
+
+
+def place_keys(weights: int, place: int) -> list[str]:
+    return [widgets.key(visit, f"twin-{weights}-{axis}-{place}") for axis in "xy"]
+
+
+def put_point(weights: int) -> None:
+    """A slider moved: the chosen point goes there."""
+    keys = place_keys(weights, lesson.chosen(visit, weights))
+    lesson.move(visit, weights, tuple(map(state.chosen, keys)))
+
+
+def click_point(weights: int, figure: str) -> None:
+    """A click in the picture: the chosen point goes there, and its sliders with it."""
+    to = state.clicked(figure)
+    if to is not None:
+        lesson.move(visit, weights, to)
+        for name, value in zip(place_keys(weights, lesson.chosen(visit, weights)), to, strict=True):
+            state.put(name, value)
+
+
+def choose_point(weights: int, name: str) -> None:
+    lesson.choose(visit, weights, state.chosen(name))
+
+
+def controls(weights: int) -> None:
+    """Which point is moved, and where to; one more, and one less."""
+    points, chosen = lesson.points(visit, weights), lesson.chosen(visit, weights)
+    name = widgets.key(visit, f"twin-{weights}-{len(points)}-point")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.pills(
+            "Point to move",
+            range(len(points)),
+            default=chosen,
+            format_func=lambda place: str(place + 1),
+            required=True,
+            key=name,
+            on_change=state.guarded(partial(choose_point, weights, name)),
+        )
+        st.button(
+            "Add a point",
+            icon=":material/add:",
+            key=f"add-point-{weights}",
+            disabled=len(points) == MOST_POINTS,
+            on_click=state.guarded(lesson.add_point),
+            args=(visit, weights),
+        )
+        st.button(
+            "Remove the last",
+            icon=":material/remove:",
+            key=f"remove-point-{weights}",
+            disabled=len(points) == 1,
+            on_click=state.guarded(lesson.remove_point),
+            args=(visit, weights),
+        )
+    titles = ("What is heard, x", "Label, y")
+    for column, title, key, value in zip(
+        st.columns(2), titles, place_keys(weights, chosen), points[chosen], strict=True
+    ):
+        state.begin(key, value)
+        column.slider(
+            f"{title}, of point {chosen + 1}",
+            -REACH,
+            REACH,
+            step=0.05,
+            key=key,
+            on_change=state.guarded(partial(put_point, weights)),
+        )
+
+
+@st.fragment
+def twin(weights: int) -> None:
+    """Points to move, and at once everything that they change."""
+    found, chosen = lesson.twin(visit, weights), lesson.chosen(visit, weights)
+    points, figure = lesson.points(visit, weights), widgets.key(visit, f"twin-{weights}")
+    left, right = st.columns(2)
+    with left:
+        show(
+            points_figure(points, chosen, found.heard, found.labels, reach=REACH, height=HEIGHT),
+            figure,
+            on_select=state.guarded(partial(click_point, weights, figure)),
+            selection_mode="points",
+        )
+    with right:
+        draw = one_weight_figure if weights == 1 else two_weights_figure
+        show(draw(found.prior, found.posteriors, height=HEIGHT), f"twin-{weights}-posteriors")
+    left, right = st.columns(2)
+    with left:
+        controls(weights)
+    with right:
+        show(bounds_figure(found.bounds, found.evidence), f"twin-{weights}-bounds")
+    bounds_table(found)
+
+
+def bounds_table(found) -> None:
+    with st.expander("The bound in numbers, nats"):
+        st.table(
+            [
+                {
+                    "posterior": name,
+                    "expected log-likelihood": f"{float(each.expected_log_likelihood):.2f}",
+                    "− KL": f"{float(each.kl):.2f}",
+                    "= ELBO": f"{float(each.elbo):.2f}",
+                    "evidence": f"{found.evidence:.2f}",
+                    "gap": f"{found.gap(name):.2f}",
+                }
+                for name, each in found.bounds.items()
+            ]
+        )
+
+
+def price(revealed: bool) -> None:
+    """What each way of enrolling takes."""
+    if not revealed:
+        st.caption(learn.FIRST_PREDICT)
+        return
+    found = lesson.costs(visit)
+    st.table(
+        [
+            {
+                "": learn.METHODS[name],
+                "multiply-accumulates, millions": f"{each.multiply_accumulates / 1e6:,.0f}",
+                "gradient steps": each.gradient_steps,
+                "labels needed": learn.LABELS[each.labels],
+            }
+            for name, each in found.items()
+        ]
+    )
+
+
+def everyone(revealed: bool) -> None:
+    """What each bundled person gains."""
+    if revealed and (found := lesson.bundled_gains(visit)):
+        gain_chart({learn.GAINS["own"]: found}, "bundled people")
+    elif not revealed:
+        st.caption(learn.FIRST_PREDICT)
+
+
+def people(names: Sequence[str], revealed: bool) -> None:
+    """What people never heard gain, by whose clips or which answer."""
+    if not revealed:
+        st.caption(learn.FIRST_PREDICT)
+        return
+    rows = {"mean": "own"}
+    found = lesson.gains(visit, {name: (rows.get(name, name), "global") for name in names})
+    if found:
+        gain_chart({learn.GAINS[name]: each for name, each in found.items()}, "people never heard")
+
+
+def gain_chart(found, whose: str) -> None:
+    figure = gains_figure(
+        {name: each.points for name, each in found.items()},
+        {name: each.ends for name, each in found.items()},
+        what=whose,
+        height=400,
+    ).update_xaxes(title=learn.GAINED)
+    show(figure, "lesson-gains")
+    st.caption(learn.GAIN_MARKS)
+
+
+def points_only(weights: int, revealed: bool) -> None:
+    """The points before anything is said of them."""
+    show(
+        points_figure(lesson.points(visit, weights), None, None, {}, reach=REACH, height=400),
+        f"twin-{weights}-before",
+    )
+
+
+SCENES = {
+    "one-weight": partial(points_only, 1),
+    "two-weights": partial(points_only, 2),
+    "everybody": one_word,
+    "clips": more_clips,
+    "gaussian": bell_curve,
+    "shrinkage": trust,
+    "cost": price,
+    "everyone": everyone,
+    "stranger": partial(people, ("own", "wrong-person")),
+    "width": partial(people, ("mean", "draws")),
+}
+
+
+def tell(step: learn.Step) -> None:
+    """A step: what is told, what is asked, what is seen."""
+    told = lesson.introduction(visit, step.key)
+    weights = lesson.WEIGHTS.get(step.key)
+    if weights and step.key in visit.lesson.revealed:  # all of the page is for the points
+        answer(step, visit.lesson.predictions[step.key])
+        st.markdown(learn.TWIN)
+        twin(weights)
+        return
+    left, right = st.columns([6, 7], gap="large")
+    with left:
+        st.markdown(step.text.format(**told))
+        revealed = ask(step, told)
+    with right:
+        SCENES[step.key](revealed)
+
+
+def last_words() -> None:
+    """What the numbers do not show, and where to go."""
+    with st.expander("What these numbers do not show"):
+        st.markdown(TASKS[visit.task].limits)
+    st.page_link("app_pages/your_voice.py", label="Now with your own voice", icon=":material/mic:")
+
+
+lesson.arrive(visit, st.query_params.get("step"))
+number = visit.lesson.step
+st.query_params["step"] = str(number + 1)
+st.html(LARGE)
+steps(number)
+shown = learn.STEPS[number]
+st.title(shown.title, anchor=False)
+widgets.messages(visit)
+with st.container(key="lesson"):
+    tell(shown)
+    if number == len(learn.STEPS) - 1:
+        last_words()
+notes(shown)
