@@ -62,7 +62,7 @@ def add_files(visit: Visit, files: Sequence[tuple[str, bytes]]) -> None:
             refused.append((clip.name, str(error)))
     if too_many:
         try:
-            enrollment.check_enrollment([*_titled(visit.entries), *too_many])
+            enrollment.check_enrollment([*titled(visit.entries), *too_many])
         except VopError as error:
             refused += [(clip.name, str(error)) for clip in too_many]
     visit.refusals += texts.refused(refused, len(files))
@@ -79,7 +79,7 @@ def split(visit: Visit, entry: Entry) -> None:
 
 
 def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
-    enrollment.check_enrollment([*_titled(kept), *clips])
+    enrollment.check_enrollment([*titled(kept), *clips])
     entries = list(kept)
     for clip in clips:
         entries.append(_entry(visit, clip, source))
@@ -87,7 +87,7 @@ def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
     visit.entries = entries
 
 
-def _titled(entries: Sequence[Entry]) -> list[Clip]:
+def titled(entries: Sequence[Entry]) -> list[Clip]:
     """Their clips, called what the pages call them."""
     return [replace(entry.clip, name=entry.title) for entry in entries]
 
@@ -193,7 +193,7 @@ def _ask(visit: Visit, clip: Clip, source: str, **borrowed) -> None:
     words = audio.words(clip)
     if len(words) > 1:
         visit.query.recording, visit.query.words = clip, len(words)
-    twin = enrollment.twin_of(clip, _titled(visit.entries))
+    twin = enrollment.twin_of(clip, titled(visit.entries))
     visit.query.twin = twin.name if twin else ""
 
 

@@ -14,7 +14,9 @@ from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
+from vop_core.evaluation.personal_test import PersonalTest
 from vop_core.evaluation.promises import Promise, SealedLabel
+from vop_core.models.personal_test import TestedModels
 from vop_core.types import Clip
 
 LOGGER = logging.getLogger(__name__)
@@ -87,6 +89,22 @@ class Answers:
 
 
 @dataclass
+class PromptedTest:
+    """Words that one person is asked to say, one after the other, and what was said."""
+
+    task: str
+    entries: frozenset[int]  # numbers of the clips that had been given when it began
+    words: list[str]
+    own: bool = True  # else a bundled person's clips are asked about
+    clips: dict[int, Clip] = field(default_factory=dict)  # by place in ``words``, last said last
+    skipped: set[int] = field(default_factory=set)
+    finished: bool = False  # for now: the score is looked at
+    # with what they belong to: the models that are asked, and their answers
+    models: tuple[tuple, TestedModels] | None = None
+    result: tuple[tuple, PersonalTest] | None = None
+
+
+@dataclass
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
@@ -107,6 +125,7 @@ class Visit:
     queries_given: int = 0
     answers: Answers | None = None
     curve: tuple[tuple, LearningCurve] | None = None  # and what it belongs to
+    test: PromptedTest | None = None
     # the words that the visitor told, by task and clip, and what came of the queries that count, by
     # persons enrolled, task and clip: one clip asked twice is one query
     told: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -135,7 +154,11 @@ class Visit:
     @property
     def holds_own(self) -> bool:
         """Whether anything of the visitor's own would be lost with the page."""
-        return bool(self.own_entries) or (self.query is not None and self.query.person is None)
+        return (
+            bool(self.own_entries)
+            or (self.query is not None and self.query.person is None)
+            or (self.test is not None and self.test.own and bool(self.test.clips))
+        )
 
     @property
     def environment(self) -> str:
@@ -147,6 +170,8 @@ class Visit:
         self.personal = self.before = self.curve = self.answers = None
         self.layers.clear()
         self.weights.clear()
+        if self.test and not self.test.entries & {entry.number for entry in self.entries}:
+            self.test = None
 
 
 def current() -> Visit:

@@ -22,7 +22,7 @@ def app_modules(monkeypatch):
     for name in [
         name
         for name in sys.modules
-        if name.partition(".")[0] in ("browser", "session", "texts", "widgets")
+        if name.partition(".")[0] in ("app_pages", "browser", "session", "texts", "widgets")
     ]:
         sys.modules.pop(name)
 

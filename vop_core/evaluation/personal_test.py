@@ -6,6 +6,7 @@ score. An answer may be withheld: below a confidence, and wherever a model says 
 of its words. All intervals are over the clips of this one person and say nothing of anybody else.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vop_core.errors import EvaluationError
 from vop_core.evaluation.answers import outcome
 from vop_core.evaluation.intervals import (
     clips_needed,
@@ -123,6 +125,10 @@ class PersonalTest:
         """What a model takes each word for."""
         return self._named(self.probabilities[model])
 
+    def confidences(self, model: str) -> list[float]:
+        """The probability of each of these answers."""
+        return self.probabilities[model].max(-1).values.tolist()
+
     def scores(self) -> dict[str, Score]:
         """Of every model. There must be a known word."""
         return {name: self._score(self.answers(name)) for name in self.probabilities}
@@ -184,10 +190,9 @@ class PersonalTest:
 
     def _sureness(self, model: str) -> list[float]:
         """How sure each answer is; 0 where it is that the word is none of them."""
-        sure = self.probabilities[model].max(-1).values.tolist()
         return [
             0.0 if answer in self.none_of_them else each
-            for answer, each in zip(self.answers(model), sure, strict=True)
+            for answer, each in zip(self.answers(model), self.confidences(model), strict=True)
         ]
 
 
@@ -221,6 +226,27 @@ def mixed_in(
         within = float(torch.rand((), generator=generator))
         found.insert(round((number + within) * share), word)
     return found
+
+
+def words_of_files(names: Sequence[str], words: Sequence[str]) -> list[str] | None:
+    """Which of ``words`` each file is called after; None where no file is called after any.
+
+    Raises EvaluationError where only some are, or one is called after several.
+    """
+    told = [_told(name) & set(words) for name in names]
+    if not any(told):
+        return None
+    unclear = [name for name, found in zip(names, told, strict=True) if len(found) != 1]
+    if unclear:
+        raise EvaluationError(
+            f"Which word is in {', '.join(unclear[:3])}? Name every file after its one word, or "
+            "none."
+        )
+    return [found.pop() for found in told]
+
+
+def _told(name: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]+", name.rpartition(".")[0].lower()))
 
 
 def left_out(clips: int) -> Int[Tensor, "clip shot"]:

@@ -8,6 +8,7 @@ import torch
 from vop_core.data.environments import heard_as
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.personal_test import GLOBAL, PersonalTest, left_out, spread
+from vop_core.evaluation.promises import SealedLabel
 from vop_core.evaluation.score import OWN
 from vop_core.methods.personal import Adaptation
 from vop_core.models.bundle import Bundle
@@ -29,9 +30,10 @@ class TestedModels:
     adaptation: Adaptation
 
     @torch.no_grad()
-    def ask(self, clips: Sequence[Clip], words: Sequence[str]) -> PersonalTest:
-        """Everybody's answers to clips of these words. Raises AudioError for what no model can
-        hear.
+    def ask(self, clips: Sequence[Clip], words: Sequence[SealedLabel]) -> PersonalTest:
+        """Everybody's answers to clips of words that are sealed until all have answered.
+
+        Raises AudioError for what no model can hear.
         """
         query, vop = self.models.features(clips), self.models.vop
         persons = len(next(iter(self.adaptation.values())))
@@ -41,7 +43,7 @@ class TestedModels:
         return PersonalTest(
             self.models.labels,
             TASKS[self.models.task].no_words,
-            tuple(words),
+            tuple(word.open() for word in words),
             {GLOBAL: by_global, **dict(zip(self.rows, found, strict=False))},
             found[len(self.rows) :],
         )
@@ -72,7 +74,7 @@ def tested_models(
 
 def bundled_test(
     models: Bundle, person: BundledPerson, environment: str, *, generator: torch.Generator
-) -> tuple[list[Clip], list[str]]:
+) -> list[tuple[Clip, str]]:
     """Clips and words of a test of a bundled person, heard in one of their own environments: up to
     ``MOST_KNOWN`` query clips, spread over all words, and ``UNKNOWN`` that are no word of the
     task's.
@@ -86,6 +88,7 @@ def bundled_test(
     clips = [record for stranger in strangers for record in stranger.query]
     owners = [stranger.id for stranger in strangers for _ in stranger.query]
     foreign = [clips[place] for place in spread(owners, UNKNOWN, generator=generator)]
-    heard = [heard_as(environment, person.id, record.load()) for record in (*asked, *foreign)]
     words = [record.label for record in asked]
-    return heard, [*words, *(f"{record.label}, in another language" for record in foreign)]
+    words += [f"{record.label}, in another language" for record in foreign]
+    heard = [heard_as(environment, person.id, record.load()) for record in (*asked, *foreign)]
+    return list(zip(heard, words, strict=True))

@@ -280,8 +280,8 @@ class Task(ABC):
         return ()
 
     def prompts(self, known: int, unknown: int, *, generator: torch.Generator) -> tuple[str, ...]:
-        """What a person is asked to say in a test: so many of the shipped model's words, and others;
-        nothing where they cannot be read out.
+        """What a person is asked to say in a test: so many of the shipped model's words, and so
+        many others; nothing where no words are written down.
         """
         return ()
 
