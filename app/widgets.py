@@ -83,7 +83,7 @@ def _receipt(visit: Visit) -> str:
     lines = [f"- {counted(len(visit.entries), 'clip')}, {seconds:.1f} s of sound"]
     if visit.query:
         lines.append(f"- 1 query clip, {visit.query.clip.seconds:.1f} s")
-    if visit.test and visit.test.own and visit.test.clips:
+    if visit.test and visit.test.clips:
         seconds = sum(clip.seconds for clip in visit.test.clips.values())
         lines.append(f"- {counted(len(visit.test.clips), 'test clip')}, {seconds:.1f} s of sound")
     if visit.personal or visit.before:

@@ -31,7 +31,8 @@ def show(visit: Visit) -> None:
         with st.spinner("Asking every model…"):
             result = personal_test.result(visit)
         score(visit, result)
-    go_on(visit, test)
+    if test.own:
+        go_on(visit, test)
 
 
 def offer(visit: Visit) -> None:
@@ -81,7 +82,7 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
         with record:
             widgets.recorder(
                 visit,
-                f"Say “{test.words[now]}”",
+                "Your recording of this word",
                 state.widget_name(visit, "test-microphone"),
                 recorded,
                 ["Upload files"],
@@ -137,7 +138,7 @@ def go_on(visit: Visit, test: PromptedTest) -> None:
     """Further words, where some are left, or a new test."""
     left = personal_test.place(test) is not None
     with st.container(horizontal=True):
-        if test.own and left:
+        if left:
             st.button(
                 f"Go on: {counted(len(test.words) - len(test.clips) - len(test.skipped), 'word')}"
                 " left",

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import texts
 from vop_core.evaluation.personal_test import GLOBAL, Influence, PairedGain, PersonalTest, Withheld
 from vop_core.evaluation.score import MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
 from vop_core.plots.style import listing, percent
 from vop_core.text import counted
 
 FEW = 10  # known words: with fewer the score is called an impression
-MODELS = {
-    OWN: "Your model",
-    GLOBAL: "The global model",
-    PRIOR: "Your model without any clip",
-    WRONG_PERSON: "A model of another person's clips",
-    MIXED: "A model of several persons' clips",
-    NOISE: "A model of noise",
+MODELS = {OWN: "Your model", GLOBAL: "The global model"}
+OTHERS = {  # the models made with the wrong clips, within a sentence
+    PRIOR: "the prior mean, without any clip",
+    WRONG_PERSON: "the model made with another person's clips",
+    MIXED: "the one made with several persons' clips",
+    NOISE: "the one made with noise",
 }
 HOW = (
     "Say the word that is shown. No model is told which word it was; among them are a few that no "
@@ -39,13 +39,14 @@ OVER_CLIPS = (
     "move with other words, and nothing about other people."
 )
 CONTROLS = (
-    "A gain is yours only where the models below do without it: they had no clips, somebody "
-    "else's, several people's, or noise."
+    "A gain is yours only where the others do without it: the prior mean had no clips, the wrong "
+    "person's model somebody else's, the mixed one several people's, and noise is your clips with "
+    "the speech scrambled away."
 )
 WITHHELD = (
-    "A model may say “I don't know” where it is not sure. Fewer answers, and more of them right: "
-    "a good sense of doubt climbs steeply to the left. The same share answered is the fair "
-    "comparison, since one model may simply be surer than the other."
+    "From the surest answer on the left to all answers on the right; the large marks are where the "
+    "slider stands. Where doubt is worth something, a line is higher on the left. Compare the "
+    "models where they answer the same share: one may simply be surer than the other."
 )
 INFLUENCE = "What your model would have answered had one of your clips not been there."
 VERDICTS = {  # of the test -> kind of box, icon, first words
@@ -80,7 +81,7 @@ def _needed(gain: PairedGain, everybodys: int) -> str:
                 f"So far each is right where the other is not, equally often. To show a gain of "
                 f"one word in ten would take about {more} more words."
             )
-        return f"If it goes on like this, about {more} more words will tell."
+        return f"If it goes on like this, about {more} more words would probably tell."
     start = "Both were right and wrong about the same words."
     if everybodys == gain.asked:
         start = "The global model left nothing to gain."
@@ -91,14 +92,14 @@ def _whose(test: PersonalTest) -> str:
     """Whether the models made with the wrong clips do without the gain."""
     scores = test.scores()
     alike = [
-        f"{MODELS[name].lower()} ({scores[name].right})"
-        for name in scores
-        if name not in (OWN, GLOBAL) and scores[name].right >= scores[OWN].right
+        f"{phrase} ({scores[name].right})"
+        for name, phrase in OTHERS.items()
+        if scores[name].right >= scores[OWN].right
     ]
     if alike:
-        return f"As many right had {listing(alike)}: so far nothing shows that your clips did it."
+        return f"As many right had {listing(alike)}: nothing shows that your clips did it."
     wrong = test.gain(WRONG_PERSON)
-    right = f"A model made with another person's clips got {scores[WRONG_PERSON].right} right"
+    right = f"{_capital(OTHERS[WRONG_PERSON])} got {scores[WRONG_PERSON].right} right"
     if wrong.verdict == "helps":
         return f"{right}: the gain is about you."
     return f"{right}: too near to yours to say that the gain is about you."
@@ -110,8 +111,9 @@ def tens(number: int) -> int:
 
 
 def points(share: float) -> str:
-    """``+12``, with a real minus."""
-    return f"{100 * share:+.0f}".replace("-", "\N{MINUS SIGN}")
+    """``+12``, with a real minus; 0 has no sign."""
+    rounded = round(100 * share)
+    return f"{rounded:+d}".replace("-", "\N{MINUS SIGN}") if rounded else "0"
 
 
 def between(gain: PairedGain) -> str:
@@ -126,13 +128,13 @@ def gains(test: PersonalTest) -> list[dict[str, str]]:
         if name == OWN:
             continue
         gain = test.gain(name)
+        other, _ = texts.CONTROLS.get(name, ("Global model", ""))
         rows.append(
             {
-                "Your model against": MODELS[name][0].lower() + MODELS[name][1:],
+                "Your model against": other,
                 "Only yours right": str(gain.won),
-                "Only the other right": str(gain.lost),
-                "Points": points(gain.mean),
-                "95 % interval": between(gain),
+                "Only the other": str(gain.lost),
+                "Points (95 % interval)": f"{points(gain.mean)} ({between(gain)})",
             }
         )
     return rows
@@ -152,8 +154,8 @@ def withheld(found: Withheld) -> str:
     if found.unknown:
         admitted = found.unknown - found.unknown_answered
         said += (
-            f". Of {counted(found.unknown, 'word')} that it does not know, it says so of "
-            f"**{admitted}**"
+            f". Of {counted(found.unknown, 'word')} that it does not know, it takes "
+            f"**{found.unknown_answered}** for one of its own and admits **{admitted}**"
         )
     return f"{said}."
 
@@ -171,6 +173,10 @@ def influence(titles: Sequence[str], found: Sequence[Influence], right: int) -> 
         }
         for title, each in zip(titles, found, strict=True)
     ]
+
+
+def _capital(phrase: str) -> str:
+    return phrase[0].upper() + phrase[1:]
 
 
 def _change(difference: int) -> str:

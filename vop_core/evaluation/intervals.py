@@ -30,7 +30,7 @@ SIGN_FLIP_PERSONS = 6  # 2 / 2^6 < 5 %: the smallest number of persons that can 
 HARMED_CLIPS = 6  # a person with fewer clips is never called harmed: the same bound, over clips
 POWER = 0.8  # of a test, when it is asked how many clips that takes
 _RESAMPLES = 9_999
-_STEPS = 600  # of a distribution's quantiles, where two are combined
+_STEPS = 400  # of a distribution's quantiles, where two are combined
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def paired_proportions_interval(
     )
     tail = (1 - level) / 2
     low, high = (
-        [np.quantile(np.outer(share, 2 * ways - 1), end) for share in shares]
+        [np.quantile(np.outer(share, 2 * ways - 1), end, method="hazen") for share in shares]
         for ways, end in (
             (_beta_quantiles(won, lost + 1), tail),
             (_beta_quantiles(won + 1, lost), 1 - tail),

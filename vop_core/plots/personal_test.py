@@ -37,13 +37,13 @@ def score_figure(test: PersonalTest) -> go.Figure:
         )
         said.append(f"{role.name} {score.right} ({style.percent(low)} to {style.percent(high)})")
     asked = scores[OWN].asked
-    rows = [f"{ROLES[name].name}, {scores[name].right}" for name in ROLES if name in scores]
+    rows = [f"{ROLES[name].name}: {scores[name].right}" for name in ROLES if name in scores]
     return style.finish(
         figure,
         alt=f"Right answers of {asked}, with 95 % intervals: {style.listing(said)}.",
         height=70 + ROW * len(rows),
         legend=False,
-        x={"range": [-0.02, 1.02], "tickformat": ".0%", "title": f"right, of {asked} words"},
+        x={"range": [-0.05, 1.05], "tickformat": ".0%", "title": f"right, of {asked} words"},
         y={
             "autorange": "reversed",
             "showgrid": False,
@@ -72,6 +72,7 @@ def mistakes_figure(test: PersonalTest) -> go.Figure:
             marker=role.marker(13, edge=2),
             text=[str(count) if count > 1 else "" for count in counts],
             textposition="top center",
+            cliponaxis=False,
             customdata=[f"{said}, taken for {heard}: {n}" for (said, heard), n in found.items()],
             hovertemplate=f"{role.name}<br>%{{customdata}}<extra></extra>",
         )
@@ -83,7 +84,7 @@ def mistakes_figure(test: PersonalTest) -> go.Figure:
         alt=" ".join(texts),
         height=110 + ROW * len(rows),
         x=axis | _named(columns) | {"title": "was taken for", "side": "bottom"},
-        y=axis | _named(rows) | {"title": "said", "range": [len(rows) - 0.5, -0.5]},
+        y=axis | _named(rows) | {"title": "said", "range": [len(rows) - 0.5, -0.7]},
     )
 
 
@@ -92,7 +93,7 @@ def withholding_figure(test: PersonalTest, threshold: float) -> go.Figure:
     a large mark where ``threshold`` lies.
     """
     figure, said = go.Figure(), []
-    for name in (GLOBAL, OWN):
+    for name in (OWN, GLOBAL):  # dots upon the line, so that both are seen where they agree
         role, curve = ROLES[name], test.curve(name)
         figure.add_scatter(
             x=[answered for _, answered, _ in curve],
@@ -122,8 +123,8 @@ def withholding_figure(test: PersonalTest, threshold: float) -> go.Figure:
         figure,
         alt=f"At least {style.percent(threshold)} sure: {style.listing(said)}.",
         height=300,
-        x={"range": [-0.03, 1.03], "tickformat": ".0%", "title": "share answered"},
-        y={"range": [-0.05, 1.08], "tickformat": ".0%", "title": "of these right"},
+        x={"range": [-0.05, 1.05], "tickformat": ".0%", "title": "share answered"},
+        y={"range": [-0.08, 1.08], "tickformat": ".0%", "title": "of these right"},
     )
 
 
