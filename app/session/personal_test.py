@@ -13,7 +13,7 @@ from vop_core.errors import VopError
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.personal_test import PersonalTest, words_of_files
 from vop_core.evaluation.promises import SealedLabel
-from vop_core.models.personal_test import UNKNOWN, bundled_test, tested_models
+from vop_core.models.personal_test import UNKNOWN, asked_models, bundled_test
 from vop_core.tasks.registry import TASKS
 from vop_core.types import Clip
 
@@ -147,7 +147,7 @@ def result(visit: Visit) -> PersonalTest:
         own, first = [entry.clip for entry in visit.enrolled], made.key[1][0]
         test.models = (
             made.key,
-            tested_models(
+            asked_models(
                 bundle(visit.task),
                 own,
                 answers.of_others(visit, first),

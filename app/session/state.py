@@ -16,7 +16,7 @@ from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.personal_test import PersonalTest
 from vop_core.evaluation.promises import Promise, SealedLabel
-from vop_core.models.personal_test import TestedModels
+from vop_core.models.personal_test import AskedModels
 from vop_core.types import Clip
 
 LOGGER = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class PromptedTest:
     skipped: set[int] = field(default_factory=set)
     finished: bool = False  # for now: the score is looked at
     # with what they belong to: the models that are asked, and their answers
-    models: tuple[tuple, TestedModels] | None = None
+    models: tuple[tuple, AskedModels] | None = None
     result: tuple[tuple, PersonalTest] | None = None
 
 

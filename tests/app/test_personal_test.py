@@ -12,7 +12,7 @@ from tests.app.conftest import (
     upload,
     words,
 )
-from vop_core.models.personal_test import TestedModels
+from vop_core.models.personal_test import AskedModels
 
 ROWS = 6  # global, own, prior, wrong person, mixed, noise
 
@@ -121,7 +121,7 @@ def test_no_model_hears_which_word_it_was(testing, voice, monkeypatch):
     from vop_core.models import personal_test
 
     seals, opened_when_asked = [], []
-    ask, predict = TestedModels.ask, GlobalModel.predict
+    ask, predict = AskedModels.ask, GlobalModel.predict
 
     def asked(self, clips, sealed):
         seals.extend(sealed)
@@ -131,7 +131,7 @@ def test_no_model_hears_which_word_it_was(testing, voice, monkeypatch):
         opened_when_asked.append(sum(seal.openings for seal in seals))
         return predict(self, query)
 
-    monkeypatch.setattr(personal_test.TestedModels, "ask", asked)
+    monkeypatch.setattr(personal_test.AskedModels, "ask", asked)
     monkeypatch.setattr(GlobalModel, "predict", predicted)
     press(say(testing, voice, 6), "show-score")
     assert [seal.openings for seal in seals] == [1] * 6 and opened_when_asked == [0]

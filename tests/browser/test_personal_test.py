@@ -57,7 +57,7 @@ def test_words_are_said_and_the_score_is_seen_without_a_mouse(page, microphone, 
         press_by_keyboard(page, "Record")
         page.wait_for_selector('[aria-label="Stop recording"]')
         page.wait_for_timeout(WORD)
-        page.keyboard.press("Enter")
+        press_by_keyboard(page, "Stop recording")
     page.get_by_text("5 test clips").wait_for()
     press_by_keyboard(page, "Show the score")
     page.get_by_role("heading", name="Which word was taken for which").wait_for()

@@ -1,6 +1,7 @@
 """A personal test counts what it says, and its intervals and verdicts are exact."""
 
 import itertools
+import math
 from collections import Counter
 
 import numpy as np
@@ -155,6 +156,12 @@ def test_so_many_clips_show_a_difference_four_times_in_five(won, lost):
     differ = np.maximum(drawn[:, 0] + drawn[:, 1], 1)
     rejected = (drawn[:, 0] - drawn[:, 1]) ** 2 / differ > stats.chi2.ppf(0.95, 1)
     assert rejected.mean() == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("won", [0.1, 0.5])
+def test_where_one_model_loses_nothing_the_clips_needed_have_a_closed_form(won):
+    chance, power = stats.norm.ppf([0.975, 0.8])
+    assert clips_needed(won, 0.0) == math.ceil((chance + power * (1 - won) ** 0.5) ** 2 / won)
 
 
 def test_models_that_do_not_differ_need_no_number_of_clips():

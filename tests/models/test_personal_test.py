@@ -6,7 +6,7 @@ import torch
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.promises import SealedLabel
 from vop_core.models import load_bundle
-from vop_core.models.personal_test import MOST_KNOWN, UNKNOWN, bundled_test, tested_models
+from vop_core.models.personal_test import MOST_KNOWN, UNKNOWN, asked_models, bundled_test
 from vop_core.tasks.registry import TASKS
 
 TASK = "keywords-en"
@@ -30,7 +30,7 @@ def clips_of(person, count: int):
 def test_a_batch_of_models_answers_as_each_does_alone(shipped, persons, shots):
     own, others = clips_of(persons[0], shots), [clips_of(each, 5) for each in persons[1:4]]
     asked = [record.load() for record in persons[0].query[:3]]
-    test = tested_models(shipped, own, others, generator=generator_for(5)).ask(
+    test = asked_models(shipped, own, others, generator=generator_for(5)).ask(
         asked, [SealedLabel("go")] * 3
     )
     query, alone = shipped.features(asked), shipped.vop.enroll(shipped.features(own))

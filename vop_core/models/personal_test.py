@@ -19,10 +19,8 @@ MOST_KNOWN, UNKNOWN = 20, 3  # words of a test: the models', and others
 
 
 @dataclass(frozen=True)
-class TestedModels:
+class AskedModels:
     """The models of a personal test, made of one enrollment: they wait to be asked."""
-
-    __test__ = False  # for pytest: no test
 
     models: Bundle
     rows: tuple[str, ...]  # "own" and the controls
@@ -50,13 +48,13 @@ class TestedModels:
 
 
 @torch.no_grad()
-def tested_models(
+def asked_models(
     models: Bundle,
     own: Sequence[Clip],
     others: Sequence[Sequence[Clip]],
     *,
     generator: torch.Generator,
-) -> TestedModels:
+) -> AskedModels:
     """The personal model of ``own``, its controls (:meth:`Bundle.control_models`, which says what
     ``others`` are), and what it would be without each clip.
     """
@@ -69,7 +67,7 @@ def tested_models(
         rest,
     ]
     adaptation = {name: torch.cat([each[name] for each in found]) for name in rest}
-    return TestedModels(models, (OWN, *controls), adaptation)
+    return AskedModels(models, (OWN, *controls), adaptation)
 
 
 def bundled_test(
