@@ -114,6 +114,9 @@ def _kept(person: Person) -> list[str]:
         lines.append(f"{counted(len(person.entries), 'clip')}, {_seconds(person.entries)} of sound")
     if asked:
         lines.append(f"{counted(len(asked), 'query clip')}, {_seconds(asked)}")
+    if person.test and person.test.clips:
+        tested = sum(clip.seconds for clip in person.test.clips.values())
+        lines.append(f"{counted(len(person.test.clips), 'test clip')}, {tested:.1f} s")
     if person.loaded:
         lines.append("the posterior of a file")
     elif person.personal or person.before:

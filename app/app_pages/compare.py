@@ -1,10 +1,10 @@
-"""Page: one more word, and both models' answers side by side."""
+"""Page: one more word and both models' answers side by side, or a test of many words."""
 
 import people
 import streamlit as st
 import texts
 import widgets
-from app_pages import swap
+from app_pages import personal_test, swap
 from session import answers, clips, models, state
 from session.shared import bundle, records
 from session.state import Answers
@@ -19,7 +19,12 @@ from vop_core.text import counted
 visit = state.current()
 LIKELY = 4  # words that are offered as the true one
 ANOTHER = "Another word"
-VIEWS = {"One word": ":material/looks_one:", "Swap models": ":material/swap_horiz:"}
+VIEWS = {
+    "One word": ":material/looks_one:",
+    "Test me": ":material/fact_check:",
+    "Swap models": ":material/swap_horiz:",
+}
+TALLY_WIDTH = 165  # pixels: two beside each other on a phone
 FEWEST_TO_JUDGE = 20  # queries of a visit: below, the tally is called an impression
 
 
@@ -207,10 +212,12 @@ def ask_and_answer() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             widgets.clip_title(visit.query)
         widgets.clip_body(visit.query, f"query-{visit.query.number}")
-    with said:
+    # columns of their own: on a phone the clip stands before the pictures
+    pictures, moved = st.columns([2, 1], gap="large")
+    with pictures:
         probabilities(answered)
         uncertainty(answered)
-    with heard:
+    with moved:
         what_changed(answered)
     running_tally()
 
@@ -310,8 +317,9 @@ def running_tally() -> None:
     if not found:
         st.caption(f"{whose}: no query with a known word yet.")
         return
-    for column, (outcome, meaning) in zip(st.columns(4), texts.OUTCOMES.items(), strict=True):
-        column.metric(meaning, found.count(outcome), border=True)
+    with st.container(horizontal=True, gap="small"):
+        for outcome, meaning in texts.OUTCOMES.items():
+            st.metric(meaning, found.count(outcome), border=True, width=TALLY_WIDTH)
     st.caption(f"{whose}: {counted(len(found), 'query clip')}; one asked twice counts once.")
     if len(found) < FEWEST_TO_JUDGE:
         st.caption(
@@ -352,6 +360,8 @@ else:
     if view == "Swap models":
         widgets.messages(visit)
         swap.show(visit)
+    elif view == "Test me":
+        personal_test.show(visit)
     else:
         ask_and_answer()
     st.divider()

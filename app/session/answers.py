@@ -8,6 +8,7 @@ from session.state import Answers, Visit
 from vop_core.data.environments import heard_as
 from vop_core.evaluation.answers import Answer, first_answer, outcome
 from vop_core.evaluation.controls import generator_for
+from vop_core.types import Clip
 
 DRAWS = 64  # weight draws behind a credible interval
 # seconds that the answers have to themselves, to be sent and shown, before work on their details
@@ -49,21 +50,27 @@ def of_controls(visit: Visit) -> dict[str, Answer]:
     """What models made with the wrong clips answer to the present query, by method name."""
     shipped = bundle(visit.task)
     query = shipped.features([visit.query.clip])
-    others = [person for person in bundled_persons(visit.task) if person.id not in visit.persons]
-    # in turn, and no more than controls can need: each is heard in a room that takes time to make
-    first = visit.query.number % len(others)
-    others = [*others[first:], *others[:first]][: len(visit.enrolled) + 1]
     controls = shipped.control_models(
         [entry.clip for entry in visit.enrolled],
-        [
-            [heard_as(visit.environment, other.id, record.load()) for record in other.enrollment]
-            for other in others
-        ],
+        of_others(visit, visit.query.number),
         generator=generator_for(visit.query.number),
     )
     return {
         name: first_answer(model.predict(query), shipped.labels) for name, model in controls.items()
     }
+
+
+def of_others(visit: Visit, first: int) -> list[list[Clip]]:
+    """Enrollment clips of other bundled persons, as many persons as controls can need, in turn from
+    the ``first`` on: each is heard in a room that takes time to make.
+    """
+    others = [person for person in bundled_persons(visit.task) if person.id not in visit.persons]
+    first %= len(others)
+    others = [*others[first:], *others[:first]][: len(visit.enrolled) + 1]
+    return [
+        [heard_as(visit.environment, other.id, record.load()) for record in other.enrollment]
+        for other in others
+    ]
 
 
 def true_word(visit: Visit) -> str:

@@ -64,7 +64,7 @@ def add_files(visit: Visit, files: Sequence[tuple[str, bytes]]) -> None:
             refused.append((clip.name, str(error)))
     if too_many:
         try:
-            enrollment.check_enrollment([*_titled(visit.entries), *too_many])
+            enrollment.check_enrollment([*titled(visit.entries), *too_many])
         except VopError as error:
             refused += [(clip.name, str(error)) for clip in too_many]
     visit.refusals += texts.refused(refused, len(files))
@@ -81,7 +81,7 @@ def split(visit: Visit, entry: Entry) -> None:
 
 
 def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
-    enrollment.check_enrollment([*_titled(kept), *clips])
+    enrollment.check_enrollment([*titled(kept), *clips])
     entries = list(kept)
     for clip in clips:
         entries.append(_entry(visit, clip, source))
@@ -89,7 +89,7 @@ def _put_in(visit: Visit, kept: list[Entry], clips, source: str) -> None:
     visit.entries = entries
 
 
-def _titled(entries: Sequence[Entry]) -> list[Clip]:
+def titled(entries: Sequence[Entry]) -> list[Clip]:
     """Their clips as they were given, called what the pages call them."""
     return [replace(entry.original, name=entry.title) for entry in entries]
 
@@ -101,21 +101,20 @@ def _entry(visit: Visit, clip: Clip, source: str, **borrowed) -> Entry:
     person = visit.person
     visit.clips_given += 1
     person.clips_given += 1
-    heard, quality = _heard(visit, clip, borrowed.get("person"))
+    heard, quality = heard_here(visit, clip, borrowed.get("person"))
     on = quality.verdict != "poor" or source == "borrowed"
     return Entry(
         visit.clips_given, clip, heard, quality, source, place=person.clips_given, on=on, **borrowed
     )
 
 
-def _heard(visit: Visit, clip: Clip, bundled: str | None) -> tuple[Clip, ClipQuality]:
+def heard_here(visit: Visit, clip: Clip, bundled: str | None) -> tuple[Clip, ClipQuality]:
     """A clip where the person whose turn it is is heard, and what the coach says: of a bundled
     one as it is heard, of one's own as it was recorded, for one chose the rest.
     """
     if bundled is None:
-        common = (
-            visit.environment in COMMON_ENVIRONMENTS
-        )  # bundled persons have others of their own
+        # bundled persons have environments of their own
+        common = visit.environment in COMMON_ENVIRONMENTS
         heard = heard_as(visit.environment, None, clip) if common else clip
         return heard, assess(clip.waveform)
     heard = heard_as(visit.environment, bundled, clip)
@@ -141,7 +140,7 @@ def hear(visit: Visit, environment: str) -> None:
 
 
 def _hear_anew(visit: Visit, given: Given) -> None:
-    given.clip, given.quality = _heard(visit, given.original, given.person)
+    given.clip, given.quality = heard_here(visit, given.original, given.person)
     given.figure, given.sound = None, ""
 
 
@@ -171,6 +170,8 @@ def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = C
     if visit.query is not None and visit.query.person:  # a recording is never lost
         visit.query = None
     visit.person.spoken = [query for query in visit.person.spoken if query.person is None]
+    if visit.test is not None and not visit.test.own:
+        visit.test = None
     visit.drop_models()
 
 
@@ -243,7 +244,7 @@ def _ask(visit: Visit, clip: Clip, source: str, **borrowed) -> None:
 def new_query(visit: Visit, clip: Clip, source: str, **borrowed) -> Query:
     """A clip to ask about, heard as those of the person whose turn it is."""
     visit.queries_given += 1
-    heard, quality = _heard(visit, clip, borrowed.get("person"))
+    heard, quality = heard_here(visit, clip, borrowed.get("person"))
     return Query(visit.queries_given, clip, heard, quality, source, task=visit.task, **borrowed)
 
 
@@ -251,7 +252,7 @@ def twin(visit: Visit, query: Query) -> str:
     """What the pages call the clip that enrolled and is the same recording; empty without one."""
     loaded = visit.person.loaded
     if loaded is None:
-        same = enrollment.twin_of(query.original, _titled(visit.entries))
+        same = enrollment.twin_of(query.original, titled(visit.entries))
         return same.name if same else ""
     heard = loaded.model.heard(bundle(visit.task).features([query.clip]))
     return CLIP_OF_FILE if bool(heard.any()) else ""

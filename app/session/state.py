@@ -15,8 +15,10 @@ from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
 from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
+from vop_core.evaluation.personal_test import PersonalTest
 from vop_core.evaluation.promises import Promise, SealedLabel
 from vop_core.models.ledger import Ledger
+from vop_core.models.personal_test import AskedModels
 from vop_core.types import Clip
 
 LOGGER = logging.getLogger(__name__)
@@ -91,6 +93,21 @@ class Answers:
 
 
 @dataclass
+class PromptedTest:
+    """Words that one person is asked to say, one after the other, and what was said."""
+
+    task: str
+    words: list[str]
+    own: bool = True  # else a bundled person's clips are asked about
+    clips: dict[int, Clip] = field(default_factory=dict)  # by place in ``words``, last said last
+    skipped: set[int] = field(default_factory=set)
+    finished: bool = False  # for now: the score is looked at
+    # with what they belong to: the models that are asked, and their answers
+    models: tuple[tuple, AskedModels] | None = None
+    result: tuple[tuple, PersonalTest] | None = None
+
+
+@dataclass
 class Person:
     """Somebody who enrolls in this visit, and all that is made of their clips."""
 
@@ -108,12 +125,13 @@ class Person:
     # what came of the queries that count, by persons enrolled, task, environment and clip: one clip
     # asked twice is one query
     outcomes: dict[tuple[frozenset[str], str, str, str], str] = field(default_factory=dict)
+    test: PromptedTest | None = None
     spoken: list[Query] = field(default_factory=list)  # words for the exchange of models
 
     @property
     def empty(self) -> bool:
         """Whether nothing was given for this person."""
-        return not (self.entries or self.loaded or self.query or self.spoken)
+        return not (self.entries or self.loaded or self.query or self.spoken or self.test)
 
     @property
     def own_entries(self) -> list[Entry]:
@@ -125,7 +143,8 @@ class Person:
         """Whether anything of somebody here would be lost with the page."""
         asked = [self.query] if self.query else []
         given = any(each.person is None for each in (*asked, *self.spoken))
-        return bool(self.own_entries or self.loaded) or given
+        tested = self.test is not None and self.test.own and bool(self.test.clips)
+        return bool(self.own_entries or self.loaded) or given or tested
 
 
 def _of_the_person(name: str) -> property:
@@ -188,6 +207,7 @@ class Visit:
     query = _of_the_person("query")
     answers = _of_the_person("answers")
     curve = _of_the_person("curve")
+    test = _of_the_person("test")
     outcomes = _of_the_person("outcomes")
     environment = _of_the_person("environment")
 

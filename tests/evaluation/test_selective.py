@@ -11,6 +11,7 @@ from vop_core.evaluation.selective import (
     detected,
     false_positive_rate,
     rejection_auroc,
+    risk_coverage,
 )
 
 
@@ -39,6 +40,22 @@ def test_aurc_does_not_depend_on_the_order_of_clips():
     assert area_under_risk_coverage(confidence[order], correct[order]) == pytest.approx(
         area_under_risk_coverage(confidence, correct)
     )
+
+
+def test_the_curve_s_risks_average_to_aurc_where_no_two_are_equally_sure():
+    confidence, correct = drawn(30, 4), (drawn(30, 5) > 0.4).astype(float)
+    thresholds, coverages, risks = zip(*risk_coverage(confidence, correct), strict=True)
+    assert list(thresholds) == sorted(confidence.tolist(), reverse=True)
+    assert coverages == pytest.approx(np.arange(1, 31) / 30)
+    assert np.mean(risks) == pytest.approx(area_under_risk_coverage(confidence, correct))
+
+
+def test_equally_sure_answers_are_one_point_of_the_curve():
+    assert risk_coverage(np.array([0.9, 0.5, 0.5, 0.2]), np.array([1.0, 1.0, 0.0, 0.0])) == [
+        (0.9, 0.25, 0.0),
+        (0.5, 0.75, pytest.approx(1 / 3)),
+        (0.2, 1.0, 0.5),
+    ]
 
 
 def test_auroc_is_the_chance_that_a_keyword_is_surer():

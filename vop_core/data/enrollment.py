@@ -63,6 +63,23 @@ def check_enrollment(clips: Sequence[Any]) -> None:
             raise AudioError(f"{named}; a clip counts once, so leave one of them out.")
 
 
+def check_query(clip: Clip, enrolled: Sequence[Clip], asked: Sequence[Clip] = ()) -> None:
+    """Raise AudioError for a clip that tests nothing: one that no model can hear, one that made the
+    model, or one that was ``asked`` before.
+    """
+    check_clips([clip])
+    if twin := twin_of(clip, enrolled):
+        raise AudioError(
+            f"{clip.name} is the same recording as {twin.name}, which made the model, so it tests "
+            "nothing; say the word anew."
+        )
+    if twin := twin_of(clip, asked):
+        raise AudioError(
+            f"{clip.name} is the same recording as {twin.name}; a clip counts once, so say the "
+            "word anew."
+        )
+
+
 def twin_of(clip: Clip, others: Sequence[Clip]) -> Clip | None:
     """The first of ``others`` that is the same recording as ``clip``, however it was stored; None
     without one.

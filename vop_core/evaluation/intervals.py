@@ -28,9 +28,10 @@ LEVEL = 0.95
 BOOTSTRAP_PERSONS = 12  # from here on the bootstrap; below, every person is shown too
 SIGN_FLIP_PERSONS = 6  # 2 / 2^6 < 5 %: the smallest number of persons that can show anything
 HARMED_CLIPS = 6  # a person with fewer clips is never called harmed: the same bound, over clips
-POWER = 0.8  # with which a gain should be found
+POWER = 0.8  # with which a difference should be found
 _RESAMPLES = 9_999
 _MANY = 2_000  # persons, from which Student's t is the normal
+_STEPS = 400  # of a distribution's quantiles, where two are combined
 
 
 @dataclass(frozen=True)
@@ -262,3 +263,57 @@ def spread_if_alike(
     tail = (1 - level) / 2
     counts = stats.binom.ppf([tail, 1 - tail], asked_of_each, right / asked)
     return float(counts[0] / asked_of_each), float(counts[1] / asked_of_each)
+
+
+@lru_cache(maxsize=1_000)
+def paired_proportions_interval(
+    won: int, lost: int, asked: int, *, level: float = LEVEL
+) -> tuple[float, float]:
+    """Interval of a difference of two shares of right answers to the same clips, over clips of one
+    person.
+
+    ``won`` clips are right in the first alone, ``lost`` in the second alone. Melded from the exact
+    intervals of how many clips differ and of which way they do [MCNEMAR-EXACT]: it covers at least
+    ``level``, also where no clip differs, and leaves 0 out just where the exact sign test rejects.
+    Raises ValueError for impossible counts.
+    """
+    differing = won + lost
+    if asked < 1 or min(won, lost) < 0 or differing > asked:
+        raise ValueError(f"{won} won and {lost} lost of {asked} clips are not possible")
+    shares = (
+        _beta_quantiles(differing, asked - differing + 1),
+        _beta_quantiles(differing + 1, asked - differing),
+    )
+    tail = (1 - level) / 2
+    low, high = (
+        [np.quantile(np.outer(share, 2 * ways - 1), end, method="hazen") for share in shares]
+        for ways, end in (
+            (_beta_quantiles(won, lost + 1), tail),
+            (_beta_quantiles(won + 1, lost), 1 - tail),
+        )
+    )
+    return float(min(low)), float(max(high))
+
+
+def _beta_quantiles(above: int, below: int) -> Float[np.ndarray, " step"]:
+    """Of a beta distribution, evenly spaced in probability; one of no width at its end."""
+    if not (above and below):
+        return np.array([0.0 if not above else 1.0])
+    return stats.beta.ppf((np.arange(_STEPS) + 0.5) / _STEPS, above, below)
+
+
+def clips_needed(
+    won: float, lost: float, *, power: float = POWER, level: float = LEVEL
+) -> int | None:
+    """How many clips it takes until two models that differ so show it, by McNemar's test with
+    ``power``; None where they do not differ.
+
+    ``won`` and ``lost`` are shares of clips that one model alone gets right. With d = won - lost
+    and p = won + lost:  n = (z_level sqrt(p) + z_power sqrt(p - d^2))^2 / d^2  [CONNOR].
+    """
+    difference, differing = won - lost, won + lost
+    if not difference:
+        return None
+    by_chance, by_power = stats.norm.ppf([(1 + level) / 2, power])
+    root = by_chance * differing**0.5 + by_power * max(differing - difference**2, 0.0) ** 0.5
+    return int(np.ceil((root / difference) ** 2))

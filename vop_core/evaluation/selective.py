@@ -18,6 +18,20 @@ FALSE_ALARM_RATE = 0.05
 KEPT_KEYWORDS = 0.95
 
 
+def risk_coverage(
+    confidence: Float[np.ndarray, " clip"], correct: Float[np.ndarray, " clip"]
+) -> list[tuple[float, float, float]]:
+    """Each confidence that occurs, highest first, with the share of clips at or above it (the
+    coverage) and the share of these that are answered wrongly (the risk).
+    """
+    found = []
+    for threshold in np.unique(confidence)[::-1]:
+        answered = confidence >= threshold
+        risk = 1.0 - correct[answered].mean()
+        found.append((float(threshold), float(answered.mean()), float(risk)))
+    return found
+
+
 def area_under_risk_coverage(
     confidence: Float[np.ndarray, " clip"], correct: Float[np.ndarray, " clip"]
 ) -> float:

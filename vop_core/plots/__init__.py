@@ -15,6 +15,7 @@ from vop_core.plots.clips import clip_figure, warm_up
 from vop_core.plots.comparison import probability_figure, uncertainty_figure
 from vop_core.plots.evidence import narrowing_figure
 from vop_core.plots.numbers import table
+from vop_core.plots.personal_test import mistakes_figure, score_figure, withholding_figure
 from vop_core.plots.posterior import (
     MOST_DRAWS,
     LayerView,
@@ -35,15 +36,18 @@ __all__ = [
     "forest_figure",
     "kl_figure",
     "layer_figure",
+    "mistakes_figure",
     "most_told",
     "narrowing_figure",
     "percent",
     "probability_figure",
     "reliability_figure",
+    "score_figure",
     "shots_figure",
     "table",
     "text_alternative",
     "uncertainty_figure",
     "warm_up",
     "weight_figure",
+    "withholding_figure",
 ]

@@ -110,6 +110,7 @@ class Task(ABC):
     in_the_box: ClassVar[str]  # a data set that every clone has, for the suite ``smoke``
     variants: ClassVar[tuple[str, ...]] = ()  # of samples, which training and controls read
     licences: ClassVar[Mapping[str, str]] = {}  # data set -> whose it is
+    no_words: ClassVar[frozenset[str]] = frozenset()  # labels that say "none of the others"
 
     @abstractmethod
     def table(
@@ -268,6 +269,19 @@ class Task(ABC):
         """The bundled persons who say the task's words; nobody, unless a task says otherwise.
 
         Raises DataError where their clips are missing.
+        """
+        return ()
+
+    def strangers(self) -> tuple[BundledPerson, ...]:
+        """Bundled persons who say none of the task's words; nobody, unless a task says otherwise.
+
+        Raises DataError where their clips are missing.
+        """
+        return ()
+
+    def prompts(self, known: int, unknown: int, *, generator: torch.Generator) -> tuple[str, ...]:
+        """What a person is asked to say in a test: so many of the shipped model's words, and so
+        many others; nothing where no words are written down.
         """
         return ()
 

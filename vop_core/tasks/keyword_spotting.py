@@ -33,9 +33,10 @@ from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
 from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.sources.catalogue import DSPSPEECH_WORDS
-from vop_core.data.sources.synthetic.words import UNKNOWN_TRAINING_WORDS
+from vop_core.data.sources.synthetic.words import UNKNOWN_TEST_WORDS, UNKNOWN_TRAINING_WORDS
 from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.data.voices import CORPORA, BundledPerson
+from vop_core.evaluation.personal_test import mixed_in, spread
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.tasks.base import Progress, Task, TaskData, shipped_fold, split
 from vop_core.types import SAMPLE_RATE, Clip
@@ -83,6 +84,7 @@ class KeywordSpotting(Task):
     encoder: ClassVar[Mapping[str, Any]] = {"name": "conv5", "config": {}}
     augmentation = VirtualPersons()
     variants = ("slow", "fast", *TRAINING_ENVIRONMENTS, "noise")
+    no_words = frozenset({UNKNOWN, SILENCE})
     in_the_box = CORPORA["en"].folder
     limits = (
         "Few persons, read words, one second a clip. Trained for study, not for products: no "
@@ -123,6 +125,10 @@ class KeywordSpotting(Task):
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
         """Those who speak the language of the task. Raises DataError."""
         return voices.bundled_persons(self.language)
+
+    def strangers(self) -> tuple[BundledPerson, ...]:
+        """Those who speak the other language of the bundled voices. Raises DataError."""
+        return voices.bundled_persons("en" if self.language == "ar" else "ar")
 
     def nobodys(
         self, count: int, *, generator: torch.Generator
@@ -236,6 +242,14 @@ class EnglishKeywords(KeywordSpotting):
             parts.append(split(dataset, self._table(dataset, progress), fold.test))
         joined = (join_tables(tables, KEYWORDS_EN) for tables in zip(*parts, strict=True))
         return [with_silence(table) for table in joined]
+
+    def prompts(self, known: int, unknown: int, *, generator: torch.Generator) -> tuple[str, ...]:
+        """Commands, spread over all ten, and among them words that were never taught."""
+        never = [word for word in UNKNOWN_TEST_WORDS if folded(word) not in TAUGHT_UNKNOWN]
+        commands = COMMANDS * -(-known // len(COMMANDS))
+        asked = [commands[place] for place in spread(commands, known, generator=generator)]
+        others = [never[place] for place in spread(never, unknown, generator=generator)]
+        return tuple(mixed_in(asked, others, generator=generator))
 
     def taught_as(self, label: str, labels: Sequence[str]) -> str | None:
         """``unknown`` for the words that were taught as such."""
