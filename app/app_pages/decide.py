@@ -54,7 +54,7 @@ def choose_clips(found):
 
 def who_gains(regime) -> None:
     """A mark a person, the worst served, and the groups that results tell apart."""
-    st.subheader("Who gains, who loses?", anchor=False)
+    st.header("Who gains, who loses?", anchor=False)
     drawn, said = st.columns([7, 5], gap="large")
     with drawn:
         widgets.show(decision.gains(regime), "decide-gains")
@@ -77,7 +77,7 @@ def who_gains(regime) -> None:
 
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
-    st.subheader("How many clips does it take?", anchor=False)
+    st.header("How many clips does it take?", anchor=False)
     widgets.show(shots_figure(decision.curve(found), height=340), "decide-clips")
     numbers("Numbers, with controls", decide.clips_table(found))
 
@@ -85,7 +85,7 @@ def how_many_clips(found) -> None:
 @st.fragment
 def how_many_people(regime) -> None:
     """The persons that would settle it."""
-    st.subheader("How many people would make you sure?", anchor=False)
+    st.header("How many people would make you sure?", anchor=False)
     gain = st.select_slider(
         "A gain of so many points would be worth it",
         GAINS,
@@ -99,7 +99,7 @@ def how_many_people(regime) -> None:
 
 def people_here() -> None:
     """The bundled persons, asked by this server, and the threshold chosen on them."""
-    st.subheader("Ask people here, and choose when to answer", anchor=False)
+    st.header("Ask people here, and choose when to answer", anchor=False)
     if not visit.people_asked:
         st.markdown(decide.PEOPLE_WHY)
         st.button(
@@ -141,7 +141,7 @@ def threshold() -> None:
 @st.fragment
 def what_it_costs() -> None:
     """Every method on the same clips, timed on a click."""
-    st.subheader("What does it cost?", anchor=False)
+    st.header("What does it cost?", anchor=False)
     who = decision.whose(visit)
     st.button(
         f"Measure it here, on {who if who == 'your clips' else who + '’s clips'}",
@@ -162,7 +162,7 @@ def what_it_costs() -> None:
 
 def take_along(regime) -> None:
     """The report, made when it is asked for."""
-    st.subheader("Take it along", anchor=False)
+    st.header("Take it along", anchor=False)
     st.download_button(
         "Download the report",
         data=lambda: decision.report(visit, regime),

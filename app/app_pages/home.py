@@ -44,6 +44,14 @@ def first_screen() -> None:
         st.image(pictures.story(ink), width="stretch", alt=pictures.WORDS)
 
 
+def doors() -> None:
+    """The three ways in deeper."""
+    for column, (page, icon, title, behind) in zip(st.columns(3), texts.DOORS, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.page_link(page, label=f"**{title}**", icon=icon)
+            st.caption(behind)
+
+
 def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -> None:
     """A model's word, and whether it is the one that was said."""
     with column.container(border=True, height="stretch"):
@@ -102,3 +110,4 @@ if visit.example is not None:
         person, environment, all_of_them = found
         shown = all_of_them[visit.example % len(all_of_them)]
         example(person, environment, shown, all_of_them)
+doors()

@@ -128,7 +128,7 @@ def layers(looked_at) -> None:
     st.caption(words.MAP)
     figure = figures.layer_map_figure(table, measure, marked=(layer, weight))
     draw(figure, MAP, table, **marking(MAP))
-    st.subheader("Layer by layer", anchor=False)
+    st.header("Layer by layer", anchor=False)
     by_layer = table.groupby("layer", sort=False)[["width", "kl", "moved"]].mean().reset_index()
     draw(figures.layer_profile_figure(table, marked=layer), PROFILE, by_layer, **marking(PROFILE))
 
@@ -162,7 +162,7 @@ def coverage(looked_at) -> None:
     counts = coverage_by_clips(table)
     st.markdown(words.coverage(counts))
     draw(figures.contraction_figure(counts, HELD), "inspect-coverage", counts)
-    st.subheader("Layer by layer", anchor=False)
+    st.header("Layer by layer", anchor=False)
     shots = len(looked_at.heard.enrollment)
     nearest = min(counts["clips"], key=lambda count: abs(count - shots))
     st.caption(f"After {counted(int(nearest), 'clip')}, means over persons. Click a layer.")
@@ -179,7 +179,7 @@ def draws(looked_at) -> None:
     errors, table = draws_table(answers), inspect.uncertainty(visit)
     st.markdown(words.draws(errors, draws_needed(answers), len(table)))
     draw(figures.draw_error_figure(errors), "inspect-draws", errors)
-    st.subheader("What is uncertain: the weights or the clip", anchor=False)
+    st.header("What is uncertain: the weights or the clip", anchor=False)
     st.markdown(words.entropy(table))
     draw(figures.entropy_figure(table), "inspect-entropy", table)
 
@@ -246,7 +246,7 @@ def take_away(looked_at) -> None:
             key="save-notebook",
             on_click="ignore",
         )
-    st.subheader("Draws for ArviZ", anchor=False)
+    st.header("Draws for ArviZ", anchor=False)
     numbered = looked_at.model.posterior.mean.numel()
     st.markdown(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered))
     st.download_button(
@@ -283,7 +283,7 @@ def show() -> None:
         key=SECTION,
         label_visibility="collapsed",
     )
-    st.subheader(section, anchor=False)
+    st.header(section, anchor=False)
     SECTIONS[section](looked_at)
     if section != TAKE:
         st.segmented_control(

@@ -18,6 +18,9 @@ from vop_core.text import counted
 def show(visit: Visit) -> None:
     """The words that are still to be said, and the score of those that were."""
     widgets.messages(visit)
+    if visit.person.loaded:
+        st.info(said.OF_FILE, icon=":material/draft:")
+        return
     test = personal_test.current(visit)
     if test is None:
         offer(visit)
@@ -42,7 +45,7 @@ def offer(visit: Visit) -> None:
         st.info(said.NO_PROMPTS, icon=":material/translate:")
         return
     with st.container(border=True):
-        st.subheader(f"Does the model help {person.name}?", anchor=False)
+        st.header(f"Does the model help {person.name}?", anchor=False)
         st.markdown(said.BUNDLED.format(most=MOST_KNOWN, name=person.name, unknown=UNKNOWN))
         st.button(
             f"Test it on {person.name}'s clips",
@@ -76,7 +79,7 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
     st.caption(said.HOW)
     with st.container(border=True, key="prompt"):
         st.progress(done / len(test.words), text=f"Word {done + 1} of {len(test.words)}")
-        st.subheader(f"Say “{test.words[now]}”", anchor=False)
+        st.header(f"Say “{test.words[now]}”", anchor=False)
         ways = [":material/mic: Record", ":material/upload_file: Upload files"]
         record, upload = st.tabs(ways)
         with record:
@@ -167,7 +170,7 @@ def score(visit: Visit, test: PersonalTest) -> None:
     if len(test.known) < said.FEW:
         st.caption(f"{counted(len(test.known), 'word')} are an impression, not a measurement.")
     widgets.switches(visit)
-    st.subheader("Score", anchor=False)
+    st.header("Score", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         widgets.show(plots.score_figure(test), "test-score")
@@ -187,7 +190,7 @@ def score(visit: Visit, test: PersonalTest) -> None:
 
 def confusions(test: PersonalTest) -> None:
     """Which word was taken for which."""
-    st.subheader("Which word was taken for which", anchor=False)
+    st.header("Which word was taken for which", anchor=False)
     if test.mistakes(GLOBAL) or test.mistakes(OWN):
         widgets.show(plots.mistakes_figure(test), "test-mistakes")
     else:
@@ -197,7 +200,7 @@ def confusions(test: PersonalTest) -> None:
 @st.fragment
 def doubt(visit: Visit, test: PersonalTest) -> None:
     """Answers that are not sure enough are withheld; what is left of them."""
-    st.subheader("When it may say “I don't know”", anchor=False)
+    st.header("When it may say “I don't know”", anchor=False)
     least = st.slider(
         "Answer only when at least so sure",
         0,
@@ -214,7 +217,7 @@ def doubt(visit: Visit, test: PersonalTest) -> None:
 
 def influence(visit: Visit, test: PersonalTest) -> None:
     """What the answers would be without each clip."""
-    st.subheader("What each of your clips does", anchor=False)
+    st.header("What each of your clips does", anchor=False)
     titles = [texts.titled(entry) for entry in visit.enrolled]
     found, right = test.influence(), test.scores()[OWN].right
     st.markdown(f"{said.INFLUENCE} {said.judged_influence(titles, found, right)}")

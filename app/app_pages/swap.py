@@ -40,7 +40,7 @@ def show(visit: Visit) -> None:
     )
     names = texts.literal(called(first)), texts.literal(called(second))
     st.markdown(said.verdict(answers))
-    st.subheader("Whose words, whose model", anchor=False)
+    st.header("Whose words, whose model", anchor=False)
     st.markdown(said.table(names, answers))
     st.caption(said.ABOUT_TABLE)
 

@@ -18,6 +18,26 @@ HOME = (
     "network’s weights**, and you see at once whether the network that is yours hears you better "
     "than the one that everybody gets."
 )
+DOORS = (  # of the first page: page, icon, what it is called there, what is behind it
+    (
+        "app_pages/learn.py",
+        ":material/school:",
+        "Learn",
+        "A lecture in ten steps: predict, then see. By keyboard, offline.",
+    ),
+    (
+        "app_pages/decide.py",
+        ":material/balance:",
+        "Decide",
+        "Is it worth shipping? Who gains, who loses, what it costs.",
+    ),
+    (
+        "app_pages/inspection.py",
+        ":material/biotech:",
+        "Inspect",
+        "The posterior itself: widths, coverage, draws, and figures to take along.",
+    ),
+)
 KEPT_HERE = "Only in this tab's memory, on this computer: no file, no cache, no log, no network."
 KEPT_ELSEWHERE = (
     "Only in memory, for this tab, on the computer that runs the app: what you give travels there. "

@@ -35,7 +35,7 @@ OF_FILE = (
     "switched off or heard elsewhere. Posterior and Compare work as for anybody."
 )
 OTHER_TASK = (
-    "#### {name} is unknown to these models\nThe file was made for **{task}**: choose that on Your "
+    "## {name} is unknown to these models\nThe file was made for **{task}**: choose that on Your "
     "voice, or another person."
 )
 NO_CURVE = (
@@ -79,7 +79,7 @@ def linked(state: LinkedState, voice: str, empty: bool) -> str:
 
 ENROLLED = "{name} is the recording of {twin}, which enrolled; say the word anew."
 NOBODY = (
-    "#### It takes two to swap\nTwo persons with a model each say words, and one click gives each "
+    "## It takes two to swap\nTwo persons with a model each say words, and one click gives each "
     "the other's model."
 )
 HOW = (

@@ -24,6 +24,10 @@ FILES = (
     "Name each file after its word (`left.wav`, `left 2.wav`), or bring them in the order of the "
     "words that are left: {words}."
 )
+OF_FILE = (
+    "A person's file holds no clips, and the test compares with models made of mixed and other "
+    "clips in their place. Give this person's clips on Your voice to run it."
+)
 NO_PROMPTS = (
     "This task's words are Arabic, and their list here gives English meanings only, so nobody can "
     "be asked to say them. Borrow a bundled speaker of Arabic to see the test, or take the English "
