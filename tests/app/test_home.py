@@ -5,6 +5,7 @@ from streamlit import config
 
 from tests.app.conftest import PERSONS, open_app, press, record, words
 from vop_core.models.bundled import OPENING, SHOTS, examples
+from vop_core.text import counted
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_an_example_shows_the_truth_both_answers_and_what_all_of_them_give(openi
     for word in (shown.word, shown.by_global.best.label, shown.by_personal.best.label):
         assert f"## {word}" in said
     right = [each.by_personal.best.label == each.word for each in of_all]
-    assert f"the personal one {sum(right)} times" in said
+    assert f"the personal one {counted(sum(right), 'time')}" in said
     assert "more often than the global one for 1, less often for 1, as often for 1" in said
 
 

@@ -27,7 +27,7 @@ def test_every_section_shows_something_without_clips_of_ones_own(app):
     for section in (*SECTIONS, "Take it away"):
         go_to(app, section)
         assert not app.exception and not app.error, section
-        assert section in [each.value for each in app.subheader]
+        assert section in [each.value for each in app.header]
 
 
 def test_every_section_holds_for_a_visitors_own_clips(enrolled):
