@@ -42,6 +42,7 @@ def choose(visit: Visit) -> None:
         required=True,
         on_change=state.guarded(_turn_to),
         args=(visit, widget),
+        wrap=True,
     )
 
 
@@ -101,6 +102,7 @@ def choose_environment(visit: Visit) -> None:
         help=said.ABOUT_ENVIRONMENTS,
         on_change=state.guarded(_hear),
         args=(visit, widget),
+        wrap=True,
     )
     if visit.environment != CLEAN:
         place = COMMON_ENVIRONMENTS[visit.environment].description

@@ -163,6 +163,7 @@ def switches(visit: Visit) -> None:
         key=widget,
         on_change=state.guarded(_switch),
         args=(visit, widget),
+        wrap=True,
     )
     off = [entry for entry in visit.entries if not entry.on]
     if off and visit.enrolled:

@@ -92,6 +92,7 @@ def choose_word() -> None:
         default=query.word_number or None,
         format_func=lambda number: f"Word {number}",
         key=widgets.key(visit, f"word-{query.number}"),
+        wrap=True,
     )
     if chosen and chosen != query.word_number:
         clips.ask_word(visit, chosen)
@@ -130,6 +131,7 @@ def which_word(answered: Answers) -> str | None:
         format_func=lambda word: texts.SAID.get(word, word),
         default=(told if told in likely else ANOTHER) if told else None,
         key=widgets.key(visit, f"truth-{number}"),
+        wrap=True,
     )
     if chosen != ANOTHER:
         return chosen
@@ -356,6 +358,7 @@ else:
         key=widgets.key(visit, "view"),
         persist_state="session",
         label_visibility="collapsed",
+        wrap=True,
     )
     if view == "Swap models":
         widgets.messages(visit)

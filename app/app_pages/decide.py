@@ -48,6 +48,7 @@ def choose_clips(found):
         default=5 if 5 in by_shots else found[-1].shots,
         required=True,
         key=widgets.key(visit, f"decide-clips-{visit.task}"),
+        wrap=True,
     )
     return by_shots[chosen]
 
@@ -127,6 +128,7 @@ def threshold() -> None:
         format_func=lambda share: f"1 in {1 / share:.0f}",
         required=True,
         key=widgets.key(visit, "decide-false-alarms"),
+        wrap=True,
     )
     drawn, said = st.columns([6, 6], gap="large")
     with drawn:

@@ -110,6 +110,7 @@ def choose(table: pd.DataFrame) -> str:
         default="width",
         required=True,
         key=widgets.key(visit, "inspect-measure"),
+        wrap=True,
     )
 
 
@@ -142,6 +143,7 @@ def persons(looked_at) -> None:
         required=True,
         key=widgets.key(visit, "inspect-by"),
         help=words.NO_ATTRIBUTES,
+        wrap=True,
     )
     found = inspect.persons_map(visit, by_environment=by == "heard")
     if found is None:
@@ -282,6 +284,7 @@ def show() -> None:
         required=True,
         key=SECTION,
         label_visibility="collapsed",
+        wrap=True,
     )
     st.header(section, anchor=False)
     SECTIONS[section](looked_at)
@@ -293,6 +296,7 @@ def show() -> None:
             required=True,
             key=FORMAT,
             help="By the camera at a figure’s top right.",
+            wrap=True,
         )
 
 

@@ -88,6 +88,7 @@ def ask(step: learn.Step, told: dict) -> bool:
         format_func=lambda place: step.options[place].label,
         label_visibility="collapsed",
         key=widgets.key(visit, f"predict-{step.key}"),
+        wrap=True,
     )
     lesson.predict(visit, step.key, predicted)
     st.button(
@@ -186,6 +187,7 @@ def trust(revealed: bool) -> None:
         default=[0],
         format_func=lambda place: f"Clip {place + 1}",
         key=widgets.key(visit, "lesson-clips"),
+        wrap=True,
     )
     on = tuple(sorted(on))
     found = lesson.shrinkage(visit, on)
@@ -236,6 +238,7 @@ def controls(weights: int) -> None:
             required=True,
             key=name,
             on_change=state.guarded(partial(choose_point, weights, name)),
+            wrap=True,
         )
         st.button(
             "Add a point",

@@ -74,6 +74,7 @@ def controls(model) -> tuple[str, int, bool]:
         required=True,
         key=SHOWN,
         persist_state="session",
+        wrap=True,
     )
     return layer, weight, shown == WHOLE_LAYER
 
@@ -182,6 +183,7 @@ def evidence() -> None:
             required=True,
             key=widgets.key(visit, "score"),
             help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
+            wrap=True,
         )
         curve = models.learning_curve(visit)
         rows, differences = models.results(visit)

@@ -38,6 +38,7 @@ def choose_task() -> None:
         default=visit.task,
         key=widgets.key(visit, "task"),
         required=True,
+        wrap=True,
     )
     visit.task = chosen or visit.task
 
@@ -59,6 +60,7 @@ def borrow_form() -> None:
         default=FIRST_RESULT_CLIPS,
         key=widgets.key(visit, "shots"),
         required=True,
+        wrap=True,
     )
     right.button(
         "Use this voice",
