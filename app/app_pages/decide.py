@@ -7,7 +7,6 @@ from session import decision, shared, state
 from texts import decide
 
 from vop_core.models.bundled import SHOTS
-from vop_core.plots.bench import shots_figure
 from vop_core.plots.detection import det_figure
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -79,7 +78,7 @@ def who_gains(regime) -> None:
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
     st.header("How many clips does it take?", anchor=False)
-    widgets.show(shots_figure(decision.curve(found), height=340), "decide-clips")
+    widgets.show(decision.clips_figure(found, height=340), "decide-clips")
     numbers("Numbers, with controls", decide.clips_table(found))
 
 

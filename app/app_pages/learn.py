@@ -29,6 +29,8 @@ LARGE = """<style>
 .st-key-lesson button p, .st-key-steps button p {font-size: 1.15rem}
 .st-key-lesson h2 {padding-top: 0}
 .st-key-lesson [data-testid=stButtonGroup] button {min-height: 2.6rem}
+/* Streamlit's pale keys do not stand out on a button */
+.st-key-steps kbd {color: inherit !important; opacity: 1 !important}
 @media (max-width: 640px) {.st-key-steps kbd {display: none}}
 .stMainBlockContainer {padding-bottom: 2rem}
 </style>"""

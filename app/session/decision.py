@@ -109,6 +109,12 @@ def _measured(visit: Visit) -> Ledger:
 # --- the report -----------------------------------------------------------------------------------
 
 
+def clips_figure(found: tuple[Regime, ...], **options):
+    """Right answers by number of clips."""
+    figure = shots_figure(curve(found), **options)
+    return figure.update_xaxes(title=decide.CLIPS_AXIS)
+
+
 def gains(regime: Regime):
     """A mark a person."""
     every, intervals = regime.points
@@ -124,7 +130,7 @@ def report(visit: Visit, regime: Regime) -> str:
     blocks = [
         _table("By number of clips", decide.clips_table(found)),
         Drawing(f"A mark a person, {regime.shots} clips each", gains(regime)),
-        Drawing("Right answers by number of clips", shots_figure(curve(found))),
+        Drawing("Right answers by number of clips", clips_figure(found)),
         _table("By place", decide.places_table(places(visit), texts.HEARD)),
         _table("By group", decide.groups_table(shared.groups())),
     ]

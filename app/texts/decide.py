@@ -10,6 +10,7 @@ from vop_core.plots.style import percent
 from vop_core.report.decision import level_words, points_words
 from vop_core.text import counted
 
+CLIPS_AXIS = "enrollment clips"
 QUESTION = (
     "Is it worth giving every customer a network of their own? Measured on people whom the models "
     "never heard, set against a network that is the same for everybody."

@@ -40,6 +40,8 @@ CUT = """
         const box = each.getBoundingClientRect(), style = getComputedStyle(each);
         const says = [...each.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
         if (!says || box.width < 3 || style.visibility === "hidden") continue;
+        // a table may scroll in a frame of its own [WCAG 1.4.10]
+        if (each.closest("table")) continue;
         const hidden = style.overflowX === "hidden" && each.scrollWidth > each.clientWidth + 1;
         if (box.right > innerWidth + 1 || box.left < -1 || hidden)
             found.push(each.textContent.trim().slice(0, 60));
@@ -58,10 +60,13 @@ SMALL = """
     .map(([each, box]) => `${each.ariaLabel || each.textContent} ${box.width} x ${box.height}`)
 """
 FOCUSED = """
-() => {
+async () => {
+    const drawn = () => new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
     let at = document.activeElement;
     while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
     if (at === document.body) return null;
+    // the browser's own player shows it inside
+    if (at.tagName === "AUDIO") return [at.ariaLabel || at.tagName, true];
     const looks = (all) => all.map((each) => {
         const style = getComputedStyle(each);
         const ring = style.outlineStyle === "none" ? "" : style.outline;
@@ -72,8 +77,10 @@ FOCUSED = """
     for (let up = at.parentElement, n = 0; up && n < 5; up = up.parentElement, n++) near.push(up);
     const all = near.filter(Boolean), focused = looks(all);
     at.blur();
+    await drawn();
     const shown = focused.join() !== looks(all).join();
     at.focus({ focusVisible: true });
+    await drawn();
     return [at.ariaLabel || at.textContent.trim().slice(0, 40) || at.tagName, shown];
 }
 """

@@ -85,7 +85,7 @@ def _values(values: Any) -> list:
 def _title(figure: go.Figure, kind: str) -> str | None:
     """What the axes of one kind measure, where they say the same."""
     axes = [figure.layout[name] for name in figure.layout if name.startswith(kind)]
-    said = {axis.title.text for axis in axes if axis.title.text}
+    said = {axis.title.text.replace("<br>", " ") for axis in axes if axis.title.text}
     return said.pop() if len(said) == 1 else None
 
 

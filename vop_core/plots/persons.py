@@ -150,7 +150,7 @@ def gains_figure(
         alt=f"{what}, against the global model: {style.listing(said)}.",
         height=height,
         legend=False,
-        x={"title": "points against global; mean with 95 % interval above"},
+        x={"title": "points against global;<br>mean with 95 % interval above"},
         y={
             "tickvals": list(range(len(gains))),
             "ticktext": list(gains),
