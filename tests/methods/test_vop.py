@@ -10,7 +10,7 @@ from tests.toys import seeded
 from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.untrained_vop import UntrainedVop, UntrainedVopConfig
-from vop_core.methods.vop import Vop, VopConfig, _line, _Moments
+from vop_core.methods.vop import ALL_CLIPS, Vop, VopConfig, _line, _Moments
 from vop_core.nets.conv5 import Conv5, Conv5Config
 from vop_core.training.batches import EpisodeBatch
 
@@ -79,33 +79,38 @@ def told(method: Vop, *, prior_clips: float) -> Vop:
 
 @pytest.mark.parametrize("clips", [1, 3, 8])
 def test_the_first_layers_posterior_is_the_conjugate_one(method, clips):
-    """Its shift, on clips whose level is known: mean and variance by hand."""
+    """Its shift, on clips whose level is known, by hand: the mean, and the variance of what all
+    clips would make once so many are known.
+    """
     told(method, prior_clips=SIGMA**2 / TAU**2)
     inputs, _ = heard(4, clips, seed=3)
     found = gaussian_of(method.adapt(inputs))
-    share = clips / (clips + SIGMA**2 / TAU**2)
+    share, full = (n / (n + SIGMA**2 / TAU**2) for n in (clips, ALL_CLIPS))
     level = inputs[..., ::2, ::2].mean((1, 2, 3))
     torch.testing.assert_close(found.mean[:, CHANNELS], share * level, rtol=1e-3, atol=1e-4)
-    expected = torch.full((4,), TAU**2 * (1 - share))
+    left = ALL_CLIPS - clips
+    of_the_rest = TAU**2 * (1 - share) + SIGMA**2 / left  # their mean level, given the others
+    expected = torch.full((4,), (full * left / ALL_CLIPS) ** 2 * of_the_rest)
     torch.testing.assert_close(found.variance[:, CHANNELS], expected)
 
 
 @pytest.mark.parametrize("prior_clips", [0.5, 12.0])
-@pytest.mark.parametrize("clips", [1, 8])
+@pytest.mark.parametrize("clips", [0, 1, 8, 19])
 def test_the_variance_is_that_of_the_error_of_the_learned_mean(method, clips, prior_clips):
-    """Over persons, whatever share of the evidence the answers have learned to take; a mean of
-    squares of that many Gaussians errs by sqrt(2 / persons).
+    """Against what all clips make, over persons, whatever share of the evidence the answers have
+    learned to take; a mean of squares of that many Gaussians errs by sqrt(2 / persons).
     """
     told(method, prior_clips=prior_clips)
-    inputs, own = heard(PERSONS, clips, seed=6)
-    found = gaussian_of(method.adapt(inputs))
-    error = (found.mean[:, CHANNELS] - own).square().mean()
+    inputs, _ = heard(PERSONS, ALL_CLIPS, seed=6)
+    known = method.adapt(inputs[:, :clips]) if clips else method.prior(PERSONS)
+    found, whole = gaussian_of(known), gaussian_of(method.adapt(inputs))
+    error = (found.mean - whole.mean)[:, CHANNELS].square().mean()
     assert error == pytest.approx(
         found.variance[0, CHANNELS].item(), rel=4 * math.sqrt(2 / PERSONS)
     )
 
 
-def test_variances_are_found_from_persons_and_the_interval_holds_their_own_value(method):
+def test_variances_are_found_from_persons_and_the_interval_holds_what_all_clips_make(method):
     """Within four standard errors; of persons never estimated on, 90 % lie in the 90 % interval."""
     with torch.no_grad():
         method.log_prior_clips.fill_(math.log(5.0))
@@ -115,55 +120,69 @@ def test_variances_are_found_from_persons_and_the_interval_holds_their_own_value
     assert abs(method.person_variance[CHANNELS] - TAU**2) < 4 * between
     within = SIGMA**2 * math.sqrt(2 / PERSONS)
     assert abs(method.clip_variance[CHANNELS] - SIGMA**2) < 4 * 1.5 * within
+    inputs, _ = heard(PERSONS, ALL_CLIPS, seed=5)
+    whole = gaussian_of(method.adapt(inputs)).mean[:, CHANNELS]
     for clips in (1, 3, 8):
-        inputs, own = heard(PERSONS, clips, seed=5 + clips)
-        posterior = gaussian_of(method.adapt(inputs))
-        error = (own - posterior.mean[:, CHANNELS]).abs() / posterior.std[:, CHANNELS]
+        posterior = gaussian_of(method.adapt(inputs[:, :clips]))
+        error = (whole - posterior.mean[:, CHANNELS]).abs() / posterior.std[:, CHANNELS]
         covered = (error < 1.645).float().mean()
         assert abs(covered - 0.9) < 4 * math.sqrt(0.9 * 0.1 / PERSONS) + 0.03
 
 
 @pytest.mark.parametrize("clips", [1, 3, 8])
-def test_the_posterior_errs_as_far_as_it_says_and_no_further_than_it_must(method, clips):
-    """Persons drawn from the prior: the squared error at the mean is tau^2 sigma^2 / (sigma^2 + n
-    tau^2), the least there is; in stated variances it is 1. Within four standard errors.
+def test_no_share_of_the_evidence_errs_less_than_the_persons_own(method, clips):
+    """Persons drawn from the prior: the squared error about their own value is tau^2 sigma^2 /
+    (sigma^2 + n tau^2), the least there is, within four standard errors.
     """
     persons = 2000
-    method.person_variance.fill_(TAU**2)
-    method.lasting_variance.fill_(TAU**2)
-    method.clip_variance.fill_(SIGMA**2)
-    with torch.no_grad():
-        method.log_prior_clips.fill_(math.log(SIGMA**2 / TAU**2))
+    told(method, prior_clips=SIGMA**2 / TAU**2)
     inputs, own = heard(persons, clips, seed=20 + clips)
-    posterior = gaussian_of(method.adapt(inputs))
-    squared = (own - posterior.mean[:, CHANNELS]).square()
+    squared = (own - gaussian_of(method.adapt(inputs)).mean[:, CHANNELS]).square()
     least = TAU**2 * SIGMA**2 / (SIGMA**2 + clips * TAU**2)
-    four_standard_errors = 4 * math.sqrt(2 / persons)
-    assert abs(squared.mean() / least - 1) < four_standard_errors
-    assert abs((squared / posterior.variance[:, CHANNELS]).mean() - 1) < four_standard_errors
+    assert abs(squared.mean() / least - 1) < 4 * math.sqrt(2 / persons)
 
 
-@pytest.mark.parametrize("clips", [1, 3, 8])
-def test_mean_offsets_lie_about_the_persons_own_as_far_as_the_clips_error_says(method, clips):
-    """By sigma over the root of their number."""
-    method.clip_variance.fill_(SIGMA**2)
-    inputs, own = heard(PERSONS, clips, seed=30 + clips)
-    observed = method.observed(inputs[:, :1], inputs)
-    error = (own - observed.mean[:, CHANNELS]).square() / observed.variance[:, CHANNELS]
-    assert abs(error.mean() - 1) < 4 * math.sqrt(2 / PERSONS)
+@pytest.mark.parametrize("others", [1, 5, 15])
+@pytest.mark.parametrize("clips", [1, 5])
+def test_what_all_clips_make_is_observed_with_the_error_of_those_that_are_missing(
+    method, clips, others
+):
+    """About what the enrolled ones and all others make; exactly there, where none is missing."""
+    told(method, prior_clips=3.0)
+    inputs, _ = heard(PERSONS, ALL_CLIPS, seed=30 + clips)
+    whole = gaussian_of(method.adapt(inputs)).mean[:, CHANNELS]
+    seen = method.observed(inputs[:, :clips], inputs[:, clips : clips + others])
+    error = (whole - seen.mean[:, CHANNELS]).square()
+    if clips + others == ALL_CLIPS:
+        assert error.max() < 1e-6
+    else:
+        unit = (error / seen.variance[:, CHANNELS]).mean()
+        assert abs(unit - 1) < 4 * math.sqrt(2 / PERSONS)
 
 
 def test_what_a_person_may_be_shrinks_with_what_the_layers_below_have_corrected(method):
-    """From tau^2 of the un-adapted network towards what lasts, by the missing share squared."""
+    """From tau^2 of the un-adapted network towards what lasts, by the missing share squared: here
+    sigma is 0, so that nothing else is open.
+    """
     told(method, prior_clips=6.0)
     method.person_variance.fill_(4 * TAU**2)
-    assert gaussian_of(method.prior(1)).variance[0, 0].item() == pytest.approx(4 * TAU**2)
-    for clips in (1, 6, 60):
-        missing = 6 / (clips + 6)
-        between = TAU**2 * (1 + 3 * missing**2)
-        expected = missing**2 * between + (1 - missing) ** 2 * SIGMA**2 / clips
+    method.clip_variance.fill_(0.0)
+    full = ALL_CLIPS / (ALL_CLIPS + 6)
+    found = gaussian_of(method.prior(1)).variance[0, 0].item()
+    assert found == pytest.approx(full**2 * 4 * TAU**2)
+    for clips in (1, 6, 18):
+        share = clips / (clips + 6)
+        between = TAU**2 * (1 + 3 * (1 - share) ** 2)
         found = gaussian_of(method.adapt(heard(1, clips, seed=3)[0])).variance
-        torch.testing.assert_close(found, torch.full_like(found, expected))
+        assert found[0, 0].item() == pytest.approx((full - share) ** 2 * between, rel=1e-4)
+
+
+def test_one_clip_more_is_always_left_open(method):
+    """Where as many as all have been heard, and more."""
+    told(method, prior_clips=6.0)
+    widths = [gaussian_of(method.adapt(heard(1, n, seed=3)[0])).std for n in (19, 20, 21, 40)]
+    assert all((width > 0).all() for width in widths)
+    assert all((b < a).all() for a, b in zip(widths[:-1], widths[1:], strict=True))
 
 
 def test_a_line_of_variances_never_falls_below_nothing():
@@ -184,7 +203,7 @@ def test_other_clips_are_seen_in_the_layers_that_the_enrollment_makes(method):
     """
     inputs, _ = heard(2, 9, seed=40)
     enrolled, others = inputs[:, :3], inputs[:, 3:]
-    own, strange = (method.observed(each, others).mean for each in (enrolled, enrolled.flip(0)))
+    own, strange = (method._seen(each, others)[1] for each in (enrolled, enrolled.flip(0)))
     first = slice(0, 2 * CHANNELS)
     torch.testing.assert_close(own[:, first], strange[:, first])
     assert (own - strange)[:, first.stop :].abs().max() > 0.01

@@ -35,7 +35,7 @@ class UntrainedVop(Vop):
         posterior=True,
         prior=True,
         foldable=True,
-        version=2,
+        version=3,
     )
     config_type = UntrainedVopConfig
     tried = ({},)

@@ -5,15 +5,18 @@ mean, and of the spread. The offset is Gaussian over persons, and a clip shows i
 
     b_k ~ N(0, tau^2),    d_ki | b_k ~ N(b_k, sigma^2)
 
-The layer answers with the mean of n clips, shrunk, and says how far that may be from the truth:
+The layer moves by the mean of n clips, shrunk,
 
-    a = n / (n + n_0)
-    q(b_k | x) = N( a mean_i d_ki, (1 - a)^2 tau^2 + a^2 sigma^2 / n )
+    a_n = n / (n + n_0),    m_n = a_n mean_i d_ki
 
-With n_0 = sigma^2 / tau^2 this is the exact posterior, of variance tau^2 (1 - a). The answers learn
-an n_0 of their own, larger where a step towards the person does not help to tell words apart; the
-variance is that of the error of the mean that they learned. With no clip it is the prior, which is
-the global model.
+With n_0 = sigma^2 / tau^2 that is the exact posterior's mean. The answers learn an n_0 of their own,
+larger where a step towards the person does not help to tell words apart. A person's weights are
+what N = 20 clips would make, of which n have been heard; the posterior says how far m_n is from m_N:
+
+    q(m_N | x) = N( m_n, (a_N - a_n)^2 tau^2 + (a_N n/N - a_n)^2 sigma^2 / n
+                         + a_N^2 (1 - n/N) sigma^2 / N )
+
+With no clip it is the prior, over the weights of persons: at its mean it is the global model.
 
 What the statistics of single channels do not say is left to a learned code of a few numbers a
 layer: of each clip, a small network reads all of the layer's offsets together and writes numbers z
@@ -46,7 +49,8 @@ is usual of these is taken off first; this asks for a second pass.
 Reconstruction: the slides say "a posterior distribution of weights of a layer" and name neither
 layers nor form; this one is ours.
 Departs: training minimises the error at the posterior's mean. With ``beta`` it is the bound of the
-slides: weights are drawn, tau is learned, and one KL a person is charged beta times.
+slides: weights are drawn, tau is learned, one KL a person is charged beta times, and a person's
+weights are what endless clips would make.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,6 +82,7 @@ FLOOR = 1e-4  # added to a clip's variance, of which the usual one is 1
 SMALLEST_SHARE = 0.02  # of the clip variance, which the variance over persons may fall to
 COUNTS = (1, 2, 3, 5, 10)  # of clips that enroll while variances are estimated
 MOST_CLIPS = 20  # of a person, that they are estimated on
+ALL_CLIPS = 20  # N: twice as many as anybody enrolls here, or one more than did
 FIRST_PERSON_STD = 0.3  # tau before the bound is trained, of a channel whose clips have 1
 HIDDEN = 16  # units between a layer's offsets and its code
 KL_WARMUP = 0.3  # share of the steps over which beta rises from 0
@@ -105,7 +110,7 @@ class Vop(GaussianMethod):
         posterior=True,
         prior=True,
         foldable=True,
-        version=2,
+        version=3,
     )
     config_type = VopConfig
     # ln n_0 has far to go in few steps
@@ -400,8 +405,8 @@ class Vop(GaussianMethod):
         Float[Tensor, "person weight"],
         Float[Tensor, "person weight"],
     ]:
-        """The share of the clips' mean, a; the variance that the rest leaves open, and the clips'
-        own.
+        """The share of the clips' mean, a_n; the variance that the clips not heard leave open, and
+        that of the clips' own error.
         """
         n = count[:, None]
         share = n / (n + self.prior_clips[part])
@@ -411,12 +416,28 @@ class Vop(GaussianMethod):
         else:
             person, lasting = self.person_variance[part], self.lasting_variance[part]
             within = self.clip_variance[part]
-        missing = (1 - share).square()
-        between = lasting + missing * (person - lasting)
-        return share, missing * between, share.square() * within / n.clamp_min(1)
+        between = lasting + (1 - share).square() * (person - lasting)
+        each = self._each_of_all(n)
+        full = self._full_share(each, part)
+        unheard = full.square() * (1 - n * each) * each * within
+        unknown = (full - share).square() * between + unheard
+        return share, unknown, (full * n * each - share).square() * within / n.clamp_min(1)
+
+    def _each_of_all(self, count: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """What part each clip is of all, 1/N, when so many have been heard."""
+        if self.config.beta:
+            return torch.zeros_like(count)
+        return 1 / (count + 1).clamp_min(ALL_CLIPS)
+
+    def _full_share(
+        self, each: Float[Tensor, "*person 1"], part: slice = slice(None)
+    ) -> Float[Tensor, "*person weight"]:
+        """a_N, which all clips together would take."""
+        return 1 / (1 + self.prior_clips[part] * each)
 
     def _prior(self) -> DiagonalGaussian:
-        log_std = self.log_person_std if self._learns_prior else 0.5 * self.person_variance.log()
+        _, unknown, _ = self._error(self.person_variance.new_zeros(1))
+        log_std = 0.5 * unknown[0].log()
         return DiagonalGaussian(torch.zeros_like(log_std), log_std)
 
     @property
@@ -462,12 +483,21 @@ class Vop(GaussianMethod):
         enrollment: Float[Tensor, "person shot *input"],
         clips: Float[Tensor, "person clip *input"],
     ) -> DiagonalGaussian:
-        """Mean offsets of other clips in the layers that the enrollment makes, each with the clips'
-        error over their number.
+        """What all clips together would make, as far as others than the enrolled ones tell, with
+        their error; they are heard in the layers that the enrollment makes.
         """
-        _, offsets = self._seen(enrollment, clips)
-        log_std = 0.5 * (self.clip_variance / clips.shape[1]).log()
-        return DiagonalGaussian(offsets, log_std.expand_as(offsets))
+        heard = enrollment.shape[1]
+        if not self.config.beta:
+            clips = clips[:, : max(ALL_CLIPS - heard, 1)]
+        enrolled, others = self._seen(enrollment, clips)
+        count = enrolled.new_tensor([[float(heard)]])
+        each = self._each_of_all(count)
+        full = self._full_share(each)
+        weight = full * (1 - count * each)
+        missing = 1 / clips.shape[1] - each / (1 - count * each)
+        mean = full * count * each * enrolled + weight * others
+        log_std = weight.log() + 0.5 * (self.clip_variance * missing).clamp_min(1e-12).log()
+        return DiagonalGaussian(mean, log_std.expand_as(mean))
 
     def _seen(
         self,
