@@ -218,8 +218,8 @@ def show_posterior() -> None:
 st.title("Posterior", anchor=False)
 st.markdown(
     "What your clips say about the model's weights: from the dashed curve, where a weight lies for "
-    "**anybody**, to the solid one, where it lies for **you**: where twenty of your clips would put "
-    "it."
+    "**anybody**, to the solid one, where it lies for **you**: where twenty of your clips would "
+    "put it."
 )
 people.choose(visit)
 widgets.messages(visit)

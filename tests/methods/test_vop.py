@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -182,7 +183,7 @@ def test_one_clip_more_is_always_left_open(method):
     told(method, prior_clips=6.0)
     widths = [gaussian_of(method.adapt(heard(1, n, seed=3)[0])).std for n in (19, 20, 21, 40)]
     assert all((width > 0).all() for width in widths)
-    assert all((b < a).all() for a, b in zip(widths[:-1], widths[1:], strict=True))
+    assert all((b < a).all() for a, b in pairwise(widths))
 
 
 def test_a_line_of_variances_never_falls_below_nothing():
