@@ -9,9 +9,10 @@ The layer moves by the mean of n clips, shrunk,
 
     a_n = n / (n + n_0),    m_n = a_n mean_i d_ki
 
-With n_0 = sigma^2 / tau^2 that is the exact posterior's mean. The answers learn an n_0 of their own,
-larger where a step towards the person does not help to tell words apart. A person's weights are
-what N = 20 clips would make, of which n have been heard; the posterior says how far m_n is from m_N:
+With n_0 = sigma^2 / tau^2 that is the exact posterior's mean. The answers learn an n_0 of their
+own, larger where a step towards the person does not help to tell words apart. A person's weights
+are what N = 20 clips would make, of which n have been heard; the posterior says how far m_n is from
+m_N:
 
     q(m_N | x) = N( m_n, (a_N - a_n)^2 tau^2 + (a_N n/N - a_n)^2 sigma^2 / n
                          + a_N^2 (1 - n/N) sigma^2 / N )
