@@ -37,14 +37,21 @@ def heading(page, title: str) -> None:
     page.get_by_role("heading", name=title, exact=True).wait_for()
 
 
+def settled(page) -> None:
+    """Wait until the page is drawn, and its keys with it."""
+    page.wait_for_timeout(500)
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+
+
 def test_the_lecture_runs_by_keyboard_alone(page, app_address):
     page.goto(f"{app_address}/learn?step=4")
     heading(page, "Trust grows with clips")
+    settled(page)
     page.keyboard.press("PageDown")
     heading(page, "A world where the truth is known")
     page.wait_for_url(re.compile("step=5$"))
     page.get_by_text("The exact one", exact=True).wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    settled(page)
     tab_to(page, "The exact one")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")

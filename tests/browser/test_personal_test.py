@@ -51,6 +51,8 @@ def test_words_are_said_and_the_score_is_seen_without_a_mouse(page, microphone, 
     page.get_by_text("Test me").click()
     for number in range(1, 6):
         page.get_by_text(f"Word {number} of 20").wait_for()
+        page.wait_for_timeout(500)  # a new microphone takes the place of the used one
+        page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
         microphone.hear(3 + number)  # whatever is asked for: this is about the page
         if number == 1:
             page.get_by_role("tab", name=re.compile("Record")).focus()

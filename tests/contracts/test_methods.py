@@ -255,7 +255,8 @@ def test_the_order_of_the_clips_is_irrelevant(asked, personal):
     task, method = asked
     backward = enroll(method, task.enrollment.flip(0), WORDS.flip(0))
     first, second = (answer(each, task.query).probabilities for each in (personal, backward))
-    close(first, second)
+    # an untrained network is steep: it enlarges what the order of a sum rounds differently
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-3)
 
 
 def test_a_query_is_answered_whatever_stands_beside_it(asked, personal):
