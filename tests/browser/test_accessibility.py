@@ -180,7 +180,9 @@ def test_axe_finds_nothing_serious_and_no_heading_out_of_order(view, app_address
     assert not found, "\n".join(f"{key}: {value}" for key, value in found.items())
 
 
-@pytest.mark.parametrize("view", ["at 200 %", "phone"], indirect=True)
+@pytest.mark.parametrize(
+    "view", [pytest.param("at 200 %", marks=pytest.mark.load), "phone"], indirect=True
+)
 def test_on_a_small_screen_nothing_is_cut_and_everything_can_be_hit(view, app_address):
     found = {}
     for state in states(view, app_address):
@@ -190,7 +192,9 @@ def test_on_a_small_screen_nothing_is_cut_and_everything_can_be_hit(view, app_ad
     assert not found, "\n".join(f"{state}: {what}" for what, state in found.items())
 
 
-@pytest.mark.parametrize("view", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize(
+    "view", ["light", pytest.param("dark", marks=pytest.mark.load)], indirect=True
+)
 def test_whatever_the_keyboard_reaches_shows_that_it_is_there(view, app_address):
     view.goto(app_address)
     unseen, links = {}, view.locator(".st-key-pages a")
