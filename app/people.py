@@ -155,17 +155,7 @@ def of_file(visit: Visit) -> None:
     with st.container(border=True, key="result"):
         shots = counted(visit.person.loaded.model.shots, "clip")
         st.markdown(f":material/check_circle: {said.OF_FILE.format(shots=shots)}")
-        with st.container(horizontal=True):
-            st.page_link(
-                "app_pages/posterior.py",
-                label="See its posterior",
-                icon=":material/bar_chart_4_bars:",
-            )
-            st.page_link(
-                "app_pages/compare.py",
-                label="Let both models answer",
-                icon=":material/compare_arrows:",
-            )
+        widgets.ways_on()
 
 
 def of_another_task(visit: Visit) -> bool:

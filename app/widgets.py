@@ -188,6 +188,21 @@ def nothing_yet(page: str) -> None:
         st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
 
 
+def ways_on() -> None:
+    """Where to look at a model that was just made."""
+    with st.container(horizontal=True):
+        st.page_link(
+            "app_pages/posterior.py",
+            label="See its posterior",
+            icon=":material/bar_chart_4_bars:",
+        )
+        st.page_link(
+            "app_pages/compare.py",
+            label="Let both models answer",
+            icon=":material/compare_arrows:",
+        )
+
+
 def about_model(visit: Visit) -> None:
     """The words, and what the model's card says about its training, its tests and its price."""
     shipped = bundle(visit.task)

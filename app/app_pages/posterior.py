@@ -11,6 +11,7 @@ from texts.people import NO_CURVE
 
 from vop_core import plots
 from vop_core.evaluation.narrowing import movement
+from vop_core.methods.vop import ALL_CLIPS
 
 visit = state.current()
 ONE_WEIGHT, WHOLE_LAYER = "One weight", "Whole layer"
@@ -218,8 +219,8 @@ def show_posterior() -> None:
 st.title("Posterior", anchor=False)
 st.markdown(
     "What your clips say about the model's weights: from the dashed curve, where a weight lies for "
-    "**anybody**, to the solid one, where it lies for **you**: where twenty of your clips would "
-    "put it."
+    "**anybody**, to the solid one, where it lies for **you**: where "
+    f"{ALL_CLIPS} of your clips would put it."
 )
 people.choose(visit)
 widgets.messages(visit)

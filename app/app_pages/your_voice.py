@@ -125,17 +125,7 @@ def result() -> None:
         )
         if row := models.bundled_row(visit):
             st.markdown(texts.of_bundled_person(row, clips.borrowed_person(visit)))
-        with st.container(horizontal=True):
-            st.page_link(
-                "app_pages/posterior.py",
-                label="See its posterior",
-                icon=":material/bar_chart_4_bars:",
-            )
-            st.page_link(
-                "app_pages/compare.py",
-                label="Let both models answer",
-                icon=":material/compare_arrows:",
-            )
+        widgets.ways_on()
 
 
 def tiles() -> None:

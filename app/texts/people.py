@@ -144,16 +144,15 @@ def verdict(answers: Exchange) -> str:
         f"Of {counted(answers.told, 'word')} of both, their own models get **{own}** right, each "
         f"other's **{other}**, the global model **{common}**."
     )
-    gain = answers.gain
-    if gain is None or gain.bounds is None:
+    if answers.bounds is None:
         return f"{counts} So few words show nothing yet: it takes {FEWEST_WORDS} at least."
-    low, high = (100 * end for end in gain.bounds)
+    low, high = (100 * end for end in answers.bounds)
     found = "it matters whose model it is" if low > 0 else "not shown that it matters whose it is"
     if high < 0:
         found = "here one's own model is the worse one"
     sentence = (
-        f"{counts} Own minus the other's: {100 * gain.mean:+.0f} points, 95 % interval over these "
-        f"words {low:+.0f} to {high:+.0f}: **{found}**. Two persons illustrate; they prove nothing "
-        "of others."
+        f"{counts} Own minus the other's: {100 * answers.gain:+.0f} points, 95 % interval over "
+        f"these words {low:+.0f} to {high:+.0f}: **{found}**. Two persons illustrate; they prove "
+        "nothing of others."
     )
     return sentence.replace(" -", " \N{MINUS SIGN}")

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vop_core.evaluation.exchange import EVERYBODYS, FEWEST_WORDS, OTHER, OWN, exchange
+from vop_core.evaluation.intervals import paired_proportions_interval
 
 LABELS = ("yes", "no", "up")
 
@@ -50,15 +51,15 @@ def test_every_model_is_asked_once_about_all_words():
 
 def test_the_gain_is_paired_over_the_known_words_of_both():
     found = swapped(["yes"] * 6, ["no"] * 6)
-    assert (found.gain.mean, found.gain.bounds) == (1.0, (1.0, 1.0))
+    assert found.gain == 1.0 and found.bounds == paired_proportions_interval(12, 0, 12)
     none = swapped(["up"] * 6, ["up"] * 6)
-    assert none.gain.mean == 0 and not none.gain.bounds[0] > 0
+    assert none.gain == 0 and none.bounds == paired_proportions_interval(0, 0, 12)
     half = swapped(["yes"] * 6, ["yes"] * 6)
-    assert half.gain.mean == 0 and half.gain.bounds[0] < 0 < half.gain.bounds[1]
+    assert half.gain == 0 and half.bounds == paired_proportions_interval(6, 6, 12)
 
 
 def test_unknown_words_count_nowhere_and_few_words_have_no_interval():
     found = swapped(["", "yes"], ["", ""])
     assert (found.told, found.right(OWN), found.answered[1][OWN].told) == (1, 1, 0)
-    assert found.gain is None
-    assert swapped(["yes"] * (FEWEST_WORDS - 1), [""]).gain is None
+    assert found.bounds is None
+    assert swapped(["yes"] * (FEWEST_WORDS - 1), [""]).bounds is None

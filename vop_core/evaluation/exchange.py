@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.evaluation.intervals import SIGN_FLIP_PERSONS, Interval, paired_interval
+from vop_core.evaluation.intervals import SIGN_FLIP_PERSONS, paired_proportions_interval
 
 OWN, OTHER, EVERYBODYS = MODELS = ("own", "other", "global")
 FEWEST_WORDS = SIGN_FLIP_PERSONS  # fewer cannot show a difference at the 5 % level
@@ -63,16 +63,24 @@ class Exchange:
         return sum(person[OWN].told for person in self.answered)
 
     @property
-    def gain(self) -> Interval | None:
-        """Share of right answers that one's own model has over the other person's, paired over the
-        words of both; None where too few words are known for an interval.
+    def gain(self) -> float:
+        """Share of right answers that one's own model has over the other person's, of the words of
+        both that are known.
         """
+        return (self.right(OWN) - self.right(OTHER)) / self.told
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The gain's exact interval, paired over these words; None where they are too few."""
         if self.told < FEWEST_WORDS:
             return None
-        pairs = (
-            zip(person[OWN].correct, person[OTHER].correct, strict=True) for person in self.answered
+        own, other = (
+            [right for person in self.answered for right in person[model].correct]
+            for model in (OWN, OTHER)
         )
-        return paired_interval([float(own) - float(other) for each in pairs for own, other in each])
+        won = sum(a and not b for a, b in zip(own, other, strict=True))
+        lost = sum(b and not a for a, b in zip(own, other, strict=True))
+        return paired_proportions_interval(won, lost, self.told)
 
 
 def exchange(

@@ -224,8 +224,8 @@ class PersonalizationMethod(nn.Module, ABC):
         enrollment: Float[Tensor, "person shot *shape"],
         clips: Float[Tensor, "person clip *shape"],
     ) -> DiagonalGaussian | None:
-        """What persons' other represented clips show, without the prior, of the numbers that the
-        posterior of the enrollment is about, and how far off that may be.
+        """What persons' represented clips show, with others beside the enrollment and without the
+        prior, of the numbers that its posterior is about, and how far off that may be.
 
         None where these numbers cannot be seen on clips: then no width can be checked.
         """

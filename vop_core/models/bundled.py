@@ -127,6 +127,9 @@ def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> t
 def heard_clips(
     models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]
 ) -> Heard:
+    """Some of a bundled person's clips, by the person's id, as the models hear them in an
+    environment of that person's own.
+    """
     labels = [models.labels.index(c.label) if c.label in models.labels else -1 for c in clips]
     heard = [heard_as(environment, person, clip.load()) for clip in clips]
     return Heard(heard, models.features(heard), torch.tensor(labels))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vop_core.bench.measure import held_by_layer
 from vop_core.data.audio import decode_file
-from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.environments import CLEAN
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.errors import AudioError, DataError, EvaluationError
 from vop_core.evaluation.classification import negative_log_likelihood
@@ -29,7 +29,7 @@ from vop_core.methods.base import GaussianMethod, PersonalizationMethod
 from vop_core.methods.personal import PersonalModel, gaussian_of
 from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
-from vop_core.models.bundled import enrolled_clips
+from vop_core.models.bundled import enrolled_clips, heard_clips
 from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS, Clip
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -83,8 +83,8 @@ def bundled_person(
     asked = tuple(record for record in found.query if record.label in bundle.labels)
     return HeardPerson(
         found.name,
-        _features(bundle, found.id, environment, enrolled),
-        _features(bundle, found.id, environment, asked),
+        heard_clips(bundle, found.id, environment, enrolled).features,
+        heard_clips(bundle, found.id, environment, asked).features,
         _labels(bundle, enrolled),
         _labels(bundle, asked),
     )
@@ -120,7 +120,8 @@ def crowd(bundle: Bundle, persons: Sequence[BundledPerson], environment: str = C
     """The first ``CROWD_CLIPS`` enrollment clips of each person, (person, shot, *input)."""
     shots = min(CROWD_CLIPS, *(len(person.enrollment) for person in persons))
     heard = [
-        _features(bundle, person.id, environment, person.enrollment[:shots]) for person in persons
+        heard_clips(bundle, person.id, environment, person.enrollment[:shots]).features
+        for person in persons
     ]
     return torch.stack(heard)
 
@@ -220,7 +221,10 @@ def coverage_table(bundle: Bundle, persons: Sequence[BundledPerson]) -> pd.DataF
     vop, layers = bundle.vop, list(bundle.vop.layer_numbers)
     taken = [(*person.enrollment, *person.query[:MOST_OTHERS]) for person in persons]
     clips = torch.cat(
-        [_features(bundle, who.id, CLEAN, own) for who, own in zip(persons, taken, strict=True)]
+        [
+            heard_clips(bundle, who.id, CLEAN, own).features
+            for who, own in zip(persons, taken, strict=True)
+        ]
     )
     starts = np.cumsum([0, *map(len, taken)])
     prior, lines = gaussian_of(vop.prior(1))[0], []
@@ -375,12 +379,6 @@ def _of_names(person: BundledPerson, names: Sequence[str]) -> tuple[BundledClip,
     if missing:
         raise DataError(f"{person.name} has no enrollment clip '{missing[0][:40]}'.")
     return tuple(records[name] for name in names)
-
-
-def _features(
-    bundle: Bundle, person: str, environment: str, clips: Sequence[BundledClip]
-) -> Tensor:
-    return bundle.features([heard_as(environment, person, clip.load()) for clip in clips])
 
 
 def _labels(bundle: Bundle, clips: Sequence[BundledClip]) -> Tensor | None:
