@@ -25,7 +25,7 @@ def test_a_tab_goes_on_after_a_restart_and_says_that_the_clips_are_gone(browser,
         page.goto(address)
         page.get_by_role("link", name="Your voice", exact=True).first.click()
         page.locator("input[type=file]").first.set_input_files(clip)
-        page.get_by_text(re.compile("1 clip, 0.8 s")).wait_for()
+        page.get_by_text(re.compile("^1 clip, 0.8 s")).wait_for()
         assert not page.get_by_text("was restarted").count()
     page.get_by_text(CONNECTING).wait_for()
     for _ in serve(script, tmp_path, port=port):

@@ -175,7 +175,7 @@ def test_loading_again_asks_before_it_loses_the_visitor_s_clips(page, microphone
     page.goto(f"{app_address}/your_voice")
     microphone.hear(1)
     record(page, ".st-key-tile-1")
-    page.get_by_text("1 clip, ").wait_for()
+    page.get_by_text(re.compile("^1 clip, ")).wait_for()
     page.wait_for_timeout(1_000)  # the last thing on the page, and it cannot be seen
     page.evaluate("setTimeout(() => location.reload())")
     page.wait_for_timeout(1_000)
