@@ -514,10 +514,36 @@ def test_a_damaged_choice_and_a_choice_that_is_no_setting_any_more_are_refused(t
         suites.chosen_contenders(tmp_path)
 
 
-def test_the_committed_choices_are_settings_of_every_method():
-    if not (repository_root() / "data" / "results" / suites.CHOICES).exists():
+def test_the_committed_choices_are_settings_of_methods():
+    file = repository_root() / "data" / "results" / suites.CHOICES
+    if not file.exists():
         pytest.skip("no settings are committed; they are made by: vop bench --suite tuning")
-    assert [each.method for each in suites.chosen_contenders()] == list(registry.METHODS)
+    chosen = list(json.loads(file.read_text())["chosen"])
+    assert [each.method for each in suites.chosen_contenders(methods=chosen)] == chosen
+
+
+def test_a_method_is_chosen_for_once_all_its_settings_have_been_tried_everywhere(
+    tmp_path, monkeypatch
+):
+    names = ("film-hypernetwork", "versa")
+    monkeypatch.setattr(suites, "METHODS", {name: registry.METHODS[name] for name in names})
+    monkeypatch.setattr(suites, "ABLATION_SETS", ("a", "b"))
+    found = {
+        dataset: [
+            tuning_result(name, option.config, dataset, 0, 0.5)
+            for name in names
+            for option in suites.contender_choices(name)
+        ]
+        for dataset in "ab"
+    }
+    assert suites.write_choices(tmp_path, found) == names
+    found["b"].pop()
+    assert suites.write_choices(tmp_path, found) == names[:1]
+    (film,) = suites.chosen_contenders(tmp_path, methods=names[:1])
+    assert film.method == names[0]
+    with pytest.raises(EvaluationError, match="'versa' are not chosen yet"):
+        suites.chosen_contenders(tmp_path, methods=names)
+    assert suites.write_choices(tmp_path, {"a": found["a"]}) == ()
 
 
 def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_path, monkeypatch):

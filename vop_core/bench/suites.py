@@ -20,7 +20,7 @@ of Speech Commands and WUW: docs/diary.md.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,23 @@ TRAINING_ABLATIONS: Mapping[str, Callable[[BenchConfig], BenchConfig]] = {
 TRAINING_ABLATION_METHODS = ("global", "vop", "adabn")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is wanted of a suite; None is all that the suite has."""
+
+    datasets: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+    methods: Sequence[str] | None = None
+
+    def chosen(self, *among: str) -> tuple[Contender, ...]:
+        """The methods wanted, of those in ``among`` if given, with their chosen settings.
+
+        Raises EvaluationError as :func:`chosen_contenders`.
+        """
+        wanted = set(among or METHODS) & set(METHODS if self.methods is None else self.methods)
+        return chosen_contenders(methods=[each for each in METHODS if each in wanted])
+
+
 def contender_choices(method: str) -> tuple[Contender, ...]:
     """A method with each of the settings that are tried."""
     configs = METHODS[method].choices()
@@ -211,15 +228,17 @@ def default_contenders() -> tuple[Contender, ...]:
     return tuple(Contender(variant=method, method=method) for method in METHODS)
 
 
-def chosen_contenders(folder: Path | None = None) -> tuple[Contender, ...]:
-    """Every method with the settings chosen on persons who are tested nowhere.
+def chosen_contenders(
+    folder: Path | None = None, *, methods: Sequence[str] | None = None
+) -> tuple[Contender, ...]:
+    """These methods, or all, with the settings chosen on persons who are tested nowhere.
 
-    Raises EvaluationError before the suite ``tuning`` has run, or where a choice is no setting any
-    more.
+    Raises EvaluationError before the suite ``tuning`` has tried them, or where a choice is no
+    setting any more.
     """
     own = _chosen(folder)
     found = []
-    for method in METHODS:
+    for method in METHODS if methods is None else methods:
         choices = contender_choices(method)
         place = None if method not in own else _place_of(method, own[method])
         if len(choices) == 1:  # nothing to choose
@@ -265,15 +284,21 @@ def _place_of(method: str, settings: Mapping[str, Any]) -> int | None:
 Measured = dict[str, dict[int, tuple[float, float]]]
 
 
-def choose(results: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
-    """One choice for all data sets from the tuning results of some, with the figures behind it.
+def choose(
+    results: Mapping[str, Sequence[Result]], *, methods: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """One choice for all data sets from the tuning results of some, with the figures behind it; for
+    these methods, or all.
 
     ``results`` maps a data set to its tuning results. Accuracy decides, then NLL, both means over
     seeds and data sets; ties go to the earlier setting.
     """
     measured = {dataset: _measured(found) for dataset, found in results.items()}
     sources = list(measured.values())
-    chosen = {method: tried_settings(method)[_best(method, sources)] for method in METHODS}
+    chosen = {
+        method: tried_settings(method)[_best(method, sources)]
+        for method in (METHODS if methods is None else methods)
+    }
     described = {
         dataset: {
             method: [
@@ -347,7 +372,7 @@ def suite_jobs(
             raise EvaluationError(
                 f"There is no method '{method}'; choose from {', '.join(METHODS)}."
             )
-    jobs = SUITES[suite](datasets, seeds)
+    jobs = SUITES[suite](Asked(datasets=datasets, seeds=seeds, methods=methods or None))
     if suite == "ablations" and folds is None:
         folds = ABLATION_FOLDS
     if methods:
@@ -373,23 +398,23 @@ def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]
     return found
 
 
-def _tuning(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _tuning(asked: Asked) -> list[BenchJob]:
     config = BenchConfig.of_task(KEYWORDS, scoring=TUNING_SCORING)
     jobs = []
-    for name in _present(datasets, ABLATION_SETS):
-        for seed in seeds or PAPER_SEEDS:
-            asked = [
+    for name in _present(asked.datasets, ABLATION_SETS):
+        for seed in asked.seeds or PAPER_SEEDS:
+            tried = [
                 each
                 for method in METHODS
                 if seed in tuning_seeds(method)
                 for each in contender_choices(method)
             ]
-            if asked:
+            if tried:
                 found = bench(
                     "tuning",
                     KEYWORDS,
                     name,
-                    asked,
+                    tried,
                     config=config,
                     folds=FOLDS,
                     only_folds=(0,),
@@ -407,28 +432,28 @@ def _choosing(job: BenchJob) -> Fold:
     return choice_fold(dataset, clips=job.config.clips_per_person)
 
 
-def _paper(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _paper(asked: Asked) -> list[BenchJob]:
     return [
         job
-        for name in _present(datasets, SPEECH)
+        for name in _present(asked.datasets, SPEECH)
         for job in bench(
             "paper",
             KEYWORDS,
             name,
-            chosen_contenders(),
+            asked.chosen(),
             folds=FOLDS,
-            seeds=seeds or PAPER_SEEDS,
+            seeds=asked.seeds or PAPER_SEEDS,
         )
     ]
 
 
-def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
-    asked = {GLOBAL: (GLOBAL, None)} | dict(ABLATIONS) | dict(SAMOVAR_ABLATIONS)
+def _ablations(asked: Asked) -> list[BenchJob]:
+    compared = {GLOBAL: (GLOBAL, None)} | dict(ABLATIONS) | dict(SAMOVAR_ABLATIONS)
     usual = BenchConfig.of_task(KEYWORDS, scoring=ABLATION_SCORING)
     contenders = {
         "": [
             Contender(variant=name, method=method, config=config)
-            for name, (method, config) in asked.items()
+            for name, (method, config) in compared.items()
         ]
     }
     for change in TRAINING_ABLATIONS:
@@ -438,7 +463,7 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
         ]
     return [
         job
-        for name in _present(datasets, ABLATION_SETS)
+        for name in _present(asked.datasets, ABLATION_SETS)
         for change, each in contenders.items()
         for job in bench(
             "ablations",
@@ -447,16 +472,18 @@ def _ablations(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> l
             each,
             config=TRAINING_ABLATIONS[change](usual) if change else usual,
             folds=FOLDS,
-            seeds=seeds or (0,),
+            seeds=asked.seeds or (0,),
         )
     ]
 
 
-def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _few_persons(asked: Asked) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, SPEECH[:1]):
-        chosen = [each for each in chosen_contenders() if each.method in FEW_PERSONS_METHODS]
-        for job in bench("few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=seeds or (0,)):
+    for name in _present(asked.datasets, SPEECH[:1]):
+        chosen = asked.chosen(*FEW_PERSONS_METHODS)
+        for job in bench(
+            "few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=asked.seeds or (0,)
+        ):
             jobs.append(job)
             for count in FEW_PERSONS:
                 if count >= len(job.persons.train):  # that many are all there are
@@ -469,10 +496,10 @@ def _few_persons(datasets: Sequence[str] | None, seeds: Sequence[int] | None) ->
     return jobs
 
 
-def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _conditions(asked: Asked) -> list[BenchJob]:
     jobs = []
-    for name in _present(datasets, SPEECH):
-        chosen = [each for each in chosen_contenders() if each.method in CONDITIONS_METHODS]
+    for name in _present(asked.datasets, SPEECH):
+        chosen = asked.chosen(*CONDITIONS_METHODS)
         found: list[BenchJob] = []
         for condition in CONDITIONS:
             scoring = replace(CONDITIONS_SCORING, condition=condition)
@@ -484,7 +511,7 @@ def _conditions(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> 
                 [replace(each, variant=each.variant + suffix) for each in chosen],
                 config=BenchConfig.of_task(KEYWORDS, scoring=scoring),
                 folds=FOLDS,
-                seeds=seeds or PAPER_SEEDS,
+                seeds=asked.seeds or PAPER_SEEDS,
             )
         jobs += _with_somebody_to_ask(found)
     return jobs
@@ -507,14 +534,14 @@ def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
     ]
 
 
-def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list[BenchJob]:
+def _groups(asked: Asked) -> list[BenchJob]:
     """Each group after training that never heard it, and after training of as many persons that
     did. Raises EvaluationError where no data set tells groups apart.
     """
     jobs: list[BenchJob] = []
     remarks = [NO_AGES]
-    for name in _present(datasets, SPEECH):
-        chosen = [each for each in chosen_contenders() if each.method in GROUPS_METHODS]
+    for name in _present(asked.datasets, SPEECH):
+        chosen = asked.chosen(*GROUPS_METHODS)
         whole = [
             job
             for condition in GROUP_CONDITIONS
@@ -527,13 +554,13 @@ def _groups(datasets: Sequence[str] | None, seeds: Sequence[int] | None) -> list
                     KEYWORDS, scoring=replace(CONDITIONS_SCORING, condition=condition)
                 ),
                 folds=FOLDS,
-                seeds=seeds or (0,),
+                seeds=asked.seeds or (0,),
             )
         ]
         folds = tuple({job.fold: job.persons for job in whole}.values())
         # nobody on whom choices are made
-        asked = {person for fold in folds for person in fold.test}
-        dataset = KEYWORDS.dataset(name).restrict(persons=asked)
+        tested = {person for fold in folds for person in fold.test}
+        dataset = KEYWORDS.dataset(name).restrict(persons=tested)
         for attribute in GROUP_ATTRIBUTES:
             remarks += group_remarks(dataset, attribute, folds)
             for group in groups_of(dataset, attribute):
@@ -572,14 +599,12 @@ def smoke_config(task: Task) -> BenchConfig:
     return replace(config, checkpoint=checkpoint, further=replace(small, steps=3)).with_seed(0)
 
 
-def smoke(
-    datasets: Sequence[str] | None, seeds: Sequence[int] | None, task: Task = KEYWORDS
-) -> list[BenchJob]:
+def smoke(asked: Asked, task: Task = KEYWORDS) -> list[BenchJob]:
     """Every method on a task's data that come in the box, unless others are named."""
     place = cache_root() / "bench-smoke"
     return [
         job
-        for name in datasets or [str(voices_root() / task.in_the_box)]
+        for name in asked.datasets or [str(voices_root() / task.in_the_box)]
         for job in bench(
             "smoke",
             task,
@@ -588,15 +613,15 @@ def smoke(
             config=smoke_config(task),
             folds=8,
             only_folds=(0,),
-            seeds=seeds or (0,),
+            seeds=asked.seeds or (0,),
             runs=place / "runs",
             store=store_of("smoke"),
         )
     ]
 
 
-# A suite makes its jobs from the data sets and seeds asked for, if any.
-SUITES: dict[str, Callable[[Sequence[str] | None, Sequence[int] | None], list[BenchJob]]] = {
+# A suite makes its jobs from what is asked of it.
+SUITES: dict[str, Callable[[Asked], list[BenchJob]]] = {
     "smoke": smoke,
     "tuning": _tuning,
     "paper": _paper,
@@ -629,36 +654,36 @@ def by_dataset(results: Sequence[Result]) -> dict[str, tuple[Result, ...]]:
     return {name: tuple(result for result in results if result.dataset == name) for name in names}
 
 
+def tuned_methods(results: Mapping[str, Sequence[Result]]) -> tuple[str, ...]:
+    """The methods of which every setting has a result, on every data set that is there."""
+    there = {
+        (dataset, result.method, _tuned_place(result), result.seed)
+        for dataset, found in results.items()
+        for result in found
+    }
+    return tuple(
+        method
+        for method in METHODS
+        if all(
+            (dataset, method, place, seed) in there
+            for dataset in results
+            for place in range(len(contender_choices(method)))
+            for seed in tuning_seeds(method)
+        )
+    )
+
+
 def write_choices(
     folder: Path | None = None, results: Mapping[str, Sequence[Result]] | None = None
-) -> Path:
-    """Choose from the tuning results and write the choice beside them.
-
-    Raises EvaluationError where a setting of any method has no result yet.
+) -> tuple[str, ...]:
+    """Choose from the tuning results and write the choice beside them; returns the methods of which
+    all settings were tried, which alone have a choice.
     """
     results = suite_results("tuning") if results is None else results
-    for dataset in ABLATION_SETS:
-        there = {
-            (result.method, _tuned_place(result), result.seed)
-            for result in results.get(dataset, ())
-        }
-        for method in METHODS:
-            wanted = {
-                (method, p, seed)
-                for p in range(len(contender_choices(method)))
-                for seed in tuning_seeds(method)
-            }
-            if wanted - there:
-                raise EvaluationError(
-                    f"'{method}' is not tuned on {dataset} yet; run: vop bench --suite tuning "
-                    f"--method {method}"
-                )
     file = (folder or repository_root() / "data" / "results") / CHOICES
     make_folder(file.parent)
-    text = json.dumps(
-        choose({dataset: results[dataset] for dataset in ABLATION_SETS}),
-        indent=1,
-        ensure_ascii=False,
-    )
-    write_text(file, text + "\n")
-    return file
+    tried = {dataset: results.get(dataset, ()) for dataset in ABLATION_SETS}
+    methods = tuned_methods(tried)
+    found = choose(tried, methods=methods)
+    write_text(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    return methods

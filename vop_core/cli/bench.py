@@ -45,7 +45,8 @@ def bench(
     gathers them into data/results, one table of scores a suite, and makes tables and pages of them.
     """
     from vop_core.bench.run import run_bench
-    from vop_core.bench.suites import store_of, suite_jobs, write_choices
+    from vop_core.bench.suites import CHOICES, store_of, suite_jobs, write_choices
+    from vop_core.methods.registry import METHODS
 
     if retry:
         store_of(suite).forget_failed()
@@ -70,8 +71,8 @@ def bench(
         run_bench(work, processes=jobs, on_progress=bars.follow)
     for line in outcome(work, store_of(suite).results()):
         say(line)
-    if suite == "tuning" and not (data or method or seeds or folds):
-        typer.echo(f"The settings of every method are chosen: {write_choices().name}.")
+    if suite == "tuning":
+        say(f"Settings of {len(write_choices())} of {len(METHODS)} methods are chosen: {CHOICES}.")
 
 
 def outcome(work: list[Any], results: Sequence[Any]) -> list[str]:
