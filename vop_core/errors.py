@@ -18,6 +18,10 @@ class AudioError(VopError):
     """A clip that cannot be used: empty, undecodable, silent, clipped, too short or too long."""
 
 
+class PictureError(VopError):
+    """A picture or drawing that cannot be used: no picture, damaged, too large, or blank."""
+
+
 class DataError(VopError):
     """A data set folder, table or source that is not in the format."""
 

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform inside the package
+PICTURE_SIDE = 28  # pixels, of every picture inside the package
 # enrollment clips that training draws at most, and that may make one person's model
 MOST_CLIPS = 10
 
@@ -42,6 +43,23 @@ class Clip:
     def digest(self) -> str:
         """The same for the same sound and for no other; tells nothing of it."""
         return hashlib.sha256(self.waveform.numpy().tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One written character: ink from 0, paper, to 1, the strongest; 28 x 28, centred.
+
+    ``notes`` tell, one short sentence each, what was chosen in reading it.
+    """
+
+    ink: Float[Tensor, "row column"]
+    name: str = "picture"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The same for the same ink and for no other; tells nothing of it."""
+        return hashlib.sha256(self.ink.numpy().tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import widgets
 from session import clips, models, state
 from session.shared import records
 
-from vop_core.tasks.registry import TASKS
+from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 from vop_core.text import counted
 
 FIRST_RESULT_CLIPS = 3
@@ -33,7 +33,7 @@ def uploaded(widget: str) -> None:
 def choose_task() -> None:
     chosen = st.segmented_control(
         "What the model listens for",
-        list(TASKS),
+        list(KEYWORD_TASKS),
         format_func=lambda task: TASKS[task].title,
         default=visit.task,
         key=widgets.key(visit, "task"),

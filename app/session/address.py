@@ -10,7 +10,7 @@ from session.state import Visit
 from vop_core.course.links import LinkedState
 from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
-from vop_core.tasks.registry import TASKS
+from vop_core.tasks.registry import KEYWORD_TASKS
 from vop_core.types import MOST_CLIPS
 
 OURS = {each.name for each in fields(LinkedState)}
@@ -29,9 +29,10 @@ def follow(visit: Visit, address: dict[str, str]) -> None:
 
 
 def _open(visit: Visit, asked: LinkedState) -> None:
-    if asked.task is not None and asked.task not in TASKS:
+    if asked.task is not None and asked.task not in KEYWORD_TASKS:
         raise VopError(
-            f"The address asks for the task '{asked.task[:40]}'; there are {' and '.join(TASKS)}."
+            f"The address asks for the task '{asked.task[:40]}'; there are "
+            f"{' and '.join(KEYWORD_TASKS)}."
         )
     visit.task = asked.task or visit.task
     if asked.person is None:

@@ -15,7 +15,7 @@ from vop_core.evaluation import detection
 from vop_core.models import bundled, decision, inspection
 from vop_core.models.bundled import Example
 from vop_core.report.decision import group_lines
-from vop_core.tasks.registry import TASKS
+from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 
 
 @st.cache_resource(show_spinner="Loading the model…")
@@ -45,7 +45,7 @@ def bundled_persons(task: str) -> tuple[BundledPerson, ...]:
 
 def bundled_name(person: str | None) -> str:
     """What a bundled person of any task is called, by id; empty for whoever is none."""
-    everybody = (each for task in TASKS for each in bundled_persons(task))
+    everybody = (each for task in KEYWORD_TASKS for each in bundled_persons(task))
     return next((each.name for each in everybody if each.id == person), "")
 
 
@@ -109,7 +109,7 @@ def heard_persons(task: str, environment: str) -> decision.HeardPersons:
     """Everybody's clips; those who speak the other tasks' words say what is no command."""
     strangers = [
         person
-        for other, about in TASKS.items()
+        for other, about in KEYWORD_TASKS.items()
         if about.language != TASKS[task].language
         for person in bundled_persons(other)
     ]

@@ -484,6 +484,9 @@ def test_what_needs_no_training_is_tuned_with_every_seed_and_chosen_by_their_mea
     asked = {(job.seed, each.method) for job in jobs for each in job.contenders}
     assert {seed for seed, method in asked if method == "adabn"} == {0, 1, 2}
     assert {seed for seed, method in asked if method == "vop"} == {0}
+    for job in jobs:  # no setting's result takes the place of another's
+        names = [each.variant for each in job.contenders]
+        assert len(set(names)) == len(names)
     monkeypatch.setattr(suites, "METHODS", {"adabn": registry.METHODS["adabn"]})
     first, second, *_ = suites.contender_choices("adabn")
 

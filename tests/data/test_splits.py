@@ -17,6 +17,9 @@ SIZES = {
     "arabic_speech_commands": {TRAIN: 12, CHOOSE: 4, BUNDLE: 8},
     "dspspeech20": {TRAIN: 14, CHOOSE: 4, TEST: 6},
     "speechocean762": {TRAIN: 105, CHOOSE: 20, TEST: 60},
+    "mnist_train_writers": {TRAIN: 299, CHOOSE: 40, TEST: 60},
+    "chinese_mnist": {TRAIN: 50, CHOOSE: 10, TEST: 20},
+    "unipen_characters": {TRAIN: 123, CHOOSE: 20, TEST: 30},
 }
 
 

@@ -15,7 +15,7 @@ import soundfile
 from vop_core.data.audio import decode_file
 from vop_core.data.voices import bundled_persons
 from vop_core.models import load_bundle
-from vop_core.tasks.registry import TASKS
+from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 
 SHOTS = 3
 DEVICE = """
@@ -55,7 +55,7 @@ print(json.dumps({"answer": answer.probabilities[0].tolist(), "read": read}))
 """
 
 
-@pytest.mark.parametrize("task", list(TASKS))
+@pytest.mark.parametrize("task", list(KEYWORD_TASKS))
 def test_a_process_that_can_read_no_training_data_enrolls_and_answers(task, repository, tmp_path):
     """Whatever Python opens outside of the device is refused; what compiled code could open is not
     there: no data set, no split, no bundled voice.

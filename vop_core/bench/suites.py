@@ -403,11 +403,12 @@ def _tuning(asked: Asked) -> list[BenchJob]:
     jobs = []
     for name in _present(asked.datasets, ABLATION_SETS):
         for seed in asked.seeds or PAPER_SEEDS:
+            # each setting is a row of its own
             tried = [
-                each
+                replace(each, variant=f"{method}, setting {place}")
                 for method in METHODS
                 if seed in tuning_seeds(method)
-                for each in contender_choices(method)
+                for place, each in enumerate(contender_choices(method), start=1)
             ]
             if tried:
                 found = bench(

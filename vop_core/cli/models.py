@@ -19,7 +19,7 @@ from vop_core.cli.output import (
 )
 from vop_core.errors import VopError
 
-TaskName = Annotated[str, typer.Argument(help="keywords-en or keywords-ar.")]
+TaskName = Annotated[str, typer.Argument(help="keywords-en, keywords-ar or handwriting.")]
 
 
 def train(

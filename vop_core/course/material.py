@@ -28,7 +28,7 @@ from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
 from vop_core.evaluation.score import OWN
 from vop_core.models import Bundle, load_bundle
 from vop_core.report.outputs import load_summary, summary_file
-from vop_core.tasks.registry import TASKS
+from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 
 LEAST_QUERIES = 30  # that a bundled person of the crowd can be asked
 OPEN_QUERIES = 25  # asked of each further person
@@ -226,5 +226,5 @@ def linked(
     language = next(
         language for language, corpus in CORPORA.items() if person.startswith(f"{corpus.name}/")
     )
-    task = next(name for name, task in TASKS.items() if task.language == language)
+    task = next(name for name, task in KEYWORD_TASKS.items() if task.language == language)
     return LinkedState(task=task, person=person, clips=clips, query=query, seed=seed)

@@ -175,21 +175,22 @@ def _training_environment(variant: str) -> Callable[[str, Sequence[str]], Enviro
     return lambda person, _: drawn_environment("training", f"{person} {number}")
 
 
-SWAPPED_ENVIRONMENT = "swapped environment"
+OWN_ENVIRONMENT, SWAPPED_ENVIRONMENT = "own environment", "swapped environment"
+UNFORESEEN_ENVIRONMENT = "unforeseen environment"
 TRAINING_ENVIRONMENTS = tuple(f"environment {number}" for number in range(1, 5))
 ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
     **{name: _training_environment(name) for name in TRAINING_ENVIRONMENTS},
-    "own environment": lambda person, _: drawn_environment("foreseen", person),
+    OWN_ENVIRONMENT: lambda person, _: drawn_environment("foreseen", person),
     SWAPPED_ENVIRONMENT: lambda person, persons: drawn_environment(
         "foreseen", environment_owner(person, persons)
     ),
-    "unforeseen environment": lambda person, _: drawn_environment("unforeseen", person),
+    UNFORESEEN_ENVIRONMENT: lambda person, _: drawn_environment("unforeseen", person),
 }
 """Variants in which every person has an environment: which, of a person and all persons of the data
 set."""
 
 
-def _generator(name: str) -> torch.Generator:
+def generator_of(name: str) -> torch.Generator:
     """Seeded by a name. A person's room must be the same for all of the person's clips, so there it
     is the person's.
     """
@@ -218,14 +219,37 @@ def load_features(
     unknown = set(variants) - set(known)
     if unknown:
         raise ValueError(f"unknown variants {sorted(unknown)}; there are {', '.join(known)}")
-    wanted = list(dict.fromkeys(("original", *variants)))
-    files = {name: _cache_file(dataset, name, config) for name in wanted if cache}
+
+    def about(variant: str) -> list[object]:
+        places = _environments(dataset, variant).values() if variant in ENVIRONMENTS else None
+        own = [] if places is None else [[place.fingerprint for place in places]]
+        return [variant, str(config), 2, *own]
+
+    def compute(missing: Sequence[str]) -> dict[str, Tensor]:
+        return _compute(dataset, missing, config, progress)
+
+    return cached_table(dataset, ("original", *variants), compute, about if cache else None)
+
+
+def cached_table(
+    dataset: PersonDataset,
+    variants: Sequence[str],
+    compute: Callable[[Sequence[str]], dict[str, Float[Tensor, " clip *input"]]],
+    about: Callable[[str], list[object]] | None,
+) -> FeatureTable:
+    """Variants of every clip as inputs, one file a variant in the cache, as float16.
+
+    ``compute`` makes those that are not there, and ``about`` says what a variant depends on beside
+    the clips themselves; None: nothing is kept on disk.
+    """
+    wanted = list(dict.fromkeys(variants))
+    files = {name: _cache_file(dataset, name, about(name)) for name in wanted} if about else {}
     computed = {name: kept for name in files if (kept := _kept(files[name])) is not None}
-    missing = [name for name in wanted if name not in computed]
-    for name, value in _compute(dataset, missing, config, progress).items():
-        computed[name] = value
-        if cache:
-            _keep(files[name], value)
+    if missing := [name for name in wanted if name not in computed]:
+        for name, value in compute(missing).items():
+            computed[name] = value.half()
+            if name in files:
+                _keep(files[name], computed[name])
     person_of = {name: index for index, name in enumerate(dataset.persons)}
     label_of = {name: index for index, name in enumerate(dataset.labels)}
     return FeatureTable(
@@ -251,14 +275,12 @@ def _environments(dataset: PersonDataset, variant: str) -> dict[str, Environment
     return {person: ENVIRONMENTS[variant](person, dataset.persons) for person in dataset.persons}
 
 
-def _cache_file(dataset: PersonDataset, variant: str, config: LogMelConfig) -> Path:
+def _cache_file(dataset: PersonDataset, variant: str, about: list[object]) -> Path:
     listing = [
         (str(record.path.relative_to(dataset.root)), record.person, digest)
         for record, digest in zip(dataset.records, dataset.digests, strict=True)
     ]
-    about = [listing, variant, str(config), 2]
-    if variant in ENVIRONMENTS:
-        about.append([place.fingerprint for place in _environments(dataset, variant).values()])
+    about = [listing, *about]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
     # for the eye only, and no file system's limit
     name = re.sub(r"[^\w.-]+", "_", dataset.name)[:40]
@@ -274,16 +296,13 @@ def _compute(
     """Log-mels of all clips for each variant, as float16: what is stored and what is not must be
     the same numbers.
     """
-    if not variants:
-        return {}
-
     environments = {name: _environments(dataset, name) for name in variants if name in ENVIRONMENTS}
 
     def variant(name: str, record: ClipRecord, waveform: Tensor) -> Tensor:
         if name in VARIANTS:
-            return VARIANTS[name](waveform, _generator(record.person))
+            return VARIANTS[name](waveform, generator_of(record.person))
         clip = f"{name} {record.person} {record.path.relative_to(dataset.root).as_posix()}"
-        return environments[name][record.person].apply(waveform, generator=_generator(clip))
+        return environments[name][record.person].apply(waveform, generator=generator_of(clip))
 
     def one(record: ClipRecord) -> tuple[bytes, list[Tensor]]:
         waveform = decode_file(record.path).waveform
@@ -306,15 +325,16 @@ def _compute(
 def _kept(file: Path) -> Tensor | None:
     """What an earlier call kept; a damaged file counts as none."""
     try:
-        return load_file(file)["log_mel"]
-    except (OSError, SafetensorError, KeyError):
+        (inputs,) = load_file(file).values()
+    except (OSError, SafetensorError, ValueError):
         return None
+    return inputs
 
 
-def _keep(file: Path, log_mels: Tensor) -> None:
+def _keep(file: Path, inputs: Tensor) -> None:
     # Kept for speed only: where the cache cannot be written, or the disk is full, the work goes on
     # without.
     with suppress(VopError, SafetensorError):
         make_folder(file.parent)
         with whole_file(file) as part:
-            save_file({"log_mel": log_mels}, part)
+            save_file({"inputs": inputs}, part)

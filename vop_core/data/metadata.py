@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from vop_core.data.names import look_alikes, normalized
 from vop_core.data.tables import read_table
 from vop_core.errors import DataError
@@ -41,6 +43,13 @@ class ClipRecord:
     label: str
     take: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    # the sample itself, where it lies in an archive and has no file of its own
+    content: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is nothing to open."""
+        return self.content is None and not self.path.is_file()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The files themselves are described in :mod:`vop_core.data.metadata` and :mod:`vo
 
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +14,25 @@ from pathlib import Path
 
 import torch
 
-from vop_core.data.metadata import ClipRecord, dataset_name, person_id, read_metadata
+from vop_core.data.archives import archive_in, read_archive
+from vop_core.data.metadata import METADATA, ClipRecord, dataset_name, person_id, read_metadata
 from vop_core.data.names import normalized
 from vop_core.data.tables import read_table
 from vop_core.errors import DataError, EvaluationError
 
 QUALITY = "speaker_quality.csv"
 
-# Persons whose labels or recordings cannot be trusted. Source: the measurements in the data set's
-# speaker_quality.csv (s01 wrong labels or noise, s06 duplicated takes, s16 not even recognised by a
-# model of itself). Loading keeps them; a task's config leaves them out, visibly.
+# Persons whose labels or recordings cannot be trusted; loading keeps them, a task leaves them out.
+# dspspeech20: the measurements in its speaker_quality.csv (s01 wrong labels or noise, s06
+# duplicated takes, s16 not even recognised by a model of itself). unipen_characters: the very same
+# strokes stand under several writers (141 and 149; 150 and 161; 143, 148, 152 and 158; 151 and
+# 157), or twice under one, found by their bytes.
+_TWICE = ("139", "141", "143", "146", "148", "149", "150", "151", "152", "154", "157", "158")
 KNOWN_BAD: Mapping[str, frozenset[str]] = {
     "dspspeech20": frozenset({"dspspeech20/s01", "dspspeech20/s06", "dspspeech20/s16"}),
+    "unipen_characters": frozenset(
+        f"unipen_characters/{writer}" for writer in (*_TWICE, "159", "161")
+    ),
 }
 
 
@@ -135,7 +143,8 @@ class PersonDataset:
 
 def _digest(record: ClipRecord) -> str:
     try:
-        return hashlib.sha256(record.path.read_bytes()).hexdigest()[:16]
+        content = record.path.read_bytes() if record.content is None else record.content.tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
     except OSError:
         raise DataError(
             f"The clip '{record.path.name}' of '{record.person}' is missing; copy it, or remove "
@@ -155,14 +164,21 @@ def _require_known(
 
 
 def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:
-    """Read ``metadata.csv``; opens no clip. ``name`` is the data set's name, else the folder's.
+    """Read ``metadata.csv``, which opens no clip; where there is none, the one npz of the folder.
+
+    ``name`` is the data set's name, else the folder's.
 
     Raises
     ------
     DataError
         The folder is not in the format, or a row of its table is wrong: the first problem of
-        :func:`vop_core.data.metadata.read_metadata`.
+        :func:`vop_core.data.metadata.read_metadata`, or that of
+        :func:`vop_core.data.archives.read_archive`.
     """
+    archive = None if (Path(folder) / METADATA).exists() else archive_in(Path(folder))
+    if archive is not None:
+        records = read_archive(archive)
+        return PersonDataset(name or dataset_name(folder), Path(os.path.abspath(folder)), records)
     metadata = read_metadata(folder, name=name)
     for problem in metadata.problems:
         raise DataError(problem)

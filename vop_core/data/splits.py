@@ -115,6 +115,9 @@ RULES: Mapping[str, Rule] = {
     "arabic_speech_commands": Rule({CHOOSE: 4, BUNDLE: 8}),
     "dspspeech20": Rule({CHOOSE: 4, TEST: 6}),
     "speechocean762": Rule({CHOOSE: 20, TEST: 60}, group=_reader),
+    "mnist_train_writers": Rule({CHOOSE: 40, TEST: 60}),
+    "chinese_mnist": Rule({CHOOSE: 10, TEST: 20}),
+    "unipen_characters": Rule({CHOOSE: 20, TEST: 30}),
 }
 
 

@@ -37,7 +37,7 @@ def evaluate_folder(
     dataset = load_dataset(folder)
     if dataset.known_bad and len(dataset.known_bad) < len(dataset.persons):
         dataset = dataset.without(dataset.known_bad)
-    missing = [record.path for record in dataset.records if not record.path.is_file()]
+    missing = [record.path for record in dataset.records if record.is_missing]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(dataset)} clips of '{dataset.name}' are missing, the first is "

@@ -182,7 +182,9 @@ class Task(ABC):
             dataset = self.dataset(corpus)
             kept = [person for person in persons_with_role(dataset, CHOOSE) if person not in used]
             if kept:
-                table = self.table(dataset.restrict(persons=kept), variants=self.variants)
+                words = self._taught(dataset.labels, data.train.labels)
+                part = dataset.restrict(persons=kept, labels=[w for w in words if words[w]])
+                table = self.table(part, variants=self.variants)
                 tables.append(self.relabel(table, data.train.labels))
         return join_tables(tables, data.train.labels) if tables else None
 
@@ -214,8 +216,7 @@ class Task(ABC):
         Raises DataError for one that is neither: it may be misspelled, and would spoil the figures
         unseen.
         """
-        known = {folded(label): label for label in labels}
-        words = {word: known.get(folded(word)) or self.taught_as(word, labels) for word in found}
+        words = self._taught(found, labels)
         strange = [word for word, label in words.items() if label is None]
         if strange:
             more = f", like {len(strange) - 1} other label(s)," if len(strange) > 1 else ""
@@ -223,7 +224,12 @@ class Task(ABC):
                 f"'{strange[0]}'{more} is not a word of this task; its words are "
                 f"{', '.join(labels)}: relabel those clips, {self.remedy(labels)}."
             )
-        return words
+        return {word: label for word, label in words.items() if label is not None}
+
+    def _taught(self, found: Iterable[str], labels: Sequence[str]) -> dict[str, str | None]:
+        """As ``words``; None for what was not taught."""
+        known = {folded(label): label for label in labels}
+        return {word: known.get(folded(word)) or self.taught_as(word, labels) for word in found}
 
     def remedy(self, labels: Sequence[str]) -> str:
         """What else may be done with a sample whose label the task does not know."""

@@ -1,6 +1,10 @@
 """Every task by the name of its shipped model: a new one is a file beside this and a line here."""
 
 from vop_core.tasks.base import Task
-from vop_core.tasks.keyword_spotting import ArabicCommands, EnglishKeywords
+from vop_core.tasks.handwriting import Handwriting
+from vop_core.tasks.keyword_spotting import ArabicCommands, EnglishKeywords, KeywordSpotting
 
-TASKS: dict[str, Task] = {task.name: task for task in (EnglishKeywords(), ArabicCommands())}
+KEYWORD_TASKS: dict[str, KeywordSpotting] = {
+    task.name: task for task in (EnglishKeywords(), ArabicCommands())
+}
+TASKS: dict[str, Task] = {**KEYWORD_TASKS, Handwriting.name: Handwriting()}
