@@ -549,6 +549,15 @@ def test_a_method_is_chosen_for_once_all_its_settings_have_been_tried_everywhere
     assert suites.write_choices(tmp_path, {"a": found["a"]}) == ()
 
 
+def test_jobs_of_the_same_trainings_stand_apart(listed, first_settings):
+    jobs = suites.suite_jobs("conditions", datasets=[listed], methods=["vop"])
+    others = [replace(job, dataset="other") for job in jobs]
+    turns = suites._in_turn([*jobs, *others])
+    assert [(job.seed, job.fold) for job in turns] == sorted((job.seed, job.fold) for job in turns)
+    for first, second in itertools.pairwise(turns):
+        assert (first.dataset, first.seed, first.fold) != (second.dataset, second.seed, second.fold)
+
+
 def test_where_global_diverges_it_is_trained_once_and_the_others_say_why(tmp_path, monkeypatch):
     (job,) = jobs(tmp_path, "global", "adabn", "t3a", "versa")
     tries = []

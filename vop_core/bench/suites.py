@@ -19,6 +19,7 @@ of Speech Commands and WUW: docs/diary.md.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -384,7 +385,20 @@ def suite_jobs(
         ]
     if folds is not None:
         jobs = [job for job in jobs if job.fold in folds]
-    return sorted(jobs, key=lambda job: (job.seed, job.fold))
+    return _in_turn(jobs)
+
+
+def _in_turn(jobs: Sequence[BenchJob]) -> list[BenchJob]:
+    """Seed by seed and fold by fold; those that share trainings come late after one another, so
+    that side by side they do not both train.
+    """
+    before: Counter[tuple] = Counter()
+    ranked = []
+    for job in jobs:
+        shared = job.dataset, job.seed, job.persons.train
+        ranked.append(((job.seed, job.fold, before[shared]), job))
+        before[shared] += 1
+    return [job for _, job in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _present(asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:

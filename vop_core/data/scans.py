@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vop_core.data.environments import Pool
+from vop_core.types import Picture
 
 LARGEST_BLUR = 3  # pixels, to either side
 RULED = 7  # pixels between the lines
@@ -65,18 +66,34 @@ def drawn_scan(pool: Pool, name: str) -> Scan:
     return replace(ordinary, kind=list(UNFORESEEN)[int(generator.integers(len(UNFORESEEN)))])
 
 
+def own_scans(person: str) -> dict[str, Scan]:
+    """The scans with which a person can be seen, by name: those of the bench's conditions."""
+    return {
+        "own environment": drawn_scan("foreseen", person),
+        "unforeseen environment": drawn_scan("unforeseen", person),
+    }
+
+
+def seen_by(scan: Scan, picture: Picture) -> Picture:
+    """The picture as the scanner sees it; the same one always looks the same there."""
+    seed = int(hashlib.sha256(f"{scan} {picture.digest}".encode()).hexdigest()[:12], 16)
+    generator = torch.Generator().manual_seed(seed)
+    ink = scanned(picture.ink[None, None], [scan], generator=generator)[0, 0]
+    return replace(picture, ink=ink, notes=(*picture.notes, f"seen as {scan.description}"))
+
+
 def ordinary_scan(generator: np.random.Generator) -> Scan:
     """One of the kinds that training knows."""
     return Scan(
-        pen=generator.uniform(-0.6, 0.9),
-        slant=generator.uniform(-0.45, 0.45),
-        turn=generator.uniform(-0.2, 0.2),
+        pen=generator.uniform(-0.7, 1.0),
+        slant=generator.uniform(-0.4, 0.4),
+        turn=generator.uniform(-0.15, 0.15),
         width=generator.uniform(0.75, 1.1),
         height=generator.uniform(0.75, 1.1),
-        blur=generator.uniform(0.0, 1.2),
-        ink=generator.uniform(0.45, 1.0),
-        paper=generator.uniform(0.0, 0.2),
-        noise=generator.uniform(0.0, 0.2),
+        blur=generator.uniform(0.0, 1.4),
+        ink=generator.uniform(0.35, 1.0),
+        paper=generator.uniform(0.0, 0.25),
+        noise=generator.uniform(0.0, 0.1),
     )
 
 

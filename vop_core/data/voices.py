@@ -9,6 +9,7 @@ no shipped model was trained or tuned on them. Their clips lie under ``data/voic
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from vop_core.data.audio import decode_file
 from vop_core.data.locations import voices_root
@@ -48,6 +49,19 @@ TALKERS = "synthetic-en"
 """Folder of synthetic persons, who talk in the background of environments."""
 
 
+@runtime_checkable
+class BundledSample(Protocol):
+    """What a bundled person gave once: a clip, or a picture."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def label(self) -> str: ...
+
+    def load(self) -> Any: ...
+
+
 @dataclass(frozen=True)
 class BundledClip:
     """One clip of a bundled person; ``load`` reads it."""
@@ -70,8 +84,8 @@ class BundledPerson:
     name: str  # to be shown: "Speaker 07"
     corpus: Corpus
     # of words drawn at random; to be used without their labels
-    enrollment: tuple[BundledClip, ...]
-    query: tuple[BundledClip, ...]  # as many words as the person's clips have
+    enrollment: tuple[BundledSample, ...]
+    query: tuple[BundledSample, ...]  # as many words as the person's clips have
 
     @property
     def description(self) -> str:

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from vop_core.data.environments import CLEAN, heard_as, own_environments
-from vop_core.data.voices import BundledClip, BundledPerson
+from vop_core.data.environments import CLEAN
+from vop_core.data.voices import BundledPerson, BundledSample
 from vop_core.evaluation.answers import Answer, each_answer, outcome
 from vop_core.models.bundle import Bundle
-from vop_core.types import Clip
+from vop_core.tasks.registry import TASKS
+from vop_core.types import Clip, Picture
 from vop_core.variational.enrollment_health import REFUSED
 
 SHOTS = 3  # as the app proposes
@@ -21,9 +22,9 @@ OPENING = CLEAN  # what the person recorded, where they were, with nothing simul
 
 @dataclass(frozen=True)
 class Heard:
-    """Clips as the models hear them."""
+    """Clips, or pictures, as the models hear or see them."""
 
-    clips: Sequence[Clip]
+    clips: Sequence[Clip | Picture]
     features: Float[Tensor, " clip *input"]
     labels: Int[Tensor, " clip"]  # -1: a word that the models do not know
 
@@ -43,7 +44,7 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     """
     rows, gained = [], {}
     for person in persons:
-        for environment in (CLEAN, *own_environments(person.id)):
+        for environment in (CLEAN, *TASKS[models.task].environments(person.id)):
             enrollment, query = (
                 heard_clips(models, person.id, environment, clips)
                 for clips in (person.enrollment, person.query)
@@ -69,7 +70,7 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
 class Example:
     """A query clip as it was heard, and both models' answers to it."""
 
-    clip: Clip
+    clip: Clip | Picture
     word: str
     by_global: Answer
     by_personal: Answer
@@ -107,7 +108,7 @@ def examples(
 
 def enrolled_clips(
     models: Bundle, person: BundledPerson, environment: str, shots: int
-) -> tuple[BundledClip, ...]:
+) -> tuple[BundledSample, ...]:
     """So many of a person's enrollment clips, or all there are, heard in an environment: the first
     ones in a row, round and round, that the health light does not refuse, as somebody would record
     a word again; the very first where it refuses all.
@@ -125,13 +126,13 @@ def won_lost_unchanged(rows: Sequence[Mapping[str, Any]], environment: str) -> t
 
 
 def heard_clips(
-    models: Bundle, person: str, environment: str, clips: Sequence[BundledClip]
+    models: Bundle, person: str, environment: str, clips: Sequence[BundledSample]
 ) -> Heard:
     """Some of a bundled person's clips, by the person's id, as the models hear them in an
     environment of that person's own.
     """
     labels = [models.labels.index(c.label) if c.label in models.labels else -1 for c in clips]
-    heard = [heard_as(environment, person, clip.load()) for clip in clips]
+    heard = [TASKS[models.task].met_in(environment, person, clip.load()) for clip in clips]
     return Heard(heard, models.features(heard), torch.tensor(labels))
 
 

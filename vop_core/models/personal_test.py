@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 
-from vop_core.data.environments import heard_as
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.personal_test import GLOBAL, PersonalTest, left_out, spread
 from vop_core.evaluation.promises import SealedLabel
@@ -88,5 +87,6 @@ def bundled_test(
     foreign = [clips[place] for place in spread(owners, UNKNOWN, generator=generator)]
     words = [record.label for record in asked]
     words += [f"{record.label}, in another language" for record in foreign]
-    heard = [heard_as(environment, person.id, record.load()) for record in (*asked, *foreign)]
+    task = TASKS[models.task]
+    heard = [task.met_in(environment, person.id, each.load()) for each in (*asked, *foreign)]
     return list(zip(heard, words, strict=True))

@@ -12,12 +12,13 @@ query. What ``metrics`` make of the answers, named values for each query, is wha
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vop_core.data.environments import CLEAN
 from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.data.locations import find_dataset
 from vop_core.data.names import folded
@@ -83,6 +84,14 @@ class TaskData:
         """The same with its inputs on a device."""
         parts = {name: getattr(self, name).to(device) for name in ("train", "closed", "open")}
         return replace(self, **parts)
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """Where a person is heard or seen."""
+
+    @property
+    def description(self) -> str: ...
 
 
 class Task(ABC):
@@ -284,6 +293,21 @@ class Task(ABC):
         Raises DataError where their clips are missing.
         """
         return ()
+
+    def environments(self, person: str) -> Mapping[str, Environment]:
+        """The few environments in which a bundled person can be met, by name; none, unless a task
+        says otherwise.
+        """
+        return {}
+
+    def met_in(self, environment: str, person: str | None, sample: Any) -> Any:
+        """A sample as it is heard or seen in one of its person's environments, or ``clean``.
+
+        Raises DataError for another name.
+        """
+        if environment != CLEAN:
+            raise DataError(f"Nobody can be met in '{environment[:40]}'; choose {CLEAN}.")
+        return sample
 
     def prompts(self, known: int, unknown: int, *, generator: torch.Generator) -> tuple[str, ...]:
         """What a person is asked to say in a test: so many of the shipped model's words, and so

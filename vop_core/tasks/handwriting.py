@@ -13,10 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable, join_tables
+from vop_core.data.hands import bundled_writers, hands_root
 from vop_core.data.persons import PersonDataset
 from vop_core.data.picture_features import load_pictures
 from vop_core.data.pictures import drawn_picture
+from vop_core.data.scans import Scan, own_scans, seen_by
 from vop_core.data.virtual_writers import VirtualWriters
+from vop_core.data.voices import BundledPerson
 from vop_core.errors import PictureError
 from vop_core.tasks.base import Progress, Task, TaskData, shipped_fold, split
 from vop_core.types import PICTURE_SIDE, Picture
@@ -36,6 +39,7 @@ class Handwriting(Task):
         "config": {"rows": PICTURE_SIDE, "offset": 0.2, "spread": 0.4},
     }
     augmentation = VirtualWriters()
+    in_the_box = str(hands_root())
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
         "census workers and pupils, UNIPEN's wrote with a pen on a tablet."
@@ -79,6 +83,21 @@ class Handwriting(Task):
                     "strokes with drawn_picture."
                 )
         return torch.stack([sample.ink for sample in samples])
+
+    def bundled_persons(self) -> tuple[BundledPerson, ...]:
+        """The bundled writers. Raises DataError."""
+        return bundled_writers()
+
+    def environments(self, person: str) -> Mapping[str, Scan]:
+        """One that is foreseen, and one that is not: the bench's of these names."""
+        return own_scans(person)
+
+    def met_in(self, environment: str, person: str | None, sample: Picture) -> Picture:
+        """As a scanner of the person's own sees it. Raises DataError."""
+        scans = self.environments(person) if person else {}
+        if environment not in scans:
+            return super().met_in(environment, person, sample)
+        return seen_by(scans[environment], sample)
 
     def nobodys(
         self, count: int, *, generator: torch.Generator

@@ -23,6 +23,7 @@ from torch import Tensor
 from vop_core.data import voices
 from vop_core.data.audio import clip_features
 from vop_core.data.enrollment import check_clips
+from vop_core.data.environments import Environment, heard_as, own_environments
 from vop_core.data.features import (
     TRAINING_ENVIRONMENTS,
     FeatureTable,
@@ -129,6 +130,14 @@ class KeywordSpotting(Task):
     def strangers(self) -> tuple[BundledPerson, ...]:
         """Those who speak the other language of the bundled voices. Raises DataError."""
         return voices.bundled_persons("en" if self.language == "ar" else "ar")
+
+    def environments(self, person: str) -> Mapping[str, Environment]:
+        """Two that are foreseen, and one that is not."""
+        return own_environments(person)
+
+    def met_in(self, environment: str, person: str | None, sample: Clip) -> Clip:
+        """As it is heard there, or in one of the common environments. Raises DataError."""
+        return heard_as(environment, person, sample)
 
     def nobodys(
         self, count: int, *, generator: torch.Generator
