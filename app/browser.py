@@ -1,5 +1,5 @@
-"""What only the browser knows or can do, in three components. They read nothing of the visitor, and
-send nothing to the server.
+"""What only the browser knows or can do, in four components. Only the canvas sends anything to the
+server: the strokes that a visitor gives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,6 +88,77 @@ input { width: 100%; box-sizing: border-box; margin-top: 0.4rem; min-height: 32p
 input[hidden] { display: none; }
 span { font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
 """
+# Ink stays in the browser until it is given; then the strokes travel, in pixels of the canvas.
+CANVAS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+    const canvas = parentElement.querySelector("canvas");
+    const [clear, give] = parentElement.querySelectorAll("button");
+    const said = parentElement.querySelector("[role=status]");
+    const pen = canvas.getContext("2d");
+    const strokes = (canvas.vopStrokes ??= []);
+    canvas.setAttribute("aria-label", data.label);
+    clear.textContent = data.clear;
+    give.textContent = data.give;
+    const place = (event) => {
+        const box = canvas.getBoundingClientRect();
+        const scale = canvas.width / box.width;
+        return [event.clientX - box.left, event.clientY - box.top].map(
+            (length) => Math.round(10 * length * scale) / 10);
+    };
+    const draw = () => {
+        pen.clearRect(0, 0, canvas.width, canvas.height);
+        pen.lineWidth = 16; pen.lineCap = pen.lineJoin = "round";
+        pen.strokeStyle = getComputedStyle(canvas).color;
+        for (const stroke of strokes) {
+            pen.beginPath();
+            pen.moveTo(...stroke[0]);
+            for (const each of stroke.length > 1 ? stroke : [stroke[0], stroke[0]])
+                pen.lineTo(...each);
+            pen.stroke();
+        }
+        clear.disabled = give.disabled = !strokes.length;
+    };
+    canvas.onpointerdown = (event) => {
+        event.preventDefault();
+        canvas.setPointerCapture(event.pointerId);
+        said.textContent = "";
+        strokes.push([place(event)]);
+        draw();
+    };
+    canvas.onpointermove = (event) => {
+        if (!canvas.hasPointerCapture(event.pointerId)) return;
+        const seen = event.getCoalescedEvents?.() ?? [];
+        strokes.at(-1).push(...(seen.length ? seen : [event]).map(place));
+        draw();
+    };
+    const empty = () => { strokes.length = 0; draw(); };
+    clear.onclick = empty;
+    give.onclick = () => {
+        setTriggerValue("given", strokes.map((stroke) => [...stroke]));
+        said.textContent = data.given;
+        empty();
+    };
+    draw();
+}
+"""
+CANVAS_HTML = (
+    "<canvas width=280 height=280 role=img></canvas>"
+    "<div><button type=button></button><button type=button></button></div><span role=status></span>"
+)
+CANVAS_CSS = """
+canvas { width: min(100%, 280px); aspect-ratio: 1; display: block; touch-action: none;
+    cursor: crosshair; color: var(--st-text-color); background: var(--st-background-color);
+    border: 2px solid var(--st-border-color); border-radius: var(--st-base-radius); }
+div { display: flex; gap: 0.5rem; margin-top: 0.5rem; width: min(100%, 284px); }
+button { flex: 1; min-height: 44px; font: inherit; cursor: pointer;
+    color: var(--st-text-color); background: var(--st-background-color);
+    border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button:last-of-type { flex: 2; font-weight: 600; border-color: var(--st-primary-color); }
+button:disabled { opacity: 0.5; cursor: default; }
+button:hover:enabled, button:focus-visible { border-color: var(--st-primary-color); outline: none;
+    box-shadow: 0 0 0 2px var(--st-primary-color); }
+span { font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
+"""
 MICROPHONE_HTML = "<section role=status hidden><p></p><div></div></section>"
 MICROPHONE_CSS = """
 section { border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
@@ -118,6 +189,16 @@ def _microphone():
 @cache
 def _copy_link():
     return st.components.v2.component("copy-link", html=COPY_HTML, css=COPY_CSS, js=COPY)
+
+
+@cache
+def _canvas():
+    return st.components.v2.component("canvas", html=CANVAS_HTML, css=CANVAS_CSS, js=CANVAS)
+
+
+def canvas(key: str, sentences: Mapping[str, str], on_given) -> None:
+    """A place to draw on. ``on_given`` is called when a drawing was given."""
+    _canvas()(key=key, data=dict(sentences), on_given_change=on_given)
 
 
 def copy_link(query: str, sentences: Mapping[str, str]) -> None:

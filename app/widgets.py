@@ -12,7 +12,7 @@ import texts
 from session import address, clips, state
 from session.people import called
 from session.shared import bundle, bundled_name, bundled_persons, records
-from session.state import Entry, Given, Person, Visit
+from session.state import Entry, Given, Hand, Person, Visit
 from texts import people as texts_of_people
 
 from vop_core import plots
@@ -97,14 +97,16 @@ def _forget() -> None:
 
 def _receipt(visit: Visit) -> str:
     kept = [(person, _kept(person)) for person in visit.people]
-    if not any(lines for _, lines in kept):
+    hand = _kept_hand(visit.hand)
+    if not hand and not any(lines for _, lines in kept):
         return "Nothing."
     if len(visit.people) == 1:
-        return "\n".join(f"- {line}" for line in kept[0][1])
-    return "\n".join(
+        return "\n".join(f"- {line}" for line in (*kept[0][1], *hand))
+    lines = [
         f"- **{texts.literal(called(person))}**: {', '.join(lines) or 'nothing yet'}"
         for person, lines in kept
-    )
+    ]
+    return "\n".join([*lines, *(f"- {line}" for line in hand)])
 
 
 def _kept(person: Person) -> list[str]:
@@ -124,6 +126,12 @@ def _kept(person: Person) -> list[str]:
     if person.outcomes:
         lines.append(f"{counted(len(person.outcomes), 'answer')} in the tally")
     return lines
+
+
+def _kept_hand(hand: Hand) -> list[str]:
+    lines = [counted(len(hand.samples), "written digit")] if hand.samples else []
+    lines += ["a digit that was asked about"] if hand.query else []
+    return lines + (["the posterior of a hand"] if hand.made else [])
 
 
 def _seconds(clips: Sequence[Given]) -> str:

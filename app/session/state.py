@@ -19,7 +19,7 @@ from vop_core.evaluation.personal_test import PersonalTest
 from vop_core.evaluation.promises import Promise, SealedLabel
 from vop_core.models.ledger import Ledger
 from vop_core.models.personal_test import AskedModels
-from vop_core.types import Clip
+from vop_core.types import Clip, Picture
 
 LOGGER = logging.getLogger(__name__)
 
@@ -168,6 +168,54 @@ class Lesson:
 
 
 @dataclass
+class Drawn:
+    """One written character, and what is known of it."""
+
+    number: int
+    original: Picture  # as it was given
+    picture: Picture  # as it is seen where its writer is
+    source: str  # "drawn", "uploaded" or "borrowed"
+    on: bool = True
+    seal: SealedLabel | None = None  # what a bundled writer's picture shows
+    image: bytes = b""  # to look at, made once
+
+    @property
+    def title(self) -> str:
+        """What the page calls it."""
+        return f"Digit {self.number}"
+
+
+@dataclass
+class Hand:
+    """What was given on the page of handwriting."""
+
+    given: int = 0
+    writer: str | None = None  # the bundled writer whose hand it is, by id
+    environment: str = CLEAN
+    samples: list[Drawn] = field(default_factory=list)
+    query: Drawn | None = None
+    made: tuple[tuple[int, ...], Personal] | None = None  # of these samples
+    told: dict[int, str] = field(default_factory=dict)  # by the query's number, what it was
+    asked: int = 0  # of a bundled writer's digits, which is asked next
+    tally: dict[str, str] = field(default_factory=dict)  # by the query's digest, who was right
+
+    @property
+    def enrolled(self) -> list[Drawn]:
+        """What is switched on."""
+        return [sample for sample in self.samples if sample.on]
+
+    @property
+    def empty(self) -> bool:
+        return not self.samples and self.query is None
+
+    @property
+    def holds_own(self) -> bool:
+        """Whether anything of the visitor's own would be lost with the page."""
+        asked = [self.query] if self.query else []
+        return any(each.source != "borrowed" for each in (*self.samples, *asked))
+
+
+@dataclass
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
@@ -182,6 +230,7 @@ class Visit:
     people: list[Person] = field(default_factory=lambda: [Person(1)])
     turn: int = 1  # whose it is, by number
     people_given: int = 1
+    hand: Hand = field(default_factory=Hand)
     lesson: Lesson = field(default_factory=Lesson)
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
@@ -233,12 +282,12 @@ class Visit:
     @property
     def holds_own(self) -> bool:
         """Whether anything of the visitors' own would be lost with the page."""
-        return any(person.holds_own for person in self.people)
+        return self.hand.holds_own or any(person.holds_own for person in self.people)
 
     @property
     def empty(self) -> bool:
         """Whether nothing was given for anybody."""
-        return all(person.empty for person in self.people)
+        return self.hand.empty and all(person.empty for person in self.people)
 
     def drop_models(self) -> None:
         """Nothing that was made of the person's former clips is kept."""
@@ -342,6 +391,12 @@ def clicked(widget: str) -> int | None:
 def chosen(widget: str):
     """What a widget of choices holds when it calls back."""
     return st.session_state.get(widget)
+
+
+def drawn(widget: str) -> object:
+    """The strokes that a canvas gives when it calls back; None where it gives none."""
+    held = st.session_state.get(widget)
+    return held.get("given") if held else None
 
 
 def renew(visit: Visit, name: str) -> None:

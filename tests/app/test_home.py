@@ -4,7 +4,8 @@ import pytest
 from streamlit import config
 
 from tests.app.conftest import PERSONS, open_app, press, record, words
-from vop_core.models.bundled import OPENING, SHOTS, examples
+from vop_core.data.environments import CLEAN
+from vop_core.models.bundled import SHOTS, examples
 from vop_core.text import counted
 
 
@@ -12,10 +13,10 @@ from vop_core.text import counted
 def opening(bundle, persons):
     """A card that opens with the second person."""
     rows = [
-        {"person": person, "environment": OPENING, "queries": 4, "global": 2, "personal": 2 + gain}
+        {"person": person, "environment": CLEAN, "queries": 4, "global": 2, "personal": 2 + gain}
         for person, gain in zip(PERSONS, (1, -1, 0), strict=True)
     ]
-    opening = {"person": PERSONS[1], "environment": OPENING}
+    opening = {"person": PERSONS[1], "environment": CLEAN}
     bundle["bundled"] = {"shots": SHOTS, "opening": opening, "rows": rows}
     return open_app(page=None)
 
@@ -23,7 +24,7 @@ def opening(bundle, persons):
 def expected(persons):
     from session.shared import bundle
 
-    return examples(bundle("keywords-en"), persons[1], OPENING)
+    return examples(bundle("keywords-en"), persons[1], CLEAN)
 
 
 def verdicts(app) -> list[str]:

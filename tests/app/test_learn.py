@@ -3,7 +3,8 @@
 import pytest
 
 from tests.app.conftest import PERSONS, alternatives, open_app, press, words
-from vop_core.models.bundled import OPENING, SHOTS
+from vop_core.data.environments import CLEAN
+from vop_core.models.bundled import SHOTS
 
 STEPS = range(1, 11)
 
@@ -30,10 +31,10 @@ def card(bundle, persons):
     worse = [value - 0.1 - 0.01 * place for place, value in enumerate(level)]
     bundle["rows"] = card_rows(everybody=level, own=better, wrong_person=worse, draws=worse)
     rows = [
-        {"person": person, "environment": OPENING, "queries": 4, "global": 2, "personal": 2 + gain}
+        {"person": person, "environment": CLEAN, "queries": 4, "global": 2, "personal": 2 + gain}
         for person, gain in zip(PERSONS, (1, 0, 0), strict=True)
     ]
-    opening = {"person": PERSONS[1], "environment": OPENING}
+    opening = {"person": PERSONS[1], "environment": CLEAN}
     bundle["bundled"] = {"shots": SHOTS, "opening": opening, "rows": rows}
     return bundle
 

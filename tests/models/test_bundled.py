@@ -13,7 +13,6 @@ from vop_core.data.voices import CORPORA, BundledClip, BundledPerson
 from vop_core.models import bundled
 from vop_core.models.bundle import Bundle
 from vop_core.models.bundled import (
-    OPENING,
     bundled_results,
     enrolled_clips,
     won_lost_unchanged,
@@ -70,12 +69,12 @@ def models(monkeypatch):
     """Models that hear where a clip is heard: not at all but clean and where the app opens."""
 
     def met_in(environment, name, clip):
-        return clip if environment in (CLEAN, OPENING) else Clip(clip.waveform * 0 + EASY)
+        return clip if environment == CLEAN else Clip(clip.waveform * 0 + EASY)
 
     def predict(clips):
         return SimpleNamespace(label_index=answers(clips, clips[:, 1] == EASY))
 
-    task = SimpleNamespace(met_in=met_in, environments=own_environments)
+    task = SimpleNamespace(met_in=met_in, environments=own_environments, opening=CLEAN)
     monkeypatch.setitem(bundled.TASKS, "toy", task)
     return Mock(
         spec=Bundle,
@@ -119,7 +118,7 @@ def test_the_app_opens_by_enrollment_clips_whatever_the_queries_say(models):
     b = person("b", [said("go", EASY, HELPS), *easy], [said("go"), said("no")])
     c = person("c", [helps, said("no"), said("no"), said("go")], [said("go", EASY)])
     found = bundled_results(models, [b, a, c])
-    assert found["opening"] == {"person": a.id, "environment": OPENING}
+    assert found["opening"] == {"person": a.id, "environment": CLEAN}
     gains = {row["person"]: row["personal"] - row["global"] for row in found["rows"][0::4]}
     assert gains == {b.id: 2, a.id: 0, c.id: 0}
 

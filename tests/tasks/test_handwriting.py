@@ -30,7 +30,7 @@ def test_what_nobody_wrote_are_pictures_of_three_kinds_and_another_seed_has_othe
     first, again, other = (
         TASK.nobodys(5, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
     )
-    assert set(first) == {"noise", "scribbles", "stripes"}
+    assert set(first) == {"noise", "blots", "stripes"}
     for kind, inks in first.items():
         assert inks.shape == (5, PICTURE_SIDE, PICTURE_SIDE)
         assert inks.min() >= 0 and inks.max() <= 1

@@ -9,6 +9,7 @@ ink on light paper are the same, and so is a photograph under uneven light.
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ LEAST_INK = 0.05  # of the strongest; what is fainter is no ink
 SPECK = 0.02  # of all ink; a separate spot with less is dirt
 NOISE_WIDTHS = 6.0  # standard deviations of the paper, below which nothing is ink
 PEN_WIDTH = 0.11  # of the drawing's longer side: about MNIST's strokes
+MOST_POINTS = 20_000  # of one drawing
 STROKE_SIDE = 160  # pixels, in which strokes are drawn
 
 
@@ -100,6 +102,31 @@ def drawn_picture(
         for x, y in placed:  # round ends and joints
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     return Picture(_centred(np.asarray(image, dtype=np.float32) / 255), name=name)
+
+
+def decode_strokes(given: Any, *, name: str = "drawing") -> Picture:
+    """What a page sends of a pen, as ink: a list of strokes, each a list of places [x, y], y
+    downwards.
+
+    Raises PictureError for anything else, and as ``drawn_picture``.
+    """
+    try:
+        strokes = [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in given]
+        if not all(isinstance(stroke, list) for stroke in given):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise PictureError(f"{name} is no list of strokes; draw it again.") from None
+    if sum(map(len, strokes)) > MOST_POINTS:
+        raise PictureError(f"{name} has more than {MOST_POINTS:,} points; draw one character.")
+    return drawn_picture(strokes, name=name)
+
+
+def picture_png(picture: Picture, *, side: int = 112) -> bytes:
+    """The ink as a PNG to look at, dark on white, of ``side`` pixels."""
+    grey = (255 * (1 - picture.ink)).round().byte().numpy()
+    memory = io.BytesIO()
+    Image.fromarray(grey).resize((side, side), Image.Resampling.BILINEAR).save(memory, "PNG")
+    return memory.getvalue()
 
 
 def grey_picture(grey: np.ndarray, *, name: str = "picture", notes: Sequence[str] = ()) -> Picture:

@@ -187,6 +187,14 @@ def blurred(
     return maps.transpose(0, 1).reshape(persons, clips, rows, columns)
 
 
+# What anybody's writing can be sent through, by name.
+COMMON_SCANS = {
+    "by fax": Scan(kind="fax", pen=0.4, blur=0.5, noise=0.06),
+    "in pencil, pale": Scan(kind="pencil", ink=0.6, pen=-0.2),
+    "photocopied": Scan(kind="photocopy", pen=0.7, blur=0.8),
+}
+
+
 # --- what training never has ----------------------------------------------------------------------
 
 

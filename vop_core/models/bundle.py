@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.clip_quality import assess
-from vop_core.data.enrollment import PoorClipWarning, check_enrollment, coach_remark
-from vop_core.data.features import matched_noise
+from vop_core.data.enrollment import PoorClipWarning
 from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
@@ -31,7 +29,6 @@ from vop_core.training.checkpoint import (
     tensor_file,
     told,
 )
-from vop_core.types import Clip
 from vop_core.variational.enrollment_health import HealthReference
 from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
 
@@ -54,19 +51,16 @@ class Bundle:
         """Clips as the task's inputs: the same function as in training. Raises as the task's."""
         return TASKS[self.task].features(clips)
 
-    def enroll(self, clips: Sequence[Clip]) -> PersonalModel:
-        """A few clips of one person, whichever words they say, to that person's model.
+    def enroll(self, clips: Sequence[Any]) -> PersonalModel:
+        """A few clips or pictures of one person, whatever they say or show, to that person's model.
 
-        Warns of clips that the microphone coach calls poor. Raises AudioError for clips that may
-        not enroll together: none, more than ten, one twice, or one that no model can hear.
+        Warns of poor ones. Raises VopError for what may not enroll together: none, more than ten,
+        one twice, or one that no model can read.
         """
-        check_enrollment(clips)
-        for clip in clips:
-            quality = assess(clip.waveform)
-            if quality.verdict == "poor":
-                warnings.warn(
-                    f"{clip.name}: {coach_remark(quality)}", PoorClipWarning, stacklevel=2
-                )
+        task = TASKS[self.task]
+        task.check_enrollment(clips)
+        for said in task.poor(clips):
+            warnings.warn(said, PoorClipWarning, stacklevel=2)
         return self.vop.enroll(self.features(clips))
 
     def person_bytes(self, person: PersonalModel) -> bytes:
@@ -81,7 +75,7 @@ class Bundle:
         return read_person(self.vop, data, name, task=self.task)
 
     def control_models(
-        self, own: Sequence[Clip], others: Sequence[Sequence[Clip]], *, generator: torch.Generator
+        self, own: Sequence[Any], others: Sequence[Sequence[Any]], *, generator: torch.Generator
     ) -> dict[str, PersonalModel]:
         """Models that must not help the person who gave ``own``, by row; each enrolls as many
         clips.
@@ -103,10 +97,8 @@ class Bundle:
             name: [clips[number] for number in control.clips.tolist()]
             for name, control in chosen.items()
         }
-        enrolled[NOISE] = [
-            replace(clip, waveform=matched_noise(clip.waveform, generator=generator))
-            for clip in own
-        ]
+        task = TASKS[self.task]
+        enrolled[NOISE] = [task.scrambled(clip, generator=generator) for clip in own]
         models = {
             name: self.vop.enroll(self.features(control)) for name, control in enrolled.items()
         }

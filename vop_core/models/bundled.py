@@ -17,7 +17,6 @@ from vop_core.types import Clip, Picture
 from vop_core.variational.enrollment_health import REFUSED
 
 SHOTS = 3  # as the app proposes
-OPENING = CLEAN  # what the person recorded, where they were, with nothing simulated
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     models do not know are not asked about.
 
     The app opens with the person whose enrollment clips speak most for it; no query clip has a say.
-    Heard in ``OPENING``, every ``SHOTS`` of them in a row, round and round, enroll once and the
-    others are asked about. The share of right answers that this gains over the global model, times
-    the person's number of query clips, is what a visitor should see; whoever has most of it is
-    taken.
+    Met where the task says (``Task.opening``), every ``SHOTS`` of them in a row, round and round,
+    enroll once and the others are asked about. The share of right answers that this gains over the
+    global model, times the person's number of query clips, is what a visitor should see; whoever
+    has most of it is taken.
     """
-    rows, gained = [], {}
+    rows, gained, opens = [], {}, TASKS[models.task].opening
     for person in persons:
         for environment in (CLEAN, *TASKS[models.task].environments(person.id)):
             enrollment, query = (
@@ -60,9 +59,9 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                     "personal": int((answers[0].argmax(-1) == query.labels).sum()),
                 }
             )
-            if environment == OPENING:
+            if environment == opens:
                 gained[person.id] = _gained(models, enrollment) * rows[-1]["queries"]
-    opening = {"person": max(gained, key=gained.get), "environment": OPENING}
+    opening = {"person": max(gained, key=gained.get), "environment": opens}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
 
 

@@ -139,11 +139,14 @@ def health_of(vop: GaussianMethod, table: FeatureTable, shots: int = 5) -> dict[
 
 
 def open_posteriors(vop: GaussianMethod, table: FeatureTable, shots: int) -> DiagonalGaussian:
-    """Posteriors of all persons of a table, enrolled from as many random clips each."""
+    """Posteriors of all persons of a table who have more clips than ``shots``, enrolled from so
+    many random ones each.
+    """
+    clips = torch.bincount(table.person, minlength=len(table.persons))
     episodes = draw_episodes(
         table.person,
         table.label,
-        persons=list(range(len(table.persons))),
+        persons=(clips > shots).nonzero().squeeze(1).tolist(),
         shots=shots,
         generator=torch.Generator().manual_seed(0),
         names=table.persons,

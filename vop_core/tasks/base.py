@@ -113,6 +113,8 @@ class Task(ABC):
     # trains as one of many in a comparison
     shipped_encoder: ClassVar[Mapping[str, Any]] = {}
     shipped_length: ClassVar[int] = 1
+    # where bundled persons are met first; a person as they recorded, unless a task says otherwise
+    opening: ClassVar[str] = CLEAN
 
     # --- the data ---------------------------------------------------------------------------------
 
@@ -280,6 +282,23 @@ class Task(ABC):
         Raises VopError for none, and for one that is no input.
         """
 
+    def check_enrollment(self, samples: Sequence[Any]) -> None:
+        """Raise VopError for samples that may not enroll together: those that are no inputs, and
+        whatever else a task says.
+        """
+        self.features(samples)
+
+    def poor(self, samples: Sequence[Any]) -> list[str]:
+        """A sentence for each sample that can be used and had better be given anew."""
+        return []
+
+    def scrambled(self, sample: Any, *, generator: torch.Generator) -> Any:
+        """Noise that has of a sample what tells nothing of the person: the control ``noise``.
+
+        Raises EvaluationError unless a task says what that is.
+        """
+        raise EvaluationError(f"'{self.name}' has no noise to compare with.")
+
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
         """The bundled persons who say the task's words; nobody, unless a task says otherwise.
 
@@ -297,6 +316,12 @@ class Task(ABC):
     def environments(self, person: str) -> Mapping[str, Environment]:
         """The few environments in which a bundled person can be met, by name; none, unless a task
         says otherwise.
+        """
+        return {}
+
+    def common_environments(self) -> Mapping[str, Environment]:
+        """In which anybody can be met, whoever they are, by name; none, unless a task says
+        otherwise.
         """
         return {}
 

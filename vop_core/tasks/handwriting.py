@@ -6,23 +6,24 @@ data set of written characters, whatever its labels, can be cross-validated over
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
-from vop_core.data.features import FeatureTable, join_tables
+from vop_core.data.features import UNFORESEEN_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.data.hands import bundled_writers, hands_root
 from vop_core.data.persons import PersonDataset
 from vop_core.data.picture_features import load_pictures
-from vop_core.data.pictures import drawn_picture
-from vop_core.data.scans import Scan, own_scans, seen_by
+from vop_core.data.scans import COMMON_SCANS, Scan, own_scans, seen_by
 from vop_core.data.virtual_writers import VirtualWriters
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import PictureError
 from vop_core.tasks.base import Progress, Task, TaskData, shipped_fold, split
-from vop_core.types import PICTURE_SIDE, Picture
+from vop_core.types import MOST_CLIPS, PICTURE_SIDE, Picture
 
 DIGITS = tuple("0123456789")
 MNIST, UNIPEN = "mnist_train_writers", "unipen_characters"
@@ -40,6 +41,7 @@ class Handwriting(Task):
     }
     augmentation = VirtualWriters()
     in_the_box = str(hands_root())
+    opening = UNFORESEEN_ENVIRONMENT  # clean digits are read by everybody's model
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
         "census workers and pupils, UNIPEN's wrote with a pen on a tablet."
@@ -84,6 +86,28 @@ class Handwriting(Task):
                 )
         return torch.stack([sample.ink for sample in samples])
 
+    def check_enrollment(self, samples: Sequence[Any]) -> None:
+        """Raise PictureError for none, more than ten, one twice, or what is no picture."""
+        self.features(samples)
+        if len(samples) > MOST_CLIPS:
+            raise PictureError(
+                f"{MOST_CLIPS} pictures are as many as the models were trained with, and these are "
+                f"{len(samples)}; leave out {len(samples) - MOST_CLIPS}."
+            )
+        first: dict[str, str] = {}
+        for sample in samples:
+            if sample.digest in first:
+                raise PictureError(
+                    f"{sample.name} is the same picture as {first[sample.digest]}; each counts "
+                    "once, so leave one out."
+                )
+            first[sample.digest] = sample.name
+
+    def scrambled(self, sample: Picture, *, generator: torch.Generator) -> Picture:
+        """The picture's pixels in random places: as much ink, and no writing."""
+        places = torch.randperm(sample.ink.numel(), generator=generator)
+        return replace(sample, ink=sample.ink.flatten()[places].view_as(sample.ink))
+
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
         """The bundled writers. Raises DataError."""
         return bundled_writers()
@@ -92,9 +116,13 @@ class Handwriting(Task):
         """One that is foreseen, and one that is not: the bench's of these names."""
         return own_scans(person)
 
+    def common_environments(self) -> Mapping[str, Scan]:
+        """What anybody's writing can be sent through."""
+        return COMMON_SCANS
+
     def met_in(self, environment: str, person: str | None, sample: Picture) -> Picture:
         """As a scanner of the person's own sees it. Raises DataError."""
-        scans = self.environments(person) if person else {}
+        scans = (self.environments(person) if person else {}) | dict(COMMON_SCANS)
         if environment not in scans:
             return super().met_in(environment, person, sample)
         return seen_by(scans[environment], sample)
@@ -102,13 +130,13 @@ class Handwriting(Task):
     def nobodys(
         self, count: int, *, generator: torch.Generator
     ) -> dict[str, Float[Tensor, "sample row column"]]:
-        """Noise, scribbles of a few random strokes, and stripes."""
-        noise = torch.rand(count, PICTURE_SIDE, PICTURE_SIDE, generator=generator)
-        places = torch.rand(count, 3, 6, 2, generator=generator).numpy()
-        scribbles = torch.stack([drawn_picture(list(strokes)).ink for strokes in places])
+        """Noise, blots and stripes."""
+        noise, smooth = torch.rand(2, count, PICTURE_SIDE, PICTURE_SIDE, generator=generator)
+        smooth = functional.avg_pool2d(smooth, 9, 1, 4)
+        blots = (smooth > smooth.flatten(1).median(1).values[:, None, None]).float()
         row = torch.arange(PICTURE_SIDE)
         period = 3 + 6 * torch.rand(count, 1, 1, generator=generator)
         turn = torch.pi * torch.rand(count, 1, 1, generator=generator)
         along = row[:, None] * turn.cos() + row * turn.sin()
         stripes = (torch.sin(2 * torch.pi * along / period) > 0).float()
-        return {"noise": noise, "scribbles": scribbles, "stripes": stripes}
+        return {"noise": noise, "blots": blots, "stripes": stripes}

@@ -22,13 +22,20 @@ from torch import Tensor
 
 from vop_core.data import voices
 from vop_core.data.audio import clip_features
-from vop_core.data.enrollment import check_clips
-from vop_core.data.environments import Environment, heard_as, own_environments
+from vop_core.data.clip_quality import assess
+from vop_core.data.enrollment import check_clips, check_enrollment, coach_remark
+from vop_core.data.environments import (
+    COMMON_ENVIRONMENTS,
+    Environment,
+    heard_as,
+    own_environments,
+)
 from vop_core.data.features import (
     TRAINING_ENVIRONMENTS,
     FeatureTable,
     join_tables,
     load_features,
+    matched_noise,
 )
 from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
@@ -123,6 +130,23 @@ class KeywordSpotting(Task):
         check_clips(samples)
         return torch.stack([clip_features(clip.waveform) for clip in samples])
 
+    def check_enrollment(self, samples: Sequence[Clip]) -> None:
+        """Raise AudioError for none, more than ten, one twice, or one that no model can hear."""
+        check_enrollment(samples)
+
+    def poor(self, samples: Sequence[Clip]) -> list[str]:
+        """What the microphone coach says of those that it calls poor."""
+        judged = ((clip.name, assess(clip.waveform)) for clip in samples)
+        return [
+            f"{name}: {coach_remark(quality)}"
+            for name, quality in judged
+            if quality.verdict == "poor"
+        ]
+
+    def scrambled(self, sample: Clip, *, generator: torch.Generator) -> Clip:
+        """Noise with the clip's level and spectrum."""
+        return replace(sample, waveform=matched_noise(sample.waveform, generator=generator))
+
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
         """Those who speak the language of the task. Raises DataError."""
         return voices.bundled_persons(self.language)
@@ -134,6 +158,10 @@ class KeywordSpotting(Task):
     def environments(self, person: str) -> Mapping[str, Environment]:
         """Two that are foreseen, and one that is not."""
         return own_environments(person)
+
+    def common_environments(self) -> Mapping[str, Environment]:
+        """By telephone, and in a room with noise."""
+        return COMMON_ENVIRONMENTS
 
     def met_in(self, environment: str, person: str | None, sample: Clip) -> Clip:
         """As it is heard there, or in one of the common environments. Raises DataError."""

@@ -1,0 +1,292 @@
+"""Page: write a few digits, then one more, and both models read it."""
+
+from functools import partial
+
+import browser
+import streamlit as st
+import texts
+import widgets
+from session import hands, state
+from session.shared import bundled_persons
+from texts import hands as said
+
+from vop_core import plots
+from vop_core.data.environments import CLEAN
+from vop_core.evaluation.answers import Answer
+from vop_core.tasks.registry import TASKS
+from vop_core.text import counted
+
+visit = state.current()
+hand = visit.hand
+DIGITS = [str(digit) for digit in range(10)]
+
+
+def drawn(widget: str, take) -> None:
+    """A drawing was given."""
+    strokes = state.drawn(widget)
+    if strokes is not None:
+        take(visit, strokes)
+
+
+def uploaded(widget: str) -> None:
+    """Files arrived: each becomes a digit, or is among those of which one sentence says why not."""
+    files = state.given(widget) or []
+    hands.upload(visit, [(given.name, given.getvalue()) for given in files])
+    state.renew(visit, "pictures")
+
+
+def asked_file(widget: str) -> None:
+    given = state.given(widget)
+    if given is not None:
+        hands.ask_file(visit, given.name, given.getvalue())
+        state.renew(visit, "asked-picture")
+
+
+def canvas(name: str, sentences: dict, take) -> None:
+    widget = widgets.key(visit, name)
+    browser.canvas(widget, sentences, state.guarded(partial(drawn, widget, take)))
+    st.caption(said.DRAW_HINT if take is hands.draw else "")
+
+
+def files(name: str, label: str, on_change, *, several: bool) -> None:
+    widget = widgets.key(visit, state.widget_name(visit, name))
+    st.file_uploader(
+        label,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
+        help=said.FILES,
+    )
+    st.caption(said.ANY_PAPER)
+
+
+def borrow_form() -> None:
+    st.caption(said.BORROW)
+    proposed, environment = hands.opening(visit)
+    persons = bundled_persons(hands.TASK)
+    person = st.selectbox(
+        "Writer",
+        persons,
+        index=[each.id for each in persons].index(proposed.id),
+        format_func=lambda person: person.name,
+        key=widgets.key(visit, "writer"),
+    )
+    seen = st.selectbox(
+        "Seen",
+        list(said.SEEN),
+        index=list(said.SEEN).index(environment),
+        format_func=said.SEEN.get,
+        key=widgets.key(visit, "seen"),
+    )
+    st.button(
+        "Use this hand",
+        icon=":material/draw:",
+        type="primary",
+        key="borrow-hand",
+        on_click=state.guarded(hands.borrow),
+        args=(visit, person, seen),
+    )
+    st.caption(person.corpus.attribution)
+
+
+def give() -> None:
+    """The three ways to give digits that enroll."""
+    draw, upload, borrow = st.tabs(
+        [
+            ":material/draw: Draw",
+            ":material/upload_file: Upload pictures",
+            ":material/person: Borrow a hand",
+        ]
+    )
+    with draw:
+        canvas("draw", said.DRAW, hands.draw)
+    with upload:
+        files("pictures", "Pictures of one person’s digits", uploaded, several=True)
+    with borrow:
+        borrow_form()
+
+
+def given() -> None:
+    """What was given, each with its switches, and the model that they make."""
+    person = hands.writer(visit)
+    whose = f"{person.name}’s" if person else "Your"
+    if not hand.samples:
+        st.info(said.NOTHING, icon=":material/edit:")
+        return
+    with st.container(horizontal=True, key="digits"):
+        for sample in hand.samples:
+            tile(sample)
+    if not person:
+        choose_environment()
+    made = hands.personal(visit)
+    if made is None:
+        st.info(said.ALL_OFF, icon=":material/toggle_off:")
+        return
+    st.markdown(
+        said.ready(made.model.shots, 1000 * made.seconds, made.promises[-1].measured, whose)
+    )
+    _, icon, words = texts.HEALTH[made.model.health.verdict]
+    st.caption(f"{icon} **{words}.** {made.model.health.sentence}")
+    if person:
+        scans = TASKS[hands.TASK].environments(person.id)
+        where = scans.get(hand.environment)
+        st.caption(
+            f"{person.name} is {person.corpus.about}"
+            + (f"; {where.description}." if where else ".")
+        )
+        st.button(
+            said.OWN_AGAIN,
+            icon=":material/edit:",
+            key="own-hand",
+            on_click=state.guarded(hands.begin),
+            args=(visit,),
+        )
+
+
+def choose_environment() -> None:
+    """What all of the visitor's digits are sent through."""
+    ways = [CLEAN, *TASKS[hands.TASK].common_environments()]
+    chosen = st.segmented_control(
+        said.WAYS,
+        ways,
+        default=hand.environment,
+        key=widgets.key(visit, "hand-environment"),
+        required=True,
+        wrap=True,
+        help=said.HARDER,
+    )
+    if chosen != hand.environment:
+        hands.see(visit, chosen)
+        st.rerun()
+
+
+def tile(sample) -> None:
+    with st.container(border=True, width=138, key=f"digit-{sample.number}"):
+        off = "" if sample.on else ", switched off"
+        st.image(sample.image, width=96, alt=f"{sample.title}, {sample.source}{off}")
+        st.caption(sample.title + off)
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "",
+                icon=":material/toggle_off:" if sample.on else ":material/toggle_on:",
+                help=f"Switch {sample.title} {'off' if sample.on else 'on'}",
+                key=f"flip-{sample.number}",
+                type="tertiary",
+                on_click=state.guarded(hands.flip),
+                args=(visit, sample),
+            )
+            st.button(
+                "",
+                icon=":material/delete:",
+                help=f"Remove {sample.title}",
+                key=f"remove-digit-{sample.number}",
+                type="tertiary",
+                on_click=state.guarded(hands.remove),
+                args=(visit, sample),
+            )
+
+
+def question() -> None:
+    """The ways to ask about one more digit."""
+    person = hands.writer(visit)
+    if person:
+        st.button(
+            f"Ask about another of {person.name}’s digits",
+            icon=":material/skip_next:",
+            type="primary",
+            key="ask-written",
+            on_click=state.guarded(hands.ask_bundled),
+            args=(visit,),
+        )
+        return
+    draw, upload = st.tabs([":material/draw: Draw", ":material/upload_file: Upload a picture"])
+    with draw:
+        canvas("ask", said.ASK, hands.ask)
+    with upload:
+        files("asked-picture", "A picture of one digit", asked_file, several=False)
+
+
+def answer_card(column, whose: str, made_of: str, answered: Answer, word: str | None) -> None:
+    first, *others = answered.ranked(3)
+    with column.container(border=True, height="stretch"):
+        st.markdown(whose)
+        st.caption(made_of)
+        st.markdown(f"## {first.label}")
+        if word:
+            text, icon, colour = texts.judged(first.label, word, DIGITS)
+            st.badge(text, icon=icon, color=colour)
+        st.markdown(f"**{plots.percent(first.probability)}** sure")
+        st.caption(
+            "Then "
+            + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
+        )
+
+
+def answered() -> None:
+    """The digit, both answers, and whether they are right."""
+    query = hand.query
+    by_global, by_personal = hands.answers(visit)
+    left, middle, right = st.columns(3)
+    with left.container(border=True, height="stretch"):
+        st.markdown(":material/edit: **What was written**")
+        st.image(query.image, width=112, alt="The digit that is asked about")
+        for note in query.picture.notes:
+            st.caption(texts.literal(note))
+        if query.seal is None:
+            told = st.pills(
+                "Which digit was it?",
+                DIGITS,
+                default=hand.told.get(query.number),
+                key=widgets.key(visit, f"digit-told-{query.number}"),
+                wrap=True,
+            )
+            if told:
+                hand.told[query.number] = told
+    found, word = hands.judge(visit, by_global, by_personal), hands.truth(visit)
+    everybody = ":material/public: **Everybody’s model**"
+    answer_card(middle, everybody, "the same for all hands", by_global, word)
+    own = hands.personal(visit).model
+    person = hands.writer(visit)
+    whose = (
+        f":material/person: **{person.name if person else 'Your'}{'’s' if person else ''} model**"
+    )
+    answer_card(right, whose, f"from {counted(own.shots, 'digit')}", by_personal, word)
+    st.markdown(texts.verdict(by_global.best, by_personal.best, found))
+    if word and found is None:
+        st.caption(said.ENROLLED)
+    if hand.tally:
+        st.caption(said.of_tally(list(hand.tally.values())))
+
+
+def posterior() -> None:
+    """What the digits say about the weight that they move most."""
+    model = hands.personal(visit).model
+    views = {layer: hands.layer_view(visit, layer) for layer in model.layer_names}
+    layer = plots.most_told(views)
+    view = views[layer]
+    st.header("What the digits say about the weights", anchor=False)
+    st.caption(
+        f"{model.layer_titles[layer]}: the weight of which they say most, from where it lies for "
+        "anybody (dashed) to where it lies for this hand (solid)."
+    )
+    widgets.show(plots.weight_figure(view, view.most_told, height=320), "hand-weight")
+
+
+st.title("Hands", anchor=False)
+st.markdown(said.PROMISE)
+left, right = st.columns([5, 8], gap="large")
+with left:
+    give()
+widgets.messages(visit)
+with right:
+    given()
+if hands.personal(visit):
+    st.header("One more digit, read by both models", anchor=False)
+    person = hands.writer(visit)
+    if person:
+        st.markdown(said.of_writer(person.name, hands.everything(visit)))
+    question()
+    if hand.query:
+        answered()
+    posterior()

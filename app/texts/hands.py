@@ -1,0 +1,66 @@
+"""What the page of handwriting says."""
+
+from collections.abc import Sequence
+
+from vop_core.text import counted
+
+PROMISE = (
+    "Write a few digits. Each is evidence about how *you* write, and a model of your own hand "
+    "appears: no training, no labels."
+)
+DRAW = {"label": "Draw one digit here", "clear": "Clear", "given": "Given.", "give": "Add digit"}
+ASK = {**DRAW, "label": "Draw the digit to ask about here", "give": "Ask both models"}
+DRAW_HINT = "With a mouse, a finger or a pen. Which digit it is does not matter: nobody labels it."
+FILES = "Pictures of single digits: PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
+ANY_PAPER = "Dark on light or light on dark, of any size; a photograph will do."
+BORROW = (
+    "Virtual persons who write real digits, each in a hand of their own. No model here was trained "
+    "on them."
+)
+SEEN = {  # where a bundled writer is seen -> plain words
+    "clean": "Clean, as it was written",
+    "own environment": "By a scanner of their own",
+    "unforeseen environment": "In a way training never had",
+}
+WAYS = "Read your digits"
+HARDER = (
+    "Clean digits are read well by everybody’s model, so there is little to gain: send all of them "
+    "through something worse, and see who still reads them."
+)
+NOTHING = "**No digits yet.** Three make a first model; five are better. One is enough to begin."
+ALL_OFF = "**All digits are switched off, so there is no personal model.** Switch one on."
+FEWEST = 3
+ENROLLED = "It enrolled, so its answer shows nothing new and is not counted."
+OWN_AGAIN = "Write in a hand of your own"
+
+
+def ready(shots: int, milliseconds: float, measured: str, whose: str) -> str:
+    """That the model is there, and what it took."""
+    missing = FEWEST - shots
+    more = f" Add {counted(missing, 'more digit')}, so that they can be compared."
+    return (
+        f":material/check_circle: **{whose} personal model is ready**: a posterior from "
+        f"{counted(shots, 'digit')}, made in {milliseconds:.0f} ms with {measured}."
+        + more
+        * (missing > 0)
+    )
+
+
+def of_writer(name: str, outcomes: Sequence[str]) -> str:
+    """Over all of a bundled writer's digits that did not enroll, how often each is right."""
+    both = outcomes.count("both right")
+    own, common = both + outcomes.count("won"), both + outcomes.count("lost")
+    judged = "as often as" if own == common else "more often than" if own > common else "less than"
+    return (
+        f"Of {name}’s {counted(len(outcomes), 'digit')} that did not enroll, **the personal model "
+        f"gets {own} right, the global one {common}**: {judged} everybody’s."
+    )
+
+
+def of_tally(outcomes: Sequence[str]) -> str:
+    """The same of what was asked about in this visit."""
+    both = outcomes.count("both right")
+    return (
+        f"So far {counted(len(outcomes), 'digit')} with a known answer: yours right "
+        f"{both + outcomes.count('won')}, everybody’s {both + outcomes.count('lost')}."
+    )
