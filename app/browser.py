@@ -92,13 +92,13 @@ span { font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
 CANVAS = """
 export default function ({ data, parentElement, setTriggerValue }) {
     const canvas = parentElement.querySelector("canvas");
-    const [clear, give] = parentElement.querySelectorAll("button");
+    const buttons = Object.fromEntries(
+        [...parentElement.querySelectorAll("button")].map((button) => [button.name, button]));
     const said = parentElement.querySelector("[role=status]");
     const pen = canvas.getContext("2d");
     const strokes = (canvas.vopStrokes ??= []);
     canvas.setAttribute("aria-label", data.label);
-    clear.textContent = data.clear;
-    give.textContent = data.give;
+    for (const name in buttons) buttons[name].textContent = data[name];
     const place = (event) => {
         const box = canvas.getBoundingClientRect();
         const scale = canvas.width / box.width;
@@ -116,7 +116,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
                 pen.lineTo(...each);
             pen.stroke();
         }
-        clear.disabled = give.disabled = !strokes.length;
+        for (const name in buttons)
+            buttons[name].disabled = !strokes.length || (name === "ask" && !data.asks);
     };
     canvas.onpointerdown = (event) => {
         event.preventDefault();
@@ -132,32 +133,37 @@ export default function ({ data, parentElement, setTriggerValue }) {
         draw();
     };
     const empty = () => { strokes.length = 0; draw(); };
-    clear.onclick = empty;
-    give.onclick = () => {
-        setTriggerValue("given", strokes.map((stroke) => [...stroke]));
-        said.textContent = data.given;
+    const send = (name, word) => () => {
+        setTriggerValue(name, strokes.map((stroke) => [...stroke]));
+        said.textContent = word;
         empty();
     };
+    buttons.clear.onclick = empty;
+    buttons.add.onclick = send("added", data.added);
+    buttons.ask.onclick = send("asked", data.asked);
     draw();
 }
 """
 CANVAS_HTML = (
-    "<canvas width=280 height=280 role=img></canvas>"
-    "<div><button type=button></button><button type=button></button></div><span role=status></span>"
+    "<section><canvas width=280 height=280 role=img></canvas>"
+    "<button type=button name=clear></button><button type=button name=add></button>"
+    "<button type=button name=ask></button><span role=status></span></section>"
 )
 CANVAS_CSS = """
-canvas { width: min(100%, 280px); aspect-ratio: 1; display: block; touch-action: none;
-    cursor: crosshair; color: var(--st-text-color); background: var(--st-background-color);
-    border: 2px solid var(--st-border-color); border-radius: var(--st-base-radius); }
-div { display: flex; gap: 0.5rem; margin-top: 0.5rem; width: min(100%, 284px); }
-button { flex: 1; min-height: 44px; font: inherit; cursor: pointer;
+section { display: grid; grid-template-columns: 2fr 3fr 4fr; gap: 0.5rem;
+    width: min(100%, 300px); }
+canvas { grid-column: 1 / -1; width: 100%; box-sizing: border-box; aspect-ratio: 1;
+    touch-action: none; cursor: crosshair; color: var(--st-text-color);
+    background: var(--st-background-color); border: 2px solid var(--st-border-color);
+    border-radius: var(--st-base-radius); }
+button { min-height: 44px; padding: 0 0.25rem; font: inherit; cursor: pointer;
     color: var(--st-text-color); background: var(--st-background-color);
     border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
-button:last-of-type { flex: 2; font-weight: 600; border-color: var(--st-primary-color); }
+button:enabled:not([name=clear]) { border-color: var(--st-primary-color); font-weight: 600; }
 button:disabled { opacity: 0.5; cursor: default; }
-button:hover:enabled, button:focus-visible { border-color: var(--st-primary-color); outline: none;
+button:hover:enabled, button:focus-visible { outline: none;
     box-shadow: 0 0 0 2px var(--st-primary-color); }
-span { font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
+span { grid-column: 1 / -1; font: inherit; font-size: 0.875rem; color: var(--st-text-color); }
 """
 MICROPHONE_HTML = "<section role=status hidden><p></p><div></div></section>"
 MICROPHONE_CSS = """
@@ -196,9 +202,14 @@ def _canvas():
     return st.components.v2.component("canvas", html=CANVAS_HTML, css=CANVAS_CSS, js=CANVAS)
 
 
-def canvas(key: str, sentences: Mapping[str, str], on_given) -> None:
-    """A place to draw on. ``on_given`` is called when a drawing was given."""
-    _canvas()(key=key, data=dict(sentences), on_given_change=on_given)
+def canvas(key: str, sentences: Mapping[str, str], *, asks: bool, on_added, on_asked) -> None:
+    """A place to draw on: what was drawn is added, or asked about where it ``asks``."""
+    _canvas()(
+        key=key,
+        data={"asks": asks, **sentences},
+        on_added_change=on_added,
+        on_asked_change=on_asked,
+    )
 
 
 def copy_link(query: str, sentences: Mapping[str, str]) -> None:

@@ -21,11 +21,18 @@ hand = visit.hand
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def drawn(widget: str, take) -> None:
-    """A drawing was given."""
-    strokes = state.drawn(widget)
+def added(widget: str) -> None:
+    """A drawing was given: it enrolls."""
+    strokes = state.drawn(widget, "added")
     if strokes is not None:
-        take(visit, strokes)
+        hands.draw(visit, strokes)
+
+
+def asked(widget: str) -> None:
+    """A drawing was given: both models read it."""
+    strokes = state.drawn(widget, "asked")
+    if strokes is not None:
+        hands.ask(visit, strokes)
 
 
 def uploaded(widget: str) -> None:
@@ -42,10 +49,23 @@ def asked_file(widget: str) -> None:
         state.renew(visit, "asked-picture")
 
 
-def canvas(name: str, sentences: dict, take) -> None:
-    widget = widgets.key(visit, name)
-    browser.canvas(widget, sentences, state.guarded(partial(drawn, widget, take)))
-    st.caption(said.DRAW_HINT if take is hands.draw else "")
+def draw_form() -> None:
+    widget = widgets.key(visit, "canvas")
+    browser.canvas(
+        widget,
+        said.DRAW,
+        asks=hands.personal(visit) is not None,
+        on_added=state.guarded(partial(added, widget)),
+        on_asked=state.guarded(partial(asked, widget)),
+    )
+    st.caption(said.DRAW_HINT)
+
+
+def upload_form() -> None:
+    files("pictures", "Pictures of one person’s digits", uploaded, several=True)
+    if hands.personal(visit) is not None:
+        files("asked-picture", "One more, to ask about", asked_file, several=False)
+    st.caption(said.ANY_PAPER)
 
 
 def files(name: str, label: str, on_change, *, several: bool) -> None:
@@ -58,7 +78,6 @@ def files(name: str, label: str, on_change, *, several: bool) -> None:
         args=(widget,),
         help=said.FILES,
     )
-    st.caption(said.ANY_PAPER)
 
 
 def borrow_form() -> None:
@@ -95,14 +114,14 @@ def give() -> None:
     draw, upload, borrow = st.tabs(
         [
             ":material/draw: Draw",
-            ":material/upload_file: Upload pictures",
-            ":material/person: Borrow a hand",
+            ":material/upload_file: Upload",
+            ":material/person: Borrow",
         ]
     )
     with draw:
-        canvas("draw", said.DRAW, hands.draw)
+        draw_form()
     with upload:
-        files("pictures", "Pictures of one person’s digits", uploaded, several=True)
+        upload_form()
     with borrow:
         borrow_form()
 
@@ -126,8 +145,9 @@ def given() -> None:
     st.markdown(
         said.ready(made.model.shots, 1000 * made.seconds, made.promises[-1].measured, whose)
     )
-    _, icon, words = texts.HEALTH[made.model.health.verdict]
-    st.caption(f"{icon} **{words}.** {made.model.health.sentence}")
+    health = made.model.health
+    icon, meaning = said.HEALTH.get(health.verdict, (":material/info:", health.sentence))
+    st.caption(f"{icon} {meaning}")
     if person:
         scans = TASKS[hands.TASK].environments(person.id)
         where = scans.get(hand.environment)
@@ -162,49 +182,24 @@ def choose_environment() -> None:
 
 
 def tile(sample) -> None:
-    with st.container(border=True, width=138, key=f"digit-{sample.number}"):
-        off = "" if sample.on else ", switched off"
-        st.image(sample.image, width=96, alt=f"{sample.title}, {sample.source}{off}")
+    with st.container(border=True, width=108, gap="xsmall", key=f"digit-{sample.number}"):
+        off = "" if sample.on else ", off"
+        st.image(sample.image, width=74, alt=f"{sample.title}, {sample.source}{off}")
         st.caption(sample.title + off)
-        with st.container(horizontal=True, gap="small"):
-            st.button(
-                "",
-                icon=":material/toggle_off:" if sample.on else ":material/toggle_on:",
-                help=f"Switch {sample.title} {'off' if sample.on else 'on'}",
-                key=f"flip-{sample.number}",
-                type="tertiary",
-                on_click=state.guarded(hands.flip),
-                args=(visit, sample),
-            )
-            st.button(
-                "",
-                icon=":material/delete:",
-                help=f"Remove {sample.title}",
-                key=f"remove-digit-{sample.number}",
-                type="tertiary",
-                on_click=state.guarded(hands.remove),
-                args=(visit, sample),
-            )
-
-
-def question() -> None:
-    """The ways to ask about one more digit."""
-    person = hands.writer(visit)
-    if person:
         st.button(
-            f"Ask about another of {person.name}’s digits",
-            icon=":material/skip_next:",
-            type="primary",
-            key="ask-written",
-            on_click=state.guarded(hands.ask_bundled),
-            args=(visit,),
+            "Switch off" if sample.on else "Switch on",
+            key=f"flip-{sample.number}",
+            type="tertiary" if sample.on else "secondary",
+            on_click=state.guarded(hands.flip),
+            args=(visit, sample),
         )
-        return
-    draw, upload = st.tabs([":material/draw: Draw", ":material/upload_file: Upload a picture"])
-    with draw:
-        canvas("ask", said.ASK, hands.ask)
-    with upload:
-        files("asked-picture", "A picture of one digit", asked_file, several=False)
+        st.button(
+            "Remove",
+            key=f"remove-digit-{sample.number}",
+            type="tertiary",
+            on_click=state.guarded(hands.remove),
+            args=(visit, sample),
+        )
 
 
 def answer_card(column, whose: str, made_of: str, answered: Answer, word: str | None) -> None:
@@ -252,9 +247,11 @@ def answered() -> None:
         f":material/person: **{person.name if person else 'Your'}{'’s' if person else ''} model**"
     )
     answer_card(right, whose, f"from {counted(own.shots, 'digit')}", by_personal, word)
-    st.markdown(texts.verdict(by_global.best, by_personal.best, found))
-    if word and found is None:
+    st.markdown(texts.verdict(by_global.best, by_personal.best, found, "digits"))
+    if hands.enrolled(visit):
         st.caption(said.ENROLLED)
+    elif hands.of_another(visit):
+        st.caption(said.NOT_THEIRS)
     if hand.tally:
         st.caption(said.of_tally(list(hand.tally.values())))
 
@@ -273,20 +270,35 @@ def posterior() -> None:
     widgets.show(plots.weight_figure(view, view.most_told, height=320), "hand-weight")
 
 
-st.title("Hands", anchor=False)
-st.markdown(said.PROMISE)
-left, right = st.columns([5, 8], gap="large")
-with left:
-    give()
-widgets.messages(visit)
-with right:
-    given()
-if hands.personal(visit):
-    st.header("One more digit, read by both models", anchor=False)
+def one_more() -> None:
+    """A digit that did not enroll, and what both models read."""
     person = hands.writer(visit)
     if person:
         st.markdown(said.of_writer(person.name, hands.everything(visit)))
-    question()
+        st.button(
+            f"Ask about another of {person.name}’s digits",
+            icon=":material/skip_next:",
+            type="primary",
+            key="ask-written",
+            on_click=state.guarded(hands.ask_bundled),
+            args=(visit,),
+        )
     if hand.query:
         answered()
+    elif not person:
+        st.info(said.ASK_NOW, icon=":material/edit:")
+
+
+st.title("Hands", anchor=False)
+st.markdown(said.PROMISE)
+left, right = st.columns([5, 10], gap="large")
+with left:
+    give()
+with right:
+    widgets.messages(visit)
+    given()
+    if hands.personal(visit):
+        st.header("One more digit, read by both models", anchor=False)
+        one_more()
+if hands.personal(visit):
     posterior()

@@ -72,16 +72,10 @@ def see(visit: Visit, environment: str) -> None:
     hand = visit.hand
     hand.environment = environment
     hand.tally.clear()
-    hand.samples = [_seen_anew(visit, sample) for sample in hand.samples]
-    hand.query = _seen_anew(visit, hand.query) if hand.query else None
-
-
-def _seen_anew(visit: Visit, before: Drawn) -> Drawn:
-    after = _drawn(visit, before.original, before.source, before.seal)
-    after.on = before.on
-    if before.number in visit.hand.told:
-        visit.hand.told[after.number] = visit.hand.told[before.number]
-    return after
+    for each in (*hand.samples, *([hand.query] if hand.query else [])):
+        each.picture = TASKS[TASK].met_in(environment, hand.writer, each.original)
+        each.image = picture_png(each.picture)
+    hand.made = None
 
 
 def ask(visit: Visit, strokes: object) -> None:
@@ -185,13 +179,24 @@ def truth(visit: Visit) -> str | None:
     return query.seal.open() if query.seal else visit.hand.told.get(query.number)
 
 
+def enrolled(visit: Visit) -> bool:
+    """Whether the digit that is asked about is one of those that made the model."""
+    hand = visit.hand
+    return hand.query.original.digest in {sample.original.digest for sample in hand.enrolled}
+
+
+def of_another(visit: Visit) -> bool:
+    """Whether the visitor asks about a digit of their own while the hand is a borrowed one."""
+    return visit.hand.writer is not None and visit.hand.query.source != "borrowed"
+
+
 def judge(visit: Visit, by_global: Answer, by_personal: Answer) -> str | None:
-    """Who was right, counted once for each digit; None where nobody knows what it is, or it
-    enrolled.
+    """Who was right, counted once for each digit; None where nobody knows what it is, and where it
+    is no test.
     """
     hand, word = visit.hand, truth(visit)
     digest = hand.query.original.digest
-    if word is None or digest in {sample.original.digest for sample in hand.enrolled}:
+    if word is None or enrolled(visit) or of_another(visit):
         hand.tally.pop(digest, None)
         return None
     hand.tally[digest] = outcome(word, by_global.best.label, by_personal.best.label)

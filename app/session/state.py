@@ -393,10 +393,10 @@ def chosen(widget: str):
     return st.session_state.get(widget)
 
 
-def drawn(widget: str) -> object:
-    """The strokes that a canvas gives when it calls back; None where it gives none."""
+def drawn(widget: str, how: str) -> object:
+    """The strokes that a canvas gives in some way when it calls back; None where it gives none."""
     held = st.session_state.get(widget)
-    return held.get("given") if held else None
+    return held.get(how) if held else None
 
 
 def renew(visit: Visit, name: str) -> None:

@@ -236,15 +236,17 @@ def judged(answer: str, word: str, labels: Sequence[str]) -> tuple[str, str, str
     return said if answer == word else f"{said}: it was {word}", icon, colour
 
 
-def verdict(before, after, found: str | None) -> str:
-    """What personalization changed in an answer, and for better or worse where ``found`` says."""
+def verdict(before, after, found: str | None, given: str = "clips") -> str:
+    """What personalization changed in an answer, and for better or worse where ``found`` says;
+    ``given`` is what made the personal model.
+    """
     if before.label != after.label:
         icon, how = CHANGED[found]
         return (
-            f"{icon} **Your clips changed the answer** from {before.label} to {after.label}{how}."
+            f"{icon} **The {given} changed the answer** from {before.label} to {after.label}{how}."
         )
     points = 100 * (after.probability - before.probability)
-    surer = f"{abs(points):.1f} points {'surer' if points > 0 else 'less sure'} with your clips"
+    surer = f"{abs(points):.1f} points {'surer' if points > 0 else 'less sure'} with the {given}"
     how_sure = "as sure as before" if abs(points) < 0.5 else surer
     return f":material/drag_handle: **Same answer{SAME[found]}**, {how_sure}."
 

@@ -8,9 +8,18 @@ PROMISE = (
     "Write a few digits. Each is evidence about how *you* write, and a model of your own hand "
     "appears: no training, no labels."
 )
-DRAW = {"label": "Draw one digit here", "clear": "Clear", "given": "Given.", "give": "Add digit"}
-ASK = {**DRAW, "label": "Draw the digit to ask about here", "give": "Ask both models"}
-DRAW_HINT = "With a mouse, a finger or a pen. Which digit it is does not matter: nobody labels it."
+DRAW = {  # on the canvas
+    "label": "Draw one digit here",
+    "clear": "Clear",
+    "add": "Add digit",
+    "ask": "Ask both models",
+    "added": "Added to your digits.",
+    "asked": "Asked.",
+}
+DRAW_HINT = (
+    "With a mouse, a finger or a pen. Add a few, whichever digits they are: nobody labels them. "
+    "Then draw another one and ask."
+)
 FILES = "Pictures of single digits: PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
 ANY_PAPER = "Dark on light or light on dark, of any size; a photograph will do."
 BORROW = (
@@ -18,19 +27,41 @@ BORROW = (
     "on them."
 )
 SEEN = {  # where a bundled writer is seen -> plain words
-    "clean": "Clean, as it was written",
+    "clean": "Clean, as they were written",
+    "photocopied": "Photocopied: training had no copier",
+    "in pale pencil": "In pale pencil: training had none",
+    "by fax": "By fax: training had none",
     "own environment": "By a scanner of their own",
     "unforeseen environment": "In a way training never had",
 }
-WAYS = "Read your digits"
+WAYS = "How your digits are read"
 HARDER = (
     "Clean digits are read well by everybody’s model, so there is little to gain: send all of them "
     "through something worse, and see who still reads them."
 )
+HEALTH = {  # verdict -> icon, what it means here; of others the posterior says it itself
+    "healthy": (":material/check_circle:", "**One hand**: these digits agree as one person’s do."),
+    "several persons": (
+        ":material/group:",
+        "**Not one hand**: these digits disagree, as those of several people do. Leave out what "
+        "another person wrote, or write more.",
+    ),
+    "nobody": (
+        ":material/help:",
+        "**No hand it knows**: this is like nothing that people wrote for the model. Write larger, "
+        "or one digit at a time.",
+    ),
+    "one clip": (
+        ":material/looks_one:",
+        "**One digit alone** cannot be compared with another: add two more.",
+    ),
+}
 NOTHING = "**No digits yet.** Three make a first model; five are better. One is enough to begin."
 ALL_OFF = "**All digits are switched off, so there is no personal model.** Switch one on."
+ASK_NOW = "Draw another digit and press **Ask both models**, or upload a picture of one."
 FEWEST = 3
 ENROLLED = "It enrolled, so its answer shows nothing new and is not counted."
+NOT_THEIRS = "You wrote this, and the model is of a borrowed hand: it is no test, and not counted."
 OWN_AGAIN = "Write in a hand of your own"
 
 

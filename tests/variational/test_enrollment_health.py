@@ -43,7 +43,7 @@ def judged(*places, reference=REFERENCE, std=0.5):
         ((HERE, THERE, HERE), "several persons", "leave out"),
         ((9 * HERE, 9 * HERE, 9 * HERE), "nobody", "These 3 clips are like nobody's"),
         ((9 * HERE,), "nobody", "This clip is like nobody's"),
-        ((HERE,), "one clip", "record two more"),
+        ((HERE,), "one clip", "give two more"),
     ],
 )
 def test_each_enrollment_has_its_verdict_with_figures(places, verdict, said):

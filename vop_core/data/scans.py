@@ -187,11 +187,12 @@ def blurred(
     return maps.transpose(0, 1).reshape(persons, clips, rows, columns)
 
 
-# What anybody's writing can be sent through, by name.
+# What anybody's writing can be sent through, by name; training has none of the kinds.
+PHOTOCOPIED = "photocopied"
 COMMON_SCANS = {
+    PHOTOCOPIED: Scan(kind="photocopy", pen=0.7, blur=0.8),
+    "in pale pencil": Scan(kind="pencil", ink=0.6, pen=-0.2),
     "by fax": Scan(kind="fax", pen=0.4, blur=0.5, noise=0.06),
-    "in pencil, pale": Scan(kind="pencil", ink=0.6, pen=-0.2),
-    "photocopied": Scan(kind="photocopy", pen=0.7, blur=0.8),
 }
 
 

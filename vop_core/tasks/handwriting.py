@@ -14,11 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.features import UNFORESEEN_ENVIRONMENT, FeatureTable, join_tables
+from vop_core.data.features import FeatureTable, join_tables
 from vop_core.data.hands import bundled_writers, hands_root
 from vop_core.data.persons import PersonDataset
 from vop_core.data.picture_features import load_pictures
-from vop_core.data.scans import COMMON_SCANS, Scan, own_scans, seen_by
+from vop_core.data.scans import COMMON_SCANS, PHOTOCOPIED, Scan, own_scans, seen_by
 from vop_core.data.virtual_writers import VirtualWriters
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import PictureError
@@ -41,7 +41,7 @@ class Handwriting(Task):
     }
     augmentation = VirtualWriters()
     in_the_box = str(hands_root())
-    opening = UNFORESEEN_ENVIRONMENT  # clean digits are read by everybody's model
+    opening = PHOTOCOPIED  # clean digits are read by everybody's model
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
         "census workers and pupils, UNIPEN's wrote with a pen on a tablet."
@@ -113,8 +113,10 @@ class Handwriting(Task):
         return bundled_writers()
 
     def environments(self, person: str) -> Mapping[str, Scan]:
-        """One that is foreseen, and one that is not: the bench's of these names."""
-        return own_scans(person)
+        """One that is foreseen and one that is not, the bench's of these names, and the common
+        ones.
+        """
+        return own_scans(person) | COMMON_SCANS
 
     def common_environments(self) -> Mapping[str, Scan]:
         """What anybody's writing can be sent through."""
@@ -122,7 +124,7 @@ class Handwriting(Task):
 
     def met_in(self, environment: str, person: str | None, sample: Picture) -> Picture:
         """As a scanner of the person's own sees it. Raises DataError."""
-        scans = (self.environments(person) if person else {}) | dict(COMMON_SCANS)
+        scans = self.environments(person) if person else COMMON_SCANS
         if environment not in scans:
             return super().met_in(environment, person, sample)
         return seen_by(scans[environment], sample)

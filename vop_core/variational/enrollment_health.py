@@ -131,12 +131,12 @@ def _judge(
     far = f"{distance:.1f} times the usual distance; from {most_distance:.1f} on it may be noise"
     if distance >= most_distance:
         return "nobody", (
-            f"{these} like nobody's that the model learned from ({far}): record a few words again, "
-            "in a quiet place and close to the microphone."
+            f"{these} like nobody's that the model learned from ({far}): give others, as clear as "
+            "you can."
         )
     if agreement is None:
         return "one clip", (
-            "One clip cannot be compared with another: record two more. By itself it lies where "
+            "One clip cannot be compared with another: give two more. By itself it lies where "
             f"persons' clips lie ({far})."
         )
     alike = (
@@ -146,7 +146,7 @@ def _judge(
     if agreement < least_agreement:
         return "several persons", (
             f"These {shots} clips disagree ({alike}): leave out those of other people or other "
-            "places, or record new ones."
+            "places, or give new ones."
         )
     return "healthy", (
         f"These {shots} clips agree as one person's do ({alike}), and lie where persons' clips lie "
