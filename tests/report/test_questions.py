@@ -174,10 +174,6 @@ def test_the_ceiling_is_the_best_that_reads_labels():
     assert "tuned +4.0" in said
 
 
-def test_without_the_main_suite_there_are_no_findings(content):
-    assert findings({"ablations": content}) == ""
-
-
 def test_a_tally_says_on_which_data_sets():
     found = {"a": around(0.1, 0.2), "b": around(-0.1, 0.2), "c": around(0.2, 0.3), "d": None}
     assert tally(found) == "shown on a and c, not shown on b, not measured on d"

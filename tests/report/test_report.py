@@ -823,17 +823,29 @@ def test_a_number_that_is_none_is_refused():
 
 
 def test_every_number_of_the_readme_comes_from_the_summary(content):
-    section = readme_section({"paper": content})
+    section = readme_section({"conditions": content})
     changed = json.loads(as_text(content))
     row_of(changed["datasets"]["toy"], "vop")["versus_global"]["accuracy"]["mean"] = 0.123
-    assert "+12.3" in readme_section({"paper": changed}) and "+12.3" not in section
+    assert "+12.3" in readme_section({"conditions": changed}) and "+12.3" not in section
     assert (
-        "| vop | unlabeled clips | **+6.0 [+6.0, +6.0]**<br>+21.8 % |" in section
-        and "| adabn | unlabeled clips | +2.0 [+2.0, +2.0]<br>+7.3 % |" in section
+        "| vop | unlabeled clips | **+6.0 [+6.0, +6.0]**<br>" in section
+        and "| adabn | unlabeled clips | +2.0 [+2.0, +2.0]<br>" in section
         and "| global | nothing | 72.5 [" in section
     )
     assert len([line for line in section.splitlines() if line.startswith("| ")]) <= 2 + 10
     assert "No result" in readme_section({"ablations": content})
+
+
+def test_the_readme_counts_in_how_many_settings_vop_gains(content):
+    """On two data sets, clean; then once with an interval that holds 0, once below global."""
+    said = readme_section({"conditions": content}).splitlines()[0]
+    assert "above the global model in 2 of 2 settings" in said and "below it in none" in said
+    changed = json.loads(as_text(content))
+    for name, mean, bounds in (("toy", 0.01, [-0.01, 0.03]), ("other", -0.03, [-0.04, -0.02])):
+        gap = row_of(changed["datasets"][name], "vop")["versus_global"]["accuracy"]
+        gap |= {"mean": mean, "ci95": bounds}
+    said = readme_section({"conditions": changed}).splitlines()[0]
+    assert "above the global model in 0 of 2 settings, and below it in 1;" in said
 
 
 def test_the_page_holds_every_method_and_needs_nothing_from_elsewhere(content):
@@ -876,14 +888,14 @@ def committed(files):
 
 
 def test_what_is_written_agrees_until_somebody_changes_it(root):
-    results = {"paper": {"toy": everything()}, "ablations": {}}
+    results = {"conditions": {"toy": everything()}, "ablations": {}}
     files = report_files(results, root)
     assert outdated(files, root) == sorted(committed(files))
     assert sorted(write_files(files)) == sorted(files)
     files = report_files(results, root, keep=True)
     assert outdated(files, root) == [] and write_files(files) == []
     readme = (root / "README.md").read_text()
-    assert readme.startswith(f"# Toy\n{BEGIN}\n**It pays on toy (clean): there VoP's own ")
+    assert readme.startswith(f"# Toy\n{BEGIN}\n**VoP is shown to be above the global model in 1 of")
     assert readme.endswith("after\n") and "\n\n| method |" in readme and "| vop |" in readme
     for path in committed(files):
         before = path.read_text()

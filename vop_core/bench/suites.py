@@ -9,6 +9,8 @@ folds and seeds.
 ``conditions``   clean, own and unforeseen environments; right or other person, same or other place;
                  one call enrolled, another asked
 ``groups``       women, men, native and other speakers, after training that never heard their group
+``tasks``        handwriting: clean, own and unforeseen scans, and 10, 30, 100 and all training
+                 writers
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
@@ -61,7 +63,9 @@ from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
-KEYWORDS = TASKS["keywords-ar"]
+KEYWORDS, HANDWRITING = TASKS["keywords-ar"], TASKS["handwriting"]
+HANDS = ("mnist_train_writers", "unipen_characters", "chinese_mnist")
+FEW_WRITERS = (10, 30, 100)
 SPEECH = ("speech_commands_test", "wuw2", "arabic_speech_commands", "dspspeech20")
 FOLDS = 3
 PAPER_SEEDS = (0, 1, 2)
@@ -88,12 +92,14 @@ CONDITIONS_METHODS = (
     "fine-tune-all",
     "lora",
 )
+TASKS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "fine-tune-film")
 GROUPS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "arm-bn")
 OWN_ENVIRONMENT = Condition("own-environment", "own environment")
+UNFORESEEN = Condition("unforeseen", "unforeseen environment")
 CONDITIONS = (
     CLEAN,
     replace(OWN_ENVIRONMENT, swapped=SWAPPED_ENVIRONMENT),
-    Condition("unforeseen", "unforeseen environment"),
+    UNFORESEEN,
     Condition("across calls", across_calls=True),
 )
 # environments are of what is asked: words never taught have none
@@ -499,15 +505,7 @@ def _few_persons(asked: Asked) -> list[BenchJob]:
         for job in bench(
             "few-persons", KEYWORDS, name, chosen, folds=FOLDS, seeds=asked.seeds or (0,)
         ):
-            jobs.append(job)
-            for count in FEW_PERSONS:
-                if count >= len(job.persons.train):  # that many are all there are
-                    break
-                kept = Fold(train=spread(job.persons.train, count), test=job.persons.test)
-                named = tuple(
-                    replace(each, variant=f"{each.variant}, {count} persons") for each in chosen
-                )
-                jobs.append(replace(job, persons=kept, contenders=named))
+            jobs += [job, *_of_few(job, FEW_PERSONS, "persons")]
     return jobs
 
 
@@ -546,6 +544,49 @@ def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
         for job in jobs
         if not job.config.scoring.condition.across_calls
         or any(clips.get(person, 0) > min(shots) for person in job.persons.test)
+    ]
+
+
+def _tasks(asked: Asked) -> list[BenchJob]:
+    """Handwriting, by the settings chosen on speech."""
+    jobs = []
+    for name in _present(asked.datasets, HANDS):
+        for condition in (CLEAN, OWN_ENVIRONMENT, UNFORESEEN):
+            suffix = "" if condition == CLEAN else f", {condition.name}"
+            named = [
+                replace(each, variant=each.variant + suffix)
+                for each in asked.chosen(*TASKS_METHODS)
+            ]
+            config = BenchConfig.of_task(
+                HANDWRITING, scoring=replace(CONDITIONS_SCORING, condition=condition)
+            )
+            found = bench(
+                "tasks",
+                HANDWRITING,
+                name,
+                named,
+                config=config,
+                folds=FOLDS,
+                seeds=asked.seeds or (0,),
+            )
+            jobs += found
+            if condition == OWN_ENVIRONMENT and name == HANDS[0]:
+                jobs += [job for each in found for job in _of_few(each, FEW_WRITERS, "writers")]
+    return jobs
+
+
+def _of_few(job: BenchJob, counts: Sequence[int], word: str) -> list[BenchJob]:
+    """The same job after training on fewer persons, of each number that there are."""
+    return [
+        replace(
+            job,
+            persons=Fold(train=spread(job.persons.train, count), test=job.persons.test),
+            contenders=tuple(
+                replace(each, variant=f"{each.variant}, {count} {word}") for each in job.contenders
+            ),
+        )
+        for count in counts
+        if count < len(job.persons.train)  # else that many are all there are
     ]
 
 
@@ -644,6 +685,7 @@ SUITES: dict[str, Callable[[Asked], list[BenchJob]]] = {
     "few-persons": _few_persons,
     "conditions": _conditions,
     "groups": _groups,
+    "tasks": _tasks,
 }
 
 

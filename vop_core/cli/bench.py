@@ -12,7 +12,7 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, ablations, few-persons, conditions or groups: "
+            help="smoke, tuning, paper, ablations, few-persons, conditions, groups or tasks: "
             "which question is asked."
         ),
     ] = "paper",

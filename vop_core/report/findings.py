@@ -14,7 +14,6 @@ from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
 from vop_core.methods.registry import METHODS
 from vop_core.report.questions import QUESTIONS, Table
-from vop_core.report.summary import PAPER
 from vop_core.report.tables import completeness, rows_of
 from vop_core.report.targets import judgements
 from vop_core.report.words import TEMPLATES
@@ -33,10 +32,9 @@ class Answer(NamedTuple):
 
 
 def findings(summaries: Summaries) -> str:
-    """The whole document; empty without the main suite."""
-    if PAPER not in summaries:
-        return ""
-    shots = sorted({table["main_shots"] for table in summaries[PAPER]["datasets"].values()})
+    """The whole document."""
+    tables = [table for content in summaries.values() for table in content["datasets"].values()]
+    shots = sorted({table["main_shots"] for table in tables})
     document = TEMPLATES.get_template("findings.md")
     earlier = sorted({name for content in summaries.values() for name in _of_earlier(content)})
     suites = {suite: content["datasets"] for suite, content in summaries.items()}

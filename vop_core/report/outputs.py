@@ -66,8 +66,7 @@ def report_files(
         }
     readme = (root / README).read_text(encoding="utf-8")
     files[root / README] = fill(readme, readme_section(summaries))
-    if text := findings(summaries):
-        files[root / FINDINGS] = text
+    files[root / FINDINGS] = findings(summaries)
     files[root / PAGE] = bench_page(summaries)
     files[(root / PAGE).with_name(LIBRARY)] = plotting_library()
     return files

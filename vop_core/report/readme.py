@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
-from vop_core.report.estimates import SHOWN, verdict
-from vop_core.report.findings import short_answers
-from vop_core.report.summary import PAPER
-from vop_core.report.tables import rows_of
+from vop_core.report.estimates import REVERSE, SHOWN, asked_alone, verdict
+from vop_core.report.summary import CONDITIONS
+from vop_core.report.tables import completeness, rows_of
 from vop_core.report.words import NOTHING, TEMPLATES, level, points
 
 BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
@@ -16,28 +16,26 @@ BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 METHODS = (
     "global",
     "vop",
-    "conditional-vop",
+    "untrained-vop",
     "film-hypernetwork",
     "adabn",
+    "arm-bn",
     "tent",
-    "versa",
-    "prototypes",
     "fine-tune-film",
     "fine-tune-all",
 )
+REGIMES = ("", ", own-environment", ", unforeseen")  # suffixes of variants
 
 
 def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: the first finding, and the main suite on unknown persons, a line a method.
+    """Markdown: in how many settings VoP is shown to gain, and unknown persons where they are
+    heard, a line a method.
 
-    A line shows global's accuracy, or the difference to it and the share of its errors gone.
+    A line shows global's accuracy, or the difference to it in each of ``REGIMES``.
     """
-    if PAPER not in summaries:
-        return (
-            "No result of the bench's main suite is there yet; make it with `python run.py vop "
-            "bench`."
-        )
-    tables = summaries[PAPER]["datasets"]
+    if CONDITIONS not in summaries:
+        return "No result of the bench is there yet; make it with `python run.py vop bench`."
+    tables = summaries[CONDITIONS]["datasets"]
     reads = {
         each["variant"]: each["reads"] for table in tables.values() for each in table["methods"]
     }
@@ -51,31 +49,59 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         if rows
     )
     return TEMPLATES.get_template("readme.md").render(
-        finding=next((answer for _, answer in short_answers(summaries)), ""),
+        **_settings(found),
         names=list(found),
         lines=[
-            [method, reads[method], *(_cell(rows.get(method)) for rows in found.values())]
+            [method, reads[method], *(_cell(rows, method) for rows in found.values())]
             for method in METHODS
             if method in reads
         ],
         persons=", ".join(persons),
         shots=sorted({str(table["main_shots"]) for table in tables.values()}),
+        done=", ".join(sorted({_done(table) for table in tables.values()})),
     )
 
 
-def _cell(row: Mapping[str, Any] | None) -> str:
-    """The level of global; of others the difference and the errors gone, bold for a personal
-    gain.
+def _settings(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Of VoP's rows, on every data set in each of ``REGIMES``: how many there are, in how many it
+    is shown to be above global, below it and personal, and which shares of global's errors are
+    gone.
     """
+    rows = [
+        rows[VOP + suffix] for rows in found.values() for suffix in REGIMES if VOP + suffix in rows
+    ]
+    against = [row["versus_global"] for row in rows if row["versus_global"]]
+    gaps = [verdict(asked_alone(each["accuracy"])) for each in against]
+    gains = [row["personal_gain"] for row in rows if row["personal_gain"]]
+    gone = sorted(each["error_reduction"]["mean"] for each in against if each["error_reduction"])
+    return {
+        "settings": len(gaps),
+        "above": gaps.count(SHOWN),
+        "below": gaps.count(REVERSE),
+        "personal": sum(verdict(asked_alone(gain["accuracy"])) == SHOWN for gain in gains),
+        "gone": (gone[0], gone[-1]) if gone else None,
+    }
+
+
+def _cell(rows: Mapping[str, Mapping[str, Any]], method: str) -> str:
+    """A method on one data set, a line for each regime."""
+    return "<br>".join(_figure(rows.get(method + suffix)) for suffix in REGIMES)
+
+
+def _figure(row: Mapping[str, Any] | None) -> str:
+    """The level of global; of others the difference, bold for a personal gain."""
     if row is None:
         return NOTHING
-    gaps, gain = row["versus_global"], row["personal_gain"]
-    if not gaps:
+    if not row["versus_global"]:
         return level(row["accuracy"])
-    said = points(gaps["accuracy"])
-    if gain and verdict(gain["accuracy"]) == SHOWN:
-        said = f"**{said}**"
-    return f"{said}<br>{points(gaps['error_reduction'])} %"
+    said, gain = points(row["versus_global"]["accuracy"]), row["personal_gain"]
+    shown = gain and verdict(gain["accuracy"]) == SHOWN
+    return f"**{said}**" if shown else said
+
+
+def _done(table: Mapping[str, Any]) -> str:
+    """How much of the suite stands behind global's row."""
+    return completeness(next(each for each in table["methods"] if each["variant"] == GLOBAL))
 
 
 def fill(text: str, section: str) -> str:
