@@ -522,3 +522,36 @@ def test_app_and_lab_start_the_right_programs(run, monkeypatch):
     assert started[2] == [*started[0], "--server.address=0.0.0.0"]
     assert started[0] == ["streamlit", "run", "app/streamlit_app.py", f"--server.port={port}"]
     assert started[1][:2] == ["jupyterlab", "notebooks"] and started[1][-1] == "--no-browser"
+
+
+def test_pictures_enroll_and_are_recognized_as_clips_are(tmp_path):
+    """The answers are those of the package to the same pictures."""
+    from vop_core.data.hands import bundled_writers
+    from vop_core.data.pictures import decode_picture_file, picture_png
+    from vop_core.models import load_bundle
+
+    files = []
+    for number, record in enumerate(bundled_writers()[2].query[:5]):
+        files.append(tmp_path / f"{number}.png")
+        files[-1].write_bytes(picture_png(record.load(), side=140))
+    person = tmp_path / "hand.safetensors"
+    run = CliRunner().invoke
+    enrolled = run(
+        app, ["enroll", *map(str, files[:4]), "--task", "handwriting", "--out", str(person)]
+    )
+    assert enrolled.exit_code == 0 and "Enrolled from 4 clip(s)" in enrolled.output
+    asked = ["predict", str(files[4]), "--person", str(person), "--draws", "0", "--json", "-"]
+    (answer,) = json.loads(run(app, asked).stdout)["clips"]
+    bundle = load_bundle("handwriting")
+    pictures = [decode_picture_file(file) for file in files]
+    own = bundle.enroll(pictures[:4]).predict(bundle.features(pictures[4:]))
+    assert answer["personal"]["label"] == bundle.labels[int(own.label_index[0])]
+    assert answer["personal"]["probability"] == pytest.approx(float(own.probabilities.max()))
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    for words, said in (
+        (["predict", str(tmp_path / "no.png"), "--person", str(person)], "no.png is no picture"),
+        (["predict", str(files[4]), "--person", str(person), "--each-word"], "is for recordings"),
+    ):
+        refused = run(app, words)
+        assert refused.exit_code == 2
+        assert said in refused.output

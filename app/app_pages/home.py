@@ -39,6 +39,7 @@ def first_screen() -> None:
             icon = ":material/mic:" if records() else ":material/upload_file:"
             if st.button("Use my own voice", icon=icon, key="own-voice"):
                 st.switch_page("app_pages/your_voice.py")
+        st.page_link("app_pages/hands.py", label=texts.WRITE_INSTEAD, icon=":material/draw:")
     with drawn:
         ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
         st.image(pictures.story(ink), width="stretch", alt=pictures.WORDS)

@@ -18,6 +18,7 @@ HOME = (
     "network’s weights**, and you see at once whether the network that is yours hears you better "
     "than the one that everybody gets."
 )
+WRITE_INSTEAD = "No microphone? Write a few digits instead"
 DOORS = (  # of the first page: page, icon, what it is called there, what is behind it
     (
         "app_pages/learn.py",

@@ -118,6 +118,13 @@ def states(page, address: str) -> Iterator[str]:
     page.get_by_role("button", name=re.compile("See an example")).click()
     page.get_by_text("says one more word").wait_for()
     yield "Home, an example"
+    go_to(page, "Hands")
+    page.get_by_role("tab", name=re.compile("Borrow")).click()
+    yield "Hands, about to borrow one"
+    page.get_by_role("button", name=re.compile("Use this hand")).click()
+    page.get_by_role("button", name=re.compile("Ask about another")).click()
+    page.get_by_text("with a known answer").wait_for()
+    yield "Hands, a borrowed one"
     go_to(page, "Your voice")
     quiet = np.random.default_rng(0).normal(0, 0.002, 16_000).astype(np.float32)
     sounds = enumerate([vowel(0.8), vowel(0.7, pitch=150.0), quiet])

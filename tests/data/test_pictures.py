@@ -159,6 +159,15 @@ def test_noise_without_writing_is_refused():
         grey_picture(noise)
 
 
+def test_a_page_full_of_writing_is_refused():
+    page = np.full((400, 400), 255, dtype=np.uint8)
+    for row in range(10):
+        for column in range(10):
+            page[40 * row + 10 : 40 * row + 30, 40 * column + 18 : 40 * column + 22] = 0
+    with pytest.raises(PictureError, match="many small marks"):
+        grey_picture(page)
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(PictureError, match="No such file"):
         decode_picture_file(tmp_path / "none.png")

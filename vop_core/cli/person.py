@@ -1,4 +1,6 @@
-"""``vop enroll`` and ``vop predict``: a few clips, a person's file, and both models' answers."""
+"""``vop enroll`` and ``vop predict``: a few clips or pictures, a person's file, and both models'
+answers.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from vop_core.cli.output import (
     remark,
     say,
 )
+from vop_core.errors import VopError
 from vop_core.text import printable
 from vop_core.writing import check_output
 
@@ -28,9 +31,12 @@ EachWord = Annotated[
 def enroll(
     clips: Annotated[
         list[Path],
-        typer.Argument(help="Clips of one person; which words they say does not matter."),
+        typer.Argument(
+            help="Clips of one person, or pictures of what one person wrote; which words or digits "
+            "they are does not matter."
+        ),
     ],
-    task: Annotated[str, typer.Option(help="keywords-en or keywords-ar.")],
+    task: Annotated[str, typer.Option(help="keywords-en, keywords-ar or handwriting.")],
     out: Annotated[
         Path, typer.Option(help="The person's file to write (safetensors; no audio in it).")
     ],
@@ -39,15 +45,14 @@ def enroll(
     """Make a personal model from a few clips: forward passes only, no training, no labels."""
     import warnings
 
-    from vop_core.data.clip_quality import assess
-    from vop_core.data.enrollment import PoorClipWarning, poor_share
+    from vop_core.data.enrollment import PoorClipWarning
     from vop_core.data.locations import models_root
     from vop_core.models import load_bundle
     from vop_core.training.checkpoint import tensor_file
 
     check_output(out, inputs=[*clips, models_root()], replaces=tensor_file("person"))
     bundle = load_bundle(task)
-    heard = [clip for _, clip in _read(clips, each_word=each_word)]
+    heard = [clip for _, clip in _read(task, clips, each_word=each_word)]
     with warnings.catch_warnings():
         # said by _read, beside what is usable only
         warnings.simplefilter("ignore", PoorClipWarning)
@@ -58,13 +63,13 @@ def enroll(
         f"Enrolled from {person.shots} clip(s): {out} ({out.stat().st_size / 1000:.1f} kB); the "
         f"posterior is {kl:.2f} nats from the prior.",
         person.health.sentence,
-        poor_share([assess(clip.waveform) for clip in heard]),
+        _poor_share(heard),
     ]
     say(" ".join(filter(None, said)))
 
 
 def predict(
-    clips: Annotated[list[Path], typer.Argument(help="Clips to recognize.")],
+    clips: Annotated[list[Path], typer.Argument(help="Clips or pictures to recognize.")],
     person: Annotated[Path, typer.Option(help="The person's file that 'vop enroll' wrote.")],
     draws: Annotated[int, typer.Option(help="Weight draws up to 1,000; 0 is the mean.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
@@ -82,7 +87,7 @@ def predict(
 
     check_writable(json_target, inputs=[*clips, person, models_root()])
     bundle, model = open_person_file(person)
-    heard = _read(clips, each_word=each_word)
+    heard = _read(bundle.task, clips, each_word=each_word)
     features = bundle.features([clip for _, clip in heard])
     generator = torch.Generator().manual_seed(seed)
     common = bundle.global_model.predict(features)
@@ -123,15 +128,30 @@ def predict(
     publish(found, _table(answers), json_target)
 
 
-def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
-    """Every clip beside the file it is from; what was converted, left unheard or is not good is
+def _read(task: str, paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
+    """Every sample beside the file it is from; what was converted, left unheard or is not good is
     said.
     """
-    from vop_core.data.audio import decode_file, words
+    from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
+
+    # a refusal comes before any remark
+    read = [(path, TASKS[task].read(path)) for path in paths]
+    if task in KEYWORD_TASKS:
+        return _words(read, each_word=each_word)
+    if each_word:
+        raise VopError(f"--each-word is for recordings; '{task}' reads pictures.")
+    for _, picture in read:
+        for note in picture.notes:
+            remark(f"{picture.name}: {note}")
+    return read
+
+
+def _words(recordings: Sequence[tuple[Path, Any]], *, each_word: bool) -> list[tuple[Path, Any]]:
+    """Recordings, or every word of them as a clip of its own."""
+    from vop_core.data.audio import words
     from vop_core.data.enrollment import remarks
 
     heard = []
-    recordings = [(path, decode_file(path)) for path in paths]  # a refusal comes before any remark
     for path, clip in recordings:
         found = words(clip)
         taken = found if each_word else (clip,)
@@ -146,12 +166,24 @@ def _read(paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
     return heard
 
 
+def _poor_share(heard: Sequence[Any]) -> str:
+    """How many of the clips are poor, in a sentence; nothing of pictures."""
+    from vop_core.data.clip_quality import assess
+    from vop_core.data.enrollment import poor_share
+    from vop_core.types import Clip
+
+    return poor_share([assess(clip.waveform) for clip in heard if isinstance(clip, Clip)])
+
+
 def _quality(clip: Any) -> dict[str, Any]:
-    """The microphone coach's verdict as plain values."""
+    """The microphone coach's verdict as plain values; none of pictures."""
     from dataclasses import asdict
 
     from vop_core.data.clip_quality import assess
+    from vop_core.types import Clip
 
+    if not isinstance(clip, Clip):
+        return {}
     quality = asdict(assess(clip.waveform))
     return {name: value if value != float("inf") else None for name, value in quality.items()}
 

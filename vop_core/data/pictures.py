@@ -132,12 +132,17 @@ def picture_png(picture: Picture, *, side: int = 112) -> bytes:
 def grey_picture(grey: np.ndarray, *, name: str = "picture", notes: Sequence[str] = ()) -> Picture:
     """A grey image, (row, column) in any unit, as ink.
 
-    Raises PictureError where it is blank.
+    Raises PictureError where it is blank, or holds nothing but spots.
     """
     ink = _ink(grey.astype(np.float32))
     if ink is None:
         raise PictureError(f"{name} shows no writing; choose a picture of one character.")
-    return Picture(_centred(ink), name=name, notes=tuple(notes))
+    writing = _writing(ink)
+    if not writing.any():
+        raise PictureError(
+            f"{name} shows many small marks; choose a picture of one character alone."
+        )
+    return Picture(_centred(np.where(writing, ink, 0)), name=name, notes=tuple(notes))
 
 
 def _read(image: Image.Image, name: str) -> tuple[np.ndarray, list[str]]:
@@ -199,7 +204,6 @@ def _ink(grey: np.ndarray) -> np.ndarray | None:
 
 def _centred(ink: np.ndarray) -> Float[torch.Tensor, "row column"]:
     """Scaled to ``INK_SIDE``, its centre of mass in the middle of ``PICTURE_SIDE``."""
-    ink = np.where(_without_specks(ink), ink, 0)
     rows, columns = (np.flatnonzero((ink > LEAST_INK).any(axis)) for axis in (1, 0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = INK_SIDE / max(cut.shape)
@@ -220,8 +224,8 @@ def _centred(ink: np.ndarray) -> Float[torch.Tensor, "row column"]:
     return torch.from_numpy(canvas)
 
 
-def _without_specks(ink: np.ndarray) -> np.ndarray:
-    """Where ink is that belongs to the writing."""
+def _writing(ink: np.ndarray) -> np.ndarray:
+    """Where ink is that belongs to the writing: all but specks."""
     spots, count = ndimage.label(ink > LEAST_INK, structure=np.ones((3, 3)))
     amount = ndimage.sum_labels(ink, spots, np.arange(count + 1))
     amount[0] = 0

@@ -12,6 +12,7 @@ query. What ``metrics`` make of the answers, named values for each query, is wha
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -281,6 +282,12 @@ class Task(ABC):
 
         Raises VopError for none, and for one that is no input.
         """
+
+    def read(self, path: Path) -> Any:
+        """A sample from a file. Raises VopError for what is none; EvaluationError unless a task
+        says how.
+        """
+        raise EvaluationError(f"'{self.name}' reads no files.")
 
     def check_enrollment(self, samples: Sequence[Any]) -> None:
         """Raise VopError for samples that may not enroll together: those that are no inputs, and

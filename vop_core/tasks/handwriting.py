@@ -7,6 +7,7 @@ data set of written characters, whatever its labels, can be cross-validated over
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +19,7 @@ from vop_core.data.features import FeatureTable, join_tables
 from vop_core.data.hands import bundled_writers, hands_root
 from vop_core.data.persons import PersonDataset
 from vop_core.data.picture_features import load_pictures
+from vop_core.data.pictures import decode_picture_file
 from vop_core.data.scans import COMMON_SCANS, PHOTOCOPIED, Scan, own_scans, seen_by
 from vop_core.data.virtual_writers import VirtualWriters
 from vop_core.data.voices import BundledPerson
@@ -85,6 +87,10 @@ class Handwriting(Task):
                     "strokes with drawn_picture."
                 )
         return torch.stack([sample.ink for sample in samples])
+
+    def read(self, path: Path) -> Picture:
+        """A picture file. Raises PictureError."""
+        return decode_picture_file(path)
 
     def check_enrollment(self, samples: Sequence[Any]) -> None:
         """Raise PictureError for none, more than ten, one twice, or what is no picture."""

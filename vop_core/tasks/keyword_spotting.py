@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data import voices
-from vop_core.data.audio import clip_features
+from vop_core.data.audio import clip_features, decode_file
 from vop_core.data.clip_quality import assess
 from vop_core.data.enrollment import check_clips, check_enrollment, coach_remark
 from vop_core.data.environments import (
@@ -129,6 +129,10 @@ class KeywordSpotting(Task):
         """
         check_clips(samples)
         return torch.stack([clip_features(clip.waveform) for clip in samples])
+
+    def read(self, path: Path) -> Clip:
+        """A recording. Raises AudioError."""
+        return decode_file(path)
 
     def check_enrollment(self, samples: Sequence[Clip]) -> None:
         """Raise AudioError for none, more than ten, one twice, or one that no model can hear."""
