@@ -57,7 +57,7 @@ def key(visit: Visit, name: str) -> str:
 
 def page_links(pages) -> None:
     """The product's name and every page, in sight at any width."""
-    with st.container(horizontal=True, vertical_alignment="center", gap=None, key="pages"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="pages"):
         st.markdown("**:material/graphic_eq: VoP Studio**", width="content")
         for page in pages:
             st.page_link(page, width="content")

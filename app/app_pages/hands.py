@@ -134,8 +134,8 @@ def given() -> None:
         st.info(said.NOTHING, icon=":material/edit:")
         return
     with st.container(horizontal=True, key="digits"):
-        for sample in hand.samples:
-            tile(sample)
+        for place, sample in enumerate(hand.samples, start=1):
+            tile(place, sample)
     if not person:
         choose_environment()
     made = hands.personal(visit)
@@ -181,11 +181,11 @@ def choose_environment() -> None:
         st.rerun()
 
 
-def tile(sample) -> None:
+def tile(place: int, sample) -> None:
     with st.container(border=True, width=108, gap="xsmall", key=f"digit-{sample.number}"):
         off = "" if sample.on else ", off"
-        st.image(sample.image, width=74, alt=f"{sample.title}, {sample.source}{off}")
-        st.caption(sample.title + off)
+        st.image(sample.image, width=74, alt=f"{hands.title(place)}, {sample.source}{off}")
+        st.caption(hands.title(place) + off)
         st.button(
             "Switch off" if sample.on else "Switch on",
             key=f"flip-{sample.number}",
@@ -224,13 +224,13 @@ def answered() -> None:
     by_global, by_personal = hands.answers(visit)
     left, middle, right = st.columns(3)
     with left.container(border=True, height="stretch"):
-        st.markdown(":material/edit: **What was written**")
+        st.markdown(":material/edit: **Written**")
         st.image(query.image, width=112, alt="The digit that is asked about")
         for note in query.picture.notes:
             st.caption(texts.literal(note))
         if query.seal is None:
             told = st.pills(
-                "Which digit was it?",
+                said.WHICH,
                 DIGITS,
                 default=hand.told.get(query.number),
                 key=widgets.key(visit, f"digit-told-{query.number}"),
@@ -239,14 +239,13 @@ def answered() -> None:
             if told:
                 hand.told[query.number] = told
     found, word = hands.judge(visit, by_global, by_personal), hands.truth(visit)
-    everybody = ":material/public: **Everybody’s model**"
-    answer_card(middle, everybody, "the same for all hands", by_global, word)
+    everybody = ":material/public: **Everybody’s**"
+    answer_card(middle, everybody, "model for all hands", by_global, word)
     own = hands.personal(visit).model
     person = hands.writer(visit)
-    whose = (
-        f":material/person: **{person.name if person else 'Your'}{'’s' if person else ''} model**"
-    )
-    answer_card(right, whose, f"from {counted(own.shots, 'digit')}", by_personal, word)
+    owner = f"{person.name}’s" if person else "Yours"
+    whose = f":material/person: **{owner}**"
+    answer_card(right, whose, f"model from {counted(own.shots, 'digit')}", by_personal, word)
     st.markdown(texts.verdict(by_global.best, by_personal.best, found, "digits"))
     if hands.enrolled(visit):
         st.caption(said.ENROLLED)
@@ -264,8 +263,8 @@ def posterior() -> None:
     view = views[layer]
     st.header("What the digits say about the weights", anchor=False)
     st.caption(
-        f"{model.layer_titles[layer]}: the weight of which they say most, from where it lies for "
-        "anybody (dashed) to where it lies for this hand (solid)."
+        f"{model.layer_titles[layer]}: the weight that the digits move most, from where it lies "
+        f"for anybody (dashed) to where it lies for this hand (solid). {said.ADDS_UP}"
     )
     widgets.show(plots.weight_figure(view, view.most_told, height=320), "hand-weight")
 

@@ -217,15 +217,21 @@ def everything(visit: Visit) -> list[str]:
     ]
 
 
+def title(place: int) -> str:
+    """What the page calls a digit that enrolls, by its place from 1."""
+    return f"Sample {place}"
+
+
 def layer_view(visit: Visit, layer: str) -> plots.LayerView:
     """One layer's prior, each digit's own posterior, and the combined one."""
     made = personal(visit).model
+    on = [place for place, sample in enumerate(visit.hand.samples) if sample.on]
     return plots.LayerView(
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
         clips=[
-            (sample.title, visit.hand.samples.index(sample), made.layer_posterior(layer, place))
-            for place, sample in enumerate(visit.hand.enrolled)
+            (title(place + 1), place, made.layer_posterior(layer, number))
+            for number, place in enumerate(on)
         ],
     )
 

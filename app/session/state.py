@@ -179,11 +179,6 @@ class Drawn:
     seal: SealedLabel | None = None  # what a bundled writer's picture shows
     image: bytes = b""  # to look at, made once
 
-    @property
-    def title(self) -> str:
-        """What the page calls it."""
-        return f"Digit {self.number}"
-
 
 @dataclass
 class Hand:

@@ -58,6 +58,8 @@ HEALTH = {  # verdict -> icon, what it means here; of others the posterior says 
 }
 NOTHING = "**No digits yet.** Three make a first model; five are better. One is enough to begin."
 ALL_OFF = "**All digits are switched off, so there is no personal model.** Switch one on."
+WHICH = "Which digit was it? It counts who was right."
+ADDS_UP = "A digit by itself moves it a little, all of them together further: evidence adds up."
 ASK_NOW = "Draw another digit and press **Ask both models**, or upload a picture of one."
 FEWEST = 3
 ENROLLED = "It enrolled, so its answer shows nothing new and is not counted."

@@ -109,7 +109,7 @@ def test_strokes_enroll_and_are_asked_about(hands):
     assert not visit.refusals
     app = hands.run()
     assert "a posterior from 3 digits" in words(app)
-    assert "Everybody’s model" in words(app)
+    assert "model for all hands" in words(app)
     session.draw(visit, [])
     assert visit.refusals == ["digit 5 has no strokes; draw one character."]
     for bad in ("abc", 7, [[1, 2, 3]], [["x", "y"]], [[[1, float("inf")]]]):

@@ -60,7 +60,7 @@ def test_five_digits_by_a_pen_make_a_model_and_both_read_a_sixth(page, app_addre
     write(page, "2")
     ask.click()
     page.get_by_role("heading", name="One more digit, read by both models").wait_for()
-    page.get_by_text("Everybody’s model").wait_for()
+    page.get_by_text("model for all hands").wait_for()
     # a plain 2 as a pen draws it: both have seen thousands
     assert page.get_by_role("heading", name="2", exact=True).count() == 2
     page.get_by_role("radio", name="2", exact=True).click()

@@ -28,8 +28,8 @@ from vop_core.types import Picture
 from vop_core.writing import make_folder, whole_file
 
 WRITERS, TAKES = 24, 4  # takes of each digit
-ENROLLMENT = 10  # digits of a writer that may enroll, drawn at random; the others are asked about
-STRENGTHS = VirtualWriters(slant=0.5, turn=0.12, size=0.15, style=1.6, pen=0.9, jitter=0.7)
+ENROLLMENT = 20  # digits of a writer that may enroll, drawn at random; the others are asked about
+STRENGTHS = VirtualWriters(slant=0.35, turn=0.1, size=0.12, style=1.0, pen=0.5, jitter=0.6)
 SEED = 0
 ENLARGED = 8  # times, before a digit of 8 x 8 is read as ink
 PALEST, DARKEST = 7.0, 10.5  # of 16: where ink begins, and where it is black
