@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 
 from vop_core.bench import suites
 from vop_core.bench.method_runs import group_runs
+from vop_core.bench.recipes import as_plain
 from vop_core.bench.results import FAILED, Result
 from vop_core.cli import report as cli_report
 from vop_core.cli.root import RefusingGroup
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import COLUMNS
+from vop_core.methods.vop import VopConfig
 from vop_core.report import questions
 from vop_core.report import tables as bench_text
 from vop_core.report.estimates import verdict
@@ -139,7 +141,7 @@ def result(
             },
             "further": {"seed": 2000 + seed},
             "scoring": {"main_shots": 5, "seed": 0},
-            "method": {},
+            "method": as_plain(VopConfig()) if method == "vop" else {},
         },
         figures={
             "encoder_parameters": 50,
@@ -669,7 +671,7 @@ def test_completeness_is_stated(places, said):
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"method": {"beta": 1.0}}, r"\(method\.beta\)"),
+        ({"method": as_plain(VopConfig(beta=1.0))}, r"\(method\.beta\)"),
         ({"scoring": {"main_shots": 5, "seed": 1}}, r"\(scoring\.seed\)"),
     ],
 )

@@ -5,9 +5,7 @@ import copy
 import pytest
 
 from tests.report.test_report import everything
-from vop_core.bench.recipes import as_plain
-from vop_core.methods.registry import METHODS
-from vop_core.report.findings import findings
+from vop_core.report.findings import findings, of_this_method
 from vop_core.report.summary import summary
 from vop_core.report.targets import judgements
 
@@ -129,12 +127,17 @@ def test_findings_say_of_each_target_what_came_of_it():
         assert f"**{found.verdict}**: {found.words}" in text
 
 
-def test_findings_say_which_rows_an_earlier_form_of_the_method_made():
-    content = summary({"toy": everything()}, "paper")
-    assert "made by an earlier form of the method on toy" in findings({"paper": content})
+def test_what_an_earlier_form_of_the_method_made_is_named_and_left_out():
+    content = summary({"toy": everything(), "other": everything(dataset="other")}, "paper")
+    whole = findings({"paper": content})
+    assert "earlier form" not in whole and "toy, vop:" in whole
     for method in content["datasets"]["toy"]["methods"]:
-        method["config"] = as_plain(METHODS[method["method"]].config_type())
-    assert "earlier form" not in findings({"paper": content})
+        method["config"] = {"code": 8}
+    part = findings({"paper": content})
+    assert "the suites paper (toy)" in part and "toy, vop:" not in part and "other, vop:" in part
+    assert not of_this_method(
+        {"paper": {**content, "datasets": {"toy": content["datasets"]["toy"]}}}
+    )
 
 
 def test_what_has_no_figure_is_neither_met_nor_missed(suites):

@@ -69,7 +69,7 @@ def _bundled(card: dict[str, Any]) -> list[str]:
         "",
         f"Persons whose personal model, made of {found['shots']} clips, is right more often, less "
         "often and as often as the global one over their query clips. The app opens with "
-        f"{opening['person']} in the {opening['environment']}, chosen by enrollment clips alone.",
+        f"{opening['person']} ({opening['environment']}), chosen by enrollment clips alone.",
         "",
         "| heard | won | lost | unchanged |",
         "|---|---|---|---|",

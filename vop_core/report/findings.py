@@ -31,12 +31,30 @@ class Answer(NamedTuple):
     behind: str  # which results; empty where none are there
 
 
+def of_this_method(summaries: Summaries) -> dict[str, dict[str, Any]]:
+    """Without the data sets on which VoP has other settings than the method has now; a suite that
+    has no others is left out.
+    """
+    found = {}
+    for suite, content in summaries.items():
+        earlier = set(_of_earlier(content))
+        kept = {name: each for name, each in content["datasets"].items() if name not in earlier}
+        if kept:
+            found[suite] = {**content, "datasets": kept}
+    return found
+
+
 def findings(summaries: Summaries) -> str:
-    """The whole document."""
+    """The whole document, of what was made by the method as it is now."""
+    earlier = [
+        f"{suite} ({', '.join(names)})"
+        for suite, content in summaries.items()
+        if (names := sorted(_of_earlier(content)))
+    ]
+    summaries = of_this_method(summaries)
     tables = [table for content in summaries.values() for table in content["datasets"].values()]
     shots = sorted({table["main_shots"] for table in tables})
     document = TEMPLATES.get_template("findings.md")
-    earlier = sorted({name for content in summaries.values() for name in _of_earlier(content)})
     suites = {suite: content["datasets"] for suite, content in summaries.items()}
     return document.render(
         shots=shots, earlier=earlier, answers=list(answers(summaries)), targets=judgements(suites)

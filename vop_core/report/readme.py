@@ -7,6 +7,7 @@ from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.report.estimates import REVERSE, SHOWN, asked_alone, verdict
+from vop_core.report.findings import of_this_method
 from vop_core.report.summary import CONDITIONS
 from vop_core.report.tables import completeness, rows_of
 from vop_core.report.words import NOTHING, TEMPLATES, level, points
@@ -16,13 +17,11 @@ BEGIN, END = "<!-- bench: made by vop report -->", "<!-- end of bench -->"
 METHODS = (
     "global",
     "vop",
-    "untrained-vop",
     "film-hypernetwork",
     "adabn",
     "arm-bn",
     "tent",
     "fine-tune-film",
-    "fine-tune-all",
 )
 REGIMES = ("", ", own-environment", ", unforeseen")  # suffixes of variants
 
@@ -33,6 +32,7 @@ def readme_section(summaries: Mapping[str, Mapping[str, Any]]) -> str:
 
     A line shows global's accuracy, or the difference to it in each of ``REGIMES``.
     """
+    summaries = of_this_method(summaries)
     if CONDITIONS not in summaries:
         return "No result of the bench is there yet; make it with `python run.py vop bench`."
     tables = summaries[CONDITIONS]["datasets"]
@@ -95,7 +95,8 @@ def _figure(row: Mapping[str, Any] | None) -> str:
     if not row["versus_global"]:
         return level(row["accuracy"])
     said, gain = points(row["versus_global"]["accuracy"]), row["personal_gain"]
-    shown = gain and verdict(gain["accuracy"]) == SHOWN
+    own = row["variant"].partition(", ")[0] == VOP  # which alone is asked without others
+    shown = gain and verdict(asked_alone(gain["accuracy"]) if own else gain["accuracy"]) == SHOWN
     return f"**{said}**" if shown else said
 
 
