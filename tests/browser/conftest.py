@@ -27,6 +27,20 @@ QUIET = (
 SILENCE = 8  # seconds after a word; Chromium would start the file again
 
 
+QUIET_PAGE = """
+() => !document.querySelector(
+    '[data-testid=stStatusWidget], [data-testid=stSpinner], [data-stale=true]'
+)
+"""
+
+
+def settled(page) -> None:
+    """Wait until nothing on the page is about to change."""
+    page.wait_for_timeout(500)
+    page.wait_for_function(QUIET_PAGE)
+    page.wait_for_timeout(300)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is."""

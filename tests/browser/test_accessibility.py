@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
+from tests.browser.conftest import settled
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -26,11 +27,6 @@ RULES = {"heading-order": {"enabled": True}, "target-size": {"enabled": True}}
 # Streamlit's own, which neither theme nor styles reach: rule -> selector that it is about, and why
 STREAMLITS: dict[str, tuple[str, str]] = {}
 
-QUIET_PAGE = """
-() => !document.querySelector(
-    '[data-testid=stStatusWidget], [data-testid=stSpinner], [data-stale=true]'
-)
-"""
 CUT = """
 () => {
     const found = [], main = document.querySelector("[data-testid=stMain]");
@@ -84,13 +80,6 @@ async () => {
     return [at.ariaLabel || at.textContent.trim().slice(0, 40) || at.tagName, shown];
 }
 """
-
-
-def settled(page) -> None:
-    """Wait until nothing on the page is about to change."""
-    page.wait_for_timeout(500)
-    page.wait_for_function(QUIET_PAGE)
-    page.wait_for_timeout(300)
 
 
 def pages(page) -> list[str]:
@@ -234,7 +223,7 @@ def test_no_label_of_an_enrolled_clip_gives_its_word_away(browser, app_address):
     page.set_default_timeout(PATIENCE)
     asked = LinkedState(task="keywords-en", person=person.id, clips=5)
     page.goto(f"{app_address}/your_voice?{urlencode(asked.as_query())}")
-    page.get_by_text("5 clips", exact=True).wait_for()
+    page.locator("[class*=st-key-tile-] audio").nth(4).wait_for()
     settled(page)
     labels = page.evaluate(
         "() => [...document.querySelectorAll('[class*=st-key-tile-] *')].flatMap((each) => "

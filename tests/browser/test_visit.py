@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlparse
 
 import pytest
 
-from tests.browser.conftest import QUIET
+from tests.browser.conftest import QUIET, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -159,7 +159,8 @@ def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page,
     for number in (3, 20):  # the second where one was clicked before
         page.get_by_text("How your curve is made").wait_for()
         # a click while the page is still drawn may meet a control that is replaced
-        page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+        page.get_by_text("Which numbers carry what the clips said").wait_for()
+        settled(page)
         page.get_by_text("Whole layer", exact=True).click()
         page.get_by_text("weights, in the layer's order").wait_for()
         chosen = page.evaluate(WHERE_A_WEIGHT_IS, number)
@@ -201,6 +202,7 @@ def test_without_a_microphone_the_page_says_how_to_go_on(browser, chromium, app_
     page.goto(f"{app_address}/your_voice")
     button = page.get_by_role("button", name="Record", exact=True)
     button.wait_for()
+    settled(page)
     size = button.bounding_box()
     assert min(size["width"], size["height"]) >= 44
     if kept == "no permission":  # nobody can know it before
