@@ -19,6 +19,7 @@ from vop_core import plots
 from vop_core.data.audio import playable
 from vop_core.data.environments import own_environments
 from vop_core.data.voices import BundledPerson
+from vop_core.evaluation.answers import Answer
 from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -209,6 +210,19 @@ def ways_on() -> None:
             label="Let both models answer",
             icon=":material/compare_arrows:",
         )
+
+
+def answer_card(column, whose: str, made_of: str, answered: Answer, word: str | None):
+    """A model's answer, and whether it is the ``word``, where that is known; returns the card."""
+    card = column.container(border=True, height="stretch")
+    with card:
+        st.markdown(whose)
+        st.caption(made_of)
+        st.markdown(f"## {answered.best.label}")
+        if word:
+            verdict, icon, colour = texts.judged(answered.best.label, word, [word])
+            st.badge(verdict, icon=icon, color=colour)
+    return card
 
 
 def about_model(visit: Visit) -> None:

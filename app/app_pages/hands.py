@@ -12,6 +12,7 @@ from texts import hands as said
 
 from vop_core import plots
 from vop_core.data.environments import CLEAN
+from vop_core.data.scans import COMMON_SCANS
 from vop_core.evaluation.answers import Answer
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -166,7 +167,7 @@ def given() -> None:
 
 def choose_environment() -> None:
     """What all of the visitor's digits are sent through."""
-    ways = [CLEAN, *TASKS[hands.TASK].common_environments()]
+    ways = [CLEAN, *COMMON_SCANS]
     chosen = st.segmented_control(
         said.WAYS,
         ways,
@@ -202,20 +203,13 @@ def tile(place: int, sample) -> None:
         )
 
 
-def answer_card(column, whose: str, made_of: str, answered: Answer, word: str | None) -> None:
-    first, *others = answered.ranked(3)
-    with column.container(border=True, height="stretch"):
-        st.markdown(whose)
-        st.caption(made_of)
-        st.markdown(f"## {first.label}")
-        if word:
-            text, icon, colour = texts.judged(first.label, word, DIGITS)
-            st.badge(text, icon=icon, color=colour)
+def surely(column, whose: str, made_of: str, answer: Answer, word: str | None) -> None:
+    """A model's digit, how sure it is, and the runners-up."""
+    first, *others = answer.ranked(3)
+    then = ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
+    with widgets.answer_card(column, whose, made_of, answer, word):
         st.markdown(f"**{plots.percent(first.probability)}** sure")
-        st.caption(
-            "Then "
-            + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
-        )
+        st.caption(f"Then {then}")
 
 
 def answered() -> None:
@@ -240,12 +234,12 @@ def answered() -> None:
                 hand.told[query.number] = told
     found, word = hands.judge(visit, by_global, by_personal), hands.truth(visit)
     everybody = ":material/public: **Everybody’s**"
-    answer_card(middle, everybody, "model for all hands", by_global, word)
+    surely(middle, everybody, "model for all hands", by_global, word)
     own = hands.personal(visit).model
     person = hands.writer(visit)
     owner = f"{person.name}’s" if person else "Yours"
     whose = f":material/person: **{owner}**"
-    answer_card(right, whose, f"model from {counted(own.shots, 'digit')}", by_personal, word)
+    surely(right, whose, f"model from {counted(own.shots, 'digit')}", by_personal, word)
     st.markdown(texts.verdict(by_global.best, by_personal.best, found, "digits"))
     if hands.enrolled(visit):
         st.caption(said.ENROLLED)

@@ -10,7 +10,6 @@ from session import clips, models, state
 from session.shared import records
 
 from vop_core.data.audio import playable
-from vop_core.evaluation.answers import Answer
 from vop_core.models.bundled import SHOTS, Example
 from vop_core.text import counted
 
@@ -53,16 +52,6 @@ def doors() -> None:
             st.caption(behind)
 
 
-def answer_card(column, whose: str, made_of: str, answered: Answer, word: str) -> None:
-    """A model's word, and whether it is the one that was said."""
-    with column.container(border=True, height="stretch"):
-        st.markdown(whose)
-        st.caption(made_of)
-        st.markdown(f"## {answered.best.label}")
-        verdict, icon, colour = texts.judged(answered.best.label, word, [word])
-        st.badge(verdict, icon=icon, color=colour)
-
-
 def example(person, environment: str, shown: Example, total: Sequence[Example]) -> None:
     """A real person's word, both answers, the truth, and how it stands over all their words."""
     st.header(f"{person.name} says one more word", anchor=False)
@@ -73,10 +62,10 @@ def example(person, environment: str, shown: Example, total: Sequence[Example]) 
         st.markdown(f"## {shown.word}")
         st.audio(playable(shown.clip), alt=f"Play the word {shown.word}")
     everybody = ":material/public: **Everybody’s network**"
-    answer_card(columns[1], everybody, "the global model", shown.by_global, shown.word)
+    widgets.answer_card(columns[1], everybody, "the global model", shown.by_global, shown.word)
     own = f":material/person: **{person.name}’s network**"
     made_of = f"made from {counted(SHOTS, 'clip')}"
-    answer_card(columns[2], own, made_of, shown.by_personal, shown.word)
+    widgets.answer_card(columns[2], own, made_of, shown.by_personal, shown.word)
     st.markdown(texts.EXAMPLES[shown.outcome] + " " + texts.of_examples(person.name, total))
     with st.container(horizontal=True):
         st.button(

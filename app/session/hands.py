@@ -2,11 +2,11 @@
 leaves what was there untouched.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 import texts
 
+from session import models
 from session.shared import bundle, bundled_persons
 from session.state import Drawn, Personal, Visit
 from vop_core import plots
@@ -14,7 +14,6 @@ from vop_core.data.environments import CLEAN
 from vop_core.data.pictures import decode_picture, decode_strokes, picture_png
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import VopError
-from vop_core.evaluation import promises
 from vop_core.evaluation.answers import Answer, each_answer, first_answer, outcome
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.promises import SealedLabel
@@ -147,21 +146,10 @@ def personal(visit: Visit) -> Personal | None:
     chosen = hand.enrolled
     key = tuple(sample.number for sample in chosen)
     if hand.made is None or hand.made[0] != key:
-        hand.made = (key, _enrolled(chosen)) if chosen else None
+        seals = [sample.seal for sample in chosen if sample.seal]
+        pictures = [sample.picture for sample in chosen]
+        hand.made = (key, models.enrolled((TASK,), pictures, seals, None)) if chosen else None
     return hand.made[1] if hand.made else None
-
-
-def _enrolled(chosen: Sequence[Drawn]) -> Personal:
-    shipped = bundle(TASK)
-    features = shipped.features([sample.picture for sample in chosen])
-    started = time.perf_counter()
-    made, kept = promises.watch_enrollment(
-        lambda: shipped.vop.enroll(features),
-        clips=len(chosen),
-        model=shipped.vop,
-        seals=[sample.seal for sample in chosen if sample.seal],
-    )
-    return Personal((TASK,), made, kept, time.perf_counter() - started, None)
 
 
 def answers(visit: Visit) -> tuple[Answer, Answer]:

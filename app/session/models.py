@@ -1,7 +1,7 @@
 """The personal model of the clips that are switched on, and what the Posterior page shows of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from session import shared
 from session.clips import borrowed_person
@@ -12,6 +12,7 @@ from vop_core.data.environments import CLEAN, heard_as
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation import narrowing, promises
 from vop_core.evaluation.controls import generator_for
+from vop_core.evaluation.promises import SealedLabel
 from vop_core.models.bundled import SHOTS, Example
 
 
@@ -43,16 +44,23 @@ def _given(visit: Visit) -> tuple[int, ...]:
 
 
 def _enroll(visit: Visit, key: tuple, chosen: list[Entry]) -> Personal:
-    shipped = bundle(visit.task)
-    features = shipped.features([entry.clip for entry in chosen])
+    seals = [entry.seal for entry in chosen if entry.seal]
+    return enrolled(key, [entry.clip for entry in chosen], seals, _given(visit))
+
+
+def enrolled(
+    key: tuple, samples: Sequence, seals: Sequence[SealedLabel], given: tuple[int, ...] | None
+) -> Personal:
+    """The model that samples make of the task that ``key`` begins with, watched while it is
+    made.
+    """
+    shipped = bundle(key[0])
+    features = shipped.features(samples)
     started = time.perf_counter()
     made, kept = promises.watch_enrollment(
-        lambda: shipped.vop.enroll(features),
-        clips=len(chosen),
-        model=shipped.vop,
-        seals=[entry.seal for entry in chosen if entry.seal],
+        lambda: shipped.vop.enroll(features), clips=len(samples), model=shipped.vop, seals=seals
     )
-    return Personal(key, made, kept, time.perf_counter() - started, _given(visit))
+    return Personal(key, made, kept, time.perf_counter() - started, given)
 
 
 def model(visit: Visit):

@@ -35,10 +35,7 @@ SEEN = {  # where a bundled writer is seen -> plain words
     "unforeseen environment": "In a way training never had",
 }
 WAYS = "How your digits are read"
-HARDER = (
-    "Clean digits are read well by everybody’s model, so there is little to gain: send all of them "
-    "through something worse, and see who still reads them."
-)
+HARDER = "Send all of them through something that training never had, and see who reads them still."
 HEALTH = {  # verdict -> icon, what it means here; of others the posterior says it itself
     "healthy": (":material/check_circle:", "**One hand**: these digits agree as one person’s do."),
     "several persons": (
@@ -83,7 +80,9 @@ def of_writer(name: str, outcomes: Sequence[str]) -> str:
     """Over all of a bundled writer's digits that did not enroll, how often each is right."""
     both = outcomes.count("both right")
     own, common = both + outcomes.count("won"), both + outcomes.count("lost")
-    judged = "as often as" if own == common else "more often than" if own > common else "less than"
+    judged = (
+        "as often as" if own == common else "more often than" if own > common else "less often than"
+    )
     return (
         f"Of {name}’s {counted(len(outcomes), 'digit')} that did not enroll, **the personal model "
         f"gets {own} right, the global one {common}**: {judged} everybody’s."

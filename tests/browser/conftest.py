@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ QUIET = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+PATIENCE = 120_000  # ms; generous, for machines that do other things as well
 SILENCE = 8  # seconds after a word; Chromium would start the file again
 
 
@@ -55,6 +57,18 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no Chromium on this machine; .ci/run installs one")
     return found
+
+
+@contextmanager
+def noted_page(browser, width: int, height: int):
+    """A page that notes every request it makes and every error it meets."""
+    opened = browser.new_page(viewport={"width": width, "height": height})
+    opened.set_default_timeout(PATIENCE)
+    opened.requests, opened.failures = [], []
+    opened.on("request", lambda request: opened.requests.append(request.url))
+    opened.on("pageerror", lambda error: opened.failures.append(str(error)))
+    yield opened
+    opened.close()
 
 
 class Microphone:

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from tests.browser.conftest import noted_page
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
-PATIENCE = 60_000  # ms
 SHAPES = {  # digits as strokes, in pixels of a canvas of 280
     "1": [[(140, 50), (140, 230)]],
     "2": [[(80, 90), (120, 50), (180, 70), (170, 130), (80, 225), (200, 225)]],
@@ -20,12 +21,8 @@ SHAPES = {  # digits as strokes, in pixels of a canvas of 280
 @pytest.fixture
 def page(browser):
     """A page on a phone, which notes every error it meets."""
-    opened = browser.new_page(viewport={"width": 390, "height": 1000})
-    opened.set_default_timeout(PATIENCE)
-    opened.failures = []
-    opened.on("pageerror", lambda error: opened.failures.append(str(error)))
-    yield opened
-    opened.close()
+    with noted_page(browser, 390, 1000) as opened:
+        yield opened
 
 
 def write(page, digit: str) -> None:

@@ -7,20 +7,16 @@ from urllib.parse import urlparse
 
 import pytest
 
+from tests.browser.conftest import noted_page
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-PATIENCE = 120_000  # a busy machine, and the first page of a server loads the models
 
 
 @pytest.fixture
 def page(browser):
     """A page as large as a projector's picture."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 720})
-    opened.set_default_timeout(PATIENCE)
-    opened.requests, opened.failures = [], []
-    opened.on("request", lambda request: opened.requests.append(request.url))
-    opened.on("pageerror", lambda error: opened.failures.append(str(error)))
-    yield opened
-    opened.close()
+    with noted_page(browser, 1280, 720) as opened:
+        yield opened
 
 
 def tab_to(page, name: str) -> None:

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.browser.test_visit import PATIENCE, WORD, enroll, go_to, one_voice
+from tests.browser.conftest import noted_page
+from tests.browser.test_visit import WORD, enroll, go_to, one_voice
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 MOST_STOPS = 30  # of the Tab key, from one control to any other of the view
@@ -14,12 +15,8 @@ MOST_STOPS = 30  # of the Tab key, from one control to any other of the view
 @pytest.fixture
 def page(browser):
     """A page that notes every error it meets."""
-    opened = browser.new_page(viewport={"width": 1300, "height": 900})
-    opened.set_default_timeout(PATIENCE)
-    opened.failures = []
-    opened.on("pageerror", lambda error: opened.failures.append(str(error)))
-    yield opened
-    opened.close()
+    with noted_page(browser, 1300, 900) as opened:
+        yield opened
 
 
 def press_by_keyboard(page, name: str) -> None:

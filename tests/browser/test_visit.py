@@ -9,11 +9,10 @@ from urllib.parse import urlencode, urlparse
 
 import pytest
 
-from tests.browser.conftest import QUIET, settled
+from tests.browser.conftest import PATIENCE, QUIET, noted_page, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
-PATIENCE = 120_000  # ms; generous, for machines that do other things as well
 WORD = 1_600  # ms of recording: at least one whole word of the fake microphone
 MOST_SLOWER_THAN_ECHO = 1.5
 ROUNDS = 5
@@ -36,13 +35,8 @@ async (selectors) => {
 @pytest.fixture
 def page(browser):
     """A page that notes every request it makes and every error it meets."""
-    opened = browser.new_page(viewport={"width": 1300, "height": 1500})
-    opened.set_default_timeout(PATIENCE)
-    opened.requests, opened.failures = [], []
-    opened.on("request", lambda request: opened.requests.append(request.url))
-    opened.on("pageerror", lambda error: opened.failures.append(str(error)))
-    yield opened
-    opened.close()
+    with noted_page(browser, 1300, 1500) as opened:
+        yield opened
 
 
 def record(page, *selectors: str) -> float:

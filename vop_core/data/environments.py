@@ -43,6 +43,7 @@ REFLECTIONS = {"hall": 35}  # of a sound at most; in smaller rooms little is lef
 SMALL = 20
 WEAKEST = 0.01  # a device that passes less of a clip's amplitude is not made up for
 PEAK = 0.89  # -1 dB: no clip comes out louder
+OWN_ENVIRONMENT, UNFORESEEN_ENVIRONMENT = "own environment", "unforeseen environment"
 CLEAN = "clean"  # instead of an environment's name: as the clip was recorded
 # What is called by which name in a description.
 HISS, FAN = -2.0, -5.0  # dB per octave: noise that falls faster is a fan's, then rumble
@@ -209,9 +210,9 @@ def own_environments(person: str) -> dict[str, Environment]:
     The first and the last are those of the bench's conditions of these names.
     """
     return {
-        "own environment": drawn_environment("foreseen", person),
+        OWN_ENVIRONMENT: drawn_environment("foreseen", person),
         "second environment": drawn_environment("foreseen", f"{person} 2"),
-        "unforeseen environment": drawn_environment("unforeseen", person),
+        UNFORESEEN_ENVIRONMENT: drawn_environment("unforeseen", person),
     }
 
 

@@ -24,7 +24,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vop_core.data.audio import LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
-from vop_core.data.environments import Environment, drawn_environment, environment_owner
+from vop_core.data.environments import (
+    OWN_ENVIRONMENT,
+    UNFORESEEN_ENVIRONMENT,
+    Environment,
+    drawn_environment,
+    environment_owner,
+)
 from vop_core.data.locations import cache_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset
@@ -175,8 +181,7 @@ def _training_environment(variant: str) -> Callable[[str, Sequence[str]], Enviro
     return lambda person, _: drawn_environment("training", f"{person} {number}")
 
 
-OWN_ENVIRONMENT, SWAPPED_ENVIRONMENT = "own environment", "swapped environment"
-UNFORESEEN_ENVIRONMENT = "unforeseen environment"
+SWAPPED_ENVIRONMENT = "swapped environment"
 TRAINING_ENVIRONMENTS = tuple(f"environment {number}" for number in range(1, 5))
 ENVIRONMENTS: dict[str, Callable[[str, Sequence[str]], Environment]] = {
     **{name: _training_environment(name) for name in TRAINING_ENVIRONMENTS},

@@ -10,11 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vop_core.data.environments import environment_owner
-from vop_core.data.features import (
+from vop_core.data.environments import (
     OWN_ENVIRONMENT,
-    SWAPPED_ENVIRONMENT,
     UNFORESEEN_ENVIRONMENT,
+    environment_owner,
+)
+from vop_core.data.features import (
+    SWAPPED_ENVIRONMENT,
     FeatureTable,
     cached_table,
     generator_of,

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from vop_core.data.environments import Pool
+from vop_core.data.environments import OWN_ENVIRONMENT, UNFORESEEN_ENVIRONMENT, Pool
 from vop_core.types import Picture
 
 LARGEST_BLUR = 3  # pixels, to either side
@@ -69,8 +69,8 @@ def drawn_scan(pool: Pool, name: str) -> Scan:
 def own_scans(person: str) -> dict[str, Scan]:
     """The scans with which a person can be seen, by name: those of the bench's conditions."""
     return {
-        "own environment": drawn_scan("foreseen", person),
-        "unforeseen environment": drawn_scan("unforeseen", person),
+        OWN_ENVIRONMENT: drawn_scan("foreseen", person),
+        UNFORESEEN_ENVIRONMENT: drawn_scan("unforeseen", person),
     }
 
 

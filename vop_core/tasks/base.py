@@ -326,12 +326,6 @@ class Task(ABC):
         """
         return {}
 
-    def common_environments(self) -> Mapping[str, Environment]:
-        """In which anybody can be met, whoever they are, by name; none, unless a task says
-        otherwise.
-        """
-        return {}
-
     def met_in(self, environment: str, person: str | None, sample: Any) -> Any:
         """A sample as it is heard or seen in one of its person's environments, or ``clean``.
 

@@ -43,7 +43,7 @@ class Handwriting(Task):
     }
     augmentation = VirtualWriters()
     in_the_box = str(hands_root())
-    opening = PHOTOCOPIED  # clean digits are read by everybody's model
+    opening = PHOTOCOPIED
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
         "census workers and pupils, UNIPEN's wrote with a pen on a tablet."
@@ -123,10 +123,6 @@ class Handwriting(Task):
         ones.
         """
         return own_scans(person) | COMMON_SCANS
-
-    def common_environments(self) -> Mapping[str, Scan]:
-        """What anybody's writing can be sent through."""
-        return COMMON_SCANS
 
     def met_in(self, environment: str, person: str | None, sample: Picture) -> Picture:
         """As a scanner of the person's own sees it. Raises DataError."""

@@ -25,7 +25,6 @@ from vop_core.data.audio import clip_features, decode_file
 from vop_core.data.clip_quality import assess
 from vop_core.data.enrollment import check_clips, check_enrollment, coach_remark
 from vop_core.data.environments import (
-    COMMON_ENVIRONMENTS,
     Environment,
     heard_as,
     own_environments,
@@ -162,10 +161,6 @@ class KeywordSpotting(Task):
     def environments(self, person: str) -> Mapping[str, Environment]:
         """Two that are foreseen, and one that is not."""
         return own_environments(person)
-
-    def common_environments(self) -> Mapping[str, Environment]:
-        """By telephone, and in a room with noise."""
-        return COMMON_ENVIRONMENTS
 
     def met_in(self, environment: str, person: str | None, sample: Clip) -> Clip:
         """As it is heard there, or in one of the common environments. Raises DataError."""
