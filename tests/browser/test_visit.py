@@ -153,7 +153,7 @@ def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page,
     for number in (3, 20):  # the second where one was clicked before
         page.get_by_text("How your curve is made").wait_for()
         # a click while the page is still drawn may meet a control that is replaced
-        page.get_by_text("Which numbers carry what the clips said").wait_for()
+        page.get_by_text("Which numbers carry what the clips said").last.wait_for()
         settled(page)
         page.get_by_text("Whole layer", exact=True).click()
         page.get_by_text("weights, in the layer's order").wait_for()
