@@ -30,10 +30,11 @@ SILENCE = 8  # seconds after a word; Chromium would start the file again
 
 
 QUIET_PAGE = """
-() => !document.querySelector(
+() => document.querySelector('[data-testid=stElementContainer]') && !document.querySelector(
     '[data-testid=stStatusWidget], [data-testid=stSpinner], [data-stale=true]'
 )
 """
+FILES = "[data-testid=stFileUploader] input[type=file]"
 
 
 def settled(page) -> None:
@@ -41,6 +42,14 @@ def settled(page) -> None:
     page.wait_for_timeout(500)
     page.wait_for_function(QUIET_PAGE)
     page.wait_for_timeout(300)
+
+
+def upload(page, files: dict | list[dict], uploader: int = 0) -> None:
+    """Give files to one of a page's uploaders, once it is drawn: one that is being replaced loses
+    them.
+    """
+    settled(page)
+    page.locator(FILES).nth(uploader).set_input_files(files)
 
 
 @pytest.fixture(scope="session")

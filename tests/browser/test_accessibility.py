@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import settled, upload
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -117,12 +117,11 @@ def states(page, address: str) -> Iterator[str]:
     go_to(page, "Your voice")
     quiet = np.random.default_rng(0).normal(0, 0.002, 16_000).astype(np.float32)
     sounds = enumerate([vowel(0.8), vowel(0.7, pitch=150.0), quiet])
-    page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files(
-        [
-            {"name": f"{number}.wav", "mimeType": "audio/wav", "buffer": soundfile_bytes(sound)}
-            for number, sound in sounds
-        ]
-    )
+    named = [
+        {"name": f"{number}.wav", "mimeType": "audio/wav", "buffer": soundfile_bytes(sound)}
+        for number, sound in sounds
+    ]
+    upload(page, named)
     page.get_by_text("3 clips, 1 off").wait_for()
     for name in everywhere:
         go_to(page, name)

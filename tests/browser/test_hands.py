@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import noted_page
+from tests.browser.conftest import noted_page, upload
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 SHAPES = {  # digits as strokes, in pixels of a canvas of 280
@@ -91,6 +91,6 @@ def test_pictures_of_six_formats_enroll_by_upload(page, app_address):
         files.append({"name": name, "mimeType": "image/png", "buffer": memory.getvalue()})
     page.goto(f"{app_address}/hands")
     page.get_by_role("tab", name=re.compile("Upload")).click()
-    page.locator("input[type=file]").first.set_input_files(files)
+    upload(page, files)
     page.get_by_text(f"a posterior from {len(FORMATS)} digits").wait_for()
     assert page.failures == []

@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser.conftest import noted_page
+from tests.browser.conftest import noted_page, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -31,12 +31,6 @@ def tab_to(page, name: str) -> None:
 
 def heading(page, title: str) -> None:
     page.get_by_role("heading", name=title, exact=True).wait_for()
-
-
-def settled(page) -> None:
-    """Wait until the page is drawn, and its keys with it."""
-    page.wait_for_timeout(500)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
 
 
 def test_the_lecture_runs_by_keyboard_alone(page, app_address):

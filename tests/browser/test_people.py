@@ -7,14 +7,10 @@ from urllib.parse import urlencode, urlparse
 
 import pytest
 
+from tests.browser.conftest import settled, upload
 from tests.browser.test_visit import PATIENCE, go_to, one_voice, page  # noqa: F401
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def settled(page) -> None:  # noqa: F811
-    page.wait_for_timeout(500)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
 
 
 def press(page, control) -> None:  # noqa: F811
@@ -55,10 +51,10 @@ def test_a_model_is_saved_as_a_file_and_loaded_as_another_person(page, app_addre
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Save this person")).click()
     page.get_by_text("personal model is ready").wait_for()
-    uploader = page.locator("[data-testid=stFileUploader] input[type=file]").last
     data = download.value.path().read_bytes()
     kind = "application/octet-stream"
-    uploader.set_input_files({"name": "Anna.safetensors", "mimeType": kind, "buffer": data})
+    given = {"name": "Anna.safetensors", "mimeType": kind, "buffer": data}
+    upload(page, given, uploader=-1)
     page.get_by_text("a posterior from 3 clips").wait_for()
     go_to(page, "Posterior")
     page.get_by_text("holds no clips").wait_for()

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.browser.conftest import ROOT, serve
+from tests.browser.conftest import ROOT, serve, upload
 from tests.data.audio_fixtures import soundfile_bytes, vowel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -24,7 +24,8 @@ def test_a_tab_goes_on_after_a_restart_and_says_that_the_clips_are_gone(browser,
     for address in serve(script, tmp_path, port=port):
         page.goto(address)
         page.get_by_role("link", name="Your voice", exact=True).first.click()
-        page.locator("input[type=file]").first.set_input_files(clip)
+        page.get_by_role("heading", name="Your voice", exact=True).wait_for()
+        upload(page, clip)
         page.get_by_text(re.compile("^1 clip, 0.8 s")).wait_for()
         assert not page.get_by_text("was restarted").count()
     page.get_by_text(CONNECTING).wait_for()

@@ -41,6 +41,7 @@ def page(browser):
 
 def record(page, *selectors: str) -> float:
     """Say a word and stop; milliseconds from stop until every selector's element says something."""
+    settled(page)
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_selector('[aria-label="Stop recording"]')
     page.wait_for_timeout(WORD)

@@ -19,10 +19,16 @@ def drawn(persons: int, clips: int, *, seed: int, between=BETWEEN) -> torch.Tens
     generator = seeded(seed)
     noise = [torch.randn(persons, count, SIZE, generator=generator) for count in (1, clips)]
     own, apart = (
-        part @ torch.linalg.cholesky(covariance).mT
+        part @ root_of(covariance)
         for part, covariance in zip(noise, (between, WITHIN), strict=True)
     )
     return MEAN + own + apart
+
+
+def root_of(covariance: torch.Tensor) -> torch.Tensor:
+    """Its symmetric root; some directions may have no variance."""
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.mT
 
 
 @pytest.fixture(scope="module")

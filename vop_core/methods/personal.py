@@ -392,7 +392,7 @@ def signatures_of(inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip 
     """A few numbers by which a clip is known again and from which it cannot be had: its slowest
     cosine moments.
     """
-    flat = inputs.flatten(1)
+    flat = inputs.flatten(1).float()
     position = (torch.arange(flat.shape[1], device=flat.device) + 0.5) / flat.shape[1]
     waves = torch.cos(torch.pi * torch.arange(SIGNATURE, device=flat.device)[:, None] * position)
     return flat @ waves.mT / flat.shape[1]

@@ -24,6 +24,7 @@ CheckVerdict = Literal["pass", "fail", "cannot tell"]
 STRANGERS = 8  # other persons whose clips enroll instead
 FEWEST_QUERIES = 5  # with known words, or clips that did not enroll: with fewer nothing is judged
 AS_MEAN = 0.9  # share of answers that draws and mean must have in common
+ROUNDING = 1e-4  # of a probability, which equal models may be apart
 CLOSE = 0.1  # of a probability: as far apart they may be, beside chance
 
 
@@ -140,8 +141,8 @@ def _wrong_person(
     if others is not None and labels is not None and len(labels) >= FEWEST_QUERIES:
         gain, over_prior = _gains(model, heard, others, seed)
         low, high = gain.bounds or (-1.0, 1.0)
-        helped = over_prior.bounds is not None and over_prior.bounds[0] > 0
-        verdict = "pass" if low > 0 else "fail" if high < 0 or helped else "cannot tell"
+        helped = over_prior.bounds is not None and over_prior.bounds[0] > ROUNDING
+        verdict = "pass" if low > ROUNDING else "fail" if high < 0 or helped else "cannot tell"
         found = (
             f"The word that was said is {_points(gain.mean, low, high)} more probable with the "
             f"person's own clips than with those of {counted(min(len(others), STRANGERS), 'other')}"
