@@ -119,7 +119,10 @@ def test_the_stored_pictures_show_before_anything_runs(lab, page):
     assert cell.wait_for_selector(".jp-OutputArea img").is_visible()
 
 
-@pytest.mark.parametrize("name", ["03_the_elbo", "06_enrollment", "08_the_failure_museum"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("03_the_elbo", marks=pytest.mark.load), "06_enrollment", "08_the_failure_museum"],
+)
 def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
     """The first control of a notebook's first interactive figure is moved, by keyboard or by
     choice: one that moves curves, one that is a list, one that moves a line. Above it a prediction

@@ -9,13 +9,8 @@ from typer.testing import CliRunner
 
 from tests.toy_task import Digits, TwoLayers, TwoLayersConfig, write_digits
 from vop_core.bench import suites
-from vop_core.bench.measure import Scene, scene_scores
 from vop_core.bench.results import DONE
 from vop_core.cli import app
-from vop_core.data.persons import Fold
-from vop_core.errors import EvaluationError
-from vop_core.evaluation.heads import Similarity
-from vop_core.evaluation.score import Scoring
 from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.registry import METHODS
 from vop_core.models import load_bundle
@@ -33,17 +28,6 @@ def digits(tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, Digits.name, Digits())
     monkeypatch.setitem(suites.SUITES, "smoke", partial(suites.smoke, task=Digits()))
     return Digits()
-
-
-class SameWriter(Digits):
-    """Whether the writer of a digit is the one who enrolled."""
-
-    kind = "same writer"
-    head = Similarity()
-
-    @property
-    def metrics(self):
-        return lambda answers, labels: {"similarity": answers[:, 0]}
 
 
 def run(*words: str) -> str:
@@ -101,28 +85,8 @@ def made(name: str):
     return METHODS[name].from_global(shared, None)
 
 
-@pytest.mark.parametrize("name", ["global", "vop", "adabn", "arm-cml", "fine-tune-film"])
-def test_a_head_may_compare_instead_of_classifying(digits, name):
-    task, method = SameWriter(), made(name)
-    trained, unknown = ("digits/writer0", "digits/writer1"), ("digits/writer2", "digits/writer3")
-    data = task.fold_data(task.in_the_box, Fold(trained, unknown))
-    scoring = Scoring(shots=(2,), control_shots=(2,), draw_shots=(2,), repetitions=1, draws=2)
-    scores = scene_scores(method, Scene.of_task(task, data, scoring), scoring)
-    assert set(scores["metric"]) == {"similarity", "fallbacks"}
-    rows = set(scores["row"])
-    assert {"own", "wrong-person"} <= rows and "prior" not in rows
-    assert ("draws" in rows) is method.facts.posterior
-    assert scores.loc[scores["metric"] == "similarity", "value"].abs().max() <= 1
-
-    clips = method.represent(data.open.features[:2])[:, None]  # two persons, one clip each
-    asked = {"labels": data.open.label[:2, None], "draws": 0, "generator": torch.Generator()}
-    torch.testing.assert_close(task.head(method, clips, clips, **asked), torch.ones(2, 1, 1))
-    with pytest.raises(EvaluationError, match="needs enrollment clips"):
-        task.head(method, None, clips, **asked)
-
-
 @pytest.mark.parametrize("name", [name for name, kind in METHODS.items() if kind.facts.foldable])
-def test_a_person_classifies_by_the_features_that_a_head_compares(digits, name):
+def test_a_person_classifies_by_the_features_that_are_compared(digits, name):
     method, table = made(name), digits.table(digits.dataset(digits.in_the_box))
     method.prepare(table)
     clips = method.represent(table.features[:6])[None]

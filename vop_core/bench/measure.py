@@ -28,9 +28,9 @@ from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import negative_log_likelihood
 from vop_core.evaluation.cost import multiply_accumulates_of, parameter_count
-from vop_core.evaluation.heads import Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode, plan
 from vop_core.evaluation.score import COLUMNS, OWN, Condition, Scoring, score_method
+from vop_core.evaluation.verification import Claims, score_claims
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import adaptation_bytes, gaussian_of
 from vop_core.nets.batched import CLIPS_AT_ONCE
@@ -53,8 +53,8 @@ class Scene:
     table: FeatureTable
     planned: tuple[PlannedEpisode, ...]
     metrics: Metrics
-    head: Head
     unknown: torch.Tensor | None = None
+    claims: Claims | None = None  # where a task compares, instead of episodes
 
     @classmethod
     def of_task(cls, task: Task, data: TaskData, scoring: Scoring) -> "Scene":
@@ -62,6 +62,9 @@ class Scene:
 
         Raises EvaluationError where no unknown person has clips enough.
         """
+        if task.compares:
+            claims = task.claims(data.sources, data.open.persons, scoring.shots, cohort=data.train)
+            return cls.of_claims(task, claims)
         needed = set(scoring.variants)
         parts = [part for part in (data.open, data.closed) if needed <= part.variants.keys()]
         joined = join_tables([part for part in parts if len(part)], data.train.labels)
@@ -78,7 +81,20 @@ class Scene:
             )
         rejects = task.rejects(data.name, scoring.unknown_clips)
         unknown = None if rejects is None else rejects.to(table.features.device)
-        return cls(table, planned, task.metrics, task.head, unknown)
+        return cls(table, planned, task.metrics, unknown)
+
+    @classmethod
+    def of_claims(cls, task: Task, claims: Claims) -> "Scene":
+        """Everybody who claims, or is claimed about."""
+        table = FeatureTable(
+            variants={"original": claims.features},
+            person=claims.person,
+            label=claims.person,
+            take=torch.zeros_like(claims.person),
+            persons=claims.persons,
+            labels=claims.persons,
+        )
+        return cls(table, (), task.metrics, claims=claims)
 
     @classmethod
     def of_table(
@@ -92,7 +108,7 @@ class Scene:
                 "There is no clip to evaluate; give a data set with persons and clips in it."
             )
         planned = _drawn(table, trained_persons, scoring, lambda name, shots: True)
-        return cls(table, planned, task.metrics, task.head)
+        return cls(table, planned, task.metrics)
 
 
 def _drawn(
@@ -192,9 +208,11 @@ def scene_scores(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Every row of a method on the scene's episodes. Raises EvaluationError where answers are no
-    probabilities.
+    """Every row of a method on the scene's episodes or claims. Raises EvaluationError where answers
+    are no probabilities.
     """
+    if scene.claims is not None:
+        return score_claims(method, scene.claims, scoring)
     with torch.no_grad():
         clips = evaluation_clips(scene.table, method.represent)
         unknown = None if scene.unknown is None else method.represent(scene.unknown)
@@ -204,7 +222,6 @@ def scene_scores(
         scene.planned,
         scoring,
         metrics=scene.metrics,
-        head=scene.head,
         unknown=unknown,
         progress=progress,
     )
@@ -290,7 +307,7 @@ def posterior_figures(
     (Pareto k, where it has a shape).
     """
     found, lines = {}, []
-    if not method.facts.posterior:
+    if not method.facts.posterior or scene.claims is not None:
         return None, pd.DataFrame(lines, columns=list(COLUMNS))
     prior = gaussian_of(method.prior(1))[0].detach()
     with torch.no_grad():

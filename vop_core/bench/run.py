@@ -170,7 +170,7 @@ class Sitting:
     def __init__(self, job: BenchJob, log: JobLog) -> None:
         self.job = job
         self.data = job.data().to(training_device())
-        self.trainer = Trainer(self.data, job.config, job.runs, log.report)
+        self.trainer = Trainer(self.data, job.config, job.runs, log.report, job.task.compares)
         self.scene = Scene.of_task(job.task, self.data, job.config.scoring)
 
     @cached_property

@@ -48,7 +48,7 @@ from vop_core.data.locations import (
 from vop_core.data.persons import Fold, spread
 from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
-from vop_core.errors import EvaluationError
+from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import CLEAN, OWN, Condition, Scoring
 from vop_core.methods.amortised_vop import PERSONAL, STEADY, AmortisedVopConfig
@@ -60,10 +60,12 @@ from vop_core.methods.untrained_vop import UntrainedVopConfig
 from vop_core.methods.vop import VopConfig
 from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.registry import TASKS
+from vop_core.tasks.speaker_verification import SPEAKERS, SpeakerVerification
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
 KEYWORDS, HANDWRITING = TASKS["keywords-ar"], TASKS["handwriting"]
+VERIFICATION = SpeakerVerification()
 HANDS = ("mnist_train_writers", "unipen_characters", "chinese_mnist")
 FEW_WRITERS = (10, 30, 100)
 SPEECH = ("speech_commands_test", "wuw2", "arabic_speech_commands", "dspspeech20")
@@ -92,6 +94,7 @@ CONDITIONS_METHODS = (
     "fine-tune-all",
     "lora",
 )
+VERIFICATION_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn")
 TASKS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "fine-tune-film")
 GROUPS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "arm-bn")
 OWN_ENVIRONMENT = Condition("own-environment", "own environment")
@@ -103,6 +106,9 @@ CONDITIONS = (
     Condition("across calls", across_calls=True),
 )
 # environments are of what is asked: words never taught have none
+VERIFICATION_SCORING = Scoring(
+    shots=(1, 3, 5), control_shots=(1, 3, 5), draw_shots=(5,), unknown_clips=0, closed=False
+)
 CONDITIONS_SCORING = Scoring(shots=(1, 3, 5, 10), draw_shots=(), unknown_clips=0, closed=False)
 # of the persons who say keywords, WUW's callers alone have these
 GROUP_ATTRIBUTES = ("gender", "dialect")
@@ -548,9 +554,10 @@ def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
 
 
 def _tasks(asked: Asked) -> list[BenchJob]:
-    """Handwriting, by the settings chosen on speech."""
-    jobs = []
-    for name in _present(asked.datasets, HANDS):
+    """Speaker verification and handwriting, by the settings chosen on speech."""
+    jobs = _verification(asked)
+    hands = None if asked.datasets is None else [n for n in asked.datasets if n != SPEAKERS]
+    for name in _present(hands, HANDS) if hands != [] else ():
         for condition in (CLEAN, OWN_ENVIRONMENT, UNFORESEEN):
             suffix = "" if condition == CLEAN else f", {condition.name}"
             named = [
@@ -573,6 +580,36 @@ def _tasks(asked: Asked) -> list[BenchJob]:
             if condition == OWN_ENVIRONMENT and name == HANDS[0]:
                 jobs += [job for each in found for job in _of_few(each, FEW_WRITERS, "writers")]
     return jobs
+
+
+def _verification(asked: Asked) -> list[BenchJob]:
+    """One model on the persons of all corpora, asked by the trial lists of each."""
+    if asked.datasets is not None and SPEAKERS not in asked.datasets:
+        return []
+    try:
+        persons, recordings = VERIFICATION.fold(), VERIFICATION.recordings
+    except DataError:
+        if asked.datasets is None:  # as other sets that are not here
+            return []
+        raise
+    config, store = BenchConfig.of_task(VERIFICATION, VERIFICATION_SCORING), Store.of("tasks")
+    return [
+        BenchJob(
+            suite="tasks",
+            task=VERIFICATION,
+            dataset=SPEAKERS,
+            recordings=recordings,
+            fold=0,
+            folds=1,
+            persons=persons,
+            contenders=asked.chosen(*VERIFICATION_METHODS),
+            config=config.with_seed(seed),
+            runs=cache_root() / "runs" / SPEAKERS,
+            folder=store.folder,
+            done=frozenset(store.done()),
+        )
+        for seed in asked.seeds or PAPER_SEEDS
+    ]
 
 
 def _of_few(job: BenchJob, counts: Sequence[int], word: str) -> list[BenchJob]:

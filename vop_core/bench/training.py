@@ -27,6 +27,7 @@ from vop_core.nets.registry import build_encoder
 from vop_core.tasks.base import TaskData
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
 from vop_core.training.checkpoint import load_tensors, save_tensors
+from vop_core.training.comparing import Comparing
 from vop_core.training.config import TrainConfig
 from vop_core.training.loop import Logs, train
 from vop_core.writing import make_folder
@@ -44,6 +45,7 @@ class Trainer:
     config: BenchConfig
     folder: Path  # of finished weights
     report: Report = None
+    compares: bool = False  # trained to tell whose a clip is, its labels persons
     # that each file's training took, whenever that was
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -187,6 +189,12 @@ class Trainer:
         def report(step: int, logs: Logs) -> None:
             self.report(phase, step, config.steps, logs)
 
+        if self.compares:
+            config = replace(config, min_shots=max(1, config.min_shots))
+            corpora = [person.rpartition("/")[0] for person in self.data.train.persons]
+            order = {name: place for place, name in enumerate(dict.fromkeys(corpora))}
+            module = Comparing(module, torch.tensor([order[name] for name in corpora]))
+            module.to(self._device)
         train(
             module, self._sampler(config), config, checkpoint=state, report=self.report and report
         )

@@ -65,6 +65,11 @@ def splits_root() -> Path:
     return repository_root() / "data" / "splits"
 
 
+def trials_root() -> Path:
+    """Where the committed trial lists lie."""
+    return repository_root() / "data" / "trials"
+
+
 def voices_root() -> Path:
     """The folder of the bundled voices."""
     return repository_root() / "data" / "voices"

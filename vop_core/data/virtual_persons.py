@@ -57,6 +57,29 @@ class VirtualPersons:
         return augment(heard, self, generator=generator)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FreshChannels:
+    """What is nobody's own, drawn anew for every clip: level, channel, noise, speaking rate.
+    Persons stay who they are.
+    """
+
+    strengths: VirtualPersons = VirtualPersons(
+        warp=0.0, channel=0.3, noise_probability=0.3, variant_probability=0.0
+    )
+
+    def __call__(
+        self,
+        variants: Mapping[str, Float[Tensor, "entry mel frame"]],
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip mel frame"]:
+        """Every clip as if it were a person's only one."""
+        clips = variants["original"][rows.to(variants["original"].device)]
+        heard = augment(clips.flatten(0, 1)[:, None], self.strengths, generator=generator)
+        return heard[:, 0].unflatten(0, rows.shape)
+
+
 OFF = VirtualPersons(
     warp=0.0,
     rate=0.0,

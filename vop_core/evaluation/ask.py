@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.heads import Head
 from vop_core.evaluation.plan import PlannedEpisode
 
 Metrics = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
@@ -65,7 +64,6 @@ class Questions:
     """A method, what it may be asked about, and how its answers are judged."""
 
     method: ScoredMethod
-    head: Head
     features: Float[Tensor, " clip *shape"]  # of the queries
     labels: Int[Tensor, " clip"]
     metrics: Metrics
@@ -85,8 +83,8 @@ class Questions:
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Float[Tensor, "person query label"]:
         """Answers on the CPU. Raises EvaluationError where they are not one for each query."""
-        answers = self.head(
-            self.method, enrollment, query, labels=labels, draws=draws, generator=generator
+        answers = self.method.predict_represented(
+            enrollment, query, labels=labels, draws=draws, generator=generator
         ).cpu()
         if answers.ndim != 3 or answers.shape[:2] != query.shape[:2]:
             raise EvaluationError(

@@ -52,7 +52,6 @@ from vop_core.evaluation.controls import (
     visitor_enrollment,
     wrong_person_enrollments,
 )
-from vop_core.evaluation.heads import Classification, Head
 from vop_core.evaluation.plan import OPEN, EvaluationClips, PlannedEpisode
 from vop_core.evaluation.selective import (
     area_under_risk_coverage,
@@ -153,14 +152,13 @@ def score_method(
     scoring: Scoring,
     *,
     metrics: Metrics = classification_metrics,
-    head: Head | None = None,
     unknown: Float[Tensor, " unknown *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """All rows of one method on planned episodes; clips and unknown words in the method's own
     representation.
 
-    ``head`` is a classification unless given. ``progress(done, total)`` counts queries.
+    ``progress(done, total)`` counts queries.
 
     Raises
     ------
@@ -170,9 +168,9 @@ def score_method(
         A method in training mode.
     """
     check_evaluation_mode(method)
-    facts, head = method.facts, head or Classification()
-    asked = Questions(method, head, clips.features, clips.labels, metrics, scoring.chunk_clips)
-    rows = _planned_rows(facts, head, clips, planned, scoring)
+    facts = method.facts
+    asked = Questions(method, clips.features, clips.labels, metrics, scoring.chunk_clips)
+    rows = _planned_rows(facts, clips, planned, scoring)
     total = sum(len(trial.query) for row in rows.values() for trial in row.trials)
     done = 0
 
@@ -236,7 +234,6 @@ def check_evaluation_mode(method: ScoredMethod) -> None:
 
 def _planned_rows(
     facts: Any,
-    head: Head,
     clips: EvaluationClips,
     planned: Sequence[PlannedEpisode],
     scoring: Scoring,
@@ -247,12 +244,12 @@ def _planned_rows(
         return [Trial(row, e, e.enrollment if enrolled else None, e.query) for e in episodes]
 
     features = clips.features
-    if not facts.personal and not head.compares:
+    if not facts.personal:
         return {OWN: _Row(trials(OWN, planned, enrolled=False), features, facts.draws)}
     closely = [e for e in planned if e.shots in scoring.control_shots]
     main = [e for e in planned if e.shots == scoring.main_shots]
     found = {OWN: _Row(trials(OWN, planned), features, facts.draws)}
-    if facts.prior and not head.compares:
+    if facts.prior:
         found[PRIOR] = _Row(trials(PRIOR, planned, enrolled=False), features, facts.draws)
     if facts.posterior:
         drawn = [e for e in planned if e.shots in scoring.draw_shots and e.repetition == 0]

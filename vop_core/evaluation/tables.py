@@ -32,6 +32,22 @@ DIFFERENCE_COLUMNS: dict[str, Callable[[Entry], str]] = {
     "points [95 %]": lambda gap: f"{100 * gap['mean']:+.1f}{_bounds(gap['ci95'], 100.0, '+.1f')}",
     "NLL [95 %]": lambda gap: f"{gap['nll_mean']:+.3f}{_bounds(gap['nll_ci95'], 1.0, '+.3f')}",
 }
+# of a task that compares
+CLAIM_COLUMNS: dict[str, Callable[[Entry], str]] = {
+    "method": lambda row: row_name(row),
+    "EER % [95 %]": lambda row: f"{100 * row['eer']:.1f}{_bounds(row['ci95'], 100.0, '.1f')}",
+    "same gender": lambda row: _percent(row["eer_same_gender"]),
+    "minDCF": lambda row: f"{row['min_dcf']:.2f}",
+    "Cllr": lambda row: "" if row["cllr"] is None else f"{row['cllr']:.2f}",
+    "misses %": lambda row: _percent(row["misses"]),
+    "false alarms %": lambda row: _percent(row["false_alarms"]),
+}
+CLAIM_DIFFERENCE_COLUMNS: dict[str, Callable[[Entry], str]] = {
+    "difference": lambda gap: f"{gap['method']}: {gap['a']} - {gap['b']}",
+    "EER, points [95 %]": lambda gap: (
+        f"{100 * gap['mean']:+.1f}{_bounds(gap['ci95'], 100.0, '+.1f')}"
+    ),
+}
 SPREAD: dict[str, Callable[[Entry], str]] = {
     "sd over seeds": lambda entry: (
         "" if entry["seed_sd"] is None else f"{100 * entry['seed_sd']:.1f}"
@@ -72,6 +88,12 @@ def markdown(overview: Overview) -> str:
 
 def footnote(overview: Overview) -> str:
     """How the figures were made, in a few sentences."""
+    if _compares(overview):
+        return (
+            "95 % intervals: bootstrap over speakers, as claimants and as others. minDCF: one "
+            "claim in a hundred is true. Misses and false alarms: at a threshold chosen on other "
+            "persons; Cllr, in bits, is calibrated on them, too."
+        )
     kinds = dict.fromkeys(
         entry["interval"] for part in ("rows", "differences") for entry in overview[part]
     )
@@ -85,7 +107,10 @@ def footnote(overview: Overview) -> str:
 
 
 def _blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
-    """Title and tables of every (set, shots)."""
+    """Title and tables of every (set, shots), and corpus where a task compares."""
+    if _compares(overview):
+        yield from _claim_blocks(overview)
+        return
     for set_name, shots in dict.fromkeys((row["set"], row["shots"]) for row in overview["rows"]):
         rows, gaps = (
             [
@@ -108,6 +133,35 @@ def _blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
         if persons < BOOTSTRAP_PERSONS:
             tables.append(_persons_table(rows))
         yield title, tables
+
+
+def _compares(overview: Overview) -> bool:
+    return any("eer" in row for row in overview["rows"])
+
+
+def _claim_blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
+    """Title and tables of every (set, corpus, shots)."""
+
+    def place(entry: Entry) -> tuple[str, str, int]:
+        return entry["set"], entry["corpus"], entry["shots"]
+
+    for each in dict.fromkeys(map(place, overview["rows"])):
+        rows, gaps = (
+            [entry for entry in overview[part] if place(entry) == each]
+            for part in ("rows", "differences")
+        )
+        first = rows[0]
+        calls = ", another call asked" if "calls" in first["set"] else ""
+        title = (
+            f"{overview['task']}, {first['corpus']}{calls}, "
+            f"{counted(first['speakers'], 'speaker')}, {counted(first['targets'], 'true claim')}, "
+            f"{counted(first['others'], 'false one')}, {counted(first['shots'], 'clip')}"
+        )
+        yield title, [_table(CLAIM_COLUMNS, rows), _table(CLAIM_DIFFERENCE_COLUMNS, gaps)]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
 
 
 def _table(columns: dict[str, Callable[[Entry], str]], entries: Sequence[Entry]) -> Block:

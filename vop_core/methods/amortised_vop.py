@@ -167,6 +167,26 @@ class AmortisedVop(GaussianMethod):
             logs["person_loss"] = persons.detach()
         return loss, logs
 
+    def embed_episodes(
+        self, batch: EpisodeBatch, *, progress: float, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "person clip feature"], Tensor | float]:
+        """Under one draw a person, charged as in the bound; without a posterior, at its mean."""
+        features, statistics = self._hear(batch.enrollment, batch.present)
+        posterior = self.hyper_personalizer.aggregate(features, batch.present)
+        moved, config = self._moved(statistics, batch.present), self.config
+        drawn = posterior.rsample(generator=generator) if self.facts.posterior else posterior.mean
+        own = self.deviations(moved | {"mean": drawn})
+        clips = torch.cat((batch.enrollment, batch.query), dim=1)
+        embedded = self.encoder.embed(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2])
+        charge = config.person_loss and config.person_loss * same_person_loss(
+            features, batch.present
+        )
+        if config.beta:
+            warmup = min(1.0, progress / config.kl_warmup) if config.kl_warmup else 1.0
+            divergence = posterior.kl(self.hyper_personalizer.prior())
+            charge = charge + config.beta * warmup * (divergence / batch.training_clips).mean()
+        return embedded, charge
+
     # --- hearing clips ----------------------------------------------------------------------------
 
     def clip_features(

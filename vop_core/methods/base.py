@@ -38,6 +38,7 @@ from vop_core.nets.classifier_inference import classify
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
 from vop_core.settings import Settings, positive
+from vop_core.training.batches import EpisodeBatch
 from vop_core.training.checkpoint import fingerprint
 from vop_core.variational.enrollment_health import HealthReference
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -212,6 +213,17 @@ class PersonalizationMethod(nn.Module, ABC):
             "classifier.bias": torch.zeros(persons, width, device=clips.device),
         }
         return run_personal(self.encoder, self.own_weights(adaptation) | through, clips)
+
+    def embed_episodes(
+        self, batch: EpisodeBatch, *, progress: float, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "person clip feature"], Tensor | float]:
+        """What the classifier reads of each person's enrollment clips and then queries, all under
+        the weights that the enrollment clips make, with gradients; anything where a clip is not
+        present. And what a bound charges for these weights, in nats a clip.
+
+        Raises EvaluationError where a method cannot be trained to compare.
+        """
+        raise EvaluationError("This method is not trained to compare clips.")
 
     def posterior(self, adaptation: Adaptation) -> WeightPosterior:
         """One person's Gaussian over the personal weights. Raises EvaluationError where none is

@@ -37,6 +37,13 @@ class GlobalModel(SharedClassifier):
         logits = self.encoder(batch.query.flatten(0, 1))
         return supervised_loss(logits, batch.labels.flatten())
 
+    def embed_episodes(
+        self, batch: EpisodeBatch, *, progress: float, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "person clip feature"], float]:
+        """Under everybody's weights."""
+        clips = torch.cat((batch.enrollment, batch.query), dim=1)
+        return self.encoder.embed(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]), 0.0
+
     def predict(
         self,
         query: Float[Tensor, " query *input"],

@@ -73,6 +73,7 @@ from vop_core.methods.base import (
 from vop_core.methods.personal import Adaptation, Shrinkage, WeightPosterior, gaussian_of
 from vop_core.modes import evaluation_mode, visited
 from vop_core.nets.batched import CLIPS_AT_ONCE
+from vop_core.nets.classifier_inference import spread
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import at_least, not_negative, positive
 from vop_core.training.batches import EpisodeBatch
@@ -168,13 +169,35 @@ class Vop(GaussianMethod):
             self._follow_words(torch.cat(shown, dim=1)[~enrolls], batch.labels.flatten())
         logits = self.encoder.classifier(embedded[~enrolls])
         loss, logs = supervised_loss(logits, batch.labels.flatten())
+        charge, charged = self._charge(offsets, batch, progress)
+        loss = loss + charge
+        return loss, logs | charged | {"loss": loss.detach()}
+
+    def embed_episodes(
+        self, batch: EpisodeBatch, *, progress: float, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "person clip feature"], Tensor | float]:
+        """At the posterior's mean; with ``beta``, under a draw."""
+        clips, owner, enrolls = batch.together()
+        noise = self._noise(len(batch.labels), generator=generator)
+        words = self._likely_words(clips, enrolls) if self.config.content else None
+        embedded, offsets = self._cascade(clips, owner, enrolls, words=words, noise=noise)
+        asked = torch.ones_like(batch.labels, dtype=torch.bool)
+        charge, _ = self._charge(offsets, batch, progress)
+        return spread(embedded, torch.cat((batch.present, asked), dim=1)), charge
+
+    def _charge(
+        self, offsets: Float[Tensor, "person weight"], batch: EpisodeBatch, progress: float
+    ) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """What the bound charges, in nats a clip, and what is logged of it; nothing without
+        ``beta``.
+        """
         if not self.config.beta:
-            return loss, logs
+            return 0.0, {}
         posterior = self._posterior(offsets, batch.present.sum(1).float())
         divergence = posterior.kl(self._prior())
         charged = self.config.beta * min(1.0, progress / KL_WARMUP)
-        loss = loss + charged * (divergence / batch.training_clips).mean()
-        return loss, logs | {"loss": loss.detach(), "kl": divergence.mean().detach()}
+        charge = charged * (divergence / batch.training_clips).mean()
+        return charge, {"kl": divergence.mean().detach()}
 
     def _noise(
         self, persons: int, *, generator: torch.Generator

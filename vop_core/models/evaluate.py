@@ -14,6 +14,7 @@ from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.overview import Overview, overview
 from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import Scoring
+from vop_core.evaluation.verification_overview import verification_overview
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
@@ -45,13 +46,18 @@ def evaluate_folder(
         )
     # before the clips are decoded: a misspelled label is said at once
     task, counts = TASKS[bundle.task], Counter(record.label for record in dataset.records)
-    notes = task.reading_notes(counts, bundle.labels)
+    notes = [] if task.compares else task.reading_notes(counts, bundle.labels)
     if short := short_of_clips(dataset.clips_per_person, scoring.shots):
         notes.append(short)
-    noise = [name for name in task.variants if name == "noise"]
-    table = task.table(dataset, variants=noise, cache=False)
-    table = task.relabel(table, bundle.labels)
-    scene = Scene.of_table(task, table, bundle.trained_persons, scoring)
+    if task.compares:
+        unknown = set(dataset.persons) - set(bundle.trained_persons)
+        claims = task.claims([str(folder)], unknown, scoring.shots, cache=False)
+        scene = Scene.of_claims(task, claims)
+    else:
+        noise = [name for name in task.variants if name == "noise"]
+        table = task.table(dataset, variants=noise, cache=False)
+        table = task.relabel(table, bundle.labels)
+        scene = Scene.of_table(task, table, bundle.trained_persons, scoring)
     methods = {GLOBAL: METHODS[GLOBAL].from_global(bundle.global_model), VOP: bundle.vop}
     config = {
         "data": dataset.name,
@@ -72,9 +78,11 @@ def scene_overview(
     progress: Progress = None,
 ) -> Overview:
     """What methods answer to a scene, in rows and differences."""
-    scores = {}
-    for name, method in methods.items():
-        follow = progress and partial(progress, name)
-        found = scene_scores(method, scene, scoring, progress=follow)
-        scores[name] = ScoreIndex.of([Run(0, 0, found)])
+    tables = {
+        name: scene_scores(method, scene, scoring, progress=progress and partial(progress, name))
+        for name, method in methods.items()
+    }
+    if scene.claims is not None:
+        return verification_overview(task, config, tables)
+    scores = {name: ScoreIndex.of([Run(0, 0, found)]) for name, found in tables.items()}
     return overview(task, config, scores)

@@ -64,7 +64,9 @@ def train_task(
     cache_folder("runs")
     persons = asked.bundled_persons()
     data = asked.data()
-    trainer = Trainer(data.to(training_device()), config, cache_folder("runs", task), report)
+    trainer = Trainer(
+        data.to(training_device()), config, cache_folder("runs", task), report, asked.compares
+    )
     _, contender = recipe_contenders((recipe,))
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
     vop.prepare(asked.enrollable(data.train))

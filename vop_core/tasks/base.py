@@ -5,12 +5,12 @@ reads them, how a training step makes new persons of old ones, and what an answe
 models, app and command line ask only that; a new task is one file beside this one and one line of
 :mod:`vop_core.tasks.registry`.
 
-How queries are answered is said by its head: class probabilities, or one similarity for person and
-query. What ``metrics`` make of the answers, named values for each query, is what score tables hold.
+Queries are answered with class probabilities, of which ``metrics`` make named values for score
+tables; a task that ``compares`` has claims to be somebody instead, and one similarity for each.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -36,7 +36,7 @@ from vop_core.data.voices import BundledPerson
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
-from vop_core.evaluation.heads import Classification, Head
+from vop_core.evaluation.verification import Claims
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
@@ -64,6 +64,7 @@ class TaskData:
     person_weights: Float[Tensor, " person"]
     # how often each of a person's labels is drawn, relative
     label_weights: Float[Tensor, " label"]
+    sources: tuple[str, ...] = ()  # names or folders of the data sets tested on
 
     @classmethod
     def of(
@@ -107,7 +108,8 @@ class Task(ABC):
 
     encoder: ClassVar[Mapping[str, Any]]  # its name and settings, all but the labels
     augmentation: ClassVar[Augmentation]
-    head: ClassVar[Head] = Classification()
+    # whether it asks of whom a sample is, under everybody's claim, instead of what it shows
+    compares: ClassVar[bool] = False
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
     branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
     # the model in the box: settings of its encoder that differ, and how many times as long it
@@ -199,6 +201,22 @@ class Task(ABC):
                 table = self.table(part, variants=self.variants)
                 tables.append(self.relabel(table, data.train.labels))
         return join_tables(tables, data.train.labels) if tables else None
+
+    def claims(
+        self,
+        sources: Sequence[str],
+        persons: Collection[str],
+        shots: Sequence[int],
+        *,
+        cohort: FeatureTable | None = None,
+        cache: bool = True,
+    ) -> Claims:
+        """Who of ``persons`` in some data sets claims to be whom, where a task ``compares``; the
+        cohort are training clips.
+
+        Raises EvaluationError where it does not, or nobody has clips enough.
+        """
+        raise EvaluationError(f"'{self.name}' compares nothing.")
 
     def enrollable(self, table: FeatureTable) -> FeatureTable:
         """The samples that a person may enroll; all of them, unless a task says otherwise."""

@@ -21,20 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data import voices
-from vop_core.data.audio import clip_features, decode_file
-from vop_core.data.clip_quality import assess
-from vop_core.data.enrollment import check_clips, check_enrollment, coach_remark
-from vop_core.data.environments import (
-    Environment,
-    heard_as,
-    own_environments,
-)
 from vop_core.data.features import (
     TRAINING_ENVIRONMENTS,
     FeatureTable,
     join_tables,
     load_features,
-    matched_noise,
 )
 from vop_core.data.locations import cache_root, has_dataset, voices_root
 from vop_core.data.names import folded
@@ -45,7 +36,8 @@ from vop_core.data.virtual_persons import VirtualPersons
 from vop_core.data.voices import CORPORA, BundledPerson
 from vop_core.evaluation.personal_test import mixed_in, spread
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.tasks.base import Progress, Task, TaskData, shipped_fold, split
+from vop_core.tasks.base import Progress, TaskData, shipped_fold, split
+from vop_core.tasks.speech import SpeechTask
 from vop_core.types import SAMPLE_RATE, Clip
 
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -83,7 +75,7 @@ UNKNOWN_WORDS = {
 }
 
 
-class KeywordSpotting(Task):
+class KeywordSpotting(SpeechTask):
     """Which word a clip says, by its log-mels."""
 
     kind = "keyword spotting"
@@ -121,35 +113,6 @@ class KeywordSpotting(Task):
         """Log-mels of every clip, each focused on its second of speech. Raises AudioError."""
         return load_features(dataset, variants=variants, cache=cache, progress=progress)
 
-    def features(self, samples: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
-        """Log-mels of clips, each focused on its second of speech.
-
-        Raises AudioError for no clip, and for one that no model can hear.
-        """
-        check_clips(samples)
-        return torch.stack([clip_features(clip.waveform) for clip in samples])
-
-    def read(self, path: Path) -> Clip:
-        """A recording. Raises AudioError."""
-        return decode_file(path)
-
-    def check_enrollment(self, samples: Sequence[Clip]) -> None:
-        """Raise AudioError for none, more than ten, one twice, or one that no model can hear."""
-        check_enrollment(samples)
-
-    def poor(self, samples: Sequence[Clip]) -> list[str]:
-        """What the microphone coach says of those that it calls poor."""
-        judged = ((clip.name, assess(clip.waveform)) for clip in samples)
-        return [
-            f"{name}: {coach_remark(quality)}"
-            for name, quality in judged
-            if quality.verdict == "poor"
-        ]
-
-    def scrambled(self, sample: Clip, *, generator: torch.Generator) -> Clip:
-        """Noise with the clip's level and spectrum."""
-        return replace(sample, waveform=matched_noise(sample.waveform, generator=generator))
-
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
         """Those who speak the language of the task. Raises DataError."""
         return voices.bundled_persons(self.language)
@@ -157,32 +120,6 @@ class KeywordSpotting(Task):
     def strangers(self) -> tuple[BundledPerson, ...]:
         """Those who speak the other language of the bundled voices. Raises DataError."""
         return voices.bundled_persons("en" if self.language == "ar" else "ar")
-
-    def environments(self, person: str) -> Mapping[str, Environment]:
-        """Two that are foreseen, and one that is not."""
-        return own_environments(person)
-
-    def met_in(self, environment: str, person: str | None, sample: Clip) -> Clip:
-        """As it is heard there, or in one of the common environments. Raises DataError."""
-        return heard_as(environment, person, sample)
-
-    def nobodys(
-        self, count: int, *, generator: torch.Generator
-    ) -> dict[str, Float[Tensor, "clip mel frame"]]:
-        """Seconds of white noise, of chords and of mains hum, each at levels over 30 dB."""
-        time = 2 * torch.pi * torch.arange(SAMPLE_RATE) / SAMPLE_RATE
-        level = 0.3 * 10 ** (-1.5 * torch.rand(count, 1, generator=generator))
-        noise = torch.randn(count, SAMPLE_RATE, generator=generator)
-        pitch = 100 * 2 ** (4 * torch.rand(count, 3, 1, generator=generator))
-        sounds = {
-            "white noise": noise / 3,
-            "chords": torch.sin(pitch * time).mean(1),
-            "hum": torch.sin(50 * time) / 2 + torch.sin(100 * time) / 4 + noise / 20,
-        }
-        return {
-            name: self.features([Clip(each) for each in level * waveforms])
-            for name, waveforms in sounds.items()
-        }
 
     def enrollable(self, table: FeatureTable) -> FeatureTable:
         """All words, of whatever label; ``silence`` is noise that nobody said."""

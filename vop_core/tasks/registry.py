@@ -3,8 +3,13 @@
 from vop_core.tasks.base import Task
 from vop_core.tasks.handwriting import Handwriting
 from vop_core.tasks.keyword_spotting import ArabicCommands, EnglishKeywords, KeywordSpotting
+from vop_core.tasks.speaker_verification import SpeakerVerification
 
 KEYWORD_TASKS: dict[str, KeywordSpotting] = {
     task.name: task for task in (EnglishKeywords(), ArabicCommands())
 }
-TASKS: dict[str, Task] = {**KEYWORD_TASKS, Handwriting.name: Handwriting()}
+TASKS: dict[str, Task] = {
+    **KEYWORD_TASKS,
+    Handwriting.name: Handwriting(),
+    SpeakerVerification.name: SpeakerVerification(),
+}

@@ -32,7 +32,7 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
     """
     kinds: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, value in module.named_parameters():
-        inside = config.encoder_rate != 1.0 and name.startswith("encoder.")
+        inside = config.encoder_rate != 1.0 and "encoder" in name.split(".")
         kinds.setdefault((inside, value.ndim <= 1), []).append(value)
     return [
         {

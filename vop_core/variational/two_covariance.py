@@ -12,6 +12,8 @@ does; clips of a mixture lie where persons do and disagree.
 
 Agreement is judged in the few directions in which persons differ most compared to their clips:
 along the others there is hardly anything to agree about, and the model's errors add up.
+Verification asks the first question of some clips and one more: how much likelier is it as the same
+person's than as anybody's?
 """
 
 from dataclasses import dataclass
@@ -82,6 +84,22 @@ class TwoCovariance:
         one = shots * mean.square() / (shots * ratios + 1) + apart + (shots * ratios + 1).log()
         several = placed.square().sum(-2) / (ratios + 1) + shots * (ratios + 1).log()
         return 0.5 * (several - one).sum(-1) / (shots - 1)
+
+    def log_likelihood_ratio(
+        self,
+        clips: Float[Tensor, "*batch shot vector"],
+        asked: Float[Tensor, "*batch query vector"],
+    ) -> Float[Tensor, "*batch query"]:
+        """Of each asked clip as one more of the person whose clips these are, against anybody's, in
+        nats: the score of verification [PLDA].
+        """
+        shots = clips.shape[-2]
+        own, other = ((each - self.mean) @ self.directions.mT for each in (clips, asked))
+        left = self.ratios / (1 + shots * self.ratios)  # of a person's variance
+        place = shots * left * own.mean(-2)
+        near, any_ = 1 + left, 1 + self.ratios
+        misfit = other.square() / any_ - (other - place[..., None, :]).square() / near
+        return 0.5 * (misfit + (any_ / near).log()).sum(-1)
 
     def distance(self, clips: Float[Tensor, "*batch shot vector"]) -> Float[Tensor, "*batch"]:
         """Of the clips' mean from the persons', in standard deviations of such a mean: the root
