@@ -19,6 +19,7 @@ pages = [
     st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
     st.Page("app_pages/your_voice.py", title="Your voice", icon=":material/mic:"),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+    st.Page("app_pages/verify.py", title="Verify", icon=":material/how_to_reg:"),
     st.Page("app_pages/hands.py", title="Hands", icon=":material/draw:"),
     st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
     st.Page("app_pages/learn.py", title="Learn", icon=":material/school:"),

@@ -112,7 +112,7 @@ def _receipt(visit: Visit) -> str:
 
 def _kept(person: Person) -> list[str]:
     lines = []
-    asked = [*([person.query] if person.query else []), *person.spoken]
+    asked = [each for each in (person.query, person.claim, *person.spoken) if each]
     if person.entries:
         lines.append(f"{counted(len(person.entries), 'clip')}, {_seconds(person.entries)} of sound")
     if asked:
@@ -209,6 +209,11 @@ def ways_on() -> None:
             "app_pages/compare.py",
             label="Let both models answer",
             icon=":material/compare_arrows:",
+        )
+        st.page_link(
+            "app_pages/verify.py",
+            label="See whether it knows the voice again",
+            icon=":material/how_to_reg:",
         )
 
 

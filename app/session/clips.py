@@ -129,10 +129,11 @@ def hear(visit: Visit, environment: str) -> None:
         entry.number = visit.clips_given
         _hear_anew(visit, entry)
     visit.drop_models()
-    if visit.query is not None:
-        visit.queries_given += 1
-        visit.query.number = visit.queries_given
-        _hear_anew(visit, visit.query)
+    for asked in (visit.query, visit.claim):
+        if asked is not None:
+            visit.queries_given += 1
+            asked.number = visit.queries_given
+            _hear_anew(visit, asked)
     for spoken in visit.person.spoken:
         visit.queries_given += 1
         spoken.number = visit.queries_given
@@ -169,6 +170,8 @@ def borrow(visit: Visit, person: BundledPerson, shots: int, environment: str = C
     visit.entries = [_entry(visit, clip, **_borrowed(person, record)) for record, clip in clips]
     if visit.query is not None and visit.query.person:  # a recording is never lost
         visit.query = None
+    if visit.claim is not None and visit.claim.person:
+        visit.claim = None
     visit.person.spoken = [query for query in visit.person.spoken if query.person is None]
     if visit.test is not None and not visit.test.own:
         visit.test = None

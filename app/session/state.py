@@ -17,6 +17,7 @@ from vop_core.evaluation.answers import Answer
 from vop_core.evaluation.narrowing import LearningCurve
 from vop_core.evaluation.personal_test import PersonalTest
 from vop_core.evaluation.promises import Promise, SealedLabel
+from vop_core.evaluation.verification_metrics import Verdict
 from vop_core.models.ledger import Ledger
 from vop_core.models.personal_test import AskedModels
 from vop_core.types import Clip, Picture
@@ -127,11 +128,15 @@ class Person:
     outcomes: dict[tuple[frozenset[str], str, str, str], str] = field(default_factory=dict)
     test: PromptedTest | None = None
     spoken: list[Query] = field(default_factory=list)  # words for the exchange of models
+    claim: Query | None = None  # the clip that claims to be this person's
+    # what came of it, and what it belongs to
+    verdicts: tuple[tuple, dict[str, Verdict]] | None = None
 
     @property
     def empty(self) -> bool:
         """Whether nothing was given for this person."""
-        return not (self.entries or self.loaded or self.query or self.spoken or self.test)
+        asked = self.query or self.claim or self.spoken or self.test
+        return not (self.entries or self.loaded or asked)
 
     @property
     def own_entries(self) -> list[Entry]:
@@ -141,8 +146,8 @@ class Person:
     @property
     def holds_own(self) -> bool:
         """Whether anything of somebody here would be lost with the page."""
-        asked = [self.query] if self.query else []
-        given = any(each.person is None for each in (*asked, *self.spoken))
+        asked = [each for each in (self.query, self.claim, *self.spoken) if each]
+        given = any(each.person is None for each in asked)
         tested = self.test is not None and self.test.own and bool(self.test.clips)
         return bool(self.own_entries or self.loaded) or given or tested
 
@@ -249,6 +254,7 @@ class Visit:
     personal = _of_the_person("personal")
     before = _of_the_person("before")
     query = _of_the_person("query")
+    claim = _of_the_person("claim")
     answers = _of_the_person("answers")
     curve = _of_the_person("curve")
     test = _of_the_person("test")

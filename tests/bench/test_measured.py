@@ -13,7 +13,6 @@ from vop_core.bench.measure import Scene, every_other_clip, posterior_figures
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable
 from vop_core.evaluation.classification import classification_metrics
-from vop_core.evaluation.heads import Classification
 from vop_core.evaluation.plan import plan
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.base import PersonalizationMethod
@@ -71,7 +70,7 @@ def scene():
         )
     ]
     planned = plan(measure.evaluation_clips(table), episodes, ())
-    return Scene(table, planned, classification_metrics, Classification())
+    return Scene(table, planned, classification_metrics)
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from vop_core.evaluation.score import COLUMNS, OPEN, OWN
 from vop_core.evaluation.verification import SAME_GENDER, SIMILARITY, SPEAKER
 from vop_core.evaluation.verification_metrics import (
     Trials,
+    _equal_error_rates,
+    _resampled,
+    _resampled_errors,
     calibrated_cost,
     calibration,
     det_band_over_speakers,
@@ -65,6 +68,16 @@ def test_trials_of_one_weight_are_the_plain_curve_and_weight_counts_them_again()
         np.testing.assert_allclose(misses[number], again.misses, atol=1e-12)
         np.testing.assert_allclose(alarms[number], again.false_alarms, atol=1e-12)
     assert np.isnan(misses[2]).all()
+
+
+def test_the_equal_error_rates_of_resamples_are_those_of_their_curves():
+    trials = simulated(persons=6)
+    found = _equal_error_rates(*_resampled_errors(trials, 0)[1:])
+    one_by_one = [
+        equal_error_rate(curve) if np.isfinite(curve.misses).all() else np.nan
+        for curve in _resampled(trials, 0)
+    ]
+    np.testing.assert_allclose(found, one_by_one)
 
 
 def test_the_interval_of_a_share_of_targets_is_that_of_a_mean_over_persons():

@@ -14,6 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.evaluation.test_verification_metrics import simulated
+from tests.models.test_verification import as_table
 from vop_core.bench import suites
 from vop_core.bench.method_runs import group_runs
 from vop_core.bench.recipes import as_plain
@@ -1057,3 +1059,26 @@ def test_the_legend_has_every_word_that_stands_over_a_column_and_explains_every_
         questions.POINT,
     }
     assert unexplained(names, ablations) == set()
+
+
+def test_claims_are_a_section_of_their_own_beside_data_sets_with_answers():
+    def claims(method, seed, distance):
+        trials = simulated(distance, seed=1, persons=8)
+        made = replace(result(method, {}), dataset="speakers", seed=seed, suite="tasks")
+        return replace(made, scores=as_table("open", "toy", trials))
+
+    found = {
+        "toy": (result("global", {"own": 0.0}), result("vop", {"own": 0.1})),
+        "speakers": (claims("global", 0, 1.0), claims("vop", 0, 2.0), claims("vop", 1, 2.0)),
+    }
+    content = summary(found, "tasks")
+    assert list(content["datasets"]) == ["toy"]
+    table = content["claims"]["speakers"]
+    assert [row["method"] for row in table["rows"]] == ["global", "vop"]
+    (gap,) = table["differences"]
+    assert gap["mean"] < 0 and (gap["a"], gap["b"]) == ("own", "global")
+    assert json.loads(as_text(content)) == content
+    page = unescape(bench_page({"tasks": content}))
+    assert "Speaker verification, suite tasks" in page and "vop: own - global" in page
+    with pytest.raises(EvaluationError, match="no seed in common"):
+        summary({"speakers": (claims("global", 0, 1.0), claims("vop", 1, 2.0))}, "tasks")

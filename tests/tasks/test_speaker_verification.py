@@ -16,7 +16,7 @@ from vop_core.data.persons import Fold
 from vop_core.data.splits import CHOOSE, TRAIN, role_of
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import OWN, WRONG_PERSON, Scoring
+from vop_core.evaluation.score import DRAWS, OWN, WRONG_PERSON, Scoring
 from vop_core.evaluation.tables import markdown
 from vop_core.evaluation.verification import AS_NORM
 from vop_core.evaluation.verification_overview import verification_overview
@@ -89,10 +89,11 @@ def test_a_model_is_trained_scored_and_summed_up(data, trained):
         assert 0 <= low <= row["eer"] <= high <= 1 and row["cllr"] is None  # nobody was kept
         assert row["targets"] and row["others"] and row["speakers"] == 12
     gaps = {(gap["method"], gap["a"], gap["b"], gap["shots"]): gap for gap in found["differences"]}
+    assert {("vop", DRAWS, "prior, draws", 3), ("vop", OWN, "global", 1)} <= gaps.keys()
     gap = gaps["vop", OWN, "global", 3]
     assert gap["mean"] == pytest.approx(rows["vop", OWN, 3]["eer"] - rows["global", OWN, 3]["eer"])
     text = markdown(found)
-    assert "bootstrap over speakers" in text and "vop: own - wrong-person" in text
+    assert "bootstrap over speakers" in text and "vop: draws - wrong-person, draws" in text
     assert cost_figures(trained["vop"], scene)["bytes_per_person"] > 0
     assert posterior_figures(trained["vop"], scene, SCORING)[0] is None
 
@@ -121,3 +122,26 @@ def test_the_shipped_model_learns_from_persons_with_that_role_alone(real_data):
     fold = TASK.fold()
     assert {role_of(person) for person in fold.train} == {TRAIN}
     assert not {role_of(person) for person in fold.test} & {TRAIN, CHOOSE}
+
+
+def test_claims_are_judged_by_the_command_line(tmp_path):
+    """A clip that enrolled scores its part of the mean; nothing is written; no person's file is
+    made.
+    """
+    person, other = TASK.bundled_persons()[:2]
+    enrolled = [str(clip.path) for clip in person.enrollment[:3]]
+    options = [word for path in enrolled for word in ("--enrolled", path)]
+    claims = [str(person.query[0].path), str(other.query[0].path)]
+    result = CliRunner().invoke(app, ["verify", *claims, *options, "--json", "-"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [claim["clip"] for claim in found["claims"]] == claims
+    for claim in found["claims"]:
+        for name in ("global", "personal"):
+            assert claim[name]["accepted"] == (claim[name]["score"] > claim[name]["threshold"])
+    assert 0 < found["miss_rate"]["mean"] < 1
+    out = tmp_path / "x.safetensors"
+    refused = CliRunner().invoke(
+        app, ["enroll", *enrolled, "--task", "verification", "--out", str(out)]
+    )
+    assert refused.exit_code == 2 and "use vop verify" in refused.output and not out.exists()

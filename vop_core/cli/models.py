@@ -19,7 +19,9 @@ from vop_core.cli.output import (
 )
 from vop_core.errors import VopError
 
-TaskName = Annotated[str, typer.Argument(help="keywords-en, keywords-ar or handwriting.")]
+TaskName = Annotated[
+    str, typer.Argument(help="keywords-en, keywords-ar, handwriting or verification.")
+]
 
 
 def train(

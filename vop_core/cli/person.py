@@ -1,5 +1,5 @@
-"""``vop enroll`` and ``vop predict``: a few clips or pictures, a person's file, and both models'
-answers.
+"""``vop enroll``, ``vop predict`` and ``vop verify``: a few clips or pictures, a person's file, and
+both models' answers.
 """
 
 from collections.abc import Sequence
@@ -128,15 +128,79 @@ def predict(
     publish(found, _table(answers), json_target)
 
 
+def verify(
+    clips: Annotated[list[Path], typer.Argument(help="Clips that claim to be of the person.")],
+    enrolled: Annotated[
+        list[Path],
+        typer.Option("--enrolled", help="A clip of the person; give it once for each, up to ten."),
+    ],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    json_target: JsonTarget = None,
+) -> None:
+    """Is a clip of the person who enrolled? Both models judge every claim, whatever is said."""
+    import torch
+
+    from vop_core.data.locations import models_root
+    from vop_core.models import load_bundle
+    from vop_core.models.verification import Verifier
+
+    check_writable(json_target, inputs=[*clips, *enrolled, models_root()])
+    verifier = Verifier(load_bundle("verification"))
+    own, claims = (_read("verification", paths, each_word=False) for paths in (enrolled, clips))
+    claimant = [clip for _, clip in own]
+    found = []
+    for path, clip in claims:
+        verdicts = verifier.verdicts(claimant, clip, generator=torch.Generator().manual_seed(seed))
+        found.append(
+            {"clip": str(path), "name": clip.name}
+            | {
+                name: {
+                    "score": each.score,
+                    "threshold": each.threshold.value,
+                    "threshold_ci95": list(each.threshold.bounds),
+                    "accepted": each.accepted,
+                    "close": each.close,
+                }
+                for name, each in verdicts.items()
+            }
+        )
+    rate = verifier.miss_rate(claimant)
+    said = {
+        "clips_enrolled": len(claimant),
+        "claims": found,
+        "miss_rate": {"mean": rate.mean, "interval90": list(rate.bounds)},
+    }
+    publish(said, _verdicts(found), json_target)
+
+
+def _verdicts(found: Sequence[dict[str, Any]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("clip", "weights", "claim", "score", "threshold [95 %]")
+    for each in found:
+        for name in ("global", "personal"):
+            verdict = each[name]
+            low, high = verdict["threshold_ci95"]
+            table.add_row(
+                Text(printable(each["name"]) if name == "global" else ""),
+                name,
+                ("accepted" if verdict["accepted"] else "refused") + ", close" * verdict["close"],
+                f"{verdict['score']:.2f}",
+                f"{verdict['threshold']:.2f} [{low:.2f}, {high:.2f}]",
+            )
+    return table
+
+
 def _read(task: str, paths: Sequence[Path], *, each_word: bool) -> list[tuple[Path, Any]]:
     """Every sample beside the file it is from; what was converted, left unheard or is not good is
     said.
     """
-    from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
+    from vop_core.tasks.registry import TASKS
 
     # a refusal comes before any remark
     read = [(path, TASKS[task].read(path)) for path in paths]
-    if task in KEYWORD_TASKS:
+    if TASKS[task].heard:
         return _words(read, each_word=each_word)
     if each_word:
         raise VopError(f"--each-word is for recordings; '{task}' reads pictures.")

@@ -63,7 +63,7 @@ def row_name(row: Entry) -> str:
 def rich_tables(overview: Overview) -> Group:
     """One block per set and number of shots, for ``rich.print``."""
     parts: list[Table | Text] = []
-    for title, tables in _blocks(overview):
+    for title, tables in blocks(overview):
         for number, (header, lines) in enumerate(tables):
             shown = Text(printable(title)) if number == 0 else None
             table = Table(*header, title=shown, title_justify="left")
@@ -76,7 +76,7 @@ def rich_tables(overview: Overview) -> Group:
 def markdown(overview: Overview) -> str:
     """The same as Markdown."""
     lines: list[str] = []
-    for title, tables in _blocks(overview):
+    for title, tables in blocks(overview):
         lines += [f"**{title}**", ""]
         for header, entries in tables:
             lines += [
@@ -106,7 +106,7 @@ def footnote(overview: Overview) -> str:
     )
 
 
-def _blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
+def blocks(overview: Overview) -> Iterator[tuple[str, list[Block]]]:
     """Title and tables of every (set, shots), and corpus where a task compares."""
     if _compares(overview):
         yield from _claim_blocks(overview)

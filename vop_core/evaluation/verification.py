@@ -4,7 +4,8 @@ Rows of a method with personal weights, which are all cosines with the mean of t
 enrollment, every clip embedded under
 
 ``own``           the weights that the claimant's enrollment makes
-``draws``         several draws of these, the cosine averaged, with a posterior
+``draws``         several draws of these, the cosine averaged, with a posterior; the two rows
+                  below likewise, as ``prior, draws`` and ``wrong-person, draws``
 ``prior``         the weights of nobody's clips
 ``wrong-person``  the weights that another claimant's enrollment makes: if these do as well, what
                   helps is not the person's
@@ -41,6 +42,7 @@ from vop_core.evaluation.plan import PlannedEpisode
 from vop_core.evaluation.score import COLUMNS, DRAWS, OWN, PRIOR, WRONG_PERSON, Scoring
 from vop_core.variational.two_covariance import TwoCovariance
 
+PRIOR_DRAWS, WRONG_DRAWS = f"{PRIOR}, {DRAWS}", f"{WRONG_PERSON}, {DRAWS}"
 AS_NORM, PLDA, FINE_TUNED = "AS-norm", "PLDA", "fine-tuned"
 KEPT = "kept"  # the set of persons whom thresholds are chosen on
 SIMILARITY, SPEAKER, SAME_GENDER = "similarity", "speaker", "same_gender"
@@ -170,29 +172,30 @@ def _rows(
     def under(adaptation: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         return method.features(adaptation, enrollment), method.features(adaptation, asked)
 
-    own = method.adapt(enrollment)
-    embedded = under(own)
-    yield OWN, cosine_with_mean(*embedded)
-    if not facts.personal:
-        yield from ((name, score(*embedded)) for name, score in backends.items())
+    weights = {OWN: method.adapt(enrollment)}
+    if facts.personal and facts.prior:
+        weights[PRIOR] = method.prior(persons)
+    if facts.personal and scoring.controls:
+        others = torch.stack([_another(each, claims=claims) for each in batch])
+        weights[WRONG_PERSON] = method.adapt(claims.features[others])
+    for name, adaptation in weights.items():
+        embedded = under(adaptation)
+        yield name, cosine_with_mean(*embedded)
+        if name == OWN:
+            yield from ((more, score(*embedded)) for more, score in backends.items())
+    if not facts.posterior or batch[0].shots not in scoring.draw_shots:
         return
-    if facts.prior:
-        yield PRIOR, cosine_with_mean(*under(method.prior(persons)))
-    if scoring.controls:
-        others = torch.stack([_another(each, planned=batch, claims=claims) for each in batch])
-        yield WRONG_PERSON, cosine_with_mean(*under(method.adapt(claims.features[others])))
-    if facts.posterior and batch[0].shots in scoring.draw_shots:
-        generator = generator_for(scoring.seed, DRAWS, batch[0].name, batch[0].shots)
-        drawn = method.draw(own, scoring.draws, generator=generator)
-        each = [
-            {name: value[index] for name, value in drawn.items()} for index in range(scoring.draws)
+    for name, adaptation in zip((DRAWS, PRIOR_DRAWS, WRONG_DRAWS), weights.values(), strict=False):
+        generator = generator_for(scoring.seed, name, batch[0].name, batch[0].shots)
+        drawn = method.draw(adaptation, scoring.draws, generator=generator)
+        found = [
+            cosine_with_mean(*under({key: value[place] for key, value in drawn.items()}))
+            for place in range(scoring.draws)
         ]
-        yield DRAWS, torch.stack([cosine_with_mean(*under(one)) for one in each]).mean(0)
+        yield name, torch.stack(found).mean(0)
 
 
-def _another(
-    episode: PlannedEpisode, *, planned: Sequence[PlannedEpisode], claims: Claims
-) -> Int[Tensor, " shot"]:
+def _another(episode: PlannedEpisode, *, claims: Claims) -> Int[Tensor, " shot"]:
     """As many clips of one other person, of those who are asked about."""
     others = [row for row in episode.query.tolist() if int(claims.person[row]) != episode.person]
     owners = sorted({int(claims.person[row]) for row in others})

@@ -10,7 +10,7 @@ A threshold comes from other persons, and so does the line from scores to log li
 (logistic regression, targets and others weighing alike) that Cllr needs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from vop_core.evaluation.detection import (
     Band,
     Curve,
     det_curve,
+    equal_error_rate,
     log_likelihood_ratio_cost,
     minimum_detection_cost,
     probit,
@@ -96,6 +97,29 @@ def trials_of(scores: pd.DataFrame, set_name: str, shots: int, row: str, corpus:
     )
 
 
+def corpora_of(scores: pd.DataFrame) -> list[str]:
+    """Whose persons claim in a score table, sorted."""
+    return sorted(set(scores["person"].str.replace("/[^/]*$", "", regex=True)))
+
+
+def joined(parts: Sequence[Trials]) -> Trials:
+    """The trials of several corpora, whose persons are different ones."""
+    starts = np.cumsum([0, *(len(each.persons) for each in parts)])
+    return Trials(
+        tuple(person for each in parts for person in each.persons),
+        *(
+            np.concatenate(
+                [getattr(each, name) + start for each, start in zip(parts, starts, strict=False)]
+            )
+            for name in ("claimant", "speaker")
+        ),
+        *(
+            np.concatenate([getattr(each, name) for each in parts])
+            for name in ("score", "same_gender")
+        ),
+    )
+
+
 # --- resampled persons ----------------------------------------------------------------------------
 
 
@@ -131,19 +155,38 @@ def weighted_curves(
     return np.concatenate([[-np.inf], values]), at_most(target), 1 - at_most(~target)
 
 
-def _resampled(trials: Trials, seed: int) -> Iterator[Curve]:
-    """A curve for each resample that draws a target and another."""
+def _resampled_errors(trials: Trials, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``weighted_curves`` of every resample."""
     drawn = drawn_persons(len(trials.persons), seed=seed)
     weights = drawn[:, trials.claimant] * np.where(trials.target, 1.0, drawn[:, trials.speaker])
-    thresholds, misses, alarms = weighted_curves(trials, weights)
+    return weighted_curves(trials, weights)
+
+
+def _resampled(trials: Trials, seed: int) -> Iterator[Curve]:
+    """A curve for each resample."""
+    thresholds, misses, alarms = _resampled_errors(trials, seed)
     for each in zip(misses, alarms, strict=True):
         yield Curve(thresholds, *each)
+
+
+def _equal_error_rates(
+    misses: Float[np.ndarray, "resample threshold"], alarms: Float[np.ndarray, "resample threshold"]
+) -> Float[np.ndarray, " resample"]:
+    """``equal_error_rate`` of many curves at once."""
+    gap = misses - alarms
+    rows, after = np.arange(len(gap)), np.maximum(np.argmax(gap >= 0, axis=1), 1)
+    before = after - 1
+    share = -gap[rows, before] / (gap[rows, after] - gap[rows, before])
+    low, high = misses[rows, before], misses[rows, after]
+    return low + share * (high - low)
 
 
 def _over_speakers(
     trials: Trials, figure: Callable[[Curve], float], seed: int
 ) -> Float[np.ndarray, " resample"]:
     """A figure of each resample; nan where it draws no target or no other."""
+    if figure is equal_error_rate:
+        return _equal_error_rates(*_resampled_errors(trials, seed)[1:])
     return np.array(
         [
             figure(curve) if np.isfinite(curve.misses[-1] + curve.false_alarms[-1]) else np.nan
@@ -213,6 +256,26 @@ class Threshold:
 
     value: float
     bounds: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim's score under one set of weights, and the threshold that it must pass."""
+
+    score: float
+    threshold: Threshold
+    draws: tuple[float, ...] = ()  # under as many draws of the weights
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the claim is believed."""
+        return self.score > self.threshold.value
+
+    @property
+    def close(self) -> bool:
+        """Whether another choice of persons might have put the threshold on its other side."""
+        low, high = self.threshold.bounds
+        return low <= self.score <= high
 
 
 def threshold_at(

@@ -24,7 +24,15 @@ from vop_core.evaluation.detection import equal_error_rate
 from vop_core.evaluation.overview import Overview
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import DRAWS, OWN, PRIOR, WRONG_PERSON
-from vop_core.evaluation.verification import AS_NORM, FINE_TUNED, KEPT, PLDA, SIMILARITY
+from vop_core.evaluation.verification import (
+    AS_NORM,
+    FINE_TUNED,
+    KEPT,
+    PLDA,
+    PRIOR_DRAWS,
+    SIMILARITY,
+    WRONG_DRAWS,
+)
 from vop_core.evaluation.verification_metrics import (
     Trials,
     calibrated_cost,
@@ -37,7 +45,10 @@ from vop_core.evaluation.verification_metrics import (
 )
 
 FALSE_ALARMS = 0.05  # of others, at the threshold that is chosen on the kept
-ORDER = (OWN, DRAWS, PRIOR, WRONG_PERSON, AS_NORM, PLDA, FINE_TUNED)
+ORDER = (
+    *(OWN, DRAWS, PRIOR, PRIOR_DRAWS, WRONG_PERSON, WRONG_DRAWS),
+    *(AS_NORM, PLDA, FINE_TUNED),
+)
 
 
 def verification_overview(
@@ -123,9 +134,12 @@ def _differences(
     cells: Mapping[str, list[tuple[str, str, int, str]]],
     place: Place,
 ) -> Iterator[dict[str, Any]]:
-    asked = [((method, OWN), (GLOBAL, row)) for row in (OWN, AS_NORM, PLDA, FINE_TUNED)]
-    asked += [((method, row), (GLOBAL, OWN)) for row in (DRAWS,)]
-    asked += [((method, OWN), (method, row)) for row in (PRIOR, WRONG_PERSON)]
+    # by draws where there are any: so answers whoever has a posterior
+    mine = DRAWS if (*place, DRAWS) in cells[method] else OWN
+    controls = (PRIOR_DRAWS, WRONG_DRAWS) if mine == DRAWS else (PRIOR, WRONG_PERSON)
+    asked = [((method, mine), (GLOBAL, row)) for row in (OWN, AS_NORM, PLDA, FINE_TUNED)]
+    asked += [((method, mine), (method, row)) for row in controls]
+    asked += [((method, OWN), (GLOBAL, OWN))] * (mine == DRAWS)
     for pair in asked:
         if not all(name in cells and (*place, row) in cells[name] for name, row in pair):
             continue

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vop_core.data.enrollment import PoorClipWarning
 from vop_core.data.locations import models_root
-from vop_core.errors import CheckpointError, PersonFileError
+from vop_core.errors import CheckpointError, EvaluationError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
 from vop_core.methods.base import GaussianMethod
@@ -55,9 +55,14 @@ class Bundle:
         """A few clips or pictures of one person, whatever they say or show, to that person's model.
 
         Warns of poor ones. Raises VopError for what may not enroll together: none, more than ten,
-        one twice, or one that no model can read.
+        one twice, or one that no model can read; EvaluationError for a task that compares.
         """
         task = TASKS[self.task]
+        if task.compares:
+            raise EvaluationError(
+                f"'{self.task}' judges claims and keeps no person's file, for a claim is compared "
+                "with the clips themselves; use vop verify, or vop_core.models.verification."
+            )
         task.check_enrollment(clips)
         for said in task.poor(clips):
             warnings.warn(said, PoorClipWarning, stacklevel=2)

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from vop_core.bench.measure import Scene, scene_scores
 from vop_core.bench.recipes import GLOBAL, VOP, as_plain
 from vop_core.data.persons import load_dataset
@@ -78,11 +80,27 @@ def scene_overview(
     progress: Progress = None,
 ) -> Overview:
     """What methods answer to a scene, in rows and differences."""
-    tables = {
+    return overview_of(task, config, scene_tables(methods, scene, scoring, progress))
+
+
+def scene_tables(
+    methods: Mapping[str, PersonalizationMethod],
+    scene: Scene,
+    scoring: Scoring,
+    progress: Progress = None,
+) -> dict[str, pd.DataFrame]:
+    """Every method's scores."""
+    return {
         name: scene_scores(method, scene, scoring, progress=progress and partial(progress, name))
         for name, method in methods.items()
     }
-    if scene.claims is not None:
+
+
+def overview_of(
+    task: str, config: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Overview:
+    """Rows and differences of scores, of a task of either kind."""
+    if TASKS[task].compares:
         return verification_overview(task, config, tables)
     scores = {name: ScoreIndex.of([Run(0, 0, found)]) for name, found in tables.items()}
     return overview(task, config, scores)

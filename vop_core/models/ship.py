@@ -29,8 +29,9 @@ from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
-from vop_core.models.evaluate import scene_overview
+from vop_core.models.evaluate import overview_of, scene_tables
 from vop_core.models.health import health_errors, health_reference
+from vop_core.models.verification import copied_thresholds, operating_points
 from vop_core.tasks.base import Task, TaskData
 from vop_core.tasks.registry import TASKS
 from vop_core.training.device import training_device
@@ -75,9 +76,9 @@ def train_task(
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     generator = torch.Generator().manual_seed(config.checkpoint.seed)
     errors = set_light(vop, asked, data, generator=generator)
-    results = scene_overview(
-        task, about, methods, Scene.of_task(asked, data, config.scoring), config.scoring
-    )
+    scene = Scene.of_task(asked, data, config.scoring)
+    tables = scene_tables(methods, scene, config.scoring)
+    results = overview_of(task, about, tables)
     card = {
         "task": task,
         "recipe": recipe,
@@ -96,7 +97,11 @@ def train_task(
         "checks": asked.checks({GLOBAL: global_model, "prior": vop}, data),
         "results": results,
     }
-    if persons:
+    if asked.compares:
+        most = {name: max(table["shots"]) for name, table in tables.items()}
+        copied = {name: copied_thresholds(table, most[name]) for name, table in tables.items()}
+        card |= {"operating": operating_points(tables), "copied_thresholds": copied}
+    elif persons:
         made = Bundle(task, tuple(data.train.labels), global_model.eval(), vop.eval(), card)
         card["bundled"] = bundled_results(made, persons)
     save_bundle(destination, task, data.train.labels, global_model, vop, card)

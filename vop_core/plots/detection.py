@@ -17,9 +17,16 @@ LEAST = 0.004  # a share below is drawn here: the probit of none is infinite
 
 
 def det_figure(
-    bands: Mapping[str, Band], *, chosen: float | None = None, height: int = 420
+    bands: Mapping[str, Band],
+    *,
+    chosen: float | None = None,
+    targets: str = "commands not answered",
+    others: str = "what is no command, answered",
+    height: int = 420,
 ) -> go.Figure:
-    """A curve a model with its 95 % band; ``chosen`` marks a share of false alarms."""
+    """A curve a model with its 95 % band; ``chosen`` marks a share of false alarms. ``targets`` and
+    ``others`` say what either error is.
+    """
     figure = go.Figure()
     said = []
     for name, band in bands.items():
@@ -48,7 +55,7 @@ def det_figure(
         )
         at = int(np.abs(band.false_alarms - (chosen or 0.05)).argmin())
         said.append(
-            f"{role.name}: {100 * band.misses[at]:.0f} % of commands missed "
+            f"{role.name}: {100 * band.misses[at]:.0f} % misses "
             f"[{100 * band.low[at]:.0f}, {100 * band.high[at]:.0f}]"
         )
     if chosen is not None:
@@ -66,8 +73,8 @@ def det_figure(
         + "; ".join(said)
         + ".",
         height=height,
-        x={"title": "false alarms: what is no command, answered", **ticks},
-        y={"title": "misses: commands not answered", **ticks},
+        x={"title": f"false alarms: {others}", **ticks},
+        y={"title": f"misses: {targets}", **ticks},
     )
 
 

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 
 from vop_core import plots
 from vop_core.evaluation.plan import CLOSED, OPEN
+from vop_core.evaluation.tables import blocks, footnote
 from vop_core.report import tables as text
 from vop_core.report.findings import short_answers
 from vop_core.report.scoreboard import WHY_NO_MAGNITUDES
@@ -63,6 +64,19 @@ def bench_page(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         )
         for suite, content in summaries.items()
         for dataset, table in content["datasets"].items()
+    ]
+    sections += [
+        Section(
+            re.sub(r"[^a-z0-9]+", "-", f"{suite}-{name}".lower()),
+            f"Speaker verification, suite {suite}",
+            [
+                TextTable(f"{title}: {what}", header, lines, footnote(table) * (what == "errors"))
+                for title, tables in blocks(table)
+                for what, (header, lines) in zip(("errors", "differences"), tables, strict=True)
+            ],
+        )
+        for suite, content in summaries.items()
+        for name, table in content.get("claims", {}).items()
     ]
     # links lead from another folder: their words are enough
     answers = [

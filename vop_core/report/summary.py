@@ -47,6 +47,8 @@ from vop_core.evaluation.score import (
     WRONG_PERSON,
 )
 from vop_core.evaluation.selective import FALSE_ALARM_RATE
+from vop_core.evaluation.verification import SIMILARITY
+from vop_core.evaluation.verification_overview import verification_overview
 from vop_core.plots import bench as bench_plots
 from vop_core.report.estimates import (
     ERROR_REDUCTION,
@@ -112,7 +114,12 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
     EvaluationError
         Results that must not be put together, or figures that are no numbers.
     """
-    grouped = {dataset: group_runs(found) for dataset, found in sorted(results.items()) if found}
+    claimed = {name: found for name, found in results.items() if any(map(_of_claims, found))}
+    grouped = {
+        dataset: group_runs(found)
+        for dataset, found in sorted(results.items())
+        if found and dataset not in claimed
+    }
     candidates = unlabeled_baselines(grouped)
     content = {
         "format": FORMAT,
@@ -128,7 +135,32 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
             for dataset, variants in grouped.items()
         },
     }
+    if claimed:
+        content["claims"] = {name: _claims(name, found) for name, found in claimed.items()}
     return plain(content)
+
+
+def _of_claims(result: Result) -> bool:
+    return bool((result.scores["metric"] == SIMILARITY).any())
+
+
+def _claims(dataset: str, results: Sequence[Result]) -> Entry:
+    """A task that compares: the tables of its first seed that is done by all."""
+    done = [result for result in results if len(result.scores)]
+    seeds = {
+        variant: {r.seed for r in done if r.variant == variant}
+        for variant in dict.fromkeys(result.variant for result in done)
+    }
+    common = set.intersection(*seeds.values())
+    if not common:
+        raise EvaluationError(
+            f"The methods of '{dataset}' have no seed in common; run: vop bench --suite tasks"
+        )
+    first = {result.variant: result.scores for result in done if result.seed == min(common)}
+    ordered = sorted(first, key=lambda variant: (variant != GLOBAL, variant != VOP, variant))
+    return verification_overview(
+        "verification", {"seed": min(common)}, {variant: first[variant] for variant in ordered}
+    )
 
 
 def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, suite: str) -> Entry:

@@ -110,6 +110,7 @@ class Task(ABC):
     augmentation: ClassVar[Augmentation]
     # whether it asks of whom a sample is, under everybody's claim, instead of what it shows
     compares: ClassVar[bool] = False
+    heard: ClassVar[bool] = False  # whether samples are recordings
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
     branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
     # the model in the box: settings of its encoder that differ, and how many times as long it

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from vop_core.data import voices
 from vop_core.data.features import FeatureTable, join_tables, load_features
 from vop_core.data.persons import Fold, PersonDataset
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
@@ -29,10 +30,12 @@ from vop_core.data.trials import (
 )
 from vop_core.data.virtual_persons import FreshChannels
 from vop_core.data.voices import CORPORA as BUNDLED
+from vop_core.data.voices import BundledPerson
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN, PlannedEpisode
 from vop_core.evaluation.verification import KEPT, Claims
 from vop_core.tasks.base import BRANCH, SHARED, Progress, TaskData
+from vop_core.tasks.keyword_spotting import KeywordSpotting
 from vop_core.tasks.speech import SpeechTask
 from vop_core.text import counted
 from vop_core.training.config import TrainConfig
@@ -68,6 +71,11 @@ class SpeakerVerification(SpeechTask):
         "recording played back is not told from a person."
     )
 
+    licences: ClassVar[Mapping[str, str]] = {
+        **KeywordSpotting.licences,
+        "speechocean762": "speechocean762 (Zhang et al. 2021), free for any purpose",
+    }
+
     def table(
         self,
         dataset: PersonDataset,
@@ -79,6 +87,10 @@ class SpeakerVerification(SpeechTask):
         """Log-mels of every clip, labeled with its person. Raises AudioError."""
         found = load_features(dataset, variants=variants, cache=cache, progress=progress)
         return replace(found, label=found.person, labels=found.persons)
+
+    def bundled_persons(self) -> tuple[BundledPerson, ...]:
+        """Persons of Speech Commands who are trained on nowhere. Raises DataError."""
+        return voices.bundled_persons("en")
 
     def fold(self) -> Fold:
         """Whom the model learns from, and who is asked about. Raises DataError as ``dataset``."""

@@ -20,6 +20,8 @@ from vop_core.types import SAMPLE_RATE, Clip
 class SpeechTask(Task):
     """Samples are clips, inputs the log-mels of their second of speech."""
 
+    heard = True
+
     def features(self, samples: Sequence[Clip]) -> Float[Tensor, "clip mel frame"]:
         """Log-mels of clips, each focused on its second of speech.
 

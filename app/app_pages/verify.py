@@ -1,0 +1,145 @@
+"""Page: one more clip claims to be of the person who enrolled, and both models judge it."""
+
+import people
+import streamlit as st
+import widgets
+from session import clips, state, verify
+from session.shared import bundle, bundled_persons
+from texts import verify as said
+
+from vop_core.evaluation.verification_overview import FALSE_ALARMS
+from vop_core.plots.detection import det_figure
+from vop_core.plots.verification import claim_figure, copied_figure
+
+visit = state.current()
+
+
+def recorded(widget: str) -> None:
+    """A recording ended: it makes the claim."""
+    given = state.given(widget)
+    if given is not None:
+        number = visit.queries_given + 1
+        verify.claim(visit, given.getvalue(), f"recording {number}", "recorded")
+        state.renew(visit, "claim-microphone")
+
+
+def uploaded(widget: str) -> None:
+    """A file arrived: it makes the claim, or one sentence says why not."""
+    given = state.given(widget)
+    if given is not None:
+        verify.claim(visit, given.getvalue(), given.name, "uploaded")
+        state.renew(visit, "claim-file")
+
+
+def borrow_form() -> None:
+    """A bundled person claims: the one who enrolled, or an impostor."""
+    persons, own = bundled_persons(verify.TASK), clips.borrowed_person(visit)
+    left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
+    known = [each.id for each in persons]
+    person = left.selectbox(
+        "Who claims",
+        persons,
+        index=known.index(own.id) if own and own.id in known else 0,
+        format_func=lambda each: (
+            f"{each.name}, who enrolled"
+            if own and each.id == own.id
+            else f"{each.name}, an impostor"
+        ),
+        key=widgets.key(visit, f"claimant-{own.id if own else ''}"),
+    )
+    number = middle.selectbox(
+        "Clip", range(1, len(person.query) + 1), key=widgets.key(visit, f"claim-{person.id}")
+    )
+    right.button(
+        "Make the claim",
+        icon=":material/how_to_reg:",
+        type="primary",
+        width="stretch",
+        key="claim-bundled",
+        on_click=state.guarded(verify.claim_as),
+        args=(visit, person, number - 1),
+    )
+    st.caption(person.corpus.attribution)
+
+
+def ask() -> None:
+    ways = ["Record", "Upload a file", "Let somebody else claim"]
+    borrowing = clips.borrowed_person(visit) is not None
+    record, upload, borrow = widgets.ways_to_give(ways, borrowing=borrowing)
+    if record:
+        with record:
+            name = state.widget_name(visit, "claim-microphone")
+            widgets.recorder(visit, said.ASK, name, recorded, ways[1:])
+    with upload:
+        name = state.widget_name(visit, "claim-file")
+        widgets.uploader(visit, "One clip of anybody", name, uploaded, several=False)
+    with borrow:
+        borrow_form()
+
+
+def judged() -> None:
+    found, truth = verify.verdicts(visit), verify.truth(visit)
+    if visit.claim.twin:
+        st.warning(said.ENROLLED, icon=":material/content_copy:")
+    columns = st.columns(2)
+    for column, name in zip(columns, ("global", "personal"), strict=True):
+        title, made_of = said.MODELS[name]
+        with column.container(border=True, height="stretch", key=f"verdict-{name}"):
+            st.markdown(title)
+            st.caption(made_of)
+            st.markdown(f"## {said.verdict(found[name], truth)}")
+            st.markdown(said.score(found[name]))
+            if found[name].close:
+                st.caption(said.CLOSE)
+    with st.expander("The clip that claims", icon=":material/graphic_eq:", type="compact"):
+        widgets.clip_title(visit.claim)
+        widgets.clip_body(visit.claim, f"claim-{visit.claim.number}")
+    widgets.show(claim_figure(found), "claim-scores")
+    st.caption(said.SCORE)
+    st.caption(said.CONTROL.format(name=verify.other(visit).name))
+
+
+def worth() -> None:
+    """What the threshold is worth, and to this person."""
+    shots, whose = len(visit.enrolled), said.of_whom(people.whose(visit))
+    st.header("How far to trust it", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Both errors, at every threshold**")
+        bands = verify.verifier().bands(shots)
+        widgets.show(
+            det_figure(bands, chosen=FALSE_ALARMS, targets=said.MISSES, others=said.ALARMS),
+            "claim-det",
+        )
+        st.caption(said.errors(verify.verifier().point("vop", shots), shots))
+        st.markdown(said.of_gain(*verify.against_everybody()))
+    with right:
+        st.markdown(f"**How often {whose} true claims would be refused**")
+        st.markdown(said.of_rate(verify.miss_rate(visit), whose))
+    st.header("A threshold from elsewhere", anchor=False)
+    st.markdown(said.COPIED)
+    copied = bundle(verify.TASK).card["copied_thresholds"]["vop"]
+    widgets.show(copied_figure(copied, said.CORPORA, asked=FALSE_ALARMS), "claim-copied")
+
+
+st.title("Verify", anchor=False)
+st.markdown(said.PROMISE)
+people.people_here(visit)
+widgets.messages(visit)
+if visit.person.loaded:
+    st.info(
+        "A person’s file holds a posterior of the keyword models and no clip: verification needs "
+        "the clips themselves.",
+        icon=":material/info:",
+    )
+elif not visit.entries:
+    widgets.nothing_yet(said.NOBODY)
+elif not visit.enrolled:
+    widgets.none_on(visit)
+else:
+    widgets.switches(visit)
+    ask()
+    if visit.claim is not None:
+        judged()
+    worth()
+st.caption(said.CAREFUL)

@@ -1,0 +1,107 @@
+"""What the page of verification says."""
+
+from collections.abc import Mapping
+
+from vop_core.evaluation.verification_metrics import Verdict
+from vop_core.models.verification import MissRate
+from vop_core.plots.style import percent
+from vop_core.text import counted
+
+PROMISE = (
+    "Is it the person who enrolled? Any words will do: the model listens to the voice, not to what "
+    "it says."
+)
+ASK = "Say one word, or let somebody else try"
+NOBODY = "Give three clips first; then say one more, or let somebody else claim to be you."
+CAREFUL = (
+    "For study, not to keep anybody out: one second of sound, a small model, and a recording "
+    "that is played back is not told from a person."
+)
+MODELS = {
+    "global": (":material/public: Everybody’s weights", "the same for whoever enrolls"),
+    "personal": (":material/person: The claimant’s weights", "made of the clips that enrolled"),
+    "another": (":material/group: Another person’s weights", "the same clips enrolled"),
+}
+ACCEPTED = ":material/check_circle: Accepted"
+REFUSED = ":material/cancel: Refused"
+CLOSE = "Close to the threshold: other persons might have put it on the other side."
+SCORE = (
+    "The score is the cosine between this clip and the mean of the clips that enrolled; 1 is the "
+    "same direction. Personal weights are drawn from their posterior, each draw gives a tick, and "
+    "the score is their mean. A claim is accepted above the threshold, which lets 5 % of other "
+    "people pass among persons kept for this choice."
+)
+CONTROL = (
+    "Under {name}’s weights the same comparison is made by a network that was made for somebody "
+    "else: if it does as well, it is not the person’s weights that help."
+)
+ENROLLED = "This very clip enrolled: that it is accepted shows nothing."
+MISSES, ALARMS = "true claims, refused", "other people, accepted"
+CORPORA = {
+    "speech_commands_test": "Speech Commands",
+    "speechocean762": "speechocean762",
+    "wuw2": "WUW, by telephone",
+}
+COPIED = (
+    "A threshold belongs to the people and microphones that it was chosen on. Each line is a "
+    "corpus and where its threshold is from; the dashed line is the share of others that was asked "
+    "for."
+)
+
+
+def of_whom(whose: str) -> str:
+    """Within a sentence."""
+    return "your" if whose == "Your" else whose
+
+
+def verdict(said: Verdict, truth: bool | None) -> str:
+    """Accepted or refused, and whether that is right."""
+    judged = {None: "", True: ", rightly", False: ", wrongly"}
+    right = None if truth is None else said.accepted == truth
+    return (ACCEPTED if said.accepted else REFUSED) + judged[right]
+
+
+def score(said: Verdict) -> str:
+    """Score and threshold."""
+    low, high = said.threshold.bounds
+    return (
+        f"score **{said.score:.2f}**, threshold {said.threshold.value:.2f} [{low:.2f}, {high:.2f}]"
+    )
+
+
+def errors(point: Mapping[str, float], shots: int) -> str:
+    """What the threshold does to persons tested."""
+    return (
+        f"Among persons never trained or chosen on, with {counted(shots, 'clip')} enrolled, it "
+        f"refuses {percent(point['misses'])} of true claims and lets "
+        f"{percent(point['false_alarms'])} of others pass."
+    )
+
+
+def of_gain(below: int, above: int, settings: int) -> str:
+    """What personal weights were shown to be worth, over everybody."""
+    if not below and not above:
+        return (
+            f"In none of {settings} settings (corpus, calls, clips) was the claimant’s model shown "
+            "to make fewer or more errors than everybody’s: a claim costs about as much either way."
+        )
+    return (
+        f"Of {settings} settings (corpus, calls, clips), the claimant’s model was shown to make "
+        f"fewer errors than everybody’s in {below}, and more in {above}."
+    )
+
+
+def of_rate(found: MissRate, whose: str) -> str:
+    """What a person's own clips say about how often they would be refused."""
+    low, high = found.bounds
+    shown = (
+        f"Each of the {counted(found.claimed, 'clip')} claimed with the others enrolled; "
+        f"{found.missed} of them would be refused."
+        if found.claimed
+        else "A single clip cannot claim against itself: this is what other people say."
+    )
+    return (
+        f"{shown} Together with how other people fare ({percent(found.of_others)} on average), "
+        f"{whose} true claims would be refused in **{percent(found.mean)}** of cases, 90 % "
+        f"interval {percent(low)} to {percent(high)}."
+    )
