@@ -23,7 +23,7 @@ def test_who_enrolled_claims_by_the_microphone_and_then_an_impostor(
         # nobody says who speaks into a microphone
         assert re.search("(Accepted|Refused)$", own)
         page.get_by_text("would be refused in").wait_for()
-        page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        page.locator(".st-key-claim-scores .main-svg").first.wait_for()
         page.get_by_role("tab", name=re.compile("Let somebody else")).click()
         settled(page)
         page.get_by_role("button", name=re.compile("Make the claim")).click()
