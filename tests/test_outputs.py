@@ -62,6 +62,7 @@ ARGUMENTS = {
     ("crossval", "--json"): ["set", "--folds", "2", "--jobs", "1"],
     ("enroll", "--out"): ["a.opus", "b.opus", "--task", "keywords-en"],
     ("predict", "--json"): ["a.opus", "b.opus", "--person", "me.safetensors"],
+    ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
     ("voices", "build", "--to"): [],
 }
 
