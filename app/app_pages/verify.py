@@ -95,7 +95,7 @@ def judged() -> None:
         widgets.clip_title(visit.claim)
         widgets.clip_body(visit.claim, f"claim-{visit.claim.number}")
     widgets.show(claim_figure(found), "claim-scores")
-    st.caption(said.SCORE)
+    st.caption(said.of_score(FALSE_ALARMS))
     st.caption(said.CONTROL.format(name=verify.other(visit).name))
 
 

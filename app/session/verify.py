@@ -2,8 +2,6 @@
 A refusal leaves the former claim as it was.
 """
 
-from functools import cache
-
 from session import clips
 from session.shared import bundle, bundled_persons
 from session.state import Visit
@@ -19,7 +17,6 @@ from vop_core.models.verification import MissRate, Verifier
 TASK = "verification"
 
 
-@cache
 def verifier() -> Verifier:
     """The shipped model: nothing of a visitor is in it."""
     return Verifier(bundle(TASK))

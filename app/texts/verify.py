@@ -19,17 +19,20 @@ CAREFUL = (
 )
 MODELS = {
     "global": (":material/public: Everybody’s weights", "the same for whoever enrolls"),
-    "personal": (":material/person: The claimant’s weights", "made of the clips that enrolled"),
+    "personal": (
+        ":material/person: The enrolled person’s weights",
+        "made of the clips that enrolled",
+    ),
     "another": (":material/group: Another person’s weights", "the same clips enrolled"),
 }
 ACCEPTED = ":material/check_circle: Accepted"
 REFUSED = ":material/cancel: Refused"
 CLOSE = "Close to the threshold: other persons might have put it on the other side."
-SCORE = (
+_SCORE = (
     "The score is the cosine between this clip and the mean of the clips that enrolled; 1 is the "
     "same direction. Personal weights are drawn from their posterior, each draw gives a tick, and "
-    "the score is their mean. A claim is accepted above the threshold, which lets 5 % of other "
-    "people pass among persons kept for this choice."
+    "the score is their mean. A claim is accepted above the threshold, which lets {alarms} of "
+    "other people pass among persons kept for this choice."
 )
 CONTROL = (
     "Under {name}’s weights the same comparison is made by a network that was made for somebody "
@@ -47,6 +50,11 @@ COPIED = (
     "corpus and where its threshold is from; the dashed line is the share of others that was asked "
     "for."
 )
+
+
+def of_score(false_alarms: float) -> str:
+    """What a score is, and the share of others for which its threshold is chosen."""
+    return _SCORE.format(alarms=percent(false_alarms))
 
 
 def of_whom(whose: str) -> str:
@@ -82,12 +90,13 @@ def of_gain(below: int, above: int, settings: int) -> str:
     """What personal weights were shown to be worth, over everybody."""
     if not below and not above:
         return (
-            f"In none of {settings} settings (corpus, calls, clips) was the claimant’s model shown "
-            "to make fewer or more errors than everybody’s: a claim costs about as much either way."
+            f"In none of {settings} settings (corpus, calls, clips) is the equal error rate under "
+            "the enrolled person’s weights shown to differ from everybody’s: there is nothing to "
+            "tell, or these trials are too few to tell it."
         )
     return (
-        f"Of {settings} settings (corpus, calls, clips), the claimant’s model was shown to make "
-        f"fewer errors than everybody’s in {below}, and more in {above}."
+        f"Of {settings} settings (corpus, calls, clips), the equal error rate under the enrolled "
+        f"person’s weights is shown to be below everybody’s in {below}, and above in {above}."
     )
 
 

@@ -96,6 +96,13 @@ def test_every_row_is_there_and_is_a_cosine_under_its_weights(name):
         assert not np.allclose(line(scores, WRONG_PERSON)["parts"], expected.detach(), atol=1e-5)
 
 
+def test_a_method_without_a_prior_has_no_row_of_one(monkeypatch):
+    method = made("vop")
+    monkeypatch.setattr(method, "facts", dataclasses.replace(method.facts, prior=False))
+    rows = set(score_claims(method, claims(), SCORING)["row"])
+    assert rows == {OWN, WRONG_PERSON, DRAWS, WRONG_DRAWS}
+
+
 def test_whose_each_clip_is_stands_beside_its_score():
     scores = score_claims(made("global"), claims(), SCORING)
     whose = line(scores, OWN, SPEAKER)

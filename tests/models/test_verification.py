@@ -10,6 +10,7 @@ from scipy import stats
 
 from tests.evaluation.test_verification_metrics import simulated
 from tests.toys import seeded
+from vop_core.errors import AudioError
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import COLUMNS, OWN, Scoring
 from vop_core.evaluation.verification import KEPT, SAME_GENDER, SIMILARITY, SPEAKER
@@ -153,6 +154,17 @@ def test_a_person_s_own_clips_move_what_others_say_of_the_miss_rate(verifier, pe
     expected = (first + together.missed) / (first + second + 3)
     assert together.mean == pytest.approx(expected)
     assert together.bounds[0] < together.mean < together.bounds[1]
+
+
+def test_clips_that_may_not_enroll_together_are_refused(verifier, persons):
+    first, *more = [clip.load() for person in persons[:3] for clip in person.enrollment]
+    for enrolled, says in (
+        ([], "clip"),
+        ([first, first], "given twice"),
+        ([first, *more], "10"),
+    ):
+        with pytest.raises(AudioError, match=says):
+            verifier.verdicts(enrolled, first, generator=seeded(0))
 
 
 def test_more_clips_than_any_list_has_take_the_largest(verifier):

@@ -131,11 +131,12 @@ def test_claims_are_judged_by_the_command_line(tmp_path):
     person, other = TASK.bundled_persons()[:2]
     enrolled = [str(clip.path) for clip in person.enrollment[:3]]
     options = [word for path in enrolled for word in ("--enrolled", path)]
-    claims = [str(person.query[0].path), str(other.query[0].path)]
+    claims = [str(person.query[0].path), str(other.query[0].path), enrolled[0]]
     result = CliRunner().invoke(app, ["verify", *claims, *options, "--json", "-"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert [claim["clip"] for claim in found["claims"]] == claims
+    assert result.stderr.count("it is accepted shows nothing") == 1  # of the one that enrolled
     for claim in found["claims"]:
         for name in ("global", "personal"):
             assert claim[name]["accepted"] == (claim[name]["score"] > claim[name]["threshold"])

@@ -140,6 +140,7 @@ def verify(
     """Is a clip of the person who enrolled? Both models judge every claim, whatever is said."""
     import torch
 
+    from vop_core.data.enrollment import twin_of
     from vop_core.data.locations import models_root
     from vop_core.models import load_bundle
     from vop_core.models.verification import Verifier
@@ -150,6 +151,8 @@ def verify(
     claimant = [clip for _, clip in own]
     found = []
     for path, clip in claims:
+        if twin := twin_of(clip, claimant):
+            remark(f"{clip.name} enrolled, as {twin.name}: that it is accepted shows nothing.")
         verdicts = verifier.verdicts(claimant, clip, generator=torch.Generator().manual_seed(seed))
         found.append(
             {"clip": str(path), "name": clip.name}

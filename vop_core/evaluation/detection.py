@@ -137,20 +137,25 @@ def det_band(detector: Detector, *, level: float = LEVEL, seed: int = 0) -> Band
     thresholds = detector.thresholds()
     misses, alarms = detector.errors(thresholds)
     persons, sources, _ = alarms.shape
-    asked = stats.norm.cdf(np.linspace(*probit(np.array([DRAWN_FROM, DRAWN_TO])), DRAWN_POINTS))
+    asked = drawn_alarms()
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(persons, np.full(persons, 1 / persons), RESAMPLES) / persons
     heard = rng.multinomial(sources, np.full(sources, 1 / sources), RESAMPLES) / sources
     missed = drawn @ misses
     alarmed = (drawn @ alarms.reshape(persons, -1)).reshape(RESAMPLES, sources, -1)
     alarmed = np.einsum("rs,rst->rt", heard, alarmed)
-    curves = np.stack([_read(*pair, asked) for pair in zip(alarmed, missed, strict=True)])
+    curves = np.stack([misses_at(*pair, asked) for pair in zip(alarmed, missed, strict=True)])
     tail = 50 * (1 - level)
     low, high = np.percentile(curves, [tail, 100 - tail], axis=0)
-    return Band(asked, _read(alarms.mean((0, 1)), misses.mean(0), asked), low, high)
+    return Band(asked, misses_at(alarms.mean((0, 1)), misses.mean(0), asked), low, high)
 
 
-def _read(alarms: Scores, misses: Scores, asked: Scores) -> Scores:
+def drawn_alarms() -> Float[np.ndarray, " point"]:
+    """The shares of false alarms at which bands are drawn, evenly on a probit axis."""
+    return stats.norm.cdf(np.linspace(*probit(np.array([DRAWN_FROM, DRAWN_TO])), DRAWN_POINTS))
+
+
+def misses_at(alarms: Scores, misses: Scores, asked: Scores) -> Scores:
     """Fewest misses with at most so many false alarms: both as ascending thresholds give them."""
     first = np.searchsorted(-alarms, -asked, side="left")
     return misses[np.minimum(first, len(misses) - 1)]

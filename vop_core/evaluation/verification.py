@@ -43,6 +43,7 @@ from vop_core.evaluation.score import COLUMNS, DRAWS, OWN, PRIOR, WRONG_PERSON, 
 from vop_core.variational.two_covariance import TwoCovariance
 
 PRIOR_DRAWS, WRONG_DRAWS = f"{PRIOR}, {DRAWS}", f"{WRONG_PERSON}, {DRAWS}"
+DRAWN = {OWN: DRAWS, PRIOR: PRIOR_DRAWS, WRONG_PERSON: WRONG_DRAWS}
 AS_NORM, PLDA, FINE_TUNED = "AS-norm", "PLDA", "fine-tuned"
 KEPT = "kept"  # the set of persons whom thresholds are chosen on
 SIMILARITY, SPEAKER, SAME_GENDER = "similarity", "speaker", "same_gender"
@@ -185,7 +186,8 @@ def _rows(
             yield from ((more, score(*embedded)) for more, score in backends.items())
     if not facts.posterior or batch[0].shots not in scoring.draw_shots:
         return
-    for name, adaptation in zip((DRAWS, PRIOR_DRAWS, WRONG_DRAWS), weights.values(), strict=False):
+    for weighed, adaptation in weights.items():
+        name = DRAWN[weighed]
         generator = generator_for(scoring.seed, name, batch[0].name, batch[0].shots)
         drawn = method.draw(adaptation, scoring.draws, generator=generator)
         found = [

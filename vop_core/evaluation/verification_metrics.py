@@ -16,20 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from vop_core.evaluation.detection import (
-    DRAWN_FROM,
-    DRAWN_POINTS,
-    DRAWN_TO,
     Band,
     Curve,
     det_curve,
+    drawn_alarms,
     equal_error_rate,
     log_likelihood_ratio_cost,
     minimum_detection_cost,
-    probit,
+    misses_at,
 )
 from vop_core.evaluation.intervals import LEVEL, Interval
 from vop_core.evaluation.verification import SAME_GENDER, SIMILARITY, SPEAKER
@@ -123,14 +120,6 @@ def joined(parts: Sequence[Trials]) -> Trials:
 # --- resampled persons ----------------------------------------------------------------------------
 
 
-def drawn_persons(
-    count: int, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Float[np.ndarray, "resample person"]:
-    """How often each person is drawn."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(count, np.full(count, 1 / count), resamples).astype(float)
-
-
 def weighted_curves(
     trials: Trials, weights: Float[np.ndarray, "resample trial"]
 ) -> tuple[
@@ -156,8 +145,9 @@ def weighted_curves(
 
 
 def _resampled_errors(trials: Trials, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``weighted_curves`` of every resample."""
-    drawn = drawn_persons(len(trials.persons), seed=seed)
+    """``weighted_curves`` of every resample, by how often it draws each person."""
+    count, rng = len(trials.persons), np.random.default_rng(seed)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
     weights = drawn[:, trials.claimant] * np.where(trials.target, 1.0, drawn[:, trials.speaker])
     return weighted_curves(trials, weights)
 
@@ -235,16 +225,11 @@ def difference_over_speakers(
 
 def det_band_over_speakers(trials: Trials, *, level: float = LEVEL, seed: int = 0) -> Band:
     """The DET curve with its interval over speakers, where few false alarms are made."""
-    asked = stats.norm.cdf(np.linspace(*probit(np.array([DRAWN_FROM, DRAWN_TO])), DRAWN_POINTS))
-
-    def read(curve: Curve) -> Scores:
-        first = np.searchsorted(-curve.false_alarms, -asked, side="left")
-        return curve.misses[np.minimum(first, len(curve.misses) - 1)]
-
-    drawn = [read(curve) for curve in _resampled(trials, seed)]
+    asked, curve = drawn_alarms(), trials.curve()
+    drawn = [misses_at(each.false_alarms, each.misses, asked) for each in _resampled(trials, seed)]
     tail = 50 * (1 - level)
     low, high = np.nanpercentile(np.stack(drawn), [tail, 100 - tail], axis=0)
-    return Band(asked, read(trials.curve()), low, high)
+    return Band(asked, misses_at(curve.false_alarms, curve.misses, asked), low, high)
 
 
 # --- thresholds and calibrations, from other persons ----------------------------------------------

@@ -37,6 +37,7 @@ from vop_core.evaluation.verification_metrics import (
 from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.methods.personal import Adaptation
 from vop_core.models.bundle import Bundle
+from vop_core.tasks.registry import TASKS
 from vop_core.types import Clip
 
 VOP = "vop"
@@ -177,8 +178,9 @@ class Verifier:
         the person's own (``personal``), and under the weights that another's clips make
         (``another``), where there are any.
 
-        Raises AudioError for clips that may not enroll or cannot be heard.
+        Raises AudioError for clips that may not enroll together, or cannot be heard.
         """
+        TASKS[self.models.task].check_enrollment(enrolled)
         vop, own = self.models.vop, self.models.features(enrolled)[None]
         query = self.models.features([asked])[None]
         everybody = self.models.global_model
@@ -205,18 +207,17 @@ class Verifier:
 
     def _under_draws(
         self,
-        adaptation: Adaptation,  # of one person
-        own: Float[Tensor, "1 shot *input"],
-        asked: Float[Tensor, "1 query *input"],
+        adaptation: Adaptation,
+        own: Float[Tensor, "person shot *input"],
+        asked: Float[Tensor, "person 1 *input"],
         generator: torch.Generator,
-    ) -> Float[Tensor, "draw query"]:
+    ) -> Float[Tensor, "draw person"]:
         """The cosine under as many draws of the weights as the thresholds were chosen with."""
         vop, count = self.models.vop, Scoring.draws
         drawn = vop.draw(adaptation, count, generator=generator)
-        under = {name: value[:, 0] for name, value in drawn.items()}  # each draw is a person
-        return cosine_with_mean(
-            *(vop.features(under, part.expand(count, *part.shape[1:])) for part in (own, asked))
-        )
+        under = {name: value.flatten(0, 1) for name, value in drawn.items()}  # a draw is a person
+        sides = (part.expand(count, *part.shape).flatten(0, 1) for part in (own, asked))
+        return cosine_with_mean(*(vop.features(under, side) for side in sides)).view(count, -1)
 
     def _verdict(
         self, method: str, shots: int, score: torch.Tensor, draws: tuple[float, ...] = ()
@@ -235,12 +236,12 @@ class Verifier:
         count = len(clips)
         before = self.point(VOP, max(1, count - 1))
         missed = 0
-        for place in range(count if count > 1 else 0):
-            others = torch.cat((clips[:place], clips[place + 1 :]))[None]
-            scores = self._under_draws(
-                vop.adapt(others), others, clips[None, place : place + 1], generator_for(0)
-            )
-            missed += bool(scores.mean() <= before["threshold"])
+        if count > 1:
+            rest = ~torch.eye(count, dtype=torch.bool)
+            others = clips.expand(count, *clips.shape)[rest].unflatten(0, (count, -1))
+            generator = generator_for(0)
+            scores = self._under_draws(vop.adapt(others), others, clips[:, None], generator)
+            missed = int((scores.mean(0) <= before["threshold"]).sum())
         claimed = count if count > 1 else 0
         first, second = before["rate"]
         posterior = stats.beta(first + missed, second + claimed - missed)

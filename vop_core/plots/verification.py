@@ -15,7 +15,7 @@ ROLES = {
 }
 NAMES = {
     "global": "everybody’s weights",
-    "personal": "the claimant’s weights",
+    "personal": "the enrolled person’s weights",
     "another": "another person’s weights",
 }
 
