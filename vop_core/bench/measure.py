@@ -22,7 +22,6 @@ from vop_core.bench.calls import (
     plan_across_calls,
 )
 from vop_core.data.environments import environment_owner
-from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.ask import Metrics
@@ -67,14 +66,14 @@ class Scene:
             return cls.of_claims(task, claims)
         needed = set(scoring.variants)
         parts = [part for part in (data.open, data.closed) if needed <= part.variants.keys()]
-        joined = join_tables([part for part in parts if len(part)], data.train.labels)
+        joined = join_tables([part for part in parts if len(part)], data.open.labels)
         table = heard_in(joined, scoring.condition)
         trained = set(data.train.persons)
 
         def asked(name: str, shots: int) -> bool:
             return name not in trained or (scoring.closed and shots in scoring.control_shots)
 
-        planned = _drawn(table, data.train.persons, scoring, asked)
+        planned = _drawn(task, table, data.train.persons, scoring, asked)
         if not any(episode.set_name == OPEN for episode in planned):
             raise EvaluationError(
                 "No unknown person has clips enough to enroll and to be asked; give more clips."
@@ -107,11 +106,12 @@ class Scene:
             raise EvaluationError(
                 "There is no clip to evaluate; give a data set with persons and clips in it."
             )
-        planned = _drawn(table, trained_persons, scoring, lambda name, shots: True)
+        planned = _drawn(task, table, trained_persons, scoring, lambda name, shots: True)
         return cls(table, planned, task.metrics)
 
 
 def _drawn(
+    task: Task,
     table: FeatureTable,
     trained_persons: Sequence[str],
     scoring: Scoring,
@@ -134,14 +134,7 @@ def _drawn(
     def drawn(shots: int) -> list[Any]:
         if across:
             return draw_across_calls(table, able(shots), shots, generator=generator)
-        return draw_episodes(
-            table.person,
-            table.label,
-            persons=able(shots),
-            shots=shots,
-            generator=generator,
-            names=table.persons,
-        )
+        return task.episodes(table, able(shots), shots, generator=generator)
 
     generator = torch.Generator().manual_seed(scoring.seed)
     episodes = [

@@ -59,6 +59,7 @@ from vop_core.methods.samovar import SamovarConfig
 from vop_core.methods.untrained_vop import UntrainedVopConfig
 from vop_core.methods.vop import VopConfig
 from vop_core.tasks.base import Task, choice_fold
+from vop_core.tasks.few_shot import FEW_SHOT
 from vop_core.tasks.registry import TASKS
 from vop_core.tasks.speaker_verification import SPEAKERS, SpeakerVerification
 from vop_core.training.config import TrainConfig
@@ -93,6 +94,16 @@ CONDITIONS_METHODS = (
     "fine-tune-film",
     "fine-tune-all",
     "lora",
+)
+FEW_SHOT_METHODS = (
+    "global",
+    "class-vop",
+    "class-vop-film",
+    "prototypical",
+    "versa-trained-encoder",
+    "labeled-samovar-2fc",
+    "anil-trained-encoder",
+    "simple-cnaps",
 )
 VERIFICATION_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn")
 TASKS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "fine-tune-film")
@@ -219,8 +230,13 @@ class Asked:
 
         Raises EvaluationError as :func:`chosen_contenders`.
         """
-        wanted = set(among or METHODS) & set(METHODS if self.methods is None else self.methods)
+        wanted = set(among or everywhere()) & set(METHODS if self.methods is None else self.methods)
         return chosen_contenders(methods=[each for each in METHODS if each in wanted])
+
+
+def everywhere() -> tuple[str, ...]:
+    """The methods that need no labeled clip of every class."""
+    return tuple(name for name, kind in METHODS.items() if not kind.facts.every_class)
 
 
 def contender_choices(method: str) -> tuple[Contender, ...]:
@@ -238,7 +254,7 @@ def tuning_seeds(method: str) -> tuple[int, ...]:
 
 def default_contenders() -> tuple[Contender, ...]:
     """Every method with the first of its settings."""
-    return tuple(Contender(variant=method, method=method) for method in METHODS)
+    return tuple(Contender(variant=method, method=method) for method in everywhere())
 
 
 def chosen_contenders(
@@ -251,7 +267,7 @@ def chosen_contenders(
     """
     own = _chosen(folder)
     found = []
-    for method in METHODS if methods is None else methods:
+    for method in everywhere() if methods is None else methods:
         choices = contender_choices(method)
         place = None if method not in own else _place_of(method, own[method])
         if len(choices) == 1:  # nothing to choose
@@ -310,7 +326,7 @@ def choose(
     sources = list(measured.values())
     chosen = {
         method: tried_settings(method)[_best(method, sources)]
-        for method in (METHODS if methods is None else methods)
+        for method in (everywhere() if methods is None else methods)
     }
     described = {
         dataset: {
@@ -432,7 +448,7 @@ def _tuning(asked: Asked) -> list[BenchJob]:
             # each setting is a row of its own
             tried = [
                 replace(each, variant=f"{method}, setting {place}")
-                for method in METHODS
+                for method in everywhere()
                 if seed in tuning_seeds(method)
                 for place, each in enumerate(contender_choices(method), start=1)
             ]
@@ -554,9 +570,12 @@ def _with_somebody_to_ask(jobs: Sequence[BenchJob]) -> list[BenchJob]:
 
 
 def _tasks(asked: Asked) -> list[BenchJob]:
-    """Speaker verification and handwriting, by the settings chosen on speech."""
-    jobs = _verification(asked)
-    hands = None if asked.datasets is None else [n for n in asked.datasets if n != SPEAKERS]
+    """Speaker verification and handwriting, by the settings chosen on speech; few-shot
+    classification, by the first of those that are tried.
+    """
+    jobs = _verification(asked) + _few_shot(asked)
+    others = {SPEAKERS, *(task.named(name) for task in FEW_SHOT for name in task.sets)}
+    hands = None if asked.datasets is None else [n for n in asked.datasets if n not in others]
     for name in _present(hands, HANDS) if hands != [] else ():
         for condition in (CLEAN, OWN_ENVIRONMENT, UNFORESEEN):
             suffix = "" if condition == CLEAN else f", {condition.name}"
@@ -579,6 +598,26 @@ def _tasks(asked: Asked) -> list[BenchJob]:
             jobs += found
             if condition == OWN_ENVIRONMENT and name == HANDS[0]:
                 jobs += [job for each in found for job in _of_few(each, FEW_WRITERS, "writers")]
+    return jobs
+
+
+def _few_shot(asked: Asked) -> list[BenchJob]:
+    """Every shape of episode on every set that has enough for it, as data sets of their own."""
+    jobs = []
+    wanted = [name for name in FEW_SHOT_METHODS if asked.methods is None or name in asked.methods]
+    for task in FEW_SHOT:
+        names = [task.named(name) for name in task.sets if has_dataset(name)]
+        for name in names:
+            if asked.datasets is None or name in asked.datasets:
+                jobs += bench(
+                    "tasks",
+                    task,
+                    name,
+                    [Contender(variant=method, method=method) for method in wanted],
+                    config=BenchConfig.of_task(task, task.scoring),
+                    folds=FOLDS,
+                    seeds=asked.seeds or (0,),
+                )
     return jobs
 
 
@@ -757,7 +796,7 @@ def tuned_methods(results: Mapping[str, Sequence[Result]]) -> tuple[str, ...]:
     }
     return tuple(
         method
-        for method in METHODS
+        for method in everywhere()
         if all(
             (dataset, method, place, seed) in there
             for dataset in results

@@ -25,7 +25,8 @@ from vop_core.methods.global_model import GlobalModel
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.registry import build_encoder
 from vop_core.tasks.base import TaskData
-from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes, WaySampler
+from vop_core.training.by_class_means import ByClassMeans
 from vop_core.training.checkpoint import load_tensors, save_tensors
 from vop_core.training.comparing import Comparing
 from vop_core.training.config import TrainConfig
@@ -189,6 +190,9 @@ class Trainer:
         def report(step: int, logs: Logs) -> None:
             self.report(phase, step, config.steps, logs)
 
+        if self.data.ways and not module.facts.personal:
+            module = ByClassMeans(module)
+            module.to(self._device)
         if self.compares:
             config = replace(config, min_shots=max(1, config.min_shots))
             corpora = [person.rpartition("/")[0] for person in self.data.train.persons]
@@ -200,8 +204,10 @@ class Trainer:
         )
         state.unlink(missing_ok=True)
 
-    def _sampler(self, config: TrainConfig) -> EpisodeSampler:
+    def _sampler(self, config: TrainConfig) -> EpisodeSampler | WaySampler:
         data, augment = self.data, self.config.checkpoint.augmentation
+        if data.ways:
+            return WaySampler(data.train, config, augment, data.ways)
         return EpisodeSampler(data.train, config, augment, data.person_weights, data.label_weights)
 
 
@@ -216,7 +222,7 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
     """A task's global model before any training."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        settings = {"labels": len(data.train.labels), **config.encoder["config"]}
+        settings = {"labels": data.classes, **config.encoder["config"]}
         return GlobalModel(build_encoder({**config.encoder, "config": settings}))
 
 

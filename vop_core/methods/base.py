@@ -33,7 +33,13 @@ from vop_core.methods.personal import (
     signatures_of,
 )
 from vop_core.modes import evaluation_mode
-from vop_core.nets.batched import CLIPS_AT_ONCE, embeddings_of, personal_logits, run_personal
+from vop_core.nets.batched import (
+    CLIPS_AT_ONCE,
+    embeddings_of,
+    personal_embeddings,
+    personal_logits,
+    run_personal,
+)
 from vop_core.nets.classifier_inference import classify
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.registry import build_encoder
@@ -63,6 +69,8 @@ class MethodFacts:
     # keeps a Gaussian over a person's weights, whose draws are worth a row of their own
     posterior: bool = False
     prior: bool = False  # has an answer without any enrollment clip
+    # needs labeled clips of every class that is asked about: for few-shot episodes alone
+    every_class: bool = False
     foldable: bool = False  # a person's weights can be written into a plain encoder
     # the method in whose training it shares, by its name in the registry
     trained_as: str | None = None
@@ -436,6 +444,12 @@ class GaussianMethod(PersonalizationMethod):
         """Means drawn from each person's posterior."""
         drawn = gaussian_of(adaptation).sample(count, generator=needed_generator(generator))
         return super().draw(adaptation, count, generator=generator) | {"mean": drawn}
+
+    def features(
+        self, adaptation: Adaptation, clips: Float[Tensor, "person clip *shape"]
+    ) -> Float[Tensor, "person clip feature"]:
+        """Under the personal layers at the posterior mean."""
+        return personal_embeddings(self.encoder, self.deviations(adaptation), clips)
 
     def own_weights(self, adaptation: Adaptation) -> dict[str, Tensor]:
         """The personal layers at the posterior mean."""

@@ -8,6 +8,7 @@ from vop_core.methods.anil import Anil, AnilTrainedEncoder
 from vop_core.methods.arm import Arm
 from vop_core.methods.arm_bn import ArmBn
 from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.class_vop import ClassVop, ClassVopFilm
 from vop_core.methods.conditional_vop import ConditionalVop
 from vop_core.methods.content_adabn import ContentAdaBn
 from vop_core.methods.dropout import Dropout, McDropout
@@ -18,6 +19,7 @@ from vop_core.methods.last_layer_laplace import LastLayerLaplace
 from vop_core.methods.lora import Lora
 from vop_core.methods.mean_subtraction import MeanSubtraction, TrainedMeanSubtraction
 from vop_core.methods.prototypes import Prototypes
+from vop_core.methods.prototypical import PrototypicalNetwork
 from vop_core.methods.samovar import (
     LabeledSamovarOneLayer,
     LabeledSamovarTwoLayers,
@@ -25,6 +27,7 @@ from vop_core.methods.samovar import (
     SamovarTwoLayers,
     SamovarTwoLayersTrainedEncoder,
 )
+from vop_core.methods.simple_cnaps import SimpleCnaps
 from vop_core.methods.t3a import T3a
 from vop_core.methods.tent import Tent
 from vop_core.methods.untrained_vop import UntrainedVop
@@ -61,6 +64,11 @@ METHODS: dict[str, type[PersonalizationMethod]] = {
     "versa": Versa,
     "versa-trained-encoder": VersaTrainedEncoder,
     "prototypes": Prototypes,
+    # labeled clips of every class that is asked about
+    "class-vop": ClassVop,
+    "class-vop-film": ClassVopFilm,
+    "prototypical": PrototypicalNetwork,
+    "simple-cnaps": SimpleCnaps,
     # labeled clips and gradients
     "anil": Anil,
     "anil-trained-encoder": AnilTrainedEncoder,

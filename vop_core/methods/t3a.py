@@ -108,7 +108,7 @@ class T3a(ClassifierMethod):
         given = torch.cat((own, answers[:, classes:].argmax(-1)), dim=1)
         weight = self._kept(
             torch.special.entr(answers).sum(-1), functional.one_hot(given, classes).bool().mT
-        ).float()
+        ).to(enrollment.dtype)
         weight[:, :, :classes] *= self.config.row_clips
         supports = functional.normalize(torch.cat((rows, enrollment - self.centre), dim=1), dim=-1)
         return {"centroids": weight @ supports / weight.sum(-1, keepdim=True)}

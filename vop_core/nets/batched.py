@@ -41,6 +41,20 @@ def personal_logits(
     )
 
 
+@torch.no_grad()
+def personal_embeddings(
+    encoder: Encoder, deviations: Deviations, inputs: Float[Tensor, "person clip *input"]
+) -> Float[Tensor, "person clip feature"]:
+    """What the classifier reads of each person's clips under that person's deviations, without
+    gradients, in pieces.
+    """
+    return in_pieces(
+        lambda own, clips: encoder.embed(clips.flatten(0, 1), own).unflatten(0, clips.shape[:2]),
+        deviations,
+        inputs,
+    )
+
+
 def in_pieces(
     answer: Callable[[Deviations, Tensor], Tensor],
     own: Mapping[str, Tensor],

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vop_core.data.environments import CLEAN
+from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import SWAPPED_ENVIRONMENT, FeatureTable, join_tables
 from vop_core.data.locations import find_dataset
 from vop_core.data.names import folded
@@ -33,6 +34,7 @@ from vop_core.data.persons import (
 )
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role, split_file
 from vop_core.data.voices import BundledPerson
+from vop_core.data.ways import Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
@@ -40,6 +42,7 @@ from vop_core.evaluation.verification import Claims
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.training.batches import Augmentation
 from vop_core.training.config import TrainConfig
+from vop_core.types import Episode
 
 FOLD_SEED = 0
 _STEP = TrainConfig(persons_per_step=12, queries_per_person=8, learning_rate=8e-3)
@@ -65,6 +68,13 @@ class TaskData:
     # how often each of a person's labels is drawn, relative
     label_weights: Float[Tensor, " label"]
     sources: tuple[str, ...] = ()  # names or folders of the data sets tested on
+    # the shape of training episodes whose classes are new each time; None: labels are everybody's
+    ways: Ways | None = None
+
+    @property
+    def classes(self) -> int:
+        """Labels that a model of these data tells apart."""
+        return self.ways.ways if self.ways else len(self.train.labels)
 
     @classmethod
     def of(
@@ -218,6 +228,27 @@ class Task(ABC):
         Raises EvaluationError where it does not, or nobody has clips enough.
         """
         raise EvaluationError(f"'{self.name}' compares nothing.")
+
+    def episodes(
+        self,
+        table: FeatureTable,
+        persons: Sequence[int],
+        shots: int,
+        *,
+        generator: torch.Generator,
+    ) -> list[Episode]:
+        """One episode of each person: so many samples that enroll, all others that are asked about.
+
+        Raises EvaluationError where somebody has too few.
+        """
+        return draw_episodes(
+            table.person,
+            table.label,
+            persons=persons,
+            shots=shots,
+            generator=generator,
+            names=table.persons,
+        )
 
     def enrollable(self, table: FeatureTable) -> FeatureTable:
         """The samples that a person may enroll; all of them, unless a task says otherwise."""

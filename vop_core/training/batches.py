@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable
+from vop_core.data.ways import WayDrawer, Ways
 from vop_core.errors import DataError
 from vop_core.training.config import TrainConfig
 
@@ -155,6 +156,43 @@ def _in_turn(clips: Int[Tensor, " clip"], count: int) -> Int[Tensor, " place"]:
     return clips[torch.arange(count) % len(clips)]
 
 
+class WaySampler:
+    """Draws steps of few-shot episodes: groups with replacement, for each new classes, which are
+    augmented as persons are.
+
+    ``queries_per_person`` are an episode's, spread over its classes. Raises DataError as
+    :class:`vop_core.data.ways.WayDrawer`.
+    """
+
+    def __init__(
+        self, table: FeatureTable, config: TrainConfig, augment: Augmentation, shape: Ways
+    ) -> None:
+        self.table, self.config, self.augment, self.shape = table, config, augment, shape
+        queries = max(1, config.queries_per_person // shape.ways)
+        self.drawer = WayDrawer(table, shape, queries)
+
+    def draw(self, *, generator: torch.Generator) -> EpisodeBatch:
+        """One step's episodes, augmented; every class enrolls with equally many samples."""
+        groups, count = list(self.drawer.groups), self.config.persons_per_step
+        places = torch.randint(len(groups), (count,), generator=generator).tolist()
+        rows = torch.stack(
+            [self.drawer.draw(groups[place], generator=generator) for place in places]
+        )
+        samples = self.augment(self.table.variants, rows.flatten(0, 1), generator=generator)
+        samples = samples.unflatten(0, rows.shape[:2])
+        ways, shots = self.shape.ways, self.shape.shots
+        label = torch.arange(ways, device=samples.device)[:, None].expand(rows.shape[1:])
+        enrolled, asked = samples[:, :, :shots].flatten(1, 2), samples[:, :, shots:].flatten(1, 2)
+        return EpisodeBatch(
+            enrollment=enrolled,
+            present=torch.ones(enrolled.shape[:2], dtype=torch.bool, device=samples.device),
+            query=asked,
+            labels=label[:, shots:].flatten().expand(asked.shape[:2]),
+            training_clips=samples.new_full((count,), float(rows[0].numel())),
+            enrollment_labels=label[:, :shots].flatten().expand(enrolled.shape[:2]),
+        )
+
+
 class RepresentedEpisodes:
     """A training's steps, drawn and represented once: methods that leave the encoder as it is share
     them.
@@ -162,7 +200,7 @@ class RepresentedEpisodes:
 
     def __init__(
         self,
-        sampler: EpisodeSampler,
+        sampler: "EpisodeSampler | WaySampler",
         represent: Callable[[Tensor], Tensor],
         steps: int,
         *,

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes
+from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes, WaySampler
 from vop_core.training.checkpoint import load_training_state, save_training_state
 from vop_core.training.config import TrainConfig
 
@@ -46,7 +46,7 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
 
 def train(
     module: nn.Module,
-    sampler: EpisodeSampler | RepresentedEpisodes,
+    sampler: EpisodeSampler | WaySampler | RepresentedEpisodes,
     config: TrainConfig,
     *,
     checkpoint: Path | None = None,

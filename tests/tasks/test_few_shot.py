@@ -1,0 +1,137 @@
+"""Few-shot classification from files to scores: alphabets apart, every method the same episodes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vop_core.bench.recipes import BenchConfig, Contender
+from vop_core.bench.results import Store, load_results
+from vop_core.bench.run import bench, run_job
+from vop_core.bench.suites import FEW_SHOT_METHODS
+from vop_core.data.pictures import drawn_picture
+from vop_core.data.ways import Ways
+from vop_core.errors import DataError, EvaluationError
+from vop_core.tasks import few_shot
+from vop_core.tasks.few_shot import FEW_SHOT, FewShot
+
+CHARACTERS, DRAWERS = 4, 8
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Three alphabets of four scribbles each, as Omniglot's file is made."""
+    monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(few_shot, "EPISODES", 6)
+    monkeypatch.setattr(few_shot, "QUERIES", 2)
+    rng = np.random.default_rng(0)
+    alphabet, character, drawer = (
+        value.flatten()
+        for value in np.meshgrid(range(3), range(CHARACTERS), range(DRAWERS), indexing="ij")
+    )
+    strokes = rng.random((3 * CHARACTERS, 5, 2))
+    ink = np.stack(
+        [
+            drawn_picture([strokes[CHARACTERS * a + c] + 0.05 * rng.random((5, 2))]).ink.numpy()
+            for a, c in zip(alphabet, character, strict=True)
+        ]
+    )
+    place = tmp_path / "toy_alphabets"
+    place.mkdir()
+    names = [f"A{a}/c{c}" for a in range(3) for c in range(CHARACTERS)]
+    np.savez(
+        place / "all.npz",
+        images=(255 * ink).astype(np.uint8),
+        alphabet=alphabet,
+        alphabet_names=np.array(["A0", "A1", "A2"]),
+        drawer=drawer,
+        character=CHARACTERS * alphabet + character,
+        character_names=np.array(names),
+    )
+    return str(place)
+
+
+def task(ways=3, shots=1) -> FewShot:
+    return FewShot(Ways(ways, shots), (), persons_per_step=3)
+
+
+def jobs(folder, of_task, methods=FEW_SHOT_METHODS, steps=2):
+    usual = BenchConfig.of_task(of_task, of_task.scoring)
+    shared, further = (
+        replace(each, steps=steps) for each in (usual.checkpoint.training, usual.further)
+    )
+    encoder = {"name": "conv4", "config": {"channels": 16}}
+    config = replace(
+        usual,
+        checkpoint=replace(usual.checkpoint, encoder=encoder, training=shared),
+        further=further,
+    )
+    return bench(
+        "tasks",
+        of_task,
+        of_task.named(folder),
+        [Contender(variant=method, method=method) for method in methods],
+        config=config,
+        folds=3,
+        store=Store.of("smoke"),
+    )
+
+
+def test_alphabets_of_an_episode_were_trained_on_by_nobody(folder):
+    of_task = task()
+    tested = []
+    for job in jobs(folder, of_task):
+        data = job.data()
+        assert data.classes == 3 and data.open.labels == ("1", "2", "3")
+        trained = {label.partition("/")[0] for label in data.train.labels} & {
+            data.train.labels[label].partition("/")[0] for label in data.train.label.tolist()
+        }
+        alphabets = {person.split("/")[1] for person in data.open.persons}
+        assert alphabets and not alphabets & trained
+        tested += alphabets
+    assert sorted(tested) == ["A0", "A1", "A2"]
+
+
+def test_of_every_class_as_many_samples_enroll(folder):
+    of_task = task(shots=2)
+    data = jobs(folder, of_task)[0].data()
+    persons = range(len(data.open.persons))
+    for episode in of_task.episodes(data.open, persons, 6, generator=torch.Generator()):
+        assert torch.bincount(data.open.label[episode.enrollment]).tolist() == [2, 2, 2]
+        assert torch.bincount(data.open.label[episode.query]).tolist() == [2, 2, 2]
+
+
+def test_every_method_answers_the_same_episodes_and_learns_from_their_labels(folder):
+    """Scribbles with little noise are told apart by class means after a little training; what
+    does not read the episode's labels is right by chance, and so is who learned another episode.
+    """
+    job = jobs(folder, task(), steps=30)[0]
+    run_job(job)
+    results = {
+        each.variant: each for path in job.folder.glob("*.parquet") for each in load_results(path)
+    }
+    assert set(results) == set(FEW_SHOT_METHODS)
+    assert all(each.status == "done" for each in results.values())
+    right = {}
+    for name, each in results.items():
+        scores = each.scores[each.scores["metric"] == "accuracy"]
+        assert scores["person"].nunique() == 6
+        right[name] = scores.groupby("row", observed=True)["value"].mean()
+    for name in ("prototypical", "simple-cnaps"):
+        assert right[name]["own"] > 0.8
+        # 6 episodes of 6 queries: chance 1/3 has a standard error of 0.08
+        assert right[name]["wrong-person"] < 1 / 3 + 4 * 0.08
+    assert right["global"]["own"] < 1 / 3 + 4 * 0.08
+
+
+def test_more_ways_than_classes_and_fewer_samples_than_asked_are_refused(folder):
+    with pytest.raises(DataError, match="5-way 1-shot episodes need 5 classes of 3 samples"):
+        jobs(folder, task(ways=5))[0].data()
+    with pytest.raises(DataError, match="3-way 9-shot episodes need 3 classes of 11 samples"):
+        jobs(folder, task(shots=9))[0].data()
+
+
+def test_there_is_no_model_in_the_box():
+    with pytest.raises(EvaluationError, match="made anew in every episode"):
+        FEW_SHOT[0].data()
