@@ -211,6 +211,8 @@ def test_whatever_the_keyboard_reaches_shows_that_it_is_there(view, app_address)
         for _ in range(60):
             view.keyboard.press("Tab")
             at = view.evaluate(FOCUSED)
+            if at is None and len(reached) <= 5:
+                continue  # what is drawn anew loses the focus
             if at is None or at[0] in reached[:-3]:
                 break
             reached.append(at[0])

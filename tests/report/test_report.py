@@ -652,6 +652,11 @@ def test_the_published_table_stands_beside_ours_with_what_the_controls_say_of_ea
     assert missing["row"] is None and missing["says"] == "not run yet"
     page = bench_page({"paper": of(paper, "paper")})
     assert "83.60 ± 0.84" in page and "not run yet" in page
+    unknown = [replace(each, scores=each.scores[each.scores["set"] == "open"]) for each in paper]
+    found = remade_table({"paper": of(unknown, "paper")})
+    said = {(each["name"], each["set"]): each["says"] for each in reversed(found)}
+    assert said["VoP", "closed"] == "no known person is asked here"
+    assert said["Baseline w/ samovar (2fc)", "closed"] == "not run yet"
 
 
 # What is put together, and what is not
