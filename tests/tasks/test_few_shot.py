@@ -9,12 +9,16 @@ import torch
 from vop_core.bench.recipes import BenchConfig, Contender
 from vop_core.bench.results import Store, load_results
 from vop_core.bench.run import bench, run_job
-from vop_core.bench.suites import FEW_SHOT_METHODS
+from vop_core.bench.suites import FEW_SHOT_METHODS, FOLDS
+from vop_core.data.features import FeatureTable
+from vop_core.data.locations import has_dataset
 from vop_core.data.pictures import drawn_picture
-from vop_core.data.ways import Ways
+from vop_core.data.ways import WayDrawer, Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.tasks import few_shot
-from vop_core.tasks.few_shot import FEW_SHOT, FewShot
+from vop_core.tasks.base import comparison_folds
+from vop_core.tasks.few_shot import FEW_SHOT, OMNIGLOT, FewShot
+from vop_core.training.batches import WaySampler
 
 CHARACTERS, DRAWERS = 4, 8
 
@@ -24,7 +28,6 @@ def folder(tmp_path, monkeypatch):
     """Three alphabets of four scribbles each, as Omniglot's file is made."""
     monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(few_shot, "EPISODES", 6)
-    monkeypatch.setattr(few_shot, "QUERIES", 2)
     rng = np.random.default_rng(0)
     alphabet, character, drawer = (
         value.flatten()
@@ -53,7 +56,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def task(ways=3, shots=1) -> FewShot:
-    return FewShot(Ways(ways, shots), (), persons_per_step=3)
+    return FewShot(Ways(ways, shots), (), queries=2, persons_per_step=3)
 
 
 def jobs(folder, of_task, methods=FEW_SHOT_METHODS, steps=2):
@@ -130,6 +133,29 @@ def test_more_ways_than_classes_and_fewer_samples_than_asked_are_refused(folder)
         jobs(folder, task(ways=5))[0].data()
     with pytest.raises(DataError, match="3-way 9-shot episodes need 3 classes of 11 samples"):
         jobs(folder, task(shots=9))[0].data()
+
+
+@pytest.mark.skipif(not has_dataset(OMNIGLOT), reason="VOP_DATA names no folder with Omniglot")
+@pytest.mark.parametrize("of_task", FEW_SHOT, ids=lambda each: f"{each.sets} {each.ways.title}")
+def test_every_setting_of_the_suite_has_samples_enough_to_train_and_to_ask(of_task):
+    (name,) = of_task.sets
+    dataset = of_task.dataset(of_task.named(name))
+    place = {person: index for index, person in enumerate(dataset.persons)}
+    shown = {label: index for index, label in enumerate(dataset.labels)}
+    count = len(dataset)
+    table = FeatureTable(  # of samples without ink
+        variants={"original": torch.zeros(count, 1, 1)},
+        person=torch.tensor([place[record.person] for record in dataset.records]),
+        label=torch.tensor([shown[record.label] for record in dataset.records]),
+        take=torch.zeros(count, dtype=torch.long),
+        persons=dataset.persons,
+        labels=dataset.labels,
+    )
+    for fold in comparison_folds(dataset, FOLDS, clips=2):
+        train, test = (table.of_persons(part) for part in (fold.train, fold.test))
+        for training in (of_task.shared, of_task.branch):
+            WaySampler(train, training, of_task.augmentation, of_task.ways)
+        assert WayDrawer(test, of_task.ways, of_task.queries).groups
 
 
 def test_there_is_no_model_in_the_box():
