@@ -43,6 +43,7 @@ class TwoLayers(Encoder):
 
     name = "two-layers"
     config_type = TwoLayersConfig
+    first_matrix = "first.weight"
 
     def __init__(self, config: TwoLayersConfig) -> None:
         super().__init__()
@@ -86,15 +87,6 @@ class TwoLayers(Encoder):
         return torch.cat(
             (self.first_norm.statistics(first), self.second_norm.statistics(second)), dim=1
         )
-
-    def with_context(self, channels: int) -> "TwoLayers":
-        if channels == self.config.context_channels:
-            return self
-        wider = TwoLayers(replace(self.config, context_channels=channels))
-        seen = self.first.weight.detach()[:, :1]
-        blind = seen.new_zeros(len(seen), channels, 3, 3)
-        wider.load_state_dict(self.state_dict() | {"first.weight": torch.cat((seen, blind), dim=1)})
-        return wider.train(self.training)
 
     def _maps(
         self, inputs: Tensor, own: Deviations, context: Tensor | None

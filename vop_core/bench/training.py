@@ -22,11 +22,11 @@ from vop_core.bench.recipes import GLOBAL, BenchConfig, CheckpointConfig, Conten
 from vop_core.errors import EvaluationError
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.prototypical import PrototypicalNetwork
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.registry import build_encoder
 from vop_core.tasks.base import TaskData
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes, WaySampler
-from vop_core.training.by_class_means import ByClassMeans
 from vop_core.training.checkpoint import load_tensors, save_tensors
 from vop_core.training.comparing import Comparing
 from vop_core.training.config import TrainConfig
@@ -191,8 +191,8 @@ class Trainer:
             self.report(phase, step, config.steps, logs)
 
         if self.data.ways and not module.facts.personal:
-            module = ByClassMeans(module)
-            module.to(self._device)
+            # it has no answer to classes that are new: its encoder learns by their means
+            module = PrototypicalNetwork(module.encoder).to(self._device)
         if self.compares:
             config = replace(config, min_shots=max(1, config.min_shots))
             corpora = [person.rpartition("/")[0] for person in self.data.train.persons]

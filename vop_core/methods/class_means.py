@@ -5,13 +5,18 @@ has no mean, and is answered as good as never.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vop_core.methods.base import ClassifierMethod, TrainedConfig, needed_labels, supervised_loss
+from vop_core.methods.base import (
+    ClassifierMethod,
+    TrainedConfig,
+    every_clip,
+    needed_labels,
+    supervised_loss,
+)
 from vop_core.methods.personal import Adaptation
 from vop_core.nets.classifier_inference import embed_episode
 from vop_core.training.batches import EpisodeBatch
@@ -19,15 +24,10 @@ from vop_core.training.batches import EpisodeBatch
 NEVER = -30.0  # logit of a class without clips, where the best one has 0 or so
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassMeansConfig(TrainedConfig):
-    """Nothing but the rate."""
-
-
 class ClassMeans(ClassifierMethod):
     """Trained on episodes; ``answer`` says how a query is compared."""
 
-    config_type = ClassMeansConfig
+    config_type = TrainedConfig
 
     @abstractmethod
     def answer(
@@ -61,8 +61,7 @@ class ClassMeans(ClassifierMethod):
         labels: Int[Tensor, "person shot"] | None = None,
     ) -> Adaptation:
         """What is kept of all clips. Raises EvaluationError without labels."""
-        every = torch.ones(enrollment.shape[:2], dtype=torch.bool, device=enrollment.device)
-        return self.enrolled(enrollment, needed_labels(labels), every)
+        return self.enrolled(enrollment, needed_labels(labels), every_clip(enrollment))
 
     def predict_proba(
         self, adaptation: Adaptation, query: Float[Tensor, "person query feature"]

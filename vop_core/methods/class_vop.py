@@ -26,8 +26,8 @@ makes of the clips.
 
 Reconstruction: the slides name few-shot classification among the tasks of VoP and say neither how
 labels enter nor which weights are personal.
-Departs: ``beta`` is 0.01, where the bound has 1: at 1 the charge for hundreds of numbers is more
-than an episode's few queries can earn (``beta`` 1 is a setting that is tried).
+Departs: ``beta`` is 0.01, where the bound has 1, which is a setting to try; nothing was measured to
+choose between them.
 """
 
 import math
@@ -50,7 +50,12 @@ from vop_core.methods.base import (
 )
 from vop_core.methods.personal import Adaptation, WeightPosterior
 from vop_core.methods.vop import Vop, VopConfig
-from vop_core.nets.classifier_inference import classify, embed_episode, mean_by_label
+from vop_core.nets.classifier_inference import (
+    classify,
+    cross_entropy_of_rows,
+    embed_episode,
+    mean_by_label,
+)
 from vop_core.nets.encoder import Encoder
 from vop_core.settings import not_negative
 from vop_core.training.batches import EpisodeBatch
@@ -114,9 +119,7 @@ class ClassPosterior(nn.Module):
         labels = needed_labels(batch.enrollment_labels)
         found = self.posterior(enrollment, labels, batch.present)
         drawn = found.expand(TRAINING_DRAWS, *found.batch_shape).rsample(generator=generator)
-        logits = classify(self.rows(drawn), query)
-        wanted = batch.labels.expand(TRAINING_DRAWS, *batch.labels.shape)
-        misfit = nn.functional.cross_entropy(logits.movedim(-1, 1), wanted, reduction="none")
+        misfit = cross_entropy_of_rows(self.rows(drawn), query, batch.labels)
         kl = found.kl(self.prior(len(query))).sum(-1)
         queries = torch.full_like(kl, query.shape[1])
         loss = negative_elbo(misfit.mean(0), kl, queries, beta=beta)

@@ -51,6 +51,7 @@ from vop_core.nets.classifier_inference import (
     ClassifierInference,
     classifier_rows,
     classify,
+    cross_entropy_of_rows,
     embed_episode,
     mean_by_label,
     mean_of_present,
@@ -140,9 +141,7 @@ def cross_entropy_of_draws(
     distribution.
     """
     rows = distribution.expand(draws, *distribution.batch_shape).rsample(generator=generator)
-    logits = classify(rows, query)
-    wanted = labels.expand(draws, *labels.shape)
-    return functional.cross_entropy(logits.movedim(-1, 1), wanted, reduction="none")
+    return cross_entropy_of_rows(rows, query, labels)
 
 
 @dataclass(frozen=True, kw_only=True)

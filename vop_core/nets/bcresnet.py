@@ -13,7 +13,7 @@ may deviate per person, and so may the last pointwise convolution and the classi
 Method].
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -115,6 +115,7 @@ class BcResNet(Encoder):
 
     name = "bc-resnet"
     config_type = BcResNetConfig
+    first_matrix = "stem.0.weight"
     pointwise = "embedding"
 
     def __init__(self, config: BcResNetConfig) -> None:
@@ -207,17 +208,3 @@ class BcResNet(Encoder):
             for block in self.blocks:
                 value = block(value, statistics=found)
         return torch.cat(found, dim=1)
-
-    def with_context(self, channels: int) -> "BcResNet":
-        """The same encoder whose first layer reads so many further maps, so far with zero
-        weights.
-        """
-        if channels == self.config.context_channels:
-            return self
-        wider = BcResNet(replace(self.config, context_channels=channels))
-        stem = self.stem[0].weight.detach()[:, :1]  # (channel, 1, mel, frame)
-        blind = stem.new_zeros(stem.shape[0], channels, *stem.shape[2:])
-        wider.load_state_dict(
-            self.state_dict() | {"stem.0.weight": torch.cat((stem, blind), dim=1)}
-        )
-        return wider.train(self.training)

@@ -78,6 +78,17 @@ def classify(
     return features @ rows[..., :-1].mT + rows[..., None, :, -1]
 
 
+def cross_entropy_of_rows(
+    rows: Float[Tensor, "draw person label row"],
+    query: Float[Tensor, "person query feature"],
+    labels: Int[Tensor, "person query"],
+) -> Float[Tensor, "draw person query"]:
+    """-ln p(y | x, rows) under each draw of the rows."""
+    logits = classify(rows, query)
+    wanted = labels.expand(len(rows), *labels.shape)
+    return nn.functional.cross_entropy(logits.movedim(-1, 1), wanted, reduction="none")
+
+
 def mean_of_present(
     features: Float[Tensor, "person clip feature"], present: Bool[Tensor, "person clip"]
 ) -> Float[Tensor, "person feature"]:

@@ -6,7 +6,7 @@ As [PROTONET] has it: 64 channels, and 64 numbers of a picture of 28 x 28. Every
 scale and shift of each channel that a person may deviate from.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,7 @@ class Conv4(Encoder):
 
     name = "conv4"
     config_type = Conv4Config
+    first_matrix = "convolutions.0.weight"
 
     def __init__(self, config: Conv4Config) -> None:
         super().__init__()
@@ -109,20 +110,6 @@ class Conv4(Encoder):
                 found.append(norm.statistics(value))
                 value = functional.max_pool2d(torch.relu(value), 2)
         return torch.cat(found, dim=1)
-
-    def with_context(self, channels: int) -> "Conv4":
-        """The same encoder whose first layer reads so many further maps, so far with zero
-        weights.
-        """
-        if channels == self.config.context_channels:
-            return self
-        wider = Conv4(replace(self.config, context_channels=channels))
-        first = self.convolutions[0].weight.detach()[:, :1]  # (channel, 1, row, column)
-        blind = first.new_zeros(first.shape[0], channels, *first.shape[2:])
-        wider.load_state_dict(
-            self.state_dict() | {"convolutions.0.weight": torch.cat((first, blind), dim=1)}
-        )
-        return wider.train(self.training)
 
 
 def _maps(

@@ -8,7 +8,7 @@ Every normalisation has a scale and shift of each channel that a person may devi
 or grey images.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -53,6 +53,7 @@ class Conv5(Encoder):
 
     name = "conv5"
     config_type = Conv5Config
+    first_matrix = "convolutions.0.weight"
 
     def __init__(self, config: Conv5Config) -> None:
         super().__init__()
@@ -135,20 +136,6 @@ class Conv5(Encoder):
                 found.append(norm.statistics(value))
                 value = torch.relu(value)
         return torch.cat(found, dim=1)
-
-    def with_context(self, channels: int) -> "Conv5":
-        """The same encoder whose first layer reads so many further maps, so far with zero
-        weights.
-        """
-        if channels == self.config.context_channels:
-            return self
-        wider = Conv5(replace(self.config, context_channels=channels))
-        first = self.convolutions[0].weight.detach()[:, :1]  # (channel, 1, row, column)
-        blind = first.new_zeros(first.shape[0], channels, *first.shape[2:])
-        wider.load_state_dict(
-            self.state_dict() | {"convolutions.0.weight": torch.cat((first, blind), dim=1)}
-        )
-        return wider.train(self.training)
 
     def _maps(
         self,

@@ -6,9 +6,10 @@ new encoder is one file and one line of :mod:`vop_core.nets.registry`.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -44,7 +45,10 @@ class Encoder(nn.Module, ABC):
     """
 
     name: ClassVar[str]  # in the registry
-    config_type: ClassVar[type]  # a frozen dataclass, with ``labels`` among its fields
+    # a frozen dataclass, with ``labels`` and ``context_channels`` among its fields
+    config_type: ClassVar[type]
+    # the parameter that reads the input maps, (channel, map, row, column)
+    first_matrix: ClassVar[str]
     # the module that is the last matrix before the classifier
     pointwise: ClassVar[str | None] = None
 
@@ -91,12 +95,6 @@ class Encoder(nn.Module, ABC):
         without gradients.
         """
 
-    @abstractmethod
-    def with_context(self, channels: int) -> "Encoder":
-        """The same encoder with so many further input maps, which it does not look at yet; itself
-        where it has them.
-        """
-
     # --- what follows -----------------------------------------------------------------------------
 
     def forward(
@@ -109,6 +107,19 @@ class Encoder(nn.Module, ABC):
         own = dict(deviations or {})
         value = self.embed(inputs, own, context)
         return self.classifier(value, own.get("classifier.weight"), own.get("classifier.bias"))
+
+    def with_context(self, channels: int) -> "Encoder":
+        """The same encoder with so many further input maps, which it does not look at yet; itself
+        where it has them.
+        """
+        if channels == self.config.context_channels:
+            return self
+        wider = type(self)(replace(self.config, context_channels=channels))
+        state = self.state_dict()
+        first = state[self.first_matrix][:, :1]  # (channel, 1, row, column)
+        blind = first.new_zeros(first.shape[0], channels, *first.shape[2:])
+        wider.load_state_dict(state | {self.first_matrix: torch.cat((first, blind), dim=1)})
+        return wider.train(self.training)
 
     @property
     def statistic_count(self) -> int:

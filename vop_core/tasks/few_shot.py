@@ -5,9 +5,8 @@ characters of one alphabet. UNIPEN's letters [UNIPEN] are by writer: classes and
 episode are one writer's, and tested writers are trained on nowhere. Every episode counts as a
 person; labels are ``1`` to ``N``, given anew each time.
 
-Departs: the standard benchmark draws characters of all alphabets, from 50 of them; within one
-alphabet they look more alike, and here are six. With the whole Omniglot in VOP_DATA the same
-command runs on it.
+Departs: the standard benchmark draws characters of all alphabets, from 50 of them; an episode here
+stays within one, of six. No published figure compares.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +14,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from vop_core.data.features import FeatureTable
 from vop_core.data.metadata import person_id
 from vop_core.data.persons import Fold, PersonDataset
-from vop_core.data.picture_features import load_pictures
 from vop_core.data.ways import QuarterTurns, Ways, way_table
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.score import Scoring
-from vop_core.tasks.base import BRANCH, SHARED, Progress, Task, TaskData
+from vop_core.tasks.base import BRANCH, SHARED, Progress, TaskData
 from vop_core.tasks.handwriting import DIGITS, UNIPEN, Handwriting
 from vop_core.training.config import TrainConfig
 from vop_core.types import PICTURE_SIDE, Episode
@@ -37,15 +33,14 @@ QUERIES = 5  # of each class, in a test on alphabets
 SPARED = 1  # what a writer has beside five shots
 
 
-class FewShot(Task):
-    """Episodes of one shape."""
+class FewShot(Handwriting):
+    """Handwriting in episodes of one shape."""
 
     kind = "few-shot classification"
     name = "few-shot"
     title = "Few-shot classification"
     encoder: ClassVar[Mapping[str, Any]] = {"name": "conv4", "config": {"side": PICTURE_SIDE}}
     augmentation = QuarterTurns()
-    in_the_box = Handwriting.in_the_box
     limits = "No model in the box: a few-shot classifier is made anew in every episode."
 
     def __init__(
@@ -92,17 +87,6 @@ class FewShot(Task):
             return PersonDataset(found.name, found.root, records)
         return found.restrict(labels=[label for label in found.labels if label not in DIGITS])
 
-    def table(
-        self,
-        dataset: PersonDataset,
-        *,
-        variants: Sequence[str] = (),
-        cache: bool = True,
-        progress: Progress = None,
-    ) -> FeatureTable:
-        """The ink of every sample. Raises PictureError."""
-        return load_pictures(dataset, variants=variants, cache=cache, progress=progress)
-
     def data(self, *, progress: Progress = None) -> TaskData:
         """Raises EvaluationError: there is no shipped model."""
         raise EvaluationError(self.limits)
@@ -143,10 +127,6 @@ class FewShot(Task):
             enrolls = table.take[rows] < self.ways.shots
             found.append(Episode(person, rows[enrolls], rows[~enrolls]))
         return found
-
-    def features(self, samples: Sequence[Any]) -> Float[Tensor, "sample row column"]:
-        """The ink of pictures, as in handwriting. Raises PictureError."""
-        return Handwriting().features(samples)
 
 
 FEW_SHOT = (
