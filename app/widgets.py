@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import browser
 import streamlit as st
 import texts
-from session import address, clips, state
+from session import address, clips, state, subject
 from session.people import called
 from session.shared import bundle, bundled_name, bundled_persons, records
 from session.state import Entry, Given, Hand, Person, Visit
@@ -324,18 +324,37 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
     )
 
 
-def choose_environment(column, visit: Visit, proposed: str) -> str:
-    """In which of their own environments bundled persons are heard, or clean."""
-    names = list(texts.HEARD)
+def choose_environment(column, visit: Visit, proposed: str, task: str) -> str:
+    """In which of their own environments bundled persons are heard or seen, or clean."""
+    places = texts.places(task)
     return column.selectbox(
-        "Heard",
-        names,
-        index=names.index(proposed),
-        format_func=texts.HEARD.get,
-        key=key(visit, f"environment-{visit.task}"),
-        help="Environments are made by computer, one of each kind for each person: enrollment and "
-        "query clips are heard in the same one.",
+        texts.about(task, "Heard"),
+        list(places),
+        index=list(places).index(proposed),
+        format_func=places.get,
+        key=key(visit, f"environment-{task}"),
+        help=texts.about(task, texts.MADE_PLACES),
     )
+
+
+def choose_subject(visit: Visit) -> None:
+    """The model that Decide and Inspect are about."""
+    widget = key(visit, "subject")
+    state.put(widget, subject.task(visit))
+    st.segmented_control(
+        "Model",
+        list(TASKS),
+        format_func=lambda name: TASKS[name].title,
+        key=widget,
+        required=True,
+        on_change=state.guarded(_choose_subject),
+        args=(visit, widget),
+        wrap=True,
+    )
+
+
+def _choose_subject(visit: Visit, widget: str) -> None:
+    subject.choose(visit, state.chosen(widget))
 
 
 def whose(person: BundledPerson, environment: str) -> None:

@@ -2,7 +2,9 @@ r"""Text that any console, page or file can show: what names may hold and text m
 an escape.
 """
 
+import re
 import unicodedata
+from collections.abc import Mapping
 
 # they reorder what follows
 _HIDING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -22,6 +24,21 @@ def printable(text: object) -> str:
 def counted(number: int, thing: str) -> str:
     """``1 clip``, ``2 clips``."""
     return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def in_terms(text: str, terms: Mapping[str, str]) -> str:
+    """The text with other nouns: each of ``terms``, as one of them or several, by what it is called
+    instead.
+    """
+    if not terms:
+        return text
+    pattern = rf"\b({'|'.join(terms)})(?=s?\b)"
+
+    def called(found: re.Match[str]) -> str:
+        other = terms[found[0].lower()]
+        return other.capitalize() if found[0][0].isupper() else other
+
+    return re.sub(pattern, called, text, flags=re.IGNORECASE)
 
 
 def _shown(character: str) -> str:

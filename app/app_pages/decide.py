@@ -1,24 +1,33 @@
 """Page: whether personalization is worth shipping, for whoever must decide it."""
 
+from functools import partial
+
 import streamlit as st
 import texts
 import widgets
-from session import decision, shared, state
+from session import decision, shared, state, subject, verify
 from texts import decide
+from texts import verify as claims
 
+from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.models.bundled import SHOTS
 from vop_core.plots.detection import det_figure
-from vop_core.tasks.registry import TASKS
+from vop_core.plots.verification import copied_figure
+from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 from vop_core.text import counted
 
 visit = state.current()
+task = subject.task(visit)
+say = partial(texts.about, task)
 TARGETS = (0.02, 0.05, 0.1)  # false alarms to choose from
 GAINS = (0.005, 0.01, 0.02, 0.03, 0.05)  # that may be worth it
 
 
 def table(lines: list[dict]) -> None:
     """A real table, for screen readers and for narrow screens, where it scrolls."""
-    st.table(lines, hide_index=True)
+    st.table(
+        [{say(name): value for name, value in line.items()} for line in lines], hide_index=True
+    )
 
 
 def numbers(title: str, lines: list[dict]) -> None:
@@ -31,22 +40,22 @@ def the_verdict(found) -> None:
     """The answer, why, and what it does not tell."""
     kind, icon, said = decide.headline(found)
     with st.container(border=True, key="verdict"):
-        getattr(st, kind)(f"**{said}**", icon=icon)
+        getattr(st, kind)(f"**{say(said)}**", icon=icon)
         for sentence in decide.reasons(found):
-            st.markdown(sentence)
+            st.markdown(say(sentence))
         with st.expander("What this does not tell", icon=":material/visibility_off:"):
-            st.markdown("\n".join(f"- {sentence}" for sentence in decide.UNTOLD))
+            st.markdown("\n".join(f"- {say(each)}" for each in decision.untold(task)))
 
 
 def choose_clips(found):
     """With how many clips of each person the sections below are."""
     by_shots = {regime.shots: regime for regime in found}
     chosen = st.segmented_control(
-        "Clips that each person gives",
+        say("Clips that each person gives"),
         list(by_shots),
         default=5 if 5 in by_shots else found[-1].shots,
         required=True,
-        key=widgets.key(visit, f"decide-clips-{visit.task}"),
+        key=widgets.key(visit, f"decide-clips-{task}"),
         wrap=True,
     )
     return by_shots[chosen]
@@ -64,20 +73,18 @@ def who_gains(regime) -> None:
         numbers("Every person, nobody named", decide.persons_table(regime))
     places = decision.places(visit)
     if places:
-        st.markdown("**By where they are heard**")
-        table(decide.places_table(places, texts.HEARD))
-        st.caption(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip")))
-    groups = shared.groups()
+        st.markdown(say("**By where they are heard**"))
+        table(decide.places_table(places, texts.places(task)))
+        st.caption(say(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip"))))
+    groups = shared.groups() if task in KEYWORD_TASKS else []
     if groups:
         st.markdown("**By group of people**")
         table(decide.groups_table(groups))
-    for sentence in decide.not_there(groups):
-        st.caption(sentence)
 
 
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
-    st.header("How many clips does it take?", anchor=False)
+    st.header(say("How many clips does it take?"), anchor=False)
     widgets.show(decision.clips_figure(found, height=340), "decide-clips")
     numbers("Numbers, with controls", decide.clips_table(found))
 
@@ -94,14 +101,15 @@ def how_many_people(regime) -> None:
         key=widgets.key(visit, "decide-gain"),
     )
     st.markdown(decide.needed(regime, gain))
-    st.caption(decide.NEEDED_HOW)
+    st.caption(say(decide.NEEDED_HOW))
 
 
 def people_here() -> None:
     """The bundled persons, asked by this server, and the threshold chosen on them."""
-    st.header("Ask people here, and choose when to answer", anchor=False)
-    if not visit.people_asked:
-        st.markdown(decide.PEOPLE_WHY)
+    words = task in KEYWORD_TASKS
+    st.header("Ask people here" + ", and choose when to answer" * words, anchor=False)
+    if task not in visit.people_asked:
+        st.markdown(decide.PEOPLE_WHY if words else decide.PEOPLE_WHY_SEEN)
         st.button(
             decide.PEOPLE,
             icon=":material/groups:",
@@ -110,15 +118,21 @@ def people_here() -> None:
             args=(visit,),
         )
         return
-    threshold()
+    answers()
+    if words:
+        threshold()
+
+
+@st.fragment
+def answers() -> None:
+    """Their right answers, in one environment."""
+    environment = widgets.choose_environment(st, visit, "clean", task)
+    table(decide.clips_table(shared.bundled_regimes(task, environment)))
 
 
 @st.fragment
 def threshold() -> None:
     """Both errors, and both models at the same false alarms."""
-    environment = widgets.choose_environment(st, visit, "clean")
-    found = shared.bundled_regimes(visit.task, environment)
-    table(decide.clips_table(found))
     st.markdown(decide.THRESHOLD)
     target = st.segmented_control(
         "False alarms allowed",
@@ -131,7 +145,7 @@ def threshold() -> None:
     )
     drawn, said = st.columns([6, 6], gap="large")
     with drawn:
-        widgets.show(det_figure(shared.bands(visit.task, SHOTS), chosen=target), "decide-det")
+        widgets.show(det_figure(shared.bands(task, SHOTS), chosen=target), "decide-det")
     with said:
         points = decision.operating_points(visit, target)
         st.markdown(decide.operating(points))
@@ -145,7 +159,7 @@ def what_it_costs() -> None:
     st.header("What does it cost?", anchor=False)
     who = decision.whose(visit)
     st.button(
-        f"Measure it here, on {who if who == 'your clips' else who + '’s clips'}",
+        say(f"Measure it here, on {who if who == decision.OWN else who + '’s clips'}"),
         icon=":material/timer:",
         key="measure-costs",
         on_click=state.guarded(decision.measure),
@@ -153,12 +167,12 @@ def what_it_costs() -> None:
     )
     timed = decision.ledger(visit)
     if timed is None:
-        st.caption("VoP beside six other ways to personalize, on the same clips: some seconds.")
+        st.caption(say(decide.TIMED))
         return
     table(decide.ledger_table(timed))
-    st.markdown(decide.LEAVES.format(sent=timed.bytes_to_send))
-    st.caption(decide.right_answers(timed, who))
-    st.caption(decide.LEDGER_NOTE.format(clips=counted(timed.clips, "clip")))
+    st.markdown(say(decide.LEAVES.format(sent=timed.bytes_to_send)))
+    st.caption(say(decide.right_answers(timed, who)))
+    st.caption(say(decide.LEDGER_NOTE.format(clips=counted(timed.clips, "clip"))))
 
 
 def take_along(regime) -> None:
@@ -167,29 +181,62 @@ def take_along(regime) -> None:
     st.download_button(
         "Download the report",
         data=lambda: decision.report(visit, regime),
-        file_name=f"personalization-{visit.task}.html",
+        file_name=f"personalization-{task}.html",
         mime="text/html",
         icon=":material/download:",
         on_click="ignore",
         key="decide-report",
     )
-    st.caption("One HTML page that opens anywhere, without a connection; no voice is in it.")
+    st.caption(say(decide.PAGE))
+
+
+def claims_worth() -> None:
+    """What personal weights are worth where claims are judged."""
+    found = verify.settings()
+    kind, icon, said = claims.headline(found)
+    with st.container(border=True, key="verdict"):
+        getattr(st, kind)(f"**{said}**", icon=icon)
+        st.markdown(claims.of_gain(found))
+        st.caption(claims.by_chance(found))
+    st.header("Whose claims, after how many clips?", anchor=False)
+    table(claims.settings_table(found))
+    st.caption(claims.ERRORS)
+    st.header("A threshold is a decision", anchor=False)
+    left, right = st.columns(2)
+    shots = max(each.shots for each in found)
+    with left:
+        options = {"chosen": FALSE_ALARMS, "targets": claims.MISSES, "others": claims.ALARMS}
+        widgets.show(det_figure(verify.verifier().bands(shots), **options), "decide-claims")
+        st.caption(claims.errors(verify.verifier().point("vop", shots), shots))
+    with right:
+        copied = subject.shipped(visit).card["copied_thresholds"]["vop"]
+        widgets.show(copied_figure(copied, claims.CORPORA, asked=FALSE_ALARMS), "decide-copied")
+        st.caption(claims.COPIED)
+    st.page_link("app_pages/verify.py", label="Try it on Verify", icon=":material/how_to_reg:")
+
+
+def persons_worth() -> None:
+    """What personal models are worth where a sample is read."""
+    found = decision.regimes(visit)
+    if found:
+        the_verdict(found)
+        regime = choose_clips(found)
+        who_gains(regime)
+        how_many_clips(found)
+        how_many_people(regime)
+    else:
+        st.info(decide.NO_RESULTS, icon=":material/info:")
+    people_here()
+    what_it_costs()
+    if found:
+        take_along(regime)
 
 
 st.title("Decide", anchor=False)
 st.markdown(decide.QUESTION)
-st.caption(f"Model: {TASKS[visit.task].title}. Choose another one on the page Your voice.")
+widgets.choose_subject(visit)
 widgets.messages(visit)
-found = decision.regimes(visit)
-if found:
-    the_verdict(found)
-    regime = choose_clips(found)
-    who_gains(regime)
-    how_many_clips(found)
-    how_many_people(regime)
+if TASKS[task].compares:
+    claims_worth()
 else:
-    st.info(decide.NO_RESULTS, icon=":material/info:")
-people_here()
-what_it_costs()
-if found:
-    take_along(regime)
+    persons_worth()

@@ -6,7 +6,7 @@ import browser
 import streamlit as st
 import texts
 import widgets
-from session import hands, state
+from session import hands, models, state
 from session.shared import bundled_persons
 from texts import hands as said
 
@@ -83,22 +83,16 @@ def files(name: str, label: str, on_change, *, several: bool) -> None:
 
 def borrow_form() -> None:
     st.caption(said.BORROW)
-    proposed, environment = hands.opening(visit)
+    proposed, environment = models.opening(hands.TASK)
     persons = bundled_persons(hands.TASK)
     person = st.selectbox(
         "Writer",
         persons,
-        index=[each.id for each in persons].index(proposed.id),
+        index=persons.index(proposed) if proposed else 0,
         format_func=lambda person: person.name,
         key=widgets.key(visit, "writer"),
     )
-    seen = st.selectbox(
-        "Seen",
-        list(said.SEEN),
-        index=list(said.SEEN).index(environment),
-        format_func=said.SEEN.get,
-        key=widgets.key(visit, "seen"),
-    )
+    seen = widgets.choose_environment(st, visit, environment, hands.TASK)
     st.button(
         "Use this hand",
         icon=":material/draw:",

@@ -83,7 +83,7 @@ def example(person, environment: str, shown: Example, total: Sequence[Example]) 
             clips.borrow(visit, person, SHOTS, environment)
             st.switch_page("app_pages/your_voice.py")
     all_persons, chosen = texts.of_bundled_persons(
-        models.bundled_results(visit), person, environment
+        models.bundled_results(visit.task), person, environment
     )
     st.markdown(all_persons)
     st.caption(chosen)

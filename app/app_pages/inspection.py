@@ -4,8 +4,9 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+import texts
 import widgets
-from session import clips, state
+from session import clips, hands, state, subject
 from session import inspection as inspect
 from texts import inspection as words
 
@@ -14,6 +15,7 @@ from vop_core.course.script import VIEWS
 from vop_core.models.inspection import CROWD_CLIPS, coverage_by_clips, draws_table
 from vop_core.plots import inspection as figures
 from vop_core.plots import style
+from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
 from vop_core.variational.diagnostics import HELD
 from vop_core.variational.monte_carlo import draws_needed
@@ -21,6 +23,8 @@ from vop_core.variational.monte_carlo import draws_needed
 TAKE = "Take it away"
 SVG, PNG = "SVG", "PNG"
 visit = state.current()
+task = subject.task(visit)
+say = partial(texts.about, task)
 MAP, PROFILE, LAYERS = (
     widgets.key(visit, name) for name in ("inspect-map", "inspect-profile", "inspect-layers")
 )
@@ -82,7 +86,7 @@ def choose(table: pd.DataFrame) -> str:
     titles = inspect.inspected(visit).model.layer_titles
     left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
     # named after what is marked, so that a click in a figure shows here
-    widget = widgets.key(visit, f"inspect-layer-{visit.task}-{layer}")
+    widget = widgets.key(visit, f"inspect-layer-{task}-{layer}")
     left.selectbox(
         "Layer",
         list(titles),
@@ -93,7 +97,7 @@ def choose(table: pd.DataFrame) -> str:
         args=(widget,),
     )
     names = table[table["layer"] == layer]["name"].tolist()
-    widget = widgets.key(visit, f"inspect-weight-{visit.task}-{layer}-{weight}")
+    widget = widgets.key(visit, f"inspect-weight-{task}-{layer}-{weight}")
     middle.selectbox(
         "Weight",
         range(len(names)),
@@ -119,8 +123,8 @@ def layers(looked_at) -> None:
     measure = choose(table)
     layer, weight = inspect.marked(visit)
     line = table[(table["layer"] == layer) & (table["weight"] == weight)].iloc[0]
-    st.markdown(words.weight(line, len(looked_at.heard.enrollment)))
-    if visit.enrolled:
+    st.markdown(say(words.weight(line, len(looked_at.heard.enrollment))))
+    if task == visit.task and visit.enrolled:
         st.page_link(
             "app_pages/posterior.py",
             label="Open its curves, clip by clip, on Posterior",
@@ -147,27 +151,28 @@ def persons(looked_at) -> None:
     )
     found = inspect.persons_map(visit, by_environment=by == "heard")
     if found is None:
-        st.info(words.NO_PLANE, icon=":material/info:")
+        st.info(say(words.NO_PLANE), icon=":material/info:")
         return
     you = inspect.in_plane(visit, found)
-    st.markdown(words.spread(found.table, found.plane.share))
+    st.markdown(say(words.spread(found.table, found.plane.share)))
     figure = figures.persons_plane_figure(found.table, found.plane.share, by=by, you=you)
     draw(figure, "inspect-persons", pd.concat([found.table, you], ignore_index=True))
-    st.caption(words.PERSONS.format(shots=CROWD_CLIPS))
+    st.caption(say(words.PERSONS.format(shots=CROWD_CLIPS)))
 
 
 def coverage(looked_at) -> None:
     table = inspect.coverage(visit)
     if not len(table):
-        st.info(words.NO_COVERAGE, icon=":material/info:")
+        st.info(say(words.NO_COVERAGE), icon=":material/info:")
         return
     counts = coverage_by_clips(table)
-    st.markdown(words.coverage(counts))
+    st.markdown(say(words.coverage(counts)))
     draw(figures.contraction_figure(counts, HELD), "inspect-coverage", counts)
     st.header("Layer by layer", anchor=False)
     shots = len(looked_at.heard.enrollment)
     nearest = min(counts["clips"], key=lambda count: abs(count - shots))
-    st.caption(f"After {counted(int(nearest), 'clip')}, means over persons. Click a layer.")
+    after = counted(int(nearest), "clip")
+    st.caption(say(f"After {after}, means over persons. Click a layer."))
     titles = looked_at.model.layer_titles
     by_layer = table[table["clips"] == nearest][list(titles)].mean()
     figure = figures.layer_coverage_figure(by_layer, titles, marked=inspect.marked(visit)[0])
@@ -177,19 +182,19 @@ def coverage(looked_at) -> None:
 def draws(looked_at) -> None:
     answers = inspect.answers_by_draw(visit)
     if not len(looked_at.heard.query):
-        st.caption(words.NO_QUERY)
+        st.caption(say(words.NO_QUERY))
     errors, table = draws_table(answers), inspect.uncertainty(visit)
-    st.markdown(words.draws(errors, draws_needed(answers), len(table)))
+    st.markdown(say(words.draws(errors, draws_needed(answers), len(table))))
     draw(figures.draw_error_figure(errors), "inspect-draws", errors)
-    st.header("What is uncertain: the weights or the clip", anchor=False)
-    st.markdown(words.entropy(table))
+    st.header(say("What is uncertain: the weights or the clip"), anchor=False)
+    st.markdown(say(words.entropy(table)))
     draw(figures.entropy_figure(table), "inspect-entropy", table)
 
 
 def methods(looked_at) -> None:
-    st.caption(words.METHODS)
+    st.caption(say(words.METHODS))
     if not len(looked_at.heard.query):
-        st.info(words.NO_QUERIES, icon=":material/hearing:")
+        st.info(say(words.NO_QUERIES), icon=":material/hearing:")
         return
     place = st.empty()
     if not inspect.methods_known(visit) and not place.button(
@@ -199,33 +204,33 @@ def methods(looked_at) -> None:
     with place, st.spinner("Enrolling with every method…"):
         table = inspect.methods(visit)
     if looked_at.heard.enrollment_labels is None:
-        st.caption(words.NO_LABELS)
+        st.caption(say(words.NO_LABELS))
     if "right" in table:
-        st.markdown(words.methods(table))
+        st.markdown(say(words.methods(table)))
         draw(figures.method_answers_figure(table), "inspect-methods", table, opened=True)
     else:
         numbers("inspect-methods", table, opened=True)
 
 
 def diagnosis(looked_at) -> None:
-    st.caption(words.DIAGNOSIS)
+    st.caption(say(words.DIAGNOSIS))
     checks = inspect.checks(visit)
-    st.markdown(words.diagnosis(checks))
+    st.markdown(say(words.diagnosis(checks)))
     for number, check in enumerate(checks, start=1):
         with st.container(border=True):
             said, verdict = st.columns([5, 1])
-            said.markdown(f"**{number}. {check.question}**")
+            said.markdown(say(f"**{number}. {check.question}**"))
             colour, icon, word = words.VERDICTS[check.verdict]
             verdict.badge(word, icon=icon, color=colour)
-            st.markdown(check.found)
+            st.markdown(say(check.found))
             if check.verdict != "pass":
-                st.caption(f":material/arrow_forward: Look next at: {check.look}")
+                st.caption(say(f":material/arrow_forward: Look next at: {check.look}"))
 
 
 def take_away(looked_at) -> None:
     view = st.selectbox("View", list(VIEWS), key=widgets.key(visit, "inspect-view"))
-    own = "" if looked_at.person else words.OWN
-    st.markdown(words.TAKE.format(own=own))
+    own = "" if looked_at.samples.person else words.OWN
+    st.markdown(say(words.TAKE.format(own=own)))
     code = inspect.as_script(visit, view)
     st.code(code, language="python")
     name = f"vop-{view.lower().replace(' ', '-')}"
@@ -250,7 +255,7 @@ def take_away(looked_at) -> None:
         )
     st.header("Draws for ArviZ", anchor=False)
     numbered = looked_at.model.posterior.mean.numel()
-    st.markdown(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered))
+    st.markdown(say(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered)))
     st.download_button(
         "Save the draws",
         partial(inspect.exported, visit),
@@ -271,18 +276,20 @@ SECTIONS = {
     "Diagnosis": diagnosis,
     TAKE: take_away,
 }
+ASKED = ("Draws", "Methods", "Diagnosis")  # of what a model answers
 
 
 @st.fragment
 def show() -> None:
     """One section; nothing of the others is computed."""
     looked_at = inspect.inspected(visit)
+    compares = TASKS[task].compares
     section = st.segmented_control(
         "Section",
-        list(SECTIONS),
+        [each for each in SECTIONS if not (compares and each in ASKED)],
         default="Layers",
         required=True,
-        key=SECTION,
+        key=f"{SECTION}-{task}",
         label_visibility="collapsed",
         wrap=True,
     )
@@ -302,21 +309,34 @@ def show() -> None:
 
 def whose(looked_at) -> None:
     """Whose posterior is looked at."""
-    if looked_at.proposed:
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        left.info(words.WHOSE.format(name=looked_at.heard.name), icon=":material/person:")
-        if right.button(words.GO_ON, key="inspect-enroll", disabled=bool(visit.entries)):
-            clips.borrow(visit, looked_at.person, len(looked_at.clips), looked_at.environment)
-            st.rerun()
-    else:
-        count = counted(len(looked_at.heard.enrollment), "clip")
+    found = looked_at.samples
+    if not found.proposed:
+        count = say(counted(len(looked_at.heard.enrollment), "clip"))
         st.markdown(words.OF_CLIPS.format(name=looked_at.heard.name, clips=count))
+        return
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.info(say(words.WHOSE.format(name=looked_at.heard.name)), icon=":material/person:")
+    given = visit.hand.samples if task == hands.TASK else visit.entries
+    if right.button(words.GO_ON, key="inspect-enroll", disabled=bool(given)):
+        enroll(found)
+        st.rerun()
+
+
+def enroll(found) -> None:
+    """The bundled person who stands in enrolls."""
+    if task == hands.TASK:
+        hands.borrow(visit, found.person, found.environment)
+    else:
+        clips.borrow(visit, found.person, len(found.names), found.environment)
 
 
 st.title("Inspect", anchor=False)
-st.markdown(words.ABOUT)
+st.markdown(say(words.ABOUT))
+widgets.choose_subject(visit)
 widgets.messages(visit)
 whose(inspect.inspected(visit))
-if visit.entries:
+if visit.entries and task != hands.TASK:
     widgets.switches(visit)
 show()
+if TASKS[task].compares:
+    st.caption(words.SCORES)

@@ -8,13 +8,16 @@ import texts
 import widgets
 from session import lesson, state
 from texts import learn
+from texts import verify as claims
 
 from vop_core import plots
 from vop_core.course.lesson import MOST_POINTS, REACH
 from vop_core.data.audio import playable
+from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.plots.persons import gains_figure
 from vop_core.plots.style import enlarge
 from vop_core.plots.twin import bounds_figure, one_weight_figure, points_figure, two_weights_figure
+from vop_core.plots.verification import copied_figure
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
 
@@ -195,7 +198,7 @@ def trust(revealed: bool) -> None:
     found = lesson.shrinkage(visit, on)
     if found and on:
         st.markdown(
-            f"## a = {found.clips} / ({found.clips} + {found.prior_clips:.1f}) = "
+            f"## a = {found.counted} / ({found.counted} + {found.prior_clips:.1f}) = "
             f"{plots.percent(found.share)}"
         )
     elif found:
@@ -341,6 +344,30 @@ def everyone(revealed: bool) -> None:
         st.caption(learn.FIRST_PREDICT)
 
 
+def hand(revealed: bool) -> None:
+    """What a writer enrolls with, and what every writer gains."""
+    with st.container(horizontal=True):
+        for number, picture in enumerate(lesson.hand()[2], start=1):
+            st.image(picture, width=96, alt=f"Digit {number} that enrolls")
+    if revealed and (found := lesson.hand_gains()):
+        gain_chart({learn.GAINS["own samples"]: found}, "bundled writers")
+    elif not revealed:
+        st.caption(learn.FIRST_PREDICT)
+    st.page_link("app_pages/hands.py", label="Draw some yourself", icon=":material/draw:")
+
+
+def claim(revealed: bool) -> None:
+    """What copied thresholds do."""
+    copied = lesson.copied_here()
+    if not revealed:
+        st.caption(learn.FIRST_PREDICT)
+    elif copied:
+        figure = copied_figure(copied, claims.CORPORA, asked=FALSE_ALARMS)
+        show(figure, "lesson-copied")
+        st.caption(claims.COPIED)
+    st.page_link("app_pages/verify.py", label="Try it on Verify", icon=":material/how_to_reg:")
+
+
 def people(names: Sequence[str], revealed: bool) -> None:
     """What people never heard gain, by whose clips or which answer."""
     if not revealed:
@@ -380,6 +407,8 @@ SCENES = {
     "shrinkage": trust,
     "cost": price,
     "everyone": everyone,
+    "hand": hand,
+    "claim": claim,
     "stranger": partial(people, ("own", "wrong-person")),
     "width": partial(people, ("mean", "draws")),
 }

@@ -112,7 +112,7 @@ def worth() -> None:
             "claim-det",
         )
         st.caption(said.errors(verify.verifier().point("vop", shots), shots))
-        st.markdown(said.of_gain(*verify.against_everybody()))
+        st.markdown(said.of_gain(verify.settings()))
     with right:
         st.markdown(f"**How often {whose} true claims would be refused**")
         st.markdown(said.of_rate(verify.miss_rate(visit), whose))

@@ -48,10 +48,10 @@ def borrow_form() -> None:
         "People who recorded words for a public data set; no model here was trained on them. Their "
         "clips show how personalization works where there is no microphone."
     )
-    proposed, environment = models.opening(visit)
+    proposed, environment = models.opening(visit.task)
     left, right = st.columns(2)
     person = widgets.choose_person(left, visit, "person", proposed)
-    environment = widgets.choose_environment(right, visit, environment)
+    environment = widgets.choose_environment(right, visit, environment, visit.task)
     widgets.whose(person, environment)
     left, right = st.columns([3, 5], vertical_alignment="bottom")
     shots = left.segmented_control(
@@ -70,7 +70,7 @@ def borrow_form() -> None:
         on_click=state.guarded(clips.borrow),
         args=(visit, person, shots, environment),
     )
-    results = models.bundled_results(visit)
+    results = models.bundled_results(visit.task)
     for sentence in texts.of_bundled_persons(results, person, environment) if results else ():
         st.caption(sentence)
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import texts
 from texts import decide
 
-from session import models, shared
-from session.clips import borrowed_person
-from session.shared import bundle, bundled_persons
+from session import shared, subject
 from session.state import Visit
 from vop_core.data.environments import CLEAN
 from vop_core.evaluation.detection import OperatingPoint, cross_fitted
@@ -20,21 +19,24 @@ from vop_core.plots.bench import shots_figure
 from vop_core.plots.detection import det_figure
 from vop_core.plots.persons import gains_figure
 from vop_core.report.decision import Decision, Drawing, Table, decision_page
+from vop_core.tasks.registry import KEYWORD_TASKS
+
+OWN = "your clips"
 
 
 def regimes(visit: Visit) -> tuple[Regime, ...]:
     """By number of clips, over the people of the card."""
-    return decision.card_regimes(bundle(visit.task).card)
+    return decision.card_regimes(subject.shipped(visit).card)
 
 
 def places(visit: Visit) -> tuple[decision.Place, ...]:
     """By where bundled people are heard, by the card."""
-    return decision.card_places(bundle(visit.task).card)
+    return decision.card_places(subject.shipped(visit).card)
 
 
 def ask_people(visit: Visit) -> None:
     """From now on the page shows what the bundled people answer."""
-    visit.people_asked = True
+    visit.people_asked.add(subject.task(visit))
 
 
 def curve(found: tuple[Regime, ...]) -> list[dict]:
@@ -68,42 +70,29 @@ def other_sounds(visit: Visit) -> str:
 
 
 def measure(visit: Visit) -> None:
-    """Time every method on the clips that are on, or a bundled person's."""
-    visit.ledger = (_ledger_key(visit), _measured(visit))
+    """Time every method on the samples that are on, or a bundled person's."""
+    visit.ledger = (subject.samples(visit).key, _measured(visit))
 
 
 def ledger(visit: Visit) -> Ledger | None:
     """What was timed, where it still belongs to these clips."""
-    if visit.ledger is None or visit.ledger[0] != _ledger_key(visit):
+    if visit.ledger is None or visit.ledger[0] != subject.samples(visit).key:
         return None
     return visit.ledger[1]
 
 
 def whose(visit: Visit) -> str:
-    """On whose clips methods are timed."""
-    person = borrowed_person(visit) if visit.enrolled else _example(visit)
-    return person.name if person else "your clips"
-
-
-def _ledger_key(visit: Visit) -> tuple:
-    return visit.task, tuple(entry.number for entry in visit.enrolled)
-
-
-def _example(visit: Visit):
-    return models.opening(visit)[0] or bundled_persons(visit.task)[0]
+    """On whose samples methods are timed."""
+    person = subject.samples(visit).person
+    return person.name if person else OWN
 
 
 def _measured(visit: Visit) -> Ledger:
-    shipped, person = bundle(visit.task), borrowed_person(visit)
-    if visit.enrolled and person is None:
-        return ledger_of_clips(shipped, [entry.clip for entry in visit.enrolled])
-    if not visit.enrolled:
-        person = _example(visit)
-        took = shared.enrolled_clips(visit.task, person.id, CLEAN, SHOTS)
-        return ledger_of_person(shipped, person, CLEAN, took)
-    names = [entry.clip.name for entry in visit.enrolled]
-    took = [record for record in person.enrollment if record.path.name in names]
-    return ledger_of_person(shipped, person, visit.environment, took)
+    shipped, found = subject.shipped(visit), subject.samples(visit)
+    if found.person is None:
+        return ledger_of_clips(shipped, found.given)
+    took = subject.enrolled_records(found)
+    return ledger_of_person(shipped, found.person, found.environment, took)
 
 
 # --- the report -----------------------------------------------------------------------------------
@@ -122,28 +111,50 @@ def gains(regime: Regime):
 
 
 def report(visit: Visit, regime: Regime) -> str:
-    """One page to take along, with all that was asked and timed by now; no clip of anybody is in
+    """One page to take along, with all that was asked and timed by now; no sample of anybody is in
     it.
     """
-    found, timed = regimes(visit), ledger(visit)
-    _, _, headline = decide.headline(found)
+    found, timed, task = regimes(visit), ledger(visit), subject.task(visit)
+    say = partial(texts.about, task)
+    headline = decide.headline(found)[2]
+    clips = texts.counted(regime.shots, "clip")
     blocks = [
         _table("By number of clips", decide.clips_table(found)),
-        Drawing(f"A mark a person, {regime.shots} clips each", gains(regime)),
+        Drawing(f"A mark a person, {clips} each", gains(regime)),
         Drawing("Right answers by number of clips", clips_figure(found)),
         _table("By place", decide.places_table(places(visit), texts.HEARD)),
-        _table("By group", decide.groups_table(shared.groups())),
     ]
-    if visit.people_asked:
-        drawn = det_figure(shared.bands(visit.task, SHOTS))
-        blocks.append(Drawing("Missed commands against false alarms, bundled people", drawn))
+    if task in KEYWORD_TASKS:
+        blocks.append(_table("By group", decide.groups_table(shared.groups())))
+        if task in visit.people_asked:
+            drawn = det_figure(shared.bands(task, SHOTS))
+            title = "Missed commands against false alarms, bundled people"
+            blocks.append(Drawing(title, drawn))
     if timed:
         note = decide.LEDGER_NOTE.format(clips=texts.counted(timed.clips, "clip"))
         blocks.append(_table("What a person costs", decide.ledger_table(timed), note))
-    sentences = [each.replace("**", "") for each in decide.reasons(found)]
-    untold = [*decide.UNTOLD, *decide.not_there(shared.groups())]
-    content = Decision(headline, sentences, list(filter(None, blocks)), untold)
-    return decision_page(bundle(visit.task), content, today=datetime.now(UTC).date())
+    content = Decision(
+        say(headline),
+        [say(each.replace("**", "")) for each in decide.reasons(found)],
+        [_about(task, each) for each in blocks if each],
+        [say(each) for each in untold(task)],
+    )
+    return decision_page(subject.shipped(visit), content, today=datetime.now(UTC).date())
+
+
+def untold(task: str) -> list[str]:
+    """What the figures of a model do not tell."""
+    if task in KEYWORD_TASKS:
+        return [*decide.UNTOLD_OF[True], *decide.UNTOLD, *decide.not_there(shared.groups())]
+    return [*decide.UNTOLD_OF[False], *decide.UNTOLD]
+
+
+def _about(task: str, block: Drawing | Table) -> Drawing | Table:
+    """In the task's own terms."""
+    say = partial(texts.about, task)
+    if isinstance(block, Drawing):
+        return Drawing(say(block.title), block.figure)
+    return Table(say(block.title), [*map(say, block.header)], block.lines, say(block.note))
 
 
 def _table(title: str, lines: list[dict], note: str = "") -> Table | None:

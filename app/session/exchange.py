@@ -42,7 +42,7 @@ def _model_of(visit: Visit, person: Person):
 def add_bundled(visit: Visit) -> None:
     """A bundled person more, so that there are two who have a model; the turn stays."""
     present = {entry.person for person in visit.people for entry in person.entries}
-    proposed, environment = models.opening(visit)
+    proposed, environment = models.opening(visit.task)
     known = sorted(bundled_persons(visit.task), key=lambda person: person != proposed)
     turn = visit.turn
     clips.borrow(visit, next(each for each in known if each.id not in present), SHOTS, environment)

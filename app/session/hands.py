@@ -10,7 +10,6 @@ from session import models
 from session.shared import bundle, bundled_persons
 from session.state import Drawn, Personal, Visit
 from vop_core import plots
-from vop_core.data.environments import CLEAN
 from vop_core.data.pictures import decode_picture, decode_strokes, picture_png
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import VopError
@@ -57,7 +56,9 @@ def borrow(visit: Visit, person: BundledPerson, environment: str) -> None:
     hand.told.clear()
     hand.writer, hand.environment, hand.asked = person.id, environment, 0
     for each in person.enrollment[:BORROWED]:
-        hand.samples.append(_drawn(visit, each.load(), "borrowed", SealedLabel(each.label)))
+        drawn = _drawn(visit, each.load(), "borrowed", SealedLabel(each.label))
+        drawn.record = each.path.name
+        hand.samples.append(drawn)
 
 
 def begin(visit: Visit) -> None:
@@ -222,13 +223,3 @@ def layer_view(visit: Visit, layer: str) -> plots.LayerView:
             for number, place in enumerate(on)
         ],
     )
-
-
-def opening(visit: Visit) -> tuple[BundledPerson, str]:
-    """The bundled writer, and where they are seen, with whom the card says to open; the first one
-    where it does not say.
-    """
-    persons = {person.id: person for person in bundled_persons(TASK)}
-    proposed = bundle(TASK).card.get("bundled", {}).get("opening", {})
-    found = persons.get(proposed.get("person"), next(iter(persons.values())))
-    return found, proposed.get("environment", CLEAN)

@@ -4,15 +4,18 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from texts import SEEN
 from texts import learn as texts
+from texts import verify as texts_of_verify
 
-from session import models, shared
+from session import hands, models, shared, verify
 from session.state import Visit
 from vop_core import plots
 from vop_core.course import lesson
 from vop_core.course.lesson import FIRST_POINTS, MOST_POINTS, Gains, Point, TwinState
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import HEADLINE_SHOTS
+from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.models.bundled import SHOTS, Example, won_lost_unchanged
 from vop_core.plots.twin import AMORTISED, EXACT, OPTIMISED
 
@@ -22,6 +25,7 @@ POSTERIORS = (EXACT.name, AMORTISED.name, OPTIMISED.name)
 GLOBAL, OWN, WRONG, DRAWS = "global", "own", "wrong-person", "draws"
 RIGHT = {GLOBAL: ("lost", "both right"), OWN: ("won", "both right")}  # outcomes
 MOVED, NARROWER = 0.25, 0.9  # prior widths; of the prior's width
+HOME, AWAY = "speech_commands_test", "wuw2"  # of a threshold: where from, where to
 WEIGHTS = {"one-weight": 1, "two-weights": 2}  # of the twins
 
 
@@ -67,7 +71,7 @@ def reveal(visit: Visit, key: str) -> None:
 
 def person(visit: Visit) -> tuple[BundledPerson, str]:
     """With whom the app opens, or the first bundled person; and where that person is heard."""
-    proposed, environment = models.opening(visit)
+    proposed, environment = models.opening(visit.task)
     return proposed or shared.bundled_persons(visit.task)[0], environment
 
 
@@ -214,14 +218,14 @@ def gains(visit: Visit, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Gains
 
 def bundled_gains(visit: Visit) -> Gains | None:
     """What each bundled person gains, in points of accuracy over their own words."""
-    results = models.bundled_results(visit)
+    results = models.bundled_results(visit.task)
     return lesson.bundled_gains(results, person(visit)[1]) if results else None
 
 
 def introduction(visit: Visit, key: str) -> dict[str, object]:
     """What a step's text and question tell before any answer."""
     card = shared.bundle(visit.task).card
-    trained, results = card.get("persons", {}).get("trained"), models.bundled_results(visit)
+    trained, results = card.get("persons", {}).get("trained"), models.bundled_results(visit.task)
     return {
         "name": person(visit)[0].name,
         "trained": len(trained) if trained else "many",
@@ -230,7 +234,27 @@ def introduction(visit: Visit, key: str) -> dict[str, object]:
         "word": word(visit).word,
         "clips": SHOTS,
         "all": len(shared.bundled_persons(visit.task)) if results else "",
+    } | (TOLD[key]() if key in TOLD else {})
+
+
+def _told_of_hand() -> dict[str, object]:
+    who, environment, _ = hand()
+    return {
+        "writer": who.name,
+        "writers": len(shared.bundled_persons(hands.TASK)),
+        "seen": SEEN[environment].partition(":")[0].lower(),
     }
+
+
+def _told_of_claim() -> dict[str, object]:
+    home = [row["misses"] for row in copied_thresholds() if {row["from"], row["to"]} == {HOME}]
+    return {
+        "alarms": plots.percent(FALSE_ALARMS),
+        "home": plots.percent(home[0]) if home else "few",
+    }
+
+
+TOLD = {"hand": _told_of_hand, "claim": _told_of_claim}
 
 
 def _everybody(visit: Visit) -> Found:
@@ -291,14 +315,19 @@ def _cost(visit: Visit) -> Found:
 
 
 def _everyone(visit: Visit) -> Found:
-    results = models.bundled_results(visit)
+    results = models.bundled_results(visit.task)
     if results is None:
         return Found(None)
-    won, lost, unchanged = won_lost_unchanged(results["rows"], person(visit)[1])
-    truth = 0 if 2 * won > won + lost + unchanged else 1 if won > lost else 2
     people = gains(visit, {"own": (OWN, GLOBAL)})
     said = texts.PEOPLE.format(shots=HEADLINE_SHOTS, **_numbers(people["own"])) if people else ""
-    return Found(truth, {"won": won, "lost": lost, "unchanged": unchanged, "people": said})
+    return _won(results, person(visit)[1], {"people": said})
+
+
+def _won(results: Mapping, environment: str, numbers: Mapping[str, object]) -> Found:
+    """Whether most bundled persons are better served, and for how many it is which."""
+    won, lost, unchanged = won_lost_unchanged(results["rows"], environment)
+    truth = 0 if 2 * won > won + lost + unchanged else 1 if won > lost else 2
+    return Found(truth, {"won": won, "lost": lost, "unchanged": unchanged, **numbers})
 
 
 def _stranger(visit: Visit) -> Found:
@@ -322,6 +351,49 @@ def _numbers(found: Gains) -> dict[str, object]:
     return {"gain": mean, "low": low, "high": high, "persons": len(found.points)}
 
 
+# --- the other two tasks --------------------------------------------------------------------------
+
+
+def hand() -> tuple[BundledPerson, str, tuple[bytes, ...]]:
+    """With whom the page Hands opens and how that writer is seen; pictures of what enrolls."""
+    person, environment = models.opening(hands.TASK)
+    person = person or shared.bundled_persons(hands.TASK)[0]
+    return person, environment, shared.enrolled_pictures(hands.TASK, person.id, environment)
+
+
+def hand_gains() -> Gains | None:
+    """What each bundled writer gains, seen as that one is."""
+    results = models.bundled_results(hands.TASK)
+    return lesson.bundled_gains(results, hand()[1]) if results else None
+
+
+def _hand(visit: Visit) -> Found:
+    results, found = models.bundled_results(hands.TASK), hand_gains()
+    if found is None:
+        return Found(None)
+    return _won(results, hand()[1], _numbers(found))
+
+
+def copied_thresholds() -> list[Mapping]:
+    """What a corpus' threshold does to another's people; empty where the card does not say."""
+    return shared.bundle(verify.TASK).card.get("copied_thresholds", {}).get("vop", [])
+
+
+def copied_here() -> list[Mapping]:
+    """The same of the two corpora that the lecture tells of."""
+    return [row for row in copied_thresholds() if {row["from"], row["to"]} <= {HOME, AWAY}]
+
+
+def _claim(visit: Visit) -> Found:
+    misses = {(row["from"], row["to"]): row["misses"] for row in copied_thresholds()}
+    if not misses:
+        return Found(None)
+    home, away = misses[HOME, HOME], misses[HOME, AWAY]
+    numbers = {"home": plots.percent(home), "away": plots.percent(away)}
+    said = f" {texts_of_verify.of_gain(verify.settings())}"
+    return Found(bisect_right((home, 2 * home), away), numbers | {"weights": said})
+
+
 FINDERS = {
     "everybody": _everybody,
     "clips": _clips,
@@ -332,5 +404,7 @@ FINDERS = {
     "cost": _cost,
     "everyone": _everyone,
     "stranger": _stranger,
+    "hand": _hand,
+    "claim": _claim,
     "width": _width,
 }

@@ -129,16 +129,16 @@ def results(visit: Visit) -> tuple[list, list]:
     return found.get("rows", []), found.get("differences", [])
 
 
-def bundled_results(visit: Visit) -> dict | None:
+def bundled_results(task: str) -> dict | None:
     """What the card says of all bundled persons, and with whom of them the app opens."""
-    return bundle(visit.task).card.get("bundled")
+    return bundle(task).card.get("bundled")
 
 
 def bundled_row(visit: Visit) -> Mapping | None:
     """What the card says of the bundled person who enrolled, where the clips that are on are those
     that the card's models were made from.
     """
-    found, person = bundled_results(visit), borrowed_person(visit)
+    found, person = bundled_results(visit.task), borrowed_person(visit)
     if found is None or person is None:
         return None
     took = shared.enrolled_clips(visit.task, person.id, visit.environment, found["shots"])
@@ -151,15 +151,15 @@ def bundled_row(visit: Visit) -> Mapping | None:
     )
 
 
-def opening(visit: Visit) -> tuple[BundledPerson | None, str]:
+def opening(task: str) -> tuple[BundledPerson | None, str]:
     """The bundled person, and where that person is heard, with whom the card says to open; nobody,
     clean, where it does not say.
     """
-    found = bundled_results(visit)
+    found = bundled_results(task)
     if found is None:
         return None, CLEAN
     proposed = found["opening"]
-    persons = {person.id: person for person in bundled_persons(visit.task)}
+    persons = {person.id: person for person in bundled_persons(task)}
     return persons.get(proposed["person"]), proposed["environment"]
 
 
@@ -167,7 +167,7 @@ def examples(visit: Visit) -> tuple[BundledPerson, str, tuple[Example, ...]] | N
     """With whom the app opens, where that person is heard, and what both models answer to them;
     None where the card does not say.
     """
-    person, environment = opening(visit)
+    person, environment = opening(visit.task)
     if person is None:
         return None
     return person, environment, shared.examples(visit.task, person.id, environment, SHOTS)

@@ -10,6 +10,7 @@ import streamlit as st
 from vop_core import models, plots
 from vop_core.course import lesson
 from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.pictures import picture_png
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.evaluation import detection
 from vop_core.models import bundled, decision, inspection
@@ -73,6 +74,14 @@ def bundled_model(task: str, person: str, environment: str, shots: int, on: tupl
     return bundle(task).vop.enroll(bundle(task).features(heard))
 
 
+@st.cache_resource(show_spinner=False)
+def enrolled_pictures(task: str, person: str, environment: str) -> tuple[bytes, ...]:
+    """What a bundled writer, by id, enrolls with, as pictures to look at."""
+    took = enrolled_clips(task, person, environment, bundled.SHOTS)
+    seen = (TASKS[task].met_in(environment, person, record.load()) for record in took)
+    return tuple(map(picture_png, seen))
+
+
 @st.cache_resource(show_spinner="Enrolling in every way…")
 def enrollment_costs(task: str, person: str, environment: str, shots: int):
     """What it takes to enroll these clips of a bundled person, by method."""
@@ -110,7 +119,7 @@ def heard_persons(task: str, environment: str) -> decision.HeardPersons:
     strangers = [
         person
         for other, about in KEYWORD_TASKS.items()
-        if about.language != TASKS[task].language
+        if task in KEYWORD_TASKS and about.language != KEYWORD_TASKS[task].language
         for person in bundled_persons(other)
     ]
     return decision.heard_persons(bundle(task), bundled_persons(task), strangers, environment)

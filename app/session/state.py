@@ -183,6 +183,7 @@ class Drawn:
     on: bool = True
     seal: SealedLabel | None = None  # what a bundled writer's picture shows
     image: bytes = b""  # to look at, made once
+    record: str = ""  # the name of a bundled writer's
 
 
 @dataclass
@@ -226,6 +227,7 @@ class Visit:
     # part of every personal widget's key, so that forgetting empties the widgets too
     generation: int = 0
     task: str = "keywords-en"
+    subject: str | None = None  # the model that Decide and Inspect are about; None: that of words
     example: int | None = None  # of those on the first page, the one that is shown
     people: list[Person] = field(default_factory=lambda: [Person(1)])
     turn: int = 1  # whose it is, by number
@@ -242,7 +244,7 @@ class Visit:
     swapped: bool = False  # whether two persons have each other's model
     exchange: tuple[tuple, object] | None = None  # what came of it, and what it belongs to
     # Decide: whether the bundled people were asked, and what methods cost on which clips
-    people_asked: bool = False
+    people_asked: set[str] = field(default_factory=set)  # by task
     ledger: tuple[tuple, Ledger] | None = None
     draw_seed: int = 0
     # looked at: the layer by task, the weight by task and layer

@@ -8,11 +8,9 @@ from session.state import Visit
 from vop_core.data import audio
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import VopError
-from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.controls import generator_for
-from vop_core.evaluation.score import DRAWS
 from vop_core.evaluation.verification_metrics import Verdict
-from vop_core.models.verification import MissRate, Verifier
+from vop_core.models.verification import ClaimSetting, MissRate, Verifier, card_claims
 
 TASK = "verification"
 
@@ -71,16 +69,9 @@ def truth(visit: Visit) -> bool | None:
     return claimed in enrolled
 
 
-def against_everybody() -> tuple[int, int, int]:
-    """In how many settings of the card's trials the personal model's EER is shown to be below
-    everybody's, above it, and how many there are.
-    """
-    found = [
-        gap["ci95"]
-        for gap in bundle(TASK).card["results"]["differences"]
-        if (gap["a"], gap["b"]) == (DRAWS, GLOBAL)
-    ]
-    return sum(high < 0 for _, high in found), sum(low > 0 for low, _ in found), len(found)
+def settings() -> tuple[ClaimSetting, ...]:
+    """What the card says of claims, by corpus, calls and number of clips."""
+    return card_claims(bundle(TASK).card)
 
 
 def miss_rate(visit: Visit) -> MissRate:

@@ -10,7 +10,8 @@ from vop_core.evaluation.narrowing import LearningCurve, headline_differences, n
 from vop_core.methods.personal import Shrinkage
 from vop_core.models.bundled import Example, won_lost_unchanged
 from vop_core.plots.style import listing, percent
-from vop_core.text import counted
+from vop_core.tasks.registry import TASKS
+from vop_core.text import counted, in_terms
 
 PROMISE = "A few words from you make a network yours"
 HOME = (
@@ -24,7 +25,7 @@ DOORS = (  # of the first page: page, icon, what it is called there, what is beh
         "app_pages/learn.py",
         ":material/school:",
         "Learn",
-        "A lecture in ten steps: predict, then see. By keyboard, offline.",
+        "A lecture in steps: predict, then see. By keyboard, offline.",
     ),
     (
         "app_pages/decide.py",
@@ -119,6 +120,18 @@ HEARD = {  # bundled persons -> plain words
     "second environment": "In a second environment",
     "unforeseen environment": "In one of a kind training never had",
 }
+SEEN = {  # where a bundled writer is seen -> plain words
+    "clean": "Clean, as they were written",
+    "photocopied": "Photocopied: training had no copier",
+    "in pale pencil": "In pale pencil: training had none",
+    "by fax": "By fax: training had none",
+    "own environment": "By a scanner of their own",
+    "unforeseen environment": "In a way training never had",
+}
+MADE_PLACES = (
+    "Environments are made by computer, one of each kind for each person: enrollment and query "
+    "clips are heard in the same one."
+)
 HEALTH = {  # verdict -> kind of box, icon, plain words
     "healthy": ("success", ":material/check_circle:", "Healthy"),
     "point mass": ("error", ":material/compress:", "Collapsed to a point"),
@@ -170,6 +183,16 @@ def of_examples(name: str, examples: Sequence[Example]) -> str:
         f"{counted(both + found.count('lost'), 'time')}, the personal one "
         f"{counted(both + found.count('won'), 'time')}."
     )
+
+
+def places(task: str) -> Mapping[str, str]:
+    """Where bundled people are heard, or seen, in plain words."""
+    return HEARD if TASKS[task].heard else SEEN
+
+
+def about(task: str, text: str) -> str:
+    """What is said of clips and words, said of a task's own samples."""
+    return in_terms(text, TASKS[task].terms)
 
 
 def literal(text: str) -> str:
@@ -328,16 +351,17 @@ def derived(found: Shrinkage | None) -> list[str]:
     )
     if not found.clips:
         return [before]
-    clips, count = counted(found.clips, "clip"), f"{found.clips} + {found.prior_clips:.1f}"
+    clips, count = counted(found.clips, "clip"), f"{found.counted} + {found.prior_clips:.1f}"
+    most = ", from no more clips, so *n* counts no further" * (found.counted < found.clips)
     return [
         before,
         f"**Your {clips}** {'shows' if found.clips == 1 else 'show'} it "
         f"{abs(found.shown):.3f} {'higher' if found.shown > 0 else 'lower'}"
         f"{' on average' * (found.clips > 1)}.",
-        f"**Of that {percent(found.share)} is taken**: *a* = *n* / (*n* + *n*₀) = {found.clips} / "
-        f"({count}). The prior is worth {found.prior_clips:.1f} clips; training learned that. Of "
-        f"one clip alone {percent(found.share_of_one)} is taken, so each clip's own curve stays "
-        "near the dashed one.",
+        f"**Of that {percent(found.share)} is taken**: *a* = *n* / (*n* + *n*₀) = "
+        f"{found.counted} / ({count}). The prior is worth {found.prior_clips:.1f} clips; training "
+        f"learned that{most}. Of one clip alone {percent(found.share_of_one)} is taken, so each "
+        "clip's own curve stays near the dashed one.",
         f"**Your weight** is {_value(found.start)} {_value(found.taken, sign=True)} "
         f"{_value(found.together, sign=True)} ≈ **{_value(found.mean)}**. The last number added is "
         "what the layer's patterns show together.",

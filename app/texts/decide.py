@@ -22,10 +22,17 @@ VERDICTS = {  # verdict -> kind of box, icon, headline
     NOTHING: ("warning", ":material/help:", "Not shown: measure more people first"),
     HARM: ("error", ":material/cancel:", "Do not ship it"),
 }
+UNTOLD_OF = {  # whether they are heard
+    True: ("Single words, read aloud by volunteers: not your product, not your customers.",),
+    False: (
+        "Single digits, cut out and centred: not your forms, not your customers.",
+        "By age, hand or country: not there. These sets say nothing of a writer but whose digits "
+        "are whose.",
+    ),
+}
 UNTOLD = (
-    "Single words, read aloud by volunteers: not your product, not your customers.",
-    "An interval says how far the mean would move with other people of this kind. Children, "
-    "strong accents and other devices are not covered.",
+    "An interval says how far the mean would move with other people of this kind: others, on "
+    "other devices, are not covered.",
     "A person is called harmed only where their own clips show it. With few clips each, small harm "
     "goes unseen.",
     "Nobody is followed over days: whether a gain lasts is not measured.",
@@ -48,6 +55,11 @@ PEOPLE_WHY = (
     "this program enroll, their other clips are asked about, and so are words and noise that are "
     "no command. It takes some seconds, once for this server."
 )
+PEOPLE_WHY_SEEN = (
+    "Everything above is read from the model’s card. This computes it here: writers who ship with "
+    "this program enroll, and their other digits are asked about. It takes some seconds, once for "
+    "this server."
+)
 THRESHOLD = (
     "A device that always listens must also **not** answer. It answers only when at least so sure: "
     "a higher bar means fewer false alarms and more commands missed. The bar is chosen on some "
@@ -59,13 +71,15 @@ OTHER_SOUNDS = (
 )
 LEAVES = (
     "**What leaves the device: nothing**, with any of these. If a server had to do it, it would "
-    "get {sent:,} bytes of voice from each person and send back the bytes kept."
+    "get {sent:,} bytes of each person’s clips and send back the bytes kept."
 )
 LEDGER_NOTE = (
     "One run on this computer, the same {clips} for all, each timed three times (the median "
     "counts). Baselines are made from the same global model with their default settings, which "
     "were not tuned here."
 )
+PAGE = "One HTML page that opens anywhere, without a connection; nobody’s clips are in it."
+TIMED = "VoP beside six other ways to personalize, on the same clips: some seconds."
 METHODS = {
     "vop": "VoP (this one)",
     "adabn": "AdaBN",

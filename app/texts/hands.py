@@ -26,14 +26,6 @@ BORROW = (
     "Virtual persons who write real digits, each in a hand of their own. No model here was trained "
     "on them."
 )
-SEEN = {  # where a bundled writer is seen -> plain words
-    "clean": "Clean, as they were written",
-    "photocopied": "Photocopied: training had no copier",
-    "in pale pencil": "In pale pencil: training had none",
-    "by fax": "By fax: training had none",
-    "own environment": "By a scanner of their own",
-    "unforeseen environment": "In a way training never had",
-}
 WAYS = "How your digits are read"
 HARDER = "Send all of them through something that training never had, and see who reads them still."
 HEALTH = {  # verdict -> icon, what it means here; of others the posterior says it itself

@@ -18,7 +18,7 @@ OF_CLIPS = "Looking at **{name}**: {clips}."
 GO_ON = "Enroll this person"
 MAP = (
     "Each square is a weight, each row a layer. **Click one** and it is marked in every figure "
-    "here, and open on Posterior."
+    "here."
 )
 MEASURES = {"width": "Width", "kl": "KL", "moved": "Shift"}
 PERSONS = (
@@ -45,7 +45,11 @@ METHODS = (
     "data, after the same clips and asked the same queries. T3A and AdaBN run with settings that "
     "need none. Gradient steps take seconds."
 )
-NO_QUERIES = "Nothing is asked yet: give a query on Compare, or borrow a bundled person."
+SCORES = (
+    "Draws, methods and the diagnosis are about words. Verification answers with a score: the page "
+    "Verify shows it under every draw, and under another person’s weights."
+)
+NO_QUERIES = "Nothing is asked yet: ask about one more word, or borrow a bundled person."
 NO_LABELS = "Methods that read which words the clips say are left out: your words are not known."
 DIAGNOSIS = "Six questions in the order in which to look. Each of them can be answered with no."
 VERDICTS = {  # of a check -> badge colour, icon, word

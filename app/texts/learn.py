@@ -65,6 +65,7 @@ PERSONAL = {  # verdict of own clips against a stranger's
 }
 GAINS = {  # rows of the figures over persons
     "own": "one’s own clips",
+    "own samples": "one’s own digits",
     "wrong-person": "a stranger’s clips",
     "mean": "the mean weights",
     "draws": "the average of draws",
@@ -294,6 +295,56 @@ STEPS = (
         "stranger’s is personal.",
         "“The interval holds zero, so there is no difference.” It says that these people do not "
         "show one.",
+    ),
+    Step(
+        "hand",
+        "Not only voices",
+        "Nothing in this was about sound. {writer} wrote these {clips} digits, and all of them are "
+        "**{seen}**. The same method reads them once, and a network that reads digits becomes a "
+        "person’s own.",
+        "For how many of {writers} writers does it read more digits right than everybody’s?",
+        (
+            Option(
+                "For most of them",
+                "For {won}; fewer for {lost}, as many for {unchanged}. The gain is {gain} points "
+                "(95 % interval {low} to {high}).",
+            ),
+            Option(
+                "For a minority, but more than lose",
+                "For {won}; fewer for {lost}, as many for {unchanged}. The gain is {gain} points "
+                "(95 % interval {low} to {high}).",
+            ),
+            Option(
+                "For no more than lose",
+                "For {won}; fewer for {lost}, as many for {unchanged}. The gain is {gain} points "
+                "(95 % interval {low} to {high}).",
+            ),
+        ),
+        4,
+        "Say how these were chosen: the way of reading with the largest gain opens the page Hands. "
+        "On clean digits there is little to gain, and Decide says so. A room without microphones "
+        "can do the whole lecture there: let somebody draw.",
+        "“It learned this person’s handwriting.” It read a few digits, and moved scales and shifts "
+        "to where such ink lies.",
+    ),
+    Step(
+        "claim",
+        "Is it you?",
+        "Speaker verification asks not what was said but **who** said it: a score, and a threshold "
+        "above which a claim is believed. Speech Commands’ threshold lets {alarms} of other people "
+        "pass among its own kind. Now callers claim to be themselves, **by telephone**.",
+        "It refuses {home} of true claims at home. How many of the callers’?",
+        (
+            Option("As many, or fewer", "{away}, against {home} at home.{weights}"),
+            Option("Up to twice as many", "{away}, against {home} at home.{weights}"),
+            Option("More than twice as many", "{away}, against {home} at home.{weights}"),
+        ),
+        4,
+        "A threshold is a decision, and it belongs to the people it was chosen on. Show Verify: "
+        "enroll somebody, let a neighbour claim. A recording that is played back is not told from "
+        "a person: say so.",
+        "“The score is a probability.” It is a cosine; only a threshold with its errors says what "
+        "a score is worth.",
     ),
     Step(
         "width",

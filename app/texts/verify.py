@@ -1,10 +1,12 @@
 """What the page of verification says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from vop_core.evaluation.intervals import LEVEL
 from vop_core.evaluation.verification_metrics import Verdict
-from vop_core.models.verification import MissRate
+from vop_core.models.verification import ClaimSetting, MissRate
 from vop_core.plots.style import percent
+from vop_core.report.decision import level_words, points_words
 from vop_core.text import counted
 
 PROMISE = (
@@ -45,6 +47,10 @@ CORPORA = {
     "speechocean762": "speechocean762",
     "wuw2": "WUW, by telephone",
 }
+ERRORS = (
+    "Equal error rate: at the threshold where as many true claims are refused as others are let "
+    "pass. Lower is better. Intervals are over speakers, who were never trained or chosen on."
+)
 COPIED = (
     "A threshold belongs to the people and microphones that it was chosen on. Each line is a "
     "corpus and where its threshold is from; the dashed line is the share of others that was asked "
@@ -86,18 +92,57 @@ def errors(point: Mapping[str, float], shots: int) -> str:
     )
 
 
-def of_gain(below: int, above: int, settings: int) -> str:
+def of_gain(settings: Sequence[ClaimSetting]) -> str:
     """What personal weights were shown to be worth, over everybody."""
+    below = sum(each.gap.bounds[1] < 0 for each in settings)
+    above = sum(each.harm_shown for each in settings)
     if not below and not above:
         return (
-            f"In none of {settings} settings (corpus, calls, clips) is the equal error rate under "
-            "the enrolled person’s weights shown to differ from everybody’s: there is nothing to "
-            "tell, or these trials are too few to tell it."
+            f"In none of {len(settings)} settings (corpus, calls, clips) is the equal error rate "
+            "under the enrolled person’s weights shown to differ from everybody’s: there is "
+            "nothing to tell, or these trials are too few to tell it."
         )
     return (
-        f"Of {settings} settings (corpus, calls, clips), the equal error rate under the enrolled "
-        f"person’s weights is shown to be below everybody’s in {below}, and above in {above}."
+        f"Of {len(settings)} settings (corpus, calls, clips), the equal error rate under the "
+        f"enrolled person’s weights is shown to be below everybody’s in {below}, and above in "
+        f"{above}."
     )
+
+
+def headline(settings: Sequence[ClaimSetting]) -> tuple[str, str, str]:
+    """Kind of box, icon and headline of whether personal weights are worth shipping."""
+    shown = sum(each.shown for each in settings)
+    if shown and not any(each.harm_shown for each in settings):
+        said = f"Fewer errors shown in {shown} of {len(settings)} settings"
+        return "success", ":material/rule:", said
+    if any(each.harm_shown for each in settings) and not shown:
+        return "error", ":material/cancel:", "Do not ship it"
+    return "warning", ":material/help:", "Not shown: measure more people first"
+
+
+def by_chance(settings: Sequence[ClaimSetting]) -> str:
+    """How many settings would seem to differ if none did."""
+    expected = (1 - LEVEL) / 2 * len(settings)
+    return (
+        f"If nothing differed, about {expected:.1f} of {len(settings)} settings would look better, "
+        "and as many worse, by chance."
+    )
+
+
+def settings_table(settings: Sequence[ClaimSetting]) -> list[dict[str, str]]:
+    """A line for each corpus and number of clips."""
+    return [
+        {
+            "People of": CORPORA[each.corpus] + ", another call" * each.across_calls,
+            "Clips each": str(each.shots),
+            "People": str(each.gap.persons),
+            "Everybody’s, % errors": level_words(each.everybody),
+            "Personal, % errors": level_words(each.own),
+            "Difference, points": points_words(each.gap),
+            "Right minus wrong person’s weights": points_words(each.against_wrong),
+        }
+        for each in settings
+    ]
 
 
 def of_rate(found: MissRate, whose: str) -> str:

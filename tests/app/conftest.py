@@ -54,14 +54,19 @@ def make_bundle(task: str, *, rows=(), differences=(), health=None, bundled=None
 
 @pytest.fixture
 def bundle(monkeypatch):
-    """The page's models, replaced by random ones; returns a function to change the card."""
+    """The models of words, replaced by random ones; returns what changes their card."""
     import streamlit
 
     from vop_core import models, plots
+    from vop_core.tasks.registry import KEYWORD_TASKS
 
     streamlit.cache_resource.clear()
-    card = {}
-    monkeypatch.setattr(models, "load_bundle", lambda task: make_bundle(task, **card))
+    card, shipped = {}, models.load_bundle
+    monkeypatch.setattr(
+        models,
+        "load_bundle",
+        lambda task: make_bundle(task, **card) if task in KEYWORD_TASKS else shipped(task),
+    )
     monkeypatch.setattr(plots, "warm_up", lambda: None)
     yield card
     streamlit.cache_resource.clear()

@@ -5,6 +5,10 @@ import re
 import pytest
 
 from tests.app.conftest import alternatives, open_app, open_page, press, record, words
+from vop_core.evaluation.intervals import Interval
+from vop_core.models import load_bundle
+from vop_core.models.decision import card_regimes
+from vop_core.models.verification import ClaimSetting, card_claims
 
 PEOPLE = 16
 
@@ -138,3 +142,57 @@ def test_the_report_holds_the_verdict_and_no_name(decide):
     assert page.count("<svg") == 2
     assert "corpus/" not in page
     assert "http" not in page
+
+
+def choose_model(app, task: str):
+    control = next(each for each in app.segmented_control if each.label == "Model")
+    return control.set_value(task).run()
+
+
+def test_hands_are_decided_by_their_own_card_in_their_own_words(decide):
+    app = choose_model(decide(rows=rows(0.1)), "handwriting")
+    assert not app.exception and not app.error
+    regimes = card_regimes(load_bundle("handwriting").card)
+    tested = {f"over {regime.gain.persons} people" for regime in regimes}
+    assert any(each in words(app) for each in tested)
+    press(app, "ask-people")
+    press(app, "measure-costs")
+    assert not app.exception and not app.error
+    assert "clip" not in words(app).lower().replace("clipped", "")
+    visit = app.session_state["visit"]
+    assert visit.people_asked == {"handwriting"} and not visit.hand.samples
+    # what would have to be sent: a byte for each pixel
+    ledger = visit.ledger[1]
+    assert ledger.bytes_to_send == ledger.clips * 28 * 28
+
+
+def test_claims_are_told_setting_by_setting(decide):
+    app = choose_model(decide(), "verification")
+    assert not app.exception and not app.error
+    found = card_claims(load_bundle("verification").card)
+    assert len(app.table[0].value) == len(found) > 0
+
+
+def claims(gap: float, *, wrong: float, wide: float = 0.01) -> ClaimSetting:
+    """A setting whose error rate under personal weights differs by ``gap``."""
+    level, difference, control = (
+        Interval(mean, (mean - wide, mean + wide), 40, "made up") for mean in (0.1, gap, wrong)
+    )
+    return ClaimSetting("wuw2", False, 3, level, level, difference, control)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ([claims(-0.05, wrong=-0.05), claims(0.0, wrong=0.0)], "success"),
+        ([claims(-0.05, wrong=0.0)], "warning"),
+        ([claims(-0.005, wrong=-0.05)], "warning"),
+        ([claims(0.05, wrong=0.0)], "error"),
+        ([claims(-0.05, wrong=-0.05), claims(0.05, wrong=0.0)], "warning"),
+    ],
+    ids=["shown in one", "a stranger's weights do as well", "holds 0", "harm", "both"],
+)
+def test_fewer_errors_are_shown_where_they_need_the_right_person(settings, kind):
+    from texts.verify import headline
+
+    assert headline(settings)[0] == kind

@@ -2,8 +2,14 @@
 
 import json
 
+import pytest
+import torch
+
 from tests.app.conftest import alternatives, open_app, open_page, press, record, words
 from vop_core.course.script import VIEWS
+from vop_core.data.environments import CLEAN
+from vop_core.data.pictures import picture_png
+from vop_core.models.bundled import SHOTS
 
 SECTIONS = ("Layers", "Persons", "Width and coverage", "Draws", "Methods", "Diagnosis")
 
@@ -113,3 +119,62 @@ def test_the_draws_are_a_file_for_arviz(enrolled, tmp_path):
     error = model.posterior.std.numpy() / inspection.EXPORTED_DRAWS**0.5
     assert (abs(away) < 5 * error).all()
     assert not json.dumps(found["posterior"].attrs).count("recording")
+
+
+def choose_model(app, task: str):
+    control = next(each for each in app.segmented_control if each.label == "Model")
+    return control.set_value(task).run()
+
+
+@pytest.mark.parametrize("given", ["nobody", "a bundled writer", "a visitor"])
+def test_a_hand_is_inspected_as_a_voice_is(app, given):
+    from session import hands
+
+    visit = app.session_state["visit"]
+    writer = hands.bundled_persons(hands.TASK)[3]
+    if given == "a bundled writer":
+        hands.borrow(visit, writer, CLEAN)
+        hands.flip(visit, visit.hand.samples[1])
+    elif given == "a visitor":
+        pictures = [record.load() for record in writer.query[:4]]
+        files = [(f"{number}.png", picture_png(each)) for number, each in enumerate(pictures)]
+        hands.upload(visit, files[:3])
+        hands.ask_file(visit, *files[3])
+    open_page(app, "inspection")
+    choose_model(app, "handwriting")
+    assert ("stands in" in words(app)) == (given == "nobody")
+    assert "clip" not in words(app).replace("your clips stay here", "")
+    for section in (*SECTIONS, "Take it away"):
+        go_to(app, section)
+        assert not app.exception and not app.error, section
+        assert section in [each.value for each in app.header]
+    made = visit.inspection[1]["inspected"]
+    on = {"nobody": SHOTS, "a bundled writer": hands.BORROWED - 1, "a visitor": 3}[given]
+    assert len(made.heard.enrollment) == on
+    expected = hands.personal(visit)
+    if expected is not None:
+        torch.testing.assert_close(made.model.posterior.mean, expected.model.posterior.mean)
+
+
+def test_what_compares_has_no_words_to_be_asked_about(enrolled):
+    open_page(enrolled, "inspection")
+    choose_model(enrolled, "verification")
+    sections = next(each for each in enrolled.segmented_control if each.label == "Section").options
+    assert not {"Draws", "Methods", "Diagnosis"} & {*sections}
+    for section in sections:
+        go_to(enrolled, section)
+        assert not enrolled.exception and not enrolled.error, section
+
+
+def test_the_model_that_is_inspected_leaves_that_of_the_words_as_it_is(app):
+    open_page(app, "inspection")
+    choose_model(app, "handwriting")
+    layer = app.selectbox[0].value
+    assert app.session_state["visit"].task == "keywords-en"
+    open_page(app, "decide")
+    assert next(each for each in app.segmented_control if each.label == "Model").value == (
+        "handwriting"
+    )
+    open_page(app, "inspection")
+    choose_model(app, "keywords-en")
+    assert app.session_state["visit"].subject is None and app.selectbox[0].value != layer

@@ -6,7 +6,7 @@ from tests.app.conftest import PERSONS, alternatives, open_app, press, words
 from vop_core.data.environments import CLEAN
 from vop_core.models.bundled import SHOTS
 
-STEPS = range(1, 11)
+STEPS = range(1, 13)
 
 
 def card_rows(**per_row):
@@ -86,7 +86,7 @@ def test_a_card_without_results_breaks_no_step(bundle, persons, step):
 
 @pytest.mark.parametrize(
     ("step", "option"),
-    [(8, 1), (9, 2), (10, 2), (5, 1), (6, 1)],
+    [(8, 1), (9, 2), (12, 2), (5, 1), (6, 1)],
     ids=["a minority wins", "a stranger harms", "draws harm", "amortised stays", "too narrow"],
 )
 def test_the_prediction_that_the_numbers_bear_out_is_called_right(card, step, option):
@@ -117,15 +117,15 @@ def test_next_and_previous_turn_pages_and_a_prediction_is_kept(card):
     app = press(app, "previous-step")
     assert told(app) == said
     assert app.button(key="previous-step").disabled
-    assert learn(10).button(key="next-step").disabled
+    assert learn(STEPS[-1]).button(key="next-step").disabled
 
 
-@pytest.mark.parametrize("asked", ["0", "11", "x", "9" * 40, "²"])
+@pytest.mark.parametrize("asked", ["0", "13", "x", "9" * 40, "²"])
 def test_an_address_without_such_a_step_is_one_sentence(card, asked):
     app = learn(asked)
     assert not app.exception
     (said,) = app.error
-    assert "there are 10 steps" in said.value
+    assert "there are 12 steps" in said.value
     assert step_of(app) == "1"
 
 

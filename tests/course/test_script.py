@@ -9,7 +9,7 @@ import pytest
 from vop_core.course.links import LinkedState
 from vop_core.course.script import VIEWS, view_notebook, view_script
 from vop_core.data.voices import bundled_persons
-from vop_core.errors import AudioError, VopError
+from vop_core.errors import DataError, VopError
 from vop_core.models import inspection, load_bundle
 
 STATE = LinkedState(
@@ -57,7 +57,7 @@ def test_a_visitors_script_reads_a_folder_and_refuses_an_empty_one(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     code = view_script("Layers", LinkedState(task="keywords-en"))
     (tmp_path / "my_clips").mkdir()
-    with pytest.raises(AudioError, match="no sound file"):
+    with pytest.raises(DataError, match="no sound file"):
         exec(code, {})
     records = bundled_persons("en")[0].enrollment[:2]
     for record in records:

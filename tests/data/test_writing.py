@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vop_core.errors import VopError
-from vop_core.text import printable
+from vop_core.text import in_terms, printable
 from vop_core.training.checkpoint import save_tensors, tensor_file
 from vop_core.writing import JSON, check_output, make_folder, whole_file, whole_folder, write_text
 
@@ -269,3 +269,13 @@ def test_every_text_becomes_one_line_of_valid_unicode(text):
 def test_json_with_a_name_that_is_no_text_reads_back_as_it_was(tmp_path):
     write_text(tmp_path / "x.json", json.dumps({"person": "caf\udce9"}, ensure_ascii=False))
     assert json.loads((tmp_path / "x.json").read_text("utf-8")) == {"person": "caf\udce9"}
+
+
+def test_a_text_is_said_in_other_terms_word_by_word():
+    terms = {"clip": "sample", "heard": "seen"}
+    said = "Clips are heard; one clip, two clips, the folder my_clips, and nothing clipped."
+    expected = (
+        "Samples are seen; one sample, two samples, the folder my_clips, and nothing clipped."
+    )
+    assert in_terms(said, terms) == expected
+    assert in_terms(said, {}) == said

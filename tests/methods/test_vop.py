@@ -95,13 +95,15 @@ def test_the_first_layers_posterior_is_the_conjugate_one(method, clips):
     torch.testing.assert_close(found.variance[:, CHANNELS], expected)
 
 
-@pytest.mark.parametrize("prior_clips", [0.5, 12.0])
+@pytest.mark.parametrize(("prior_clips", "most"), [(0.5, math.inf), (12.0, math.inf), (12.0, 4.0)])
 @pytest.mark.parametrize("clips", [0, 1, 8, 19])
-def test_the_variance_is_that_of_the_error_of_the_learned_mean(method, clips, prior_clips):
+def test_the_variance_is_that_of_the_error_of_the_learned_mean(method, clips, prior_clips, most):
     """Against what all clips make, over persons, whatever share of the evidence the answers have
-    learned to take; a mean of squares of that many Gaussians errs by sqrt(2 / persons).
+    learned to take, from however many clips; a mean of squares of that many Gaussians errs by
+    sqrt(2 / persons).
     """
     told(method, prior_clips=prior_clips)
+    method.most_clips.fill_(most)
     inputs, _ = heard(PERSONS, ALL_CLIPS, seed=6)
     known = method.adapt(inputs[:, :clips]) if clips else method.prior(PERSONS)
     found, whole = gaussian_of(known), gaussian_of(method.adapt(inputs))
@@ -128,6 +130,30 @@ def test_variances_are_found_from_persons_and_the_interval_holds_what_all_clips_
         error = (whole - posterior.mean[:, CHANNELS]).abs() / posterior.std[:, CHANNELS]
         covered = (error < 1.645).float().mean()
         assert abs(covered - 0.9) < 4 * math.sqrt(0.9 * 0.1 / PERSONS) + 0.03
+
+
+def test_the_share_grows_no_further_than_training_tried(method):
+    """Trained with up to three clips: more sharpen the mean, of which no more is taken."""
+    label = torch.zeros(2, 2, dtype=torch.long)
+    method.train()
+    for clips in (1, 3, 2):
+        inputs, _ = heard(2, clips + 2, seed=30 + clips)
+        present = torch.ones(2, clips, dtype=torch.bool)
+        ten = torch.full((2,), 10.0)
+        batch = EpisodeBatch(inputs[:, :clips], present, inputs[:, clips:], label, ten)
+        method.loss(batch, progress=0.0, generator=seeded(31))
+    limit = method.most_clips.item()
+    told(method.eval(), prior_clips=2.0)
+    for clips in (2, 3, 8, 30):
+        inputs, _ = heard(4, clips, seed=32)
+        counted, taken = min(clips, 3), []
+        for most in (limit, math.inf):
+            method.most_clips.fill_(most)
+            taken.append(gaussian_of(method.adapt(inputs)).mean[:, CHANNELS])
+        ratio = counted / (counted + 2) * (clips + 2) / clips
+        torch.testing.assert_close(taken[0], ratio * taken[1])
+        method.most_clips.fill_(limit)
+        assert method.enroll(inputs[0]).shrinkage("film 1", CHANNELS).counted == counted
 
 
 @pytest.mark.parametrize("clips", [1, 3, 8])

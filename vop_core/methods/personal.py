@@ -61,8 +61,9 @@ class Shrinkage:
     """
 
     clips: int  # n
+    counted: int  # n, or as many as training enrolled at most
     prior_clips: float  # n_0: how many clips the prior is worth
-    share: float  # a = n / (n + n_0)
+    share: float  # a = counted / (counted + n_0)
     share_of_one: float  # the same of one clip
     start: float  # the global weight
     prior_std: float

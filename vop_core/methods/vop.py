@@ -10,9 +10,10 @@ The layer moves by the mean of n clips, shrunk,
     a_n = n / (n + n_0),    m_n = a_n mean_i d_ki
 
 With n_0 = sigma^2 / tau^2 that is the exact posterior's mean. The answers learn an n_0 of their
-own, larger where a step towards the person does not help to tell words apart. A person's weights
-are what N = 20 clips would make, of which n have been heard; the posterior says how far m_n is from
-m_N:
+own, larger where a step towards the person does not help to tell words apart. They have learned it
+from so many clips as training enrolled at most; of more the mean is more exact, a_n no larger.
+A person's weights are what N = 20 clips would make, of which n have been heard; the posterior says
+how far m_n is from m_N:
 
     q(m_N | x) = N( m_n, (a_N - a_n)^2 tau^2 + (a_N n/N - a_n)^2 sigma^2 / n
                          + a_N^2 (1 - n/N) sigma^2 / N )
@@ -54,6 +55,7 @@ slides: weights are drawn, tau is learned, one KL a person is charged beta times
 weights are what endless clips would make.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -112,7 +114,7 @@ class Vop(GaussianMethod):
         posterior=True,
         prior=True,
         foldable=True,
-        version=3,
+        version=4,
     )
     config_type = VopConfig
     # ln n_0 has far to go in few steps
@@ -133,6 +135,7 @@ class Vop(GaussianMethod):
         # what is left of it where the layers below are corrected in full
         self.register_buffer("lasting_variance", torch.ones(size))
         self.register_buffer("clip_variance", first.clone())  # sigma^2
+        self.register_buffer("most_clips", torch.tensor(math.inf))  # that training enrolled
         if self.config.beta:
             self.log_person_std = nn.Parameter(torch.full((size,), FIRST_PERSON_STD).log())
         # 1 / standard deviation of a clip, of a channel whose clips together have 1
@@ -231,6 +234,11 @@ class Vop(GaussianMethod):
         rate = (FORGETTING * heard / heard.mean()).clamp_max(1.0)
         self.word_offsets.lerp_(own / heard.clamp_min(1)[:, None], rate[:, None])
 
+    def _follow_most(self, count: Float[Tensor, ""]) -> None:
+        """Of how many clips training has learned what to take."""
+        untold = self.most_clips.isinf()
+        self.most_clips.copy_(torch.where(untold, count, count.maximum(self.most_clips)))
+
     @torch.no_grad()
     def prepare(self, clips: FeatureTable) -> None:
         """Estimate tau^2 and sigma^2 on training persons, as recorded and in one environment of
@@ -262,7 +270,7 @@ class Vop(GaussianMethod):
                 shared.append(first * second)
                 apart = apart + (first - second).square().sum(0)
                 weight += sum(1 / len(one) + 1 / len(other) for one, other in parts)
-                uncorrected = self.prior_clips / (count + self.prior_clips)
+                uncorrected = 1 - self._share(self.prior_clips.new_tensor(float(count)))
                 left.append(uncorrected.square().expand_as(first))
         if not shared:
             return
@@ -321,6 +329,8 @@ class Vop(GaussianMethod):
         offsets in the clips that do not enroll in ``others``.
         """
         count = torch.bincount(owner, enrolls.float())
+        if self.training:
+            self._follow_most(count.max())
         run = _Run(owner, enrolls, count, words, noise, shown, others)
         visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
         with visited(visits):
@@ -433,7 +443,7 @@ class Vop(GaussianMethod):
         that of the clips' own error.
         """
         n = count[:, None]
-        share = n / (n + self.prior_clips[part])
+        share = self._share(n, part)
         if self._learns_prior:  # sigma is then what makes the posterior exact
             person = lasting = (2 * self.log_person_std[part]).exp()
             within = person * self.prior_clips[part]
@@ -442,7 +452,7 @@ class Vop(GaussianMethod):
             within = self.clip_variance[part]
         between = lasting + (1 - share).square() * (person - lasting)
         each = self._each_of_all(n)
-        full = self._full_share(each, part)
+        full = self._full_share(n, part)
         unheard = full.square() * (1 - n * each) * each * within
         unknown = (full - share).square() * between + unheard
         return share, unknown, (full * n * each - share).square() * within / n.clamp_min(1)
@@ -453,11 +463,21 @@ class Vop(GaussianMethod):
             return torch.zeros_like(count)
         return 1 / (count + 1).clamp_min(ALL_CLIPS)
 
-    def _full_share(
-        self, each: Float[Tensor, "*person 1"], part: slice = slice(None)
+    def _share(
+        self, count: Float[Tensor, "*shape"], part: slice = slice(None)
     ) -> Float[Tensor, "*person weight"]:
-        """a_N, which all clips together would take."""
-        return 1 / (1 + self.prior_clips[part] * each)
+        """a_n: what the answers take of the mean of so many clips."""
+        if not self.config.beta:  # under the bound n_0 is that of the exact posterior
+            count = count.minimum(self.most_clips)
+        return count / (count + self.prior_clips[part])
+
+    def _full_share(
+        self, count: Float[Tensor, "*person 1"], part: slice = slice(None)
+    ) -> Float[Tensor, "*person weight"]:
+        """a_N, which all clips together would take when so many have been heard."""
+        if self.config.beta:
+            return torch.ones_like(self._share(count, part))
+        return self._share((count + 1).clamp_min(ALL_CLIPS), part)
 
     def _prior(self) -> DiagonalGaussian:
         _, unknown, _ = self._error(self.person_variance.new_zeros(1))
@@ -516,7 +536,7 @@ class Vop(GaussianMethod):
         enrolled, others = self._seen(enrollment, clips)
         count = enrolled.new_tensor([[float(heard)]])
         each = self._each_of_all(count)
-        full = self._full_share(each)
+        full = self._full_share(count)
         weight = full * (1 - count * each)
         missing = 1 / clips.shape[1] - each / (1 - count * each)
         mean = full * count * each * enrolled + weight * others
@@ -565,6 +585,7 @@ class Vop(GaussianMethod):
         start = float(self.layout.flatten_global(dict(self.encoder.named_parameters()))[weight])
         return Shrinkage(
             clips=clips,
+            counted=int(self.most_clips.clamp_max(clips)),
             prior_clips=float(self.prior_clips[own]),
             share=float(share[0, own]),
             share_of_one=float(share[1, own]),

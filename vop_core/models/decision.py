@@ -40,7 +40,7 @@ MOST_QUERIES = 20  # of a bundled person: who has more would keep everybody wait
 OTHER_WORDS = 5  # clips of each other speaker, and of each kind of noise
 PERSONS_AT_ONCE = 8
 NO_COMMAND = (UNKNOWN, SILENCE)
-OWN_CLIPS, OTHER_CLIPS = "their own clips", "another person's clips"
+OF_THEIRS, OF_ANOTHERS = "made of their own", "made of another person's"
 SHIP, SOME, NOTHING, HARM = "ship", "ship for some", "not shown", "harm shown"
 
 Shares = Mapping[str, float]
@@ -121,7 +121,7 @@ class Regime:
         person's; and the means with their intervals.
         """
         every, intervals = {}, {}
-        for name, answered in ((OWN_CLIPS, self.own), (OTHER_CLIPS, self.wrong)):
+        for name, answered in ((OF_THEIRS, self.own), (OF_ANOTHERS, self.wrong)):
             gains = [answered[person] - self.everybody[person] for person in self.own]
             found = paired_interval(gains)
             every[name] = [100 * gain for gain in gains]
@@ -233,7 +233,7 @@ def heard_persons(
         asked = heard_clips(models, person.id, environment, known[:MOST_QUERIES])
         query.append(asked.features)
         labels.append(asked.labels)
-    count = min(OTHER_WORDS, *(len(stranger.query) for stranger in strangers))
+    count = min([OTHER_WORDS, *(len(stranger.query) for stranger in strangers)])
     others = {
         stranger.name: heard_clips(
             models, stranger.id, environment, stranger.query[:count]

@@ -79,7 +79,7 @@ def _light(model: PersonalModel) -> Check:
         "Is the health light green?",
         verdict,
         health.sentence,
-        "The clips themselves: play them on Your voice, and leave out what is not this person.",
+        "The clips themselves: go back to them, and leave out what is not this person.",
     )
 
 
@@ -120,7 +120,7 @@ def _agreement(model: PersonalModel) -> Check:
         "Do the clips agree?",
         verdict,
         found.replace("-", "\N{MINUS SIGN}"),
-        "Each clip's own curve on Posterior: the one that lies apart is another voice or noise.",
+        "Each clip's own curve: the one that lies apart is of another person, or noise.",
     )
 
 
@@ -144,7 +144,7 @@ def _wrong_person(
         helped = over_prior.bounds is not None and over_prior.bounds[0] > ROUNDING
         verdict = "pass" if low > ROUNDING else "fail" if high < 0 or helped else "cannot tell"
         found = (
-            f"The word that was said is {_points(gain.mean, low, high)} more probable with the "
+            f"The right word is {_points(gain.mean, low, high)} more probable with the "
             f"person's own clips than with those of {counted(min(len(others), STRANGERS), 'other')}"
             f"; theirs give {_points(over_prior.mean, *(over_prior.bounds or (-1.0, 1.0)))} over "
             f"no clips (95 % intervals over {counted(len(labels), 'query clip')})."

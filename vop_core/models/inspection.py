@@ -7,7 +7,7 @@ A page, a script and a notebook call these functions, so that all three show the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vop_core.bench.measure import held_by_layer
-from vop_core.data.audio import decode_file
 from vop_core.data.environments import CLEAN
-from vop_core.data.voices import BundledClip, BundledPerson
-from vop_core.errors import AudioError, DataError, EvaluationError
+from vop_core.data.voices import BundledPerson, BundledSample
+from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.classification import negative_log_likelihood
 from vop_core.evaluation.comparison import level_of
 from vop_core.evaluation.controls import generator_for
@@ -31,7 +30,7 @@ from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
 from vop_core.models.bundled import enrolled_clips, heard_clips
 from vop_core.tasks.registry import TASKS
-from vop_core.types import MOST_CLIPS, Clip
+from vop_core.types import MOST_CLIPS
 from vop_core.variational.gaussian import DiagonalGaussian
 from vop_core.variational.inference_data import as_inference_data
 from vop_core.variational.monte_carlo import draw_errors
@@ -48,6 +47,7 @@ DRAWS = 64
 MOST_QUERIES = 20  # of one person that are asked with draws
 # of methods whose defaults want the training persons' clips, or more clips than a person gives
 SETTINGS = {"adabn": {"source_clips": 10.0}, "t3a": {"scaled": False}}
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm")
 
 
@@ -71,7 +71,8 @@ def bundled_person(
     bundle: Bundle, person: str | BundledPerson, environment: str, clips: int | Sequence[str]
 ) -> HeardPerson:
     """A bundled person (or the id): so many enrollment clips, those that the app would take, or
-    those with these files' names; and all query clips with words that the models know.
+    those with these files' names; and all query clips with words that the models know, or all
+    where a task compares.
 
     Raises DataError for a person or a clip that is not bundled.
     """
@@ -80,7 +81,8 @@ def bundled_person(
         enrolled = enrolled_clips(bundle, found, environment, clips)
     else:
         enrolled = _of_names(found, clips)
-    asked = tuple(record for record in found.query if record.label in bundle.labels)
+    compares = TASKS[bundle.task].compares
+    asked = [clip for clip in found.query if compares or clip.label in bundle.labels]
     return HeardPerson(
         found.name,
         heard_clips(bundle, found.id, environment, enrolled).features,
@@ -91,7 +93,7 @@ def bundled_person(
 
 
 def person_of_clips(
-    bundle: Bundle, clips: Sequence[Clip], query: Sequence[Clip] = (), words: Sequence[str] = ()
+    bundle: Bundle, clips: Sequence[Any], query: Sequence[Any] = (), words: Sequence[str] = ()
 ) -> HeardPerson:
     """Anybody from their clips, and what they are asked about, with the words where they are
     known.
@@ -104,15 +106,20 @@ def person_of_clips(
 
 
 def person_of_folder(bundle: Bundle, folder: Path | str) -> HeardPerson:
-    """Whoever spoke the sound files of a folder, at most ten in the order of their names; those of
-    its folder ``query`` are asked about. Raises AudioError where there is none to enroll.
+    """Whoever gave the sounds, or pictures, of a folder, at most ten in the order of their names;
+    those of its folder ``query`` are asked about. Raises DataError where there is none to enroll.
     """
+    task = TASKS[bundle.task]
+    endings = SOUNDS if task.heard else PICTURES
     enrolled, asked = (
-        [decode_file(path) for path in sorted(place.glob("*")) if path.suffix.lower() in SOUNDS]
+        [task.read(path) for path in sorted(place.glob("*")) if path.suffix.lower() in endings]
         for place in (Path(folder), Path(folder) / "query")
     )
     if not enrolled:
-        raise AudioError(f"There is no sound file in '{Path(folder).name}'; put a few clips there.")
+        raise DataError(
+            f"There is no {'sound' if task.heard else 'picture'} file in '{Path(folder).name}'; "
+            "put a few there."
+        )
     return person_of_clips(bundle, enrolled[:MOST_CLIPS], asked)
 
 
@@ -373,7 +380,7 @@ def _named(bundle: Bundle, person: str) -> BundledPerson:
     return persons[person]
 
 
-def _of_names(person: BundledPerson, names: Sequence[str]) -> tuple[BundledClip, ...]:
+def _of_names(person: BundledPerson, names: Sequence[str]) -> tuple[BundledSample, ...]:
     records = {record.path.name: record for record in person.enrollment}
     missing = [name for name in names if name not in records]
     if missing:
@@ -381,7 +388,7 @@ def _of_names(person: BundledPerson, names: Sequence[str]) -> tuple[BundledClip,
     return tuple(records[name] for name in names)
 
 
-def _labels(bundle: Bundle, clips: Sequence[BundledClip]) -> Tensor | None:
+def _labels(bundle: Bundle, clips: Sequence[BundledSample]) -> Tensor | None:
     """None where a word is none of the models'."""
     if not all(clip.label in bundle.labels for clip in clips):
         return None

@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from vop_core.bench.measure import person_costs
 from vop_core.bench.recipes import VOP
-from vop_core.data.voices import BundledClip, BundledPerson
+from vop_core.data.voices import BundledPerson, BundledSample
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
 from vop_core.models.bundled import heard_clips
-from vop_core.types import Clip
+from vop_core.tasks.registry import TASKS
 
 # Those that the shipped global model can do without further training or anybody else's clips.
 OTHERS = ("adabn", "t3a", "tent", "lora", "fine-tune-film", "fine-tune-all")
 TIMES = 3  # that each is timed; the median counts
-BYTES_PER_SECOND = 32_000  # of sound, 16 bits at 16 kHz: what another place would have to be sent
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,16 @@ def cost_ledger(
     return tuple(found)
 
 
-def ledger_of_clips(models: Bundle, clips: Sequence[Clip]) -> Ledger:
-    """Of whoever said which words nobody knows. Raises AudioError for clips that no model hears."""
+def ledger_of_clips(models: Bundle, clips: Sequence[Any]) -> Ledger:
+    """Of whoever gave samples of which nobody knows the words. Raises VopError for those that are
+    no inputs.
+    """
     costs = cost_ledger(models, models.features(clips))
-    return Ledger(len(clips), costs, bytes_to_send([clip.seconds for clip in clips]))
+    return Ledger(len(clips), costs, _bytes_to_send(models, clips))
 
 
 def ledger_of_person(
-    models: Bundle, person: BundledPerson, environment: str, enrolled: Sequence[BundledClip]
+    models: Bundle, person: BundledPerson, environment: str, enrolled: Sequence[BundledSample]
 ) -> Ledger:
     """Of a bundled person, whose words are known, and with right answers to their query clips."""
     own = heard_clips(models, person.id, environment, enrolled)
@@ -113,10 +115,9 @@ def ledger_of_person(
         models, own.features, own.labels, query=asked.features, query_labels=asked.labels
     )
     by_global = models.global_model.predict(asked.features).label_index == asked.labels
-    sent = bytes_to_send([clip.seconds for clip in own.clips])
+    sent = _bytes_to_send(models, own.clips)
     return Ledger(len(enrolled), costs, sent, len(known), int(by_global.sum()))
 
 
-def bytes_to_send(seconds: Sequence[float]) -> int:
-    """What a person's clips weigh if another computer had to personalize."""
-    return int(BYTES_PER_SECOND * sum(seconds))
+def _bytes_to_send(models: Bundle, samples: Sequence[Any]) -> int:
+    return sum(TASKS[models.task].bytes_of(sample) for sample in samples)

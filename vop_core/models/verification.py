@@ -20,9 +20,10 @@ from torch import Tensor
 from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.detection import Band
+from vop_core.evaluation.intervals import Interval
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import DRAWS, OWN, Scoring
-from vop_core.evaluation.verification import KEPT, cosine_with_mean
+from vop_core.evaluation.verification import KEPT, WRONG_DRAWS, cosine_with_mean
 from vop_core.evaluation.verification_metrics import (
     Threshold,
     Trials,
@@ -126,6 +127,60 @@ def beta_over_persons(trials: Trials, threshold: float) -> tuple[float, float]:
     certain = mean * (1 - mean) / spread - 1 if spread > 0 else MOST_CERTAIN
     certain = float(np.clip(certain, 1.0, MOST_CERTAIN))
     return mean * certain, (1 - mean) * certain
+
+
+# --- what it is worth, by the card ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClaimSetting:
+    """Claims within one corpus, or across its calls, after so many clips each."""
+
+    corpus: str
+    across_calls: bool  # enrolled in one call, claimed in another
+    shots: int
+    everybody: Interval  # equal error rate under everybody's weights
+    own: Interval  # under the claimed person's
+    gap: Interval  # own less everybody's: below 0 is better
+    against_wrong: Interval  # own less another person's weights
+
+    @property
+    def shown(self) -> bool:
+        """Whether fewer errors are shown, and that they need the right person's weights."""
+        return self.gap.bounds[1] < 0 and self.against_wrong.bounds[1] < 0
+
+    @property
+    def harm_shown(self) -> bool:
+        """Whether more errors are shown."""
+        return self.gap.bounds[0] > 0
+
+
+def card_claims(card: Mapping[str, Any]) -> tuple[ClaimSetting, ...]:
+    """Of the persons whom the card's models never heard; empty where the card has no claims."""
+    results = card.get("results", {})
+    rates = {_claimed(row, row["method"], row["row"]): row for row in results.get("rows", ())}
+    gaps = {_claimed(gap, gap["a"], gap["b"]): gap for gap in results.get("differences", ())}
+    places = [place for *place, a, b in gaps if (a, b) == (DRAWS, GLOBAL)]
+    return tuple(
+        ClaimSetting(
+            corpus,
+            set_name != OPEN,
+            shots,
+            _over_speakers(rates[set_name, corpus, shots, GLOBAL, OWN], "eer"),
+            _over_speakers(rates[set_name, corpus, shots, VOP, DRAWS], "eer"),
+            _over_speakers(gaps[set_name, corpus, shots, DRAWS, GLOBAL], "mean"),
+            _over_speakers(gaps[set_name, corpus, shots, DRAWS, WRONG_DRAWS], "mean"),
+        )
+        for set_name, corpus, shots in places
+    )
+
+
+def _claimed(entry: Mapping[str, Any], *names: str) -> tuple[Any, ...]:
+    return entry["set"], entry["corpus"], entry["shots"], *names
+
+
+def _over_speakers(entry: Mapping[str, Any], name: str) -> Interval:
+    return Interval(entry[name], tuple(entry["ci95"]), entry["speakers"], "bootstrap over speakers")
 
 
 # --- one visitor ----------------------------------------------------------------------------------

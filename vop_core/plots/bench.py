@@ -69,7 +69,7 @@ def shots_figure(
     _clip_axis(figure, points)
     return _with_side_legend(
         style.finish(
-            figure, alt=" ".join(said), height=height, y={"tickformat": ".0%", "title": "accuracy"}
+            figure, alt=" ".join(said), height=height, y={"tickformat": ".3~p", "title": "accuracy"}
         )
     )
 

@@ -99,9 +99,9 @@ def copied_figure(
 
     ordered = sorted(cells, key=lambda cell: (cell["to"], cell["from"] != cell["to"], cell["from"]))
     lines = [
-        f"<b>{name(cell['to'])}, its own</b>"
+        f"<b>{name(cell['to'])},<br>its own</b>"
         if cell["from"] == cell["to"]
-        else f"{name(cell['to'])}, from {name(cell['from'])}"
+        else f"{name(cell['to'])},<br>from {name(cell['from'])}"
         for cell in ordered
     ]
     figure = go.Figure()

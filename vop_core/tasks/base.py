@@ -121,6 +121,8 @@ class Task(ABC):
     # whether it asks of whom a sample is, under everybody's claim, instead of what it shows
     compares: ClassVar[bool] = False
     heard: ClassVar[bool] = False  # whether samples are recordings
+    # for people: what is said of clips and words, in the task's own terms
+    terms: ClassVar[Mapping[str, str]] = {}
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
     branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
     # the model in the box: settings of its encoder that differ, and how many times as long it
@@ -338,6 +340,12 @@ class Task(ABC):
         says how.
         """
         raise EvaluationError(f"'{self.name}' reads no files.")
+
+    def bytes_of(self, sample: Any) -> int:
+        """What a sample weighs where another computer has to personalize. Raises EvaluationError
+        unless a task says so.
+        """
+        raise EvaluationError(f"'{self.name}' does not say what a sample weighs.")
 
     def check_enrollment(self, samples: Sequence[Any]) -> None:
         """Raise VopError for samples that may not enroll together: those that are no inputs, and

@@ -44,6 +44,7 @@ class Handwriting(Task):
     augmentation = VirtualWriters()
     in_the_box = str(hands_root())
     opening = PHOTOCOPIED
+    terms: ClassVar[Mapping[str, str]] = {"clip": "sample", "word": "digit", "heard": "seen"}
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
         "census workers and pupils, UNIPEN's wrote with a pen on a tablet."
@@ -91,6 +92,10 @@ class Handwriting(Task):
     def read(self, path: Path) -> Picture:
         """A picture file. Raises PictureError."""
         return decode_picture_file(path)
+
+    def bytes_of(self, sample: Picture) -> int:
+        """A byte a pixel."""
+        return sample.ink.numel()
 
     def check_enrollment(self, samples: Sequence[Any]) -> None:
         """Raise PictureError for none, more than ten, one twice, or what is no picture."""

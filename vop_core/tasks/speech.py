@@ -34,6 +34,10 @@ class SpeechTask(Task):
         """A recording. Raises AudioError."""
         return decode_file(path)
 
+    def bytes_of(self, sample: Clip) -> int:
+        """16 bits at 16 kHz."""
+        return int(2 * SAMPLE_RATE * sample.seconds)
+
     def check_enrollment(self, samples: Sequence[Clip]) -> None:
         """Raise AudioError for none, more than ten, one twice, or one that no model can hear."""
         check_enrollment(samples)
