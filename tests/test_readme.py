@@ -1,22 +1,50 @@
 """The README says what the results say, and names the two commands."""
 
+import json
+
 import pytest
 
+from vop_core.bench.method_runs import group_runs
 from vop_core.bench.suites import SUITES, suite_results
 from vop_core.data.locations import repository_root
 from vop_core.errors import EvaluationError
-from vop_core.report.outputs import outdated, report_files, reported_suites
+from vop_core.report.outputs import (
+    alike,
+    load_summary,
+    outdated,
+    pages,
+    reported_suites,
+    summary_file,
+)
 from vop_core.report.readme import BEGIN, END, fill
+from vop_core.report.summary import bench_table, pick_baseline, plain, unlabeled_baselines
 
-README = (repository_root() / "README.md").read_text(encoding="utf-8")
+ROOT = repository_root()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SUMMARIES = {
+    suite: summary_file(ROOT, suite)
+    for suite in reported_suites(SUITES)
+    if summary_file(ROOT, suite).exists()
+}
 
 
-def test_summaries_findings_and_readme_are_those_of_the_results():
-    root = repository_root()
-    files = report_files(
-        {suite: suite_results(suite) for suite in reported_suites(SUITES)}, root, keep=True
-    )
-    assert outdated(files, root) == [], "run: vop report"
+@pytest.mark.parametrize("suite", SUMMARIES)
+def test_a_suites_summary_is_that_of_its_results(suite):
+    """On its smallest data set; ``vop report --check`` makes all of them again."""
+    results = suite_results(suite)
+    stored = load_summary(SUMMARIES[suite])["datasets"]
+    assert stored.keys() == results.keys()
+    grouped = {name: group_runs(found) for name, found in results.items()}
+    name = min(results, key=lambda name: sum(len(result.scores) for result in results[name]))
+    baseline = pick_baseline(grouped, name, unlabeled_baselines(grouped))
+    table = plain(bench_table(name, grouped[name], baseline, suite))
+    assert alike(stored[name], json.loads(json.dumps(table))), "run: vop report"
+
+
+def test_findings_and_readme_are_those_of_the_summaries():
+    files = pages({suite: load_summary(file) for suite, file in SUMMARIES.items()}, ROOT)
+    summaries = {file: file.read_text(encoding="utf-8") for file in SUMMARIES.values()}
+    assert outdated(files | summaries, ROOT) == [], "run: vop report"
 
 
 def test_both_commands_are_named():

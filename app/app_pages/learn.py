@@ -347,7 +347,7 @@ def everyone(revealed: bool) -> None:
 def hand(revealed: bool) -> None:
     """What a writer enrolls with, and what every writer gains."""
     with st.container(horizontal=True):
-        for number, picture in enumerate(lesson.hand()[2], start=1):
+        for number, picture in enumerate(lesson.hand_pictures(), start=1):
             st.image(picture, width=96, alt=f"Digit {number} that enrolls")
     if revealed and (found := lesson.hand_gains()):
         gain_chart({learn.GAINS["own samples"]: found}, "bundled writers")

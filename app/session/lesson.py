@@ -13,11 +13,13 @@ from session.state import Visit
 from vop_core import plots
 from vop_core.course import lesson
 from vop_core.course.lesson import FIRST_POINTS, MOST_POINTS, Gains, Point, TwinState
+from vop_core.data.pictures import picture_png
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.narrowing import HEADLINE_SHOTS
 from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.models.bundled import SHOTS, Example, won_lost_unchanged
 from vop_core.plots.twin import AMORTISED, EXACT, OPTIMISED
+from vop_core.tasks.registry import TASKS
 
 SHOT_COUNTS = (1, 3, 5)
 CLIPS = 5  # with which the person of the lecture enrolls, at most
@@ -238,7 +240,7 @@ def introduction(visit: Visit, key: str) -> dict[str, object]:
 
 
 def _told_of_hand() -> dict[str, object]:
-    who, environment, _ = hand()
+    who, environment = hand()
     return {
         "writer": who.name,
         "writers": len(shared.bundled_persons(hands.TASK)),
@@ -354,11 +356,18 @@ def _numbers(found: Gains) -> dict[str, object]:
 # --- the other two tasks --------------------------------------------------------------------------
 
 
-def hand() -> tuple[BundledPerson, str, tuple[bytes, ...]]:
-    """With whom the page Hands opens and how that writer is seen; pictures of what enrolls."""
+def hand() -> tuple[BundledPerson, str]:
+    """With whom the page Hands opens, and how that writer is seen."""
     person, environment = models.opening(hands.TASK)
-    person = person or shared.bundled_persons(hands.TASK)[0]
-    return person, environment, shared.enrolled_pictures(hands.TASK, person.id, environment)
+    return person or shared.bundled_persons(hands.TASK)[0], environment
+
+
+def hand_pictures() -> list[bytes]:
+    """What that writer enrolls with."""
+    person, environment = hand()
+    took = shared.enrolled_clips(hands.TASK, person.id, environment, SHOTS)
+    task = TASKS[hands.TASK]
+    return [picture_png(task.met_in(environment, person.id, each.load())) for each in took]
 
 
 def hand_gains() -> Gains | None:

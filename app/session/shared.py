@@ -10,7 +10,6 @@ import streamlit as st
 from vop_core import models, plots
 from vop_core.course import lesson
 from vop_core.data.environments import CLEAN, heard_as
-from vop_core.data.pictures import picture_png
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.evaluation import detection
 from vop_core.models import bundled, decision, inspection
@@ -72,14 +71,6 @@ def bundled_model(task: str, person: str, environment: str, shots: int, on: tupl
         return bundle(task).vop.prior_model()
     heard = [heard_as(environment, person, took[place].load()) for place in on]
     return bundle(task).vop.enroll(bundle(task).features(heard))
-
-
-@st.cache_resource(show_spinner=False)
-def enrolled_pictures(task: str, person: str, environment: str) -> tuple[bytes, ...]:
-    """What a bundled writer, by id, enrolls with, as pictures to look at."""
-    took = enrolled_clips(task, person, environment, bundled.SHOTS)
-    seen = (TASKS[task].met_in(environment, person, record.load()) for record in took)
-    return tuple(map(picture_png, seen))
 
 
 @st.cache_resource(show_spinner="Enrolling in every way…")

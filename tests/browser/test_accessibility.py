@@ -28,6 +28,7 @@ THEMES = {
     "light": {"rules": RULES},
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
+NOTHING_GIVEN = ", nothing given"
 # Streamlit's own, which neither theme nor styles reach: rule -> selector that it is about, and why
 STREAMLITS: dict[str, tuple[str, str]] = {}
 
@@ -106,7 +107,7 @@ def states(page, address: str) -> Iterator[str]:
     everywhere = pages(page)
     for name in everywhere:
         go_to(page, name)
-        yield f"{name}, nothing given"
+        yield f"{name}{NOTHING_GIVEN}"
     go_to(page, "Home")
     page.get_by_role("button", name=re.compile("See an example")).click()
     page.get_by_text("says one more word").wait_for()
@@ -161,13 +162,17 @@ def view(browser, request):
 
 
 @pytest.mark.parametrize("view", ["light"], indirect=True)
-def test_axe_finds_nothing_serious_and_no_heading_out_of_order(view, app_address):
-    """In both themes, which differ in nothing but colours."""
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.load)])
+def test_axe_finds_nothing_serious_and_no_heading_out_of_order(view, app_address, everything):
+    """In both themes, which differ in nothing but colours: the dark one page by page, or in every
+    state.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     found = {}
     for state in states(view, app_address):
-        for theme, asked in THEMES.items():
+        dark = everything or state.endswith(NOTHING_GIVEN)
+        for theme, asked in THEMES.items() if dark else [("light", THEMES["light"])]:
             view.emulate_media(color_scheme=theme)
             settled(view)
             for violation in Axe().run(view, options=asked).response["violations"]:

@@ -121,7 +121,11 @@ def test_the_stored_pictures_show_before_anything_runs(lab, page):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("03_the_elbo", marks=pytest.mark.load), "06_enrollment", "08_the_failure_museum"],
+    [
+        pytest.param("03_the_elbo", marks=pytest.mark.load),
+        "06_enrollment",
+        pytest.param("08_the_failure_museum", marks=pytest.mark.load),
+    ],
 )
 def test_a_control_redraws_its_figure_and_its_words(lab, page, name):
     """The first control of a notebook's first interactive figure is moved, by keyboard or by

@@ -38,9 +38,10 @@ def test_a_copied_threshold_stands_below_the_corpus_own():
     figure = copied_figure(cells, {"a": "Corpus A"}, asked=0.05)
     alarms = figure.data[0]
     lines = dict(zip(alarms.y, alarms.x, strict=True))
-    assert list(lines)[:2] == ["<b>Corpus A, its own</b>", "Corpus A, from b"]
+    assert list(lines)[:2] == ["<b>Corpus A,<br>its own</b>", "Corpus A,<br>from b"]
     assert (
-        round(lines["<b>Corpus A, its own</b>"], 6) == 5 and round(lines["b, from Corpus A"]) == 15
+        round(lines["<b>Corpus A,<br>its own</b>"], 6) == 5
+        and round(lines["b,<br>from Corpus A"]) == 15
     )
     assert figure.layout.shapes[0].x0 == 5
     assert "chosen on b, used on Corpus A: 15.0 % of others accepted" in text_alternative(figure)

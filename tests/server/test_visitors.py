@@ -68,7 +68,7 @@ def visit(address: str, person: int, together: Barrier | None = None) -> tuple[l
         return [SPEED.sub("", text) for text in read], b"".join(visitor.received)
 
 
-@size(3, 20)
+@size(2, 20)
 def test_nobody_sees_another_s_voice_or_result(server, count):
     """What a visitor reads among many is what the same visitor reads alone, to the last digit."""
     alone = [visit(server.address, person)[0] for person in range(count)]

@@ -64,12 +64,20 @@ def report_files(
         summaries = {
             suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()
         }
+    return files | pages(summaries, root)
+
+
+def pages(summaries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[Path, str]:
+    """README, findings and page of the summaries, suite by suite. Raises EvaluationError for a
+    README without its marks.
+    """
     readme = (root / README).read_text(encoding="utf-8")
-    files[root / README] = fill(readme, readme_section(summaries))
-    files[root / FINDINGS] = findings(summaries)
-    files[root / PAGE] = bench_page(summaries)
-    files[(root / PAGE).with_name(LIBRARY)] = plotting_library()
-    return files
+    return {
+        root / README: fill(readme, readme_section(summaries)),
+        root / FINDINGS: findings(summaries),
+        root / PAGE: bench_page(summaries),
+        (root / PAGE).with_name(LIBRARY): plotting_library(),
+    }
 
 
 def write_files(files: Mapping[Path, str]) -> list[Path]:
