@@ -85,7 +85,7 @@ def who_gains(regime) -> None:
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
     st.header(say("How many clips does it take?"), anchor=False)
-    widgets.show(decision.clips_figure(found, height=340), "decide-clips")
+    widgets.show(decision.clips_figure(task, found, height=340), "decide-clips")
     numbers("Numbers, with controls", decide.clips_table(found))
 
 

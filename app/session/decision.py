@@ -98,10 +98,10 @@ def _measured(visit: Visit) -> Ledger:
 # --- the report -----------------------------------------------------------------------------------
 
 
-def clips_figure(found: tuple[Regime, ...], **options):
+def clips_figure(task: str, found: tuple[Regime, ...], **options):
     """Right answers by number of clips."""
     figure = shots_figure(curve(found), **options)
-    return figure.update_xaxes(title=decide.CLIPS_AXIS)
+    return figure.update_xaxes(title=texts.about(task, decide.CLIPS_AXIS))
 
 
 def gains(regime: Regime):
@@ -121,7 +121,7 @@ def report(visit: Visit, regime: Regime) -> str:
     blocks = [
         _table("By number of clips", decide.clips_table(found)),
         Drawing(f"A mark a person, {clips} each", gains(regime)),
-        Drawing("Right answers by number of clips", clips_figure(found)),
+        Drawing("Right answers by number of clips", clips_figure(task, found)),
         _table("By place", decide.places_table(places(visit), texts.HEARD)),
     ]
     if task in KEYWORD_TASKS:

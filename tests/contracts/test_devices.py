@@ -108,7 +108,9 @@ def run(asked, folder):
     return result
 
 
-@pytest.mark.parametrize("name", (*METHODS, *MORE))
+@pytest.mark.parametrize(
+    "name", (*METHODS, *(pytest.param(name, marks=pytest.mark.load) for name in MORE))
+)
 def test_a_run_keeps_to_its_device_and_comes_to_the_same_on_any(name, folder, monkeypatch):
     here = run(contender(name), folder / "cpu")
     with another_device(monkeypatch):
