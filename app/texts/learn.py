@@ -321,9 +321,9 @@ STEPS = (
             ),
         ),
         4,
-        "Say how these were chosen: the way of reading with the largest gain opens the page Hands. "
-        "On clean digits there is little to gain, and Decide says so. A room without microphones "
-        "can do the whole lecture there: let somebody draw.",
+        "Say that this way of reading opens the page Hands because it was chosen to, and hold "
+        "beside it what Decide says of clean digits. A room without microphones can draw there "
+        "instead of speaking: let somebody try.",
         "“It learned this person’s handwriting.” It read a few digits, and moved scales and shifts "
         "to where such ink lies.",
     ),
@@ -331,8 +331,8 @@ STEPS = (
         "claim",
         "Is it you?",
         "Speaker verification asks not what was said but **who** said it: a score, and a threshold "
-        "above which a claim is believed. Speech Commands’ threshold lets {alarms} of other people "
-        "pass among its own kind. Now callers claim to be themselves, **by telephone**.",
+        "above which a claim is believed. On Speech Commands’ people one was chosen, to let "
+        "{alarms} of others pass. Now callers claim to be themselves, **by telephone**.",
         "It refuses {home} of true claims at home. How many of the callers’?",
         (
             Option("As many, or fewer", "{away}, against {home} at home.{weights}"),

@@ -180,3 +180,9 @@ def words(app) -> str:
 def alternatives(app) -> list[str]:
     """The text alternatives of the page's figures."""
     return [chart.proto.alt for chart in app.get("plotly_chart")]
+
+
+def choose_model(app, task: str):
+    """Ask Decide and Inspect about another model."""
+    control = next(each for each in app.segmented_control if each.label == "Model")
+    return control.set_value(task).run()

@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from tests.app.conftest import alternatives, open_app, open_page, press, record, words
+from tests.app.conftest import (
+    alternatives,
+    choose_model,
+    open_app,
+    open_page,
+    press,
+    record,
+    words,
+)
 from vop_core.evaluation.intervals import Interval
 from vop_core.models import load_bundle
 from vop_core.models.decision import card_regimes
@@ -142,11 +150,6 @@ def test_the_report_holds_the_verdict_and_no_name(decide):
     assert page.count("<svg") == 2
     assert "corpus/" not in page
     assert "http" not in page
-
-
-def choose_model(app, task: str):
-    control = next(each for each in app.segmented_control if each.label == "Model")
-    return control.set_value(task).run()
 
 
 def test_hands_are_decided_by_their_own_card_in_their_own_words(decide):

@@ -5,7 +5,15 @@ import json
 import pytest
 import torch
 
-from tests.app.conftest import alternatives, open_app, open_page, press, record, words
+from tests.app.conftest import (
+    alternatives,
+    choose_model,
+    open_app,
+    open_page,
+    press,
+    record,
+    words,
+)
 from vop_core.course.script import VIEWS
 from vop_core.data.environments import CLEAN
 from vop_core.data.pictures import picture_png
@@ -119,11 +127,6 @@ def test_the_draws_are_a_file_for_arviz(enrolled, tmp_path):
     error = model.posterior.std.numpy() / inspection.EXPORTED_DRAWS**0.5
     assert (abs(away) < 5 * error).all()
     assert not json.dumps(found["posterior"].attrs).count("recording")
-
-
-def choose_model(app, task: str):
-    control = next(each for each in app.segmented_control if each.label == "Model")
-    return control.set_value(task).run()
 
 
 @pytest.mark.parametrize("given", ["nobody", "a bundled writer", "a visitor"])
