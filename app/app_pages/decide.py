@@ -78,8 +78,10 @@ def who_gains(regime) -> None:
         st.caption(say(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip"))))
     groups = shared.groups() if task in KEYWORD_TASKS else []
     if groups:
-        st.markdown("**By group of people**")
-        table(decide.groups_table(groups))
+        st.markdown("**By gender, dialect and telephone**")
+        st.markdown(decide.of_groups(groups))
+        numbers("Every group", decide.groups_table(groups))
+        st.caption(decide.groups_note(groups))
 
 
 def how_many_clips(found) -> None:

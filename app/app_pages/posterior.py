@@ -125,15 +125,21 @@ def one_weight(model, layer: str, weight: int) -> None:
     """The curves of one weight, and how the combined one is made."""
     left, right = st.columns([7, 5], gap="large")
     with left:
-        place = st.container()
-        columns = st.columns([5, 3], vertical_alignment="bottom", gap="medium")
-        view = models.layer_view(visit, layer, draws(*columns))
-        with place:
-            widgets.show(plots.weight_figure(view, weight), "weight-figure")
+        curves(layer, weight)
     with right:
         st.header("How your curve is made", anchor=False)
         for step in texts.derived(model.shrinkage(layer, weight)):
             st.markdown(step)
+
+
+@st.fragment
+def curves(layer: str, weight: int) -> None:
+    """The curves and their draws; a draw more makes nothing else anew."""
+    place = st.container()
+    columns = st.columns([5, 3], vertical_alignment="bottom", gap="medium")
+    view = models.layer_view(visit, layer, draws(*columns))
+    with place:
+        widgets.show(plots.weight_figure(view, weight), "weight-figure")
 
 
 def whole_layer(model, layer: str, weight: int) -> None:

@@ -125,7 +125,8 @@ def report(visit: Visit, regime: Regime) -> str:
         _table("By place", decide.places_table(places(visit), texts.HEARD)),
     ]
     if task in KEYWORD_TASKS:
-        blocks.append(_table("By group", decide.groups_table(shared.groups())))
+        groups = shared.groups()
+        blocks.append(_table("By group", decide.groups_table(groups), decide.groups_note(groups)))
         if task in visit.people_asked:
             drawn = det_figure(shared.bands(task, SHOTS))
             title = "Missed commands against false alarms, bundled people"

@@ -152,6 +152,23 @@ def test_the_report_holds_the_verdict_and_no_name(decide):
     assert "http" not in page
 
 
+def test_groups_are_named_where_a_gain_or_harm_is_shown(decide):
+    from texts import decide as words_of
+
+    line = {"heard": "clean", "training": "heard", "clips": 5}
+    groups = [
+        line | {"group": "gender female", "shown": "shown"},
+        line | {"group": "gender male", "shown": "not shown"},
+        line | {"group": "dialect native", "shown": "the reverse shown", "training": "never heard"},
+    ]
+    said = words_of.of_groups(groups)
+    gained, harmed = said.partition("harm for")[::2]
+    assert "3 cases" in gained and "women (clean)" in gained and "men (clean)" in gained
+    assert " men (clean)" not in said
+    assert "native speakers (clean, never trained on)" in harmed
+    assert words_of.of_groups(groups[1:2]).count("none") == 2
+
+
 def test_hands_are_decided_by_their_own_card_in_their_own_words(decide):
     app = choose_model(decide(rows=rows(0.1)), "handwriting")
     assert not app.exception and not app.error

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -26,6 +27,7 @@ QUIET = (
     "--use-fake-device-for-media-stream",
 )
 PATIENCE = 120_000  # ms; generous, for machines that do other things as well
+SENDING = 20_000  # ms from a file's choice to its first byte, on a busy machine
 SILENCE = 8  # seconds after a word; Chromium would start the file again
 
 
@@ -45,11 +47,54 @@ def settled(page) -> None:
 
 
 def upload(page, files: dict | list[dict], uploader: int = 0) -> None:
-    """Give files to one of a page's uploaders, once it is drawn: one that is being replaced loses
-    them.
+    """Give files to one of a page's uploaders, once it is drawn, and again if nothing was sent: one
+    that is being replaced loses them.
     """
+    from playwright.sync_api import TimeoutError as NothingSent
+
+    for last in (False, False, True):
+        settled(page)
+        try:
+            with page.expect_request(lambda sent: "/upload_file/" in sent.url, timeout=SENDING):
+                page.locator(FILES).nth(uploader).set_input_files(files)
+        except NothingSent:
+            if last:
+                raise
+        else:
+            return
+
+
+STOP_AND_WAIT = """
+async (selectors) => {
+    const stop = document.querySelector('[aria-label="Stop recording"]');
+    const begun = performance.now();
+    stop.click();
+    while (!selectors.every((selector) => document.querySelector(selector)?.innerText)) {
+        if (performance.now() - begun > 100000) throw new Error("no answer to " + selectors);
+        await new Promise(requestAnimationFrame);
+    }
+    return performance.now() - begun;
+}
+"""
+WORD = 1_600  # ms of recording: at least one whole word of the fake microphone
+
+
+def record(page, *selectors: str) -> float:
+    """Say a word and stop; milliseconds from stop until every selector's element says something."""
     settled(page)
-    page.locator(FILES).nth(uploader).set_input_files(files)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_selector('[aria-label="Stop recording"]')
+    page.wait_for_timeout(WORD)
+    return page.evaluate(STOP_AND_WAIT, list(selectors))
+
+
+def one_voice() -> str:
+    """The query of an address that enrolls a bundled voice."""
+    from vop_core.course.links import LinkedState
+    from vop_core.data.voices import bundled_persons
+
+    state = LinkedState(task="keywords-en", person=bundled_persons("en")[0].id)
+    return urlencode(state.as_query())
 
 
 @pytest.fixture(scope="session")
@@ -181,25 +226,6 @@ def _wait_for(health: str, server: subprocess.Popen, seconds: float = 180) -> No
 def app_address(tmp_path_factory):
     """The app as a visitor meets it."""
     yield from serve(ROOT / "app" / "streamlit_app.py", tmp_path_factory.mktemp("app"))
-
-
-ECHO = """
-import wave
-import streamlit as st
-given = st.audio_input("Echo", sample_rate=16_000)
-if given is not None:
-    st.session_state["number"] = st.session_state.get("number", 0) + 1
-    with wave.open(given) as file, st.container(key=f"echo-{st.session_state['number']}"):
-        st.write(f"{file.getnframes() / file.getframerate():.2f} s")
-"""
-
-
-@pytest.fixture(scope="session")
-def echo_address(tmp_path_factory):
-    """A page that only says how long the clip was: what recording costs without any model."""
-    folder = tmp_path_factory.mktemp("echo")
-    (folder / "echo.py").write_text(ECHO)
-    yield from serve(folder / "echo.py", folder)
 
 
 @pytest.fixture(scope="module")

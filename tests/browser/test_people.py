@@ -3,12 +3,12 @@ back, and a link opens what it says.
 """
 
 import re
-from urllib.parse import urlencode, urlparse
+from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser.conftest import settled, upload
-from tests.browser.test_visit import PATIENCE, go_to, one_voice, page  # noqa: F401
+from tests.browser.conftest import one_voice, settled, upload
+from tests.browser.test_visit import go_to, page  # noqa: F401
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,7 +23,7 @@ def press(page, control) -> None:  # noqa: F811
 
 
 def test_two_persons_exchange_their_models_by_keyboard(page, app_address):  # noqa: F811
-    page.goto(f"{app_address}/compare?{urlencode(one_voice())}")
+    page.goto(f"{app_address}/compare?{one_voice()}")
     press(page, page.locator("button").filter(has_text="Swap models"))
     press(page, page.get_by_role("button", name=re.compile("Add a bundled voice")))
     cards = page.locator(".st-key-swap-0"), page.locator(".st-key-swap-1")
@@ -46,7 +46,7 @@ def test_two_persons_exchange_their_models_by_keyboard(page, app_address):  # no
 
 
 def test_a_model_is_saved_as_a_file_and_loaded_as_another_person(page, app_address):  # noqa: F811
-    page.goto(f"{app_address}/your_voice?{urlencode(one_voice())}")
+    page.goto(f"{app_address}/your_voice?{one_voice()}")
     press(page, page.locator("summary").filter(has_text="Save or load a person"))
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Save this person")).click()
@@ -66,7 +66,7 @@ def test_a_copied_link_opens_the_same_voice(page, app_address):  # noqa: F811
     page.context.grant_permissions(
         ["clipboard-read", "clipboard-write"], origin=f"{address.scheme}://{address.netloc}"
     )
-    page.goto(f"{app_address}/compare?{urlencode(one_voice())}")
+    page.goto(f"{app_address}/compare?{one_voice()}")
     page.get_by_role("button", name=re.compile("Ask both models")).click()
     said = page.locator(".st-key-answer-personal-1 h2")
     said.wait_for()

@@ -1,12 +1,11 @@
 """A test in a real browser: a stranger's at one click, and a visitor's by keyboard."""
 
 import re
-from urllib.parse import urlencode
 
 import pytest
 
-from tests.browser.conftest import noted_page
-from tests.browser.test_visit import WORD, enroll, go_to, one_voice
+from tests.browser.conftest import WORD, noted_page, one_voice
+from tests.browser.test_visit import enroll, go_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 MOST_STOPS = 30  # of the Tab key, from one control to any other of the view
@@ -33,7 +32,7 @@ def press_by_keyboard(page, name: str) -> None:
 
 
 def test_a_borrowed_person_s_score_is_there_at_one_click(page, app_address):
-    page.goto(f"{app_address}/compare?{urlencode(one_voice())}")
+    page.goto(f"{app_address}/compare?{one_voice()}")
     page.get_by_text("Test me").click()
     page.get_by_role("button", name=re.compile("Test it on")).click()
     page.get_by_role("heading", name="Which word was taken for which").wait_for()

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.browser.conftest import noted_page, settled
-from tests.browser.test_visit import enroll, go_to, record
+from tests.browser.conftest import noted_page, record, settled
+from tests.browser.test_visit import enroll, go_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 

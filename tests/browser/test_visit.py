@@ -1,35 +1,14 @@
-"""A visit in a real browser: three words, a posterior, a fourth word, both answers; and how long
-one waits.
-"""
+"""A visit in a real browser: three words, a posterior, a fourth word, both answers."""
 
 import re
-import statistics
 import time
-from urllib.parse import urlencode, urlparse
+from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser.conftest import PATIENCE, QUIET, noted_page, settled
+from tests.browser.conftest import PATIENCE, QUIET, noted_page, one_voice, record, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-
-WORD = 1_600  # ms of recording: at least one whole word of the fake microphone
-MOST_SLOWER_THAN_ECHO = 1.5
-ROUNDS = 5
-SITTINGS = 5
-
-STOP_AND_WAIT = """
-async (selectors) => {
-    const stop = document.querySelector('[aria-label="Stop recording"]');
-    const begun = performance.now();
-    stop.click();
-    while (!selectors.every((selector) => document.querySelector(selector)?.innerText)) {
-        if (performance.now() - begun > 100000) throw new Error("no answer to " + selectors);
-        await new Promise(requestAnimationFrame);
-    }
-    return performance.now() - begun;
-}
-"""
 
 
 @pytest.fixture
@@ -37,15 +16,6 @@ def page(browser):
     """A page that notes every request it makes and every error it meets."""
     with noted_page(browser, 1300, 1500) as opened:
         yield opened
-
-
-def record(page, *selectors: str) -> float:
-    """Say a word and stop; milliseconds from stop until every selector's element says something."""
-    settled(page)
-    page.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_selector('[aria-label="Stop recording"]')
-    page.wait_for_timeout(WORD)
-    return page.evaluate(STOP_AND_WAIT, list(selectors))
 
 
 def go_to(page, name: str) -> None:
@@ -59,14 +29,6 @@ def enroll(page, microphone, address: str) -> None:
         microphone.hear(number)  # the very same sound twice is refused, and rightly
         page.get_by_text(f"Clip {number}: say one word").wait_for()
         record(page, f".st-key-tile-{number}")
-
-
-def one_voice() -> dict[str, str]:
-    """Of the address that enrolls a bundled voice."""
-    from vop_core.course.links import LinkedState
-    from vop_core.data.voices import bundled_persons
-
-    return LinkedState(task="keywords-en", person=bundled_persons("en")[0].id).as_query()
 
 
 def test_three_words_a_posterior_a_fourth_word_and_both_answers(page, microphone, app_address):
@@ -150,7 +112,7 @@ WHERE_A_WEIGHT_IS = """
 
 
 def test_a_click_in_the_picture_of_a_layer_opens_the_curves_of_that_weight(page, app_address):
-    page.goto(f"{app_address}/posterior?{urlencode(one_voice())}")
+    page.goto(f"{app_address}/posterior?{one_voice()}")
     for number in (3, 20):  # the second where one was clicked before
         page.get_by_text("How your curve is made").wait_for()
         # a click while the page is still drawn may meet a control that is replaced
@@ -208,45 +170,3 @@ def test_without_a_microphone_the_page_says_how_to_go_on(browser, chromium, app_
     ways.get_by_role("button", name="Borrow a voice").click()
     page.get_by_role("button", name="Use this voice").wait_for()
     opened.close()
-
-
-@pytest.mark.alone
-def test_the_answers_come_at_most_half_as_late_again_as_an_echo(
-    browser, page, app_address, echo_address
-):
-    """In pairs, one after the other, since the machine's speed drifts. Browser, servers and this
-    test share it: whatever else it does can only spoil a sitting, so one of five must do.
-    """
-    page.goto(f"{app_address}/compare?{urlencode(one_voice())}")
-    # who borrowed a voice is offered its clips first
-    page.get_by_role("tab", name=re.compile("Record$")).click()
-    echo = browser.new_page()
-    echo.set_default_timeout(PATIENCE)
-    echo.goto(echo_address)
-    ratios = []
-    for sitting in range(SITTINGS):
-        echoed, answered = [], []
-        # in turn: noise falls on both
-        for number in range(1 + sitting * ROUNDS, 1 + (sitting + 1) * ROUNDS):
-            echo.bring_to_front()
-            echoed.append(record(echo, f".st-key-echo-{number}"))
-            page.bring_to_front()
-            answered.append(
-                record(
-                    page,
-                    f".st-key-answer-global-{number} h2",
-                    f".st-key-answer-personal-{number} h2",
-                )
-            )
-            page.get_by_text("draws of its weights").wait_for()
-        # the first of each warms up caches; the acceptance is about a visit, not about its first
-        # click
-        pairs = zip(answered[1:], echoed[1:], strict=True)
-        ratios.append(statistics.median(answer / echo for answer, echo in pairs))
-        print(
-            f"echo {statistics.median(echoed[1:]):.0f} ms, answers as many times as late: "
-            f"{ratios[-1]:.2f}"
-        )
-        if ratios[-1] <= MOST_SLOWER_THAN_ECHO:
-            break
-    assert min(ratios) <= MOST_SLOWER_THAN_ECHO, ratios

@@ -11,7 +11,7 @@ from tests.toys import seeded
 from vop_core.data.features import FeatureTable
 from vop_core.methods.personal import gaussian_of
 from vop_core.methods.untrained_vop import UntrainedVop, UntrainedVopConfig
-from vop_core.methods.vop import ALL_CLIPS, Vop, VopConfig, _line, _Moments
+from vop_core.methods.vop import ALL_CLIPS, COUNTS, Vop, VopConfig, _line, _Moments
 from vop_core.nets.conv5 import Conv5, Conv5Config
 from vop_core.training.batches import EpisodeBatch
 
@@ -33,12 +33,14 @@ def method():
     return Vop(encoder.eval()).eval()
 
 
-def heard(persons: int, clips: int, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Clips of persons whose loudness differs by ``TAU``, theirs from each other by ``SIGMA``; and
+def heard(
+    persons: int, clips: int, *, seed: int, tau: float = TAU
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clips of persons whose loudness differs by ``tau``, theirs from each other by ``SIGMA``; and
     the persons' own.
     """
     generator = seeded(seed)
-    own = TAU * torch.randn(persons, 1, generator=generator)
+    own = tau * torch.randn(persons, 1, generator=generator)
     level = own + SIGMA * torch.randn(persons, clips, generator=generator)
     picture = torch.randn(persons, clips, SIDE, SIDE, generator=generator)
     picture = picture - picture[..., ::2, ::2].mean((-2, -1), keepdim=True)  # where the layer looks
@@ -132,6 +134,32 @@ def test_variances_are_found_from_persons_and_the_interval_holds_what_all_clips_
         assert abs(covered - 0.9) < 4 * math.sqrt(0.9 * 0.1 / PERSONS) + 0.03
 
 
+def test_persons_kept_apart_who_differ_more_widen_the_interval(method):
+    """Twice as far apart as the persons of training: for others of their kind the squared error is
+    then what the variance says, over a layer; those who differ less narrow nothing.
+    """
+    with torch.no_grad():
+        method.log_prior_clips.fill_(math.log(5.0))
+    trained = table_of(heard(PERSONS, CLIPS, seed=4)[0])
+    layer = method.layer_numbers["film 1"]
+    method.prepare(trained)
+    alone = method.person_variance[layer].clone()
+    errors = {}
+    for tau in (0.5 * TAU, 2 * TAU):
+        method.prepare(trained, table_of(heard(PERSONS, ALL_CLIPS, seed=40, tau=tau)[0]))
+        inputs, _ = heard(PERSONS, ALL_CLIPS, seed=41, tau=2 * TAU)
+        whole = gaussian_of(method.adapt(inputs))
+        squared = [
+            (whole.mean - found.mean)[:, layer].square() / found.variance[:, layer]
+            for found in (gaussian_of(method.adapt(inputs[:, :clips])) for clips in COUNTS)
+        ]
+        errors[tau] = torch.stack(squared).mean()
+        if tau < TAU:
+            torch.testing.assert_close(method.person_variance[layer], alone)
+    assert errors[0.5 * TAU] > 1.5
+    assert abs(errors[2 * TAU] - 1) < 4 * math.sqrt(2 / PERSONS)
+
+
 def test_the_share_grows_no_further_than_training_tried(method):
     """Trained with up to three clips: more sharpen the mean, of which no more is taken."""
     label = torch.zeros(2, 2, dtype=torch.long)
@@ -185,6 +213,23 @@ def test_what_all_clips_make_is_observed_with_the_error_of_those_that_are_missin
     else:
         unit = (error / seen.variance[:, CHANNELS]).mean()
         assert abs(unit - 1) < 4 * math.sqrt(2 / PERSONS)
+
+
+def test_other_clips_in_any_order_are_a_sample_of_the_person(method):
+    """Sorted from the faintest to the loudest, as takes of one word after the other may lie: the
+    error is that of so many at random, by the sampling without replacement of 19 from 60.
+    """
+    told(method, prior_clips=3.0)
+    inputs, _ = heard(PERSONS, 61, seed=33)
+    others = inputs[:, 1:]
+    order = others.mean((-2, -1)).argsort(1)
+    rising = others.gather(1, order[..., None, None].expand_as(others))
+    seen = method.observed(inputs[:, :1], rising).mean[:, CHANNELS]
+    level = inputs[..., ::2, ::2].mean((-2, -1))
+    full = ALL_CLIPS / (ALL_CLIPS + 3)
+    expected = full * (level[:, 0] + 19 * level[:, 1:].mean(1)) / ALL_CLIPS
+    one_error = full * SIGMA * 19 / ALL_CLIPS * math.sqrt((1 - 19 / 60) / 19)
+    assert abs((seen - expected).mean()) < 4 * one_error
 
 
 def test_what_a_person_may_be_shrinks_with_what_the_layers_below_have_corrected(method):

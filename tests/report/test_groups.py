@@ -16,9 +16,12 @@ from tests.report.test_report import (
     score,
     unexplained,
 )
+from vop_core.data.groups import grouped
 from vop_core.errors import EvaluationError
+from vop_core.report import groups
+from vop_core.report.decision import group_lines
 from vop_core.report.page import bench_page
-from vop_core.report.summary import summary
+from vop_core.report.summary import as_text, summary
 
 PLACE = ", own-environment"
 # own clips' distance from a person's skill; "own" of all but global has 0.02 more
@@ -97,6 +100,37 @@ def test_without_a_training_that_heard_the_group_nothing_is_said_of_its_cost():
         pytest.approx(0.05),
         None,
         None,
+    ]
+
+
+def test_who_gains_is_told_by_what_is_known_of_people(monkeypatch, tmp_path):
+    """Three persons of one group lose 0.1, the others gain 0.06; whose gender is unknown is in no
+    group.
+    """
+    women, men = PERSONS[:3], PERSONS[3:7]
+    gender = dict.fromkeys(women, "female") | dict.fromkeys(men, "male") | {PERSONS[7]: ""}
+    monkeypatch.setattr(groups, "known_groups", lambda corpus: grouped("gender", gender))
+    results = both_folds("global", {"own": 0.0})
+    for made in both_folds("vop", {"own": 0.04, "wrong-person": -0.03}):
+        scores = made.scores.copy()
+        lost = scores["person"].isin(women) & (scores["row"] == "own")
+        scores.loc[lost & (scores["metric"] == "accuracy"), "value"] -= 0.16
+        results.append(replace(made, scores=scores))
+    content = summary({"toy": results}, "conditions")
+    lines = content["datasets"]["toy"]["attributes"]
+    assert [line["group"] for line in lines] == ["gender female", "gender male"]
+    for line, members, gain in zip(lines, (women, men), (-0.10, 0.06), strict=True):
+        assert means(line, "versus_global", "right_minus_wrong") == pytest.approx(
+            [gain, gain + 0.03]
+        )
+        assert line["global"]["mean"] == pytest.approx(np.mean([SKILL[one] for one in members]))
+        assert line["accuracy"]["persons"] == len(members)
+        assert set(line["harmed"]) <= set(women)
+    (tmp_path / "bench-conditions.json").write_text(as_text(content))
+    shown = group_lines(folder=tmp_path)
+    assert [(line["group"], line["training"], line["clips"]) for line in shown] == [
+        ("gender female", "heard", 5),
+        ("gender male", "heard", 5),
     ]
 
 

@@ -39,7 +39,7 @@ def run(*words: str) -> str:
 
 def test_it_is_trained_carded_and_evaluated(digits, tmp_path, monkeypatch):
     # nobody of this corpus is kept for choices; any writers will do to set a light on
-    monkeypatch.setattr(Digits, "kept_for_choices", lambda self, data: data.open)
+    monkeypatch.setattr(Digits, "kept_for_choices", lambda self, data, *_: data.open)
     assert "digits is trained" in run("train", "digits")
     bundle = load_bundle("digits")
     assert bundle.vop.health_reference is not None

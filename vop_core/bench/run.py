@@ -9,7 +9,7 @@ episodes.
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,8 @@ class BenchJob:
     def data(self) -> TaskData:
         """What is trained on and tested."""
         variants = self.config.scoring.variants
-        return self.task.fold_data(self.dataset, self.persons, variants=variants)
+        data = self.task.fold_data(self.dataset, self.persons, variants=variants)
+        return replace(data, kept=self.task.kept_for_choices(data, [self.dataset]))
 
     @property
     def missing(self) -> tuple[Contender, ...]:

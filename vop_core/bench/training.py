@@ -108,7 +108,7 @@ class Trainer:
             method = self._train(
                 contender, self._fit_on_embeddings if facts.encoder_fixed else self._fit
             )
-        method.prepare(self.data.train)
+        method.prepare(self.data.train, self.data.kept)
         return method
 
     # --- one training -----------------------------------------------------------------------------

@@ -3,9 +3,10 @@ are any, committed results.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from vop_core.data.audio import decode_file
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import load_features
 from vop_core.data.locations import find_dataset, repository_root
+from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import load_dataset
 from vop_core.data.voices import CORPORA, BundledPerson, bundled_dataset, bundled_persons
 from vop_core.errors import DataError
@@ -131,8 +133,22 @@ def open_crowd(task: str = "keywords-en") -> Crowd | None:
     bundle = models(task)
     generator = torch.Generator().manual_seed(0)
     found: list[tuple[str, Tensor, Tensor, Tensor, Tensor]] = []
-    for person in bundle.card["persons"]["open"]:
-        found += _open_person(bundle, person, generator)
+    for corpus, persons in groupby(
+        bundle.card["persons"]["open"], key=lambda person: person.partition("/")[0]
+    ):
+        try:
+            dataset = load_dataset(find_dataset(corpus))
+        except DataError:
+            continue
+        records: dict[str, list[ClipRecord]] = {person: [] for person in persons}
+        for record in dataset.records:
+            if record.person in records and record.label in bundle.labels:
+                records[record.person].append(record)
+        found += [
+            (person, *_open_person(bundle, own, generator))
+            for person, own in records.items()
+            if len(own) >= SHOTS + OPEN_QUERIES
+        ]
     if not found:
         return None
     names, *parts = zip(*found, strict=True)
@@ -140,20 +156,9 @@ def open_crowd(task: str = "keywords-en") -> Crowd | None:
 
 
 def _open_person(
-    bundle: Bundle, person: str, generator: torch.Generator
-) -> list[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
-    """One person's episode, in a list; an empty one where the data set is not here or the person
-    has too few clips.
-    """
-    try:
-        dataset = load_dataset(find_dataset(person.split("/")[0]))
-    except DataError:
-        return []
-    records = [
-        each for each in dataset.records if each.person == person and each.label in bundle.labels
-    ]
-    if len(records) < SHOTS + OPEN_QUERIES:
-        return []
+    bundle: Bundle, records: Sequence[ClipRecord], generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One person's episode: features and labels of the clips that enroll, and of the others."""
     label = torch.tensor([bundle.labels.index(each.label) for each in records])
     (episode,) = draw_episodes(
         torch.zeros_like(label),
@@ -168,7 +173,7 @@ def _open_person(
         return bundle.features([decode_file(records[row].path) for row in rows.tolist()])
 
     enrolled, asked = episode.enrollment, episode.query
-    return [(person, heard(enrolled), label[enrolled], heard(asked), label[asked])]
+    return heard(enrolled), label[enrolled], heard(asked), label[asked]
 
 
 def evidence(dataset: str, suite: str = "paper") -> Mapping[str, Any]:

@@ -30,10 +30,22 @@ class Group:
 
 def groups_of(dataset: PersonDataset, attribute: str) -> tuple[Group, ...]:
     """A group for each value of the attribute; none where there is only one value."""
+    values = {
+        person: min(found)
+        for person, found in _values(dataset, attribute).items()
+        if len(found) == 1
+    }
+    return grouped(attribute, values)
+
+
+def grouped(attribute: str, values: Mapping[str, str]) -> tuple[Group, ...]:
+    """Groups by the value that each person has, "" for one unknown; none where there is only one
+    value.
+    """
     members: dict[str, list[str]] = defaultdict(list)
-    for person, values in _values(dataset, attribute).items():
-        if len(values) == 1 and "" not in values:
-            members[min(values)].append(person)
+    for person, value in values.items():
+        if value:
+            members[value].append(person)
     everybody = sorted(person for found in members.values() for person in found)
     groups = (
         Group(attribute, value, tuple(found), tuple(p for p in everybody if p not in found))

@@ -10,6 +10,9 @@
 A person of the data who is not in the file counts as ``test``: another copy of the source may hold
 more persons, and nobody is trained on by oversight. A corpus without a file gives no roles.
 
+What results are told apart by, such as gender, stands in further columns, so that it can be read
+where the recordings are not; a person whose clips differ in it has none.
+
     python -m vop_core.data.splits    makes the files anew from ``RULES`` and the data in VOP_DATA
 """
 
@@ -22,6 +25,7 @@ from pathlib import Path
 
 import torch
 
+from vop_core.data.groups import Group, grouped, groups_of
 from vop_core.data.locations import find_dataset, splits_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset, load_dataset
@@ -55,6 +59,22 @@ def persons_with_role(dataset: PersonDataset, role: str) -> tuple[str, ...]:
 def split_file(corpus: str) -> Path:
     """Where the split of a corpus lies, or would lie."""
     return splits_root() / f"{corpus}.csv"
+
+
+def known_groups(corpus: str) -> tuple[Group, ...]:
+    """The groups that results are told apart by, members as ``corpus/person``; none for a corpus
+    without attributes. Raises DataError for a split that cannot be read.
+    """
+    if corpus not in RULES or not RULES[corpus].attributes:
+        return ()
+    names = RULES[corpus].attributes
+    rows = [fields for _, fields in read_table(split_file(corpus), ("person", *names))]
+    values = ({f"{corpus}/{row['person']}": row[name] for row in rows} for name in names)
+    return tuple(
+        group
+        for name, of_whom in zip(names, values, strict=True)
+        for group in grouped(name, of_whom)
+    )
 
 
 @cache
@@ -103,6 +123,8 @@ class Rule:
     clips: Mapping[str, int] = field(default_factory=dict)
     # groups of persons that are spread evenly over the roles
     group: Callable[[Sequence[ClipRecord]], tuple[object, ...]] = _all_alike
+    # what results are told apart by
+    attributes: tuple[str, ...] = ()
 
 
 RULES: Mapping[str, Rule] = {
@@ -110,7 +132,12 @@ RULES: Mapping[str, Rule] = {
     "speech_commands_test": Rule(
         {CHOOSE: 30, BUNDLE: 24, TEST: 25}, clips={CHOOSE: 4, BUNDLE: 10, TEST: 8}
     ),
-    "wuw2": Rule({CHOOSE: 24, TEST: 30}, clips={CHOOSE: 4}, group=_caller),
+    "wuw2": Rule(
+        {CHOOSE: 24, TEST: 30},
+        clips={CHOOSE: 4},
+        group=_caller,
+        attributes=("gender", "dialect", "phone"),
+    ),
     # the bundled persons are the unknown ones of the model's card
     "arabic_speech_commands": Rule({CHOOSE: 4, BUNDLE: 8}),
     "dspspeech20": Rule({CHOOSE: 4, TEST: 6}),
@@ -151,16 +178,23 @@ def _drawn(name: str) -> str:
     return hashlib.sha256(f"choose:{name}".encode()).hexdigest()
 
 
-def split_table(roles: Mapping[str, str]) -> str:
+def split_table(dataset: PersonDataset, rule: Rule) -> str:
     """A split as its file holds it."""
-    return "".join(["person,role\n", *(f"{name},{role}\n" for name, role in roles.items())])
+    values = [
+        {member: group.value for group in groups_of(dataset, name) for member in group.members}
+        for name in rule.attributes
+    ]
+    lines = [("person", "role", *rule.attributes)]
+    for person, role in make_split(dataset, rule).items():
+        name = f"{dataset.name}/{person}"
+        lines.append((person, role, *(of_whom.get(name, "") for of_whom in values)))
+    return "".join(f"{','.join(line)}\n" for line in lines)
 
 
 def write_splits() -> None:
     """Make every file anew. Raises DataError where a corpus is not there."""
     for corpus, rule in RULES.items():
-        roles = make_split(load_dataset(find_dataset(corpus)), rule)
-        write_text(split_file(corpus), split_table(roles))
+        write_text(split_file(corpus), split_table(load_dataset(find_dataset(corpus)), rule))
 
 
 if __name__ == "__main__":

@@ -136,9 +136,9 @@ class PersonalizationMethod(nn.Module, ABC):
         """The settings from which an empty copy can be built."""
         return {"encoder": self.encoder.description(), "config": asdict(self.config)}
 
-    def prepare(self, clips: FeatureTable) -> None:
-        """Take from the training persons' clips what enrolling needs (class means, curvature).
-        Nothing unless said.
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
+        """Take from the training persons' clips what enrolling needs (class means, curvature), and
+        from those of persons ``kept`` apart what training cannot tell. Nothing unless said.
         """
 
     @property

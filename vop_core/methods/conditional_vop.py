@@ -128,7 +128,7 @@ class ConditionalVop(AmortisedVop):
         {**STEADY, "first_gate": 0.5},
     )
 
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """The typical statistics: persons and their words weigh alike."""
         pieces = clips.features.split(CLIPS_AT_ONCE)
         statistics = torch.cat([self.encoder.statistics(part) for part in pieces])

@@ -49,7 +49,7 @@ class ContentAdaBn(AdaBn):
         return [2 * norm.num_features for norm in self.encoder.normalisations.values()]
 
     @torch.no_grad()
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """How far each label's statistics lie from the mean over labels; persons weigh alike."""
         pieces = clips.features.split(CLIPS_AT_ONCE)
         means, spoken = person_class_means(torch.cat([*map(self._statistics, pieces)]), clips)

@@ -69,7 +69,7 @@ class LastLayerLaplace(SharedClassifier):
         self.register_buffer("prior_precision", torch.tensor(torch.nan))
 
     @torch.no_grad()
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """Curvature over the training clips, and the prior precision."""
         classifier, embeddings = self.encoder.classifier, self.represent(clips.features)
         curvature = softmax_curvature(embeddings, classifier(embeddings).softmax(-1))

@@ -54,7 +54,7 @@ class MeanSubtraction(PersonalizationMethod):
         super().__init__(encoder, config)
         self.register_buffer("typical", torch.zeros(encoder.input_shape[0]))
 
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """The typical spectrum: persons and their words weigh alike."""
         means, spoken = person_class_means(spectra(clips.features[None])[0], clips)
         self.typical.copy_(means[spoken].mean(0))

@@ -67,7 +67,7 @@ class Prototypes(ClassifierMethod):
         self.register_buffer("scale", torch.tensor(1.0))  # s
 
     @torch.no_grad()
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """Global prototypes and scale. Raises EvaluationError for a word that no training clip
         says.
         """

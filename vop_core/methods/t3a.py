@@ -84,7 +84,7 @@ class T3a(ClassifierMethod):
         )
 
     @torch.no_grad()
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """The centre and the scale, as far as they are asked for."""
         embeddings = self.represent(clips.features)
         if self.config.centred:

@@ -35,7 +35,7 @@ class UntrainedVop(Vop):
         posterior=True,
         prior=True,
         foldable=True,
-        version=3,
+        version=4,
     )
     config_type = UntrainedVopConfig
     tried = ({},)

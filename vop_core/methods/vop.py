@@ -44,6 +44,10 @@ enrolled. So its tau^2 falls with n, from that of the un-adapted network,
 
 by a line that is fitted to enrollments of one to ten clips.
 
+An encoder makes those alike whom it was trained on, the more so the further on a layer is. So a
+layer's variances grow by one factor, the mean squared error of what was predicted of persons kept
+apart in its own units, where that is above 1.
+
 Which words a clip says moves its statistics as well. With ``content`` the network's own answer
 before it knows the person, still without a label, says which words they were likely to be, and what
 is usual of these is taken off first; this asks for a second pass.
@@ -114,7 +118,7 @@ class Vop(GaussianMethod):
         posterior=True,
         prior=True,
         foldable=True,
-        version=4,
+        version=5,
     )
     config_type = VopConfig
     # ln n_0 has far to go in few steps
@@ -240,9 +244,10 @@ class Vop(GaussianMethod):
         self.most_clips.copy_(torch.where(untold, count, count.maximum(self.most_clips)))
 
     @torch.no_grad()
-    def prepare(self, clips: FeatureTable) -> None:
+    def prepare(self, clips: FeatureTable, kept: FeatureTable | None = None) -> None:
         """Estimate tau^2 and sigma^2 on training persons, as recorded and in one environment of
-        their own.
+        their own. Persons ``kept`` apart from training say by how much a layer's are too small:
+        an encoder makes those alike whom it was trained on.
         """
         heard = ["original", *(name for name in clips.variants if name in ENVIRONMENTS)][:2]
         with evaluation_mode(self):
@@ -252,6 +257,33 @@ class Vop(GaussianMethod):
                 self.clip_variance.copy_(self.person_variance * self.log_prior_clips.exp())
                 return
             self._estimate(clips, heard)
+            if kept is not None:
+                self._widen(kept)
+
+    def _widen(self, kept: FeatureTable) -> None:
+        """Each layer's variances by the mean squared error of what was predicted of such persons,
+        in its own units; never less than they are.
+        """
+        generator = torch.Generator().manual_seed(0)
+        errors = []
+        for count in COUNTS:
+            parts = two_parts(kept, count, generator=generator)
+            if not parts:
+                continue
+            enrolling, others = zip(*parts, strict=True)
+            offsets, told = self._offsets_of(kept.features, enrolling, others)
+            heard = offsets.new_full((len(parts),), float(count))
+            posterior = self._posterior(offsets, heard)
+            seen = self._of_all(offsets, told, heard, heard.new_tensor([*map(len, others)]))
+            error = (posterior.mean - seen.mean).square() - seen.variance
+            errors.append(error / posterior.variance)
+        if not errors:
+            return
+        ratio = torch.cat(errors).mean(0)
+        for _, part, _ in self._parts():
+            factor = ratio[part].mean().clamp_min(1.0)
+            for variance in (self.person_variance, self.lasting_variance, self.clip_variance):
+                variance[part] *= factor
 
     def _estimate(self, clips: FeatureTable, variants: Sequence[str]) -> None:
         """tau^2 and sigma^2 from two parts of each person's clips, in each variant.
@@ -532,16 +564,31 @@ class Vop(GaussianMethod):
         """
         heard = enrollment.shape[1]
         if not self.config.beta:
-            clips = clips[:, : max(ALL_CLIPS - heard, 1)]
+            # as many as all have besides, at random: they may lie word by word
+            order = torch.randperm(clips.shape[1], generator=torch.Generator().manual_seed(0))
+            clips = clips[:, order[: max(ALL_CLIPS - heard, 1)]]
         enrolled, others = self._seen(enrollment, clips)
-        count = enrolled.new_tensor([[float(heard)]])
+        counts = (enrolled.new_full((len(clips),), float(side)) for side in (heard, clips.shape[1]))
+        return self._of_all(enrolled, others, *counts)
+
+    def _of_all(
+        self,
+        enrolled: Float[Tensor, "person weight"],
+        others: Float[Tensor, "person weight"],
+        heard: Float[Tensor, " person"],
+        told: Float[Tensor, " person"],
+    ) -> DiagonalGaussian:
+        """What all clips together would make, by the mean offsets of so many that enrolled and of
+        so many others.
+        """
+        count, told = heard[:, None], told[:, None]
         each = self._each_of_all(count)
         full = self._full_share(count)
         weight = full * (1 - count * each)
-        missing = 1 / clips.shape[1] - each / (1 - count * each)
+        missing = 1 / told - each / (1 - count * each)
         mean = full * count * each * enrolled + weight * others
         log_std = weight.log() + 0.5 * (self.clip_variance * missing).clamp_min(1e-12).log()
-        return DiagonalGaussian(mean, log_std.expand_as(mean))
+        return DiagonalGaussian(mean, log_std)
 
     def _seen(
         self,

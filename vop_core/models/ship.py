@@ -1,6 +1,7 @@
 """Train the models that come in the box, test them, and write their cards."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,14 @@ def train_task(
     cache_folder("runs")
     persons = asked.bundled_persons()
     data = asked.data()
+    kept = asked.kept_for_choices(data)
+    data = replace(data, kept=kept and asked.enrollable(kept))
     trainer = Trainer(
         data.to(training_device()), config, cache_folder("runs", task), report, asked.compares
     )
     _, contender = recipe_contenders((recipe,))
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
-    vop.prepare(asked.enrollable(data.train))
+    vop.prepare(asked.enrollable(data.train), data.kept)
     global_model = trainer.baseline.cpu()
     methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
@@ -117,12 +120,12 @@ def set_light(
     Only of what persons may enroll. Without anybody kept for choices there is no reference, and
     nothing is counted.
     """
-    if not (kept := task.kept_for_choices(data)):
+    if data.kept is None:
         return []
-    trained, kept, others = map(task.enrollable, (data.train, kept, data.open))
+    trained, others = map(task.enrollable, (data.train, data.open))
     # other noise is measured with than the limits are set by
     noise, other_noise = (task.nobodys(NOBODYS, generator=generator) for _ in range(2))
-    vop.health_reference = health_reference(vop, trained, kept, noise, generator=generator)
+    vop.health_reference = health_reference(vop, trained, data.kept, noise, generator=generator)
     return health_errors(vop, others, other_noise, generator=generator)
 
 

@@ -6,6 +6,7 @@ All values arrive computed; these functions choose ink only.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 import torch
@@ -87,12 +88,12 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     curves.append(("combined", style.PERSONAL, 3.0, *parameters(view.combined)))
     low = min(mean - 3.3 * std for *_, mean, std in curves)
     high = max(mean + 3.3 * std for *_, mean, std in curves)
-    figure = go.Figure()
-    for label, look, width, mean, std in curves:
-        _add_density(figure, label, look, width, mean, std, (low, high))
+    # as plain values, which plotly checks once: a draw more is seen at once
+    traces = [trace for curve in curves for trace in _density(*curve, (low, high))]
     if view.draws is not None:
-        _add_rug(figure, view.draws[:, weight])
-    _add_global_weight(figure, float(view.combined.global_weights[weight]))
+        traces.append(_rug(view.draws[:, weight]))
+    everybody = _global_weight(float(view.combined.global_weights[weight]))
+    figure = go.Figure(data=traces, layout=everybody)
     prior, combined = curves[0], curves[-1]
     alt = (
         f"Densities of the weight {view.names[weight]}. Prior: mean {prior[3]:.3f}, standard "
@@ -113,70 +114,68 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     )
 
 
-def _add_density(
-    figure: go.Figure,
+def _density(
     label: str,
     look: style.Role,
     width: float,
     mean: float,
     std: float,
     bounds: tuple[float, float],
-) -> None:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     # a narrow curve keeps its shape on a wide axis
     own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)
     values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
     density = torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(values).exp()
-    filled = look is style.PERSONAL
-    figure.add_scatter(
-        x=values.numpy(),
-        y=density.numpy(),
-        mode="lines",
-        name=label,
-        legendgroup=label,
-        showlegend=False,
-        line=look.line(width),
-        fill="tozeroy" if filled else None,
-        fillcolor=look.fill(0.16) if filled else None,
-        hovertemplate=f"{label}<br>mean {mean:.3f}, sd {std:.3f}<extra></extra>",
-    )
-    figure.add_scatter(  # the symbol on its peak and in the legend: curves differ without colour
-        x=[mean],
-        y=[float(density.max())],
-        mode="lines+markers",
-        name=label,
-        legendgroup=label,
-        hoverinfo="skip",
-        line=look.line(width),
-        marker=look.marker(9, edge=1.5),
-    )
+    common = {"type": "scatter", "name": label, "legendgroup": label, "line": look.line(width)}
+    curve = {
+        "x": values.numpy(),
+        "y": density.numpy(),
+        "mode": "lines",
+        "showlegend": False,
+        "hovertemplate": f"{label}<br>mean {mean:.3f}, sd {std:.3f}<extra></extra>",
+    }
+    if look is style.PERSONAL:
+        curve |= {"fill": "tozeroy", "fillcolor": look.fill(0.16)}
+    peak = {  # the symbol on its peak and in the legend: curves differ without colour
+        "x": [mean],
+        "y": [float(density.max())],
+        "mode": "lines+markers",
+        "hoverinfo": "skip",
+        "marker": look.marker(9, edge=1.5),
+    }
+    return common | curve, common | peak
 
 
-def _add_rug(figure: go.Figure, draws: Float[Tensor, " draw"]) -> None:
+def _rug(draws: Float[Tensor, " draw"]) -> dict[str, Any]:
     draws = draws[:MOST_DRAWS]
     former = [1] * (draws.numel() - 1)
-    figure.add_scatter(
-        x=draws.numpy(),
-        y=torch.zeros_like(draws).numpy(),
-        mode="markers",
-        name=counted(draws.numel(), "draw"),
-        cliponaxis=False,
-        marker={
+    return {
+        "type": "scatter",
+        "x": draws.numpy(),
+        "y": torch.zeros_like(draws).numpy(),
+        "mode": "markers",
+        "name": counted(draws.numel(), "draw"),
+        "cliponaxis": False,
+        "marker": {
             "symbol": "line-ns-open",
             "size": [16 * each for each in former] + [28],
             "color": style.PERSONAL.colour,
             "line": {"width": [1.4 * each for each in former] + [3]},
         },
-        hovertemplate="draw %{x:.3f}<extra></extra>",
-    )
+        "hovertemplate": "draw %{x:.3f}<extra></extra>",
+    }
 
 
-def _add_global_weight(figure: go.Figure, value: float) -> None:
-    figure.add_vline(
-        x=value,
-        line=style.GLOBAL.line(1.5),
-        annotation={"text": "everybody's weight"},
-        annotation_position="top left",
-    )
+def _global_weight(value: float) -> dict[str, Any]:
+    """A line from the bottom to the top, and what it is."""
+    place = {"xref": "x", "yref": "y domain"}
+    line = {"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1}
+    text = {"x": value, "y": 1, "text": "everybody's weight", "showarrow": False}
+    anchored = {"xanchor": "right", "yanchor": "top"}
+    return {
+        "shapes": [place | line | {"line": style.GLOBAL.line(1.5)}],
+        "annotations": [place | text | anchored],
+    }
 
 
 def layer_figure(

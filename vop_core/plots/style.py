@@ -128,7 +128,12 @@ def finish(
 
     ``height`` and ``top`` (the margin that holds the legend) in pixels.
     """
-    figure.update_layout(
+    common = {"gridcolor": GRID, "zerolinecolor": AXIS, "linecolor": AXIS, "automargin": True}
+    axes = {axis.plotly_name: common | {**(x or {})} for axis in figure.select_xaxes()}
+    axes |= {axis.plotly_name: common | {**(y or {})} for axis in figure.select_yaxes()}
+    # plotly checks every update: one is quicker than three
+    return figure.update_layout(
+        **axes,
         height=height,
         meta={"alt": alt},
         margin={"l": 8, "r": 12, "t": top if legend else 10, "b": 8},
@@ -147,10 +152,6 @@ def finish(
         hovermode="closest",
         dragmode=False,
     )
-    common = {"gridcolor": GRID, "zerolinecolor": AXIS, "linecolor": AXIS, "automargin": True}
-    figure.update_xaxes({**common, **(x or {})})
-    figure.update_yaxes({**common, **(y or {})})
-    return figure
 
 
 def enlarge(figure: go.Figure, size: int) -> go.Figure:

@@ -16,14 +16,19 @@ import plotly.graph_objects as go
 
 from vop_core import __version__
 from vop_core.bench.recipes import VOP
-from vop_core.data.groups import NEVER_HEARD
+from vop_core.bench.suites import GROUP_CONDITIONS
+from vop_core.data.groups import HEARD, NEVER_HEARD
 from vop_core.data.locations import repository_root
 from vop_core.evaluation.intervals import Interval
 from vop_core.models.bundle import Bundle
 from vop_core.plots.vector import as_svg
+from vop_core.report.estimates import verdict
+from vop_core.report.groups import GROUPS
+from vop_core.report.summary import CONDITIONS
 from vop_core.report.words import TEMPLATES, level, points
 from vop_core.tasks.registry import TASKS
 
+PLACES = tuple(condition.name for condition in GROUP_CONDITIONS)
 PACKAGES = ("torch", "numpy", "scipy")
 
 
@@ -74,19 +79,24 @@ def decision_page(models: Bundle, found: Decision, *, today: date) -> str:
 
 
 def group_lines(*, folder: Path | None = None) -> list[dict[str, Any]]:
-    """What VoP brought groups of people whom a training had never heard, from the suite ``groups``;
-    empty where its results are not there.
+    """What VoP brought groups of people, by whether training heard anybody of the group: from the
+    suites ``groups`` and ``conditions``, as far as their results are there; heard as they are and
+    in an environment of their own.
     """
-    path = (folder or repository_root() / "data" / "results") / "bench-groups.json"
-    if not path.exists():
-        return []
-    content = json.loads(path.read_text(encoding="utf-8"))
+    folder = folder or repository_root() / "data" / "results"
     found = []
-    for table in content["datasets"].values():
-        for row in table.get("groups", ()):
-            if row["variant"] == VOP and row["training"] == NEVER_HEARD:
-                _, _, group = table["dataset"].partition(", ")
-                found.append({"group": group} | _line(row))
+    for suite in (GROUPS, CONDITIONS):
+        path = folder / f"bench-{suite}.json"
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        for table in content.get("datasets", {}).values():
+            _, _, group = table["dataset"].partition(", ")
+            for row in (*table.get("groups", ()), *table.get("attributes", ())):
+                training = row.get("training", HEARD)
+                asked = row["variant"] == VOP and row["condition"] in PLACES
+                if asked and (suite != GROUPS or training == NEVER_HEARD):
+                    named = {"group": row.get("group", group), "training": training}
+                    named["clips"] = table["main_shots"]
+                    found.append(named | _line(row))
     return found
 
 
@@ -98,6 +108,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "global": level(row["global"]),
         "personal": level(row["accuracy"]),
         "gain": points(gain),
+        "shown": verdict(gain),
         "right - wrong": points(row["right_minus_wrong"]),
         "harmed": None if row["harmed"] is None else len(row["harmed"]),
     }

@@ -1,16 +1,25 @@
-"""What a group costs that training never heard, and what is left of a gain in another call.
+"""What a group costs that training never heard, who gains by what is known of people, and what is
+left of a gain in another call.
 
 Plain values for the tables of the suites ``groups`` and ``conditions``: unknown persons, the main
 number of clips. Lines that belong together are of the same persons and queries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from vop_core.bench.method_runs import MethodRuns
-from vop_core.bench.recipes import GLOBAL
+from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.data.groups import HEARD, NEVER_HEARD
-from vop_core.evaluation.comparison import by_person, errors_reduced, harmed, level_of, paired
+from vop_core.data.splits import known_groups
+from vop_core.evaluation.comparison import (
+    Values,
+    by_person,
+    errors_reduced,
+    harmed,
+    level_of,
+    paired,
+)
 from vop_core.evaluation.plan import OPEN
 from vop_core.evaluation.score import CLEAN, OWN, OWN_SAME_CALL, WRONG_PERSON
 from vop_core.report.estimates import Estimate, adjust, difference, estimate
@@ -49,6 +58,27 @@ def group_rows(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -
     return found
 
 
+def attribute_rows(
+    dataset: str, variants: Variants, baselines: Mapping[str, MethodRuns | None]
+) -> list[Entry]:
+    """VoP in each group of people that a data set tells apart, in every condition; training heard
+    some of them.
+    """
+    found = []
+    for variant, runs in variants.items():
+        if runs.first.method != VOP:
+            continue
+        _, _, condition = variant.partition(", ")
+        for group in known_groups(dataset):
+            entry = standing(runs, baselines[variant], persons=group.members)
+            if entry["accuracy"] is not None:
+                named = {"variant": VOP, "group": group.name, "condition": condition or CLEAN.name}
+                found.append(named | entry)
+    for condition in {entry["condition"] for entry in found}:
+        adjust(entry["versus_global"] for entry in found if entry["condition"] == condition)
+    return found
+
+
 def call_rows(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -> list[Entry]:
     """Every method asked across calls: with clips of another call enrolled, and with clips of the
     call that is asked about.
@@ -69,18 +99,33 @@ def call_rows(variants: Variants, baselines: Mapping[str, MethodRuns | None]) ->
     return found
 
 
-def standing(runs: MethodRuns, baseline: MethodRuns | None, row: str = OWN) -> Entry:
-    """How a method does with a row's clips enrolled, beside ``global`` and the wrong person."""
+def standing(
+    runs: MethodRuns,
+    baseline: MethodRuns | None,
+    row: str = OWN,
+    persons: Collection[str] | None = None,
+) -> Entry:
+    """How a method does with a row's clips enrolled, beside ``global`` and the wrong person; of
+    everybody, or of some persons.
+    """
     shots = runs.main_shots
-    own, wrong = (runs.scores.values(each, OPEN, shots) for each in (row, WRONG_PERSON))
-    base = baseline.scores.values(OWN, OPEN, shots) if baseline else {}
+
+    def values(side: MethodRuns, row: str) -> Values:
+        everybody = side.scores.values(row, OPEN, shots)
+        return {key: v for key, v in everybody.items() if persons is None or key.person in persons}
+
+    own, wrong = values(runs, row), values(runs, WRONG_PERSON)
+    base = values(baseline, OWN) if baseline else {}
+    worse = baseline and harmed(runs.scores, baseline.scores, OPEN, shots, row=row)
+    if worse and persons is not None:
+        worse = [person for person in worse if person in persons]
     return {
         "accuracy": estimate(level_of(by_person(own), limits=(0.0, 1.0))),
         "global": estimate(level_of(by_person(base), limits=(0.0, 1.0))),
         "versus_global": difference(paired(own, base)),
         "error_reduction": estimate(errors_reduced(own, base)),
         "right_minus_wrong": difference(paired(own, wrong)),
-        "harmed": baseline and harmed(runs.scores, baseline.scores, OPEN, shots, row=row),
+        "harmed": worse,
     }
 
 

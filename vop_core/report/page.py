@@ -149,6 +149,7 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
         "groups",
         "environments",
         "calls",
+        "attributes",
         "draws",
         "posteriors",
         "coverage",

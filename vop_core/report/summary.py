@@ -61,7 +61,7 @@ from vop_core.report.estimates import (
     gain_estimate,
     mean_over_persons,
 )
-from vop_core.report.groups import GROUPS, call_rows, group_rows
+from vop_core.report.groups import GROUPS, attribute_rows, call_rows, group_rows
 from vop_core.report.posteriors import (
     coverage_by_shots,
     draws_against_mean,
@@ -211,11 +211,13 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
         # one setting changed, against the recipe
         "changes": changes(done) if suite == ABLATIONS else [],
         "scoreboard": scoreboard(variants) if suite == PAPER else [],
-        # place or person; only where clips were heard in two environments
+        # place or person, one call or two, who gains
         **(
             {
                 "environments": environments(done),
                 "calls": call_rows(done, others),
+                # who gains, by what the data set says of people
+                "attributes": attribute_rows(dataset, done, others),
             }
             if suite == CONDITIONS
             else {}

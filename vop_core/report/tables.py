@@ -285,6 +285,16 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             Column("− the same call", "minus_same_call", points),
         ),
     ),
+    "attributes": (
+        "{dataset}: people by what the data say of them, training heard some of each, "
+        "{main_shots} clips",
+        (
+            Column("group", "group", words),
+            Column("condition", "condition", words),
+            Column("global", "global", level),
+            *STANDING,
+        ),
+    ),
     "groups": (
         "{dataset}: after training that never heard the group, and after one of as many persons "
         "that did, the same queries, {main_shots} clips",

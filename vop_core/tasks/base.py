@@ -70,6 +70,8 @@ class TaskData:
     sources: tuple[str, ...] = ()  # names or folders of the data sets tested on
     # the shape of training episodes whose classes are new each time; None: labels are everybody's
     ways: Ways | None = None
+    # clips of persons who are neither trained on nor tested, where there are such
+    kept: FeatureTable | None = None
 
     @property
     def classes(self) -> int:
@@ -94,8 +96,8 @@ class TaskData:
 
     def to(self, device: torch.device) -> "TaskData":
         """The same with its inputs on a device."""
-        parts = {name: getattr(self, name).to(device) for name in ("train", "closed", "open")}
-        return replace(self, **parts)
+        names = ("train", "closed", "open", *(("kept",) if self.kept is not None else ()))
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 @runtime_checkable
@@ -197,16 +199,20 @@ class Task(ABC):
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
         return TaskData.of(dataset.name, dataset.fingerprint, parts)
 
-    def kept_for_choices(self, data: TaskData) -> FeatureTable | None:
-        """Clips of those whom choices are made on, of the corpora behind ``data`` and with its
-        labels; None where all of them are trained on or tested, or a corpus has no split.
+    def kept_for_choices(
+        self, data: TaskData, sources: Sequence[str] | None = None
+    ) -> FeatureTable | None:
+        """Clips of those whom choices are made on, with the labels of ``data``, of these data sets
+        or else of the corpora behind it; None where all of them are trained on or tested, or
+        nothing has a split.
         """
         used = {*data.train.persons, *data.open.persons}
+        if sources is None:
+            corpora = sorted({person.partition("/")[0] for person in data.train.persons})
+            sources = [corpus for corpus in corpora if split_file(corpus).is_file()]
         tables = []
-        for corpus in sorted({person.partition("/")[0] for person in data.train.persons}):
-            if not split_file(corpus).is_file():
-                continue
-            dataset = self.dataset(corpus)
+        for source in sources:
+            dataset = self.dataset(source)
             kept = [person for person in persons_with_role(dataset, CHOOSE) if person not in used]
             if kept:
                 words = self._taught(dataset.labels, data.train.labels)

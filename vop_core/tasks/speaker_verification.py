@@ -131,14 +131,18 @@ class SpeakerVerification(SpeechTask):
         )
         return self._of(dataset.name, dataset.fingerprint, *parts, (name,))
 
-    def kept_for_choices(self, data: TaskData) -> FeatureTable | None:
-        """Of all corpora that are trained on."""
+    def kept_for_choices(
+        self, data: TaskData, sources: Sequence[str] | None = None
+    ) -> FeatureTable | None:
+        """Of all corpora that are trained on, or of these data sets."""
+        every = sources is None or SPEAKERS in sources
         tables = []
-        for name in TRAINED_ON:
+        for name in TRAINED_ON if every else sources:
             dataset = self.dataset(name)
             if kept := persons_with_role(dataset, CHOOSE):
                 tables.append(self.table(dataset.restrict(persons=kept)))
-        return join_tables(tables, [person for table in tables for person in table.persons])
+        persons = [person for table in tables for person in table.persons]
+        return join_tables(tables, persons) if tables else None
 
     def _of(
         self,
