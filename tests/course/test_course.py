@@ -8,6 +8,7 @@ import nbformat.v4
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 
 from vop_core import course
 from vop_core.course import predictions
@@ -215,7 +216,8 @@ WRONG_ANSWERS = {
     "ece-of-bins": lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),
     # keeps the promise, and is useless
     "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,
-    "personal-gain": lambda own, base, mixed: (own - base).mean(),
+    # the best control of each person, which nobody can choose beforehand
+    "personal-gain": lambda own, *controls: (own - torch.stack(controls).amax(0)).mean(),
     "bytes-of-a-person": lambda numbers, clips: 8 * numbers,
 }
 

@@ -98,25 +98,33 @@ def _check_threshold(answer: Callable) -> str | None:
 
 
 def _check_gain(answer: Callable) -> str | None:
-    for own, best, other in ((0.9, 0.8, 0.7), (0.6, 0.9, 0.2)):
-        noise = torch.randn(3, 12, generator=seeded(), dtype=torch.float64) * 0.01
-        means = torch.tensor([own, best, other], dtype=torch.float64)[:, None]
-        mine, first, second = noise - noise.mean(1, keepdim=True) + means
-        for controls in ((first, second), (second, first)):
-            if not near(answer(mine, *controls), own - best):
+    for own, *means in ((0.9, 0.8, 0.7, 0.6), (0.6, 0.9, 0.2, 0.85), (0.8, 0.7, 0.69, 0.68)):
+        noise = torch.randn(4, 12, generator=seeded(), dtype=torch.float64) * 0.05
+        middle = torch.tensor([own, *means], dtype=torch.float64)[:, None]
+        mine, *controls = noise - noise.mean(1, keepdim=True) + middle
+        for turn in range(3):
+            turned, best = controls[turn:] + controls[:turn], max(means)
+            found = answer(mine, *turned)
+            if near(found, own - best):
+                continue
+            if near(found, (mine - torch.stack(turned).amax(0)).mean()):
                 return (
-                    f"with means {own}, and {best} and {other} of the controls, the gain is "
-                    f"{own - best:+.1f}."
+                    "you took the best control of each person and then the mean; nobody can choose "
+                    "it person by person once the answers are known. First the means, then the "
+                    "best of them."
                 )
+            of_controls = ", ".join(map(str, means[turn:] + means[:turn]))
+            gain = f"the gain is {own - best:+.2f}."
+            return f"with means {own}, and {of_controls} of the controls, {gain}"
     return None
 
 
-def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Accuracy of four persons: their own model on average 0.8, the global one 0.7, the mixed one
-    as asked.
+def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Accuracy of four persons: their own model on average 0.8, the global one 0.7, the prior 0.65,
+    the mixed one as asked.
     """
     noise = torch.tensor([-0.1, 0.0, 0.02, 0.08], dtype=torch.float64)
-    return 0.8 + noise, 0.7 - noise, mixed + noise.flip(0)
+    return 0.8 + noise, 0.7 - noise, 0.65 + noise.roll(1), mixed + noise.flip(0)
 
 
 def _bytes(numbers: int, clips: int) -> int:
@@ -161,7 +169,7 @@ EXERCISES = {
     "personal-gain": Exercise(
         _check_gain,
         Picture(
-            "mean accuracy of the mixed control (global: 0.7)",
+            "mean accuracy of the mixed control (global: 0.7, prior: 0.65)",
             "personal gain",
             line(0.4, 0.9, 21),
             _persons,
