@@ -33,6 +33,20 @@ def test_a_network_trained_on_the_twin_comes_near_the_best_that_sees_no_labels()
     assert excess.mean() < 0.2
 
 
+def test_a_learned_prior_lets_the_bound_make_a_point_and_a_fixed_one_does_not():
+    """The fixed one ends at the closed form; with the other nothing speaks for a width."""
+    model = LinearGaussianTwin.independent(weights=1)
+    person = model.draw_person(clips=5, generator=torch.Generator().manual_seed(0))
+    known = model.weights_given_clips(person.clips)
+    asked = model.asked_for_without_labels(known, known, person.features).stddev[0].item()
+    fixed, learned = (
+        twin_training.width_on_the_bound(model, person, learned_prior=how) for how in (False, True)
+    )
+    assert fixed[0] == learned[0] == 1
+    assert fixed[-1].item() == pytest.approx(asked, rel=0.02)
+    assert learned[-1] < asked / 4
+
+
 @pytest.fixture(scope="module")
 def few_persons() -> leak.EmbeddedPersons:
     """Six persons with twelve clips of six words each, every word at its own place."""
@@ -92,6 +106,25 @@ def test_a_nearest_neighbour_repeats_what_it_has_seen():
     features, labels = torch.randn(20, 3), torch.arange(20) % 4
     tested = torch.arange(40) >= 20
     assert museum.nearest_neighbour_accuracy(features.repeat(2, 1), labels.repeat(2), tested) == 1.0
+
+
+def test_copies_of_what_was_met_are_known_and_strangers_are_chance():
+    """Every clip has a copy and a label of its own making: dealt by clip, about three quarters of
+    the copies are met; dealt by the pair, none.
+    """
+    generator = torch.Generator().manual_seed(0)
+    features, labels = (
+        torch.randn(400, 8, generator=generator),
+        torch.randint(20, (400,), generator=generator),
+    )
+    twice, said, pair = features.repeat(2, 1), labels.repeat(2), torch.arange(400).repeat(2)
+    by_clip, by_pair = (
+        museum.accuracy_in_parts(twice, said, unit, generator=generator)
+        for unit in (torch.arange(800), pair)
+    )
+    error = 4 * math.sqrt(0.25 / 400)
+    assert abs(by_clip - (0.75 + 0.25 / 20)) < error
+    assert abs(by_pair - 1 / 20) < error
 
 
 def crowd(persons: int = 6) -> material.Crowd:

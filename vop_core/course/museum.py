@@ -88,6 +88,22 @@ def nearest_neighbour_accuracy(
     return float(nearest.score(features[tested].numpy(), labels[tested].numpy()))
 
 
+def accuracy_in_parts(
+    features: Float[Tensor, "clip feature"],
+    labels: Int[Tensor, " clip"],
+    unit: Int[Tensor, " clip"],
+    *,
+    parts: int = 4,
+    generator: torch.Generator,
+) -> float:
+    """Right answers of the same when whole units, such as all clips of a person, are dealt to
+    parts, of which each is tested once; a mean over parts.
+    """
+    part = torch.randperm(int(unit.max()) + 1, generator=generator)[unit] % parts
+    right = [nearest_neighbour_accuracy(features, labels, part == each) for each in range(parts)]
+    return sum(right) / parts
+
+
 def accuracy_of_one_draw(draws: int, *, generator: torch.Generator) -> Float[Tensor, " draw"]:
     """Accuracy over all bundled persons when every answer comes from one draw of the weights, for
     several draws.

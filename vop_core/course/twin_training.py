@@ -3,6 +3,8 @@ should say is known.
 """
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
@@ -47,6 +49,32 @@ def train_on_twin(
         optimiser.step()
         schedule.step()
     return network.eval().requires_grad_(False)
+
+
+def width_on_the_bound(
+    model: LinearGaussianTwin, person: TwinPerson, *, learned_prior: bool, steps: int = 1000
+) -> Float[Tensor, " seen"]:
+    """The width of q over the only weight, before every twentieth step up the bound that q and the
+    prior share: both are free, or the prior stays p(w | x), where it begins.
+
+    q sees no labels, so their expectation is scored: the features times what the clips tell.
+    """
+    clips_tell = model.weights_given_clips(person.clips)
+    told = torch.stack([clips_tell.mean[0], clips_tell.stddev[0].log()])
+    precision = person.features.square().sum() / model.label_noise**2
+    q, prior = torch.zeros(2, dtype=torch.float64), told.clone()
+    trained = [each.requires_grad_() for each in ((q, prior) if learned_prior else (q,))]
+    optimiser = torch.optim.Adam(trained, lr=0.05)
+    seen = []
+    for step in range(steps):
+        if step % 20 == 0:
+            seen.append(q[1].detach().exp())
+        posterior, believed = (DiagonalGaussian(each[:1], each[1:]) for each in (q, prior))
+        misfit = precision * ((q[0] - told[0]).square() + (2 * q[1]).exp()) / 2
+        optimiser.zero_grad()
+        (misfit + posterior.kl(believed)).backward()
+        optimiser.step()
+    return torch.stack(seen)
 
 
 def said_by(network: HyperPersonalizer, persons: TwinPerson) -> MultivariateNormal:
