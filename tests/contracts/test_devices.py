@@ -44,6 +44,9 @@ class ToyWords(ArabicCommands):
             name, "toys", (train, train.select(torch.arange(0, len(train), 2)), heard)
         )
 
+    def kept_for_choices(self, data, sources=None):
+        return make_table(persons=2, takes=3, variants=VARIANTS)
+
     def never_taught(self, dataset):
         return None
 
