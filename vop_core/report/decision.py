@@ -103,7 +103,7 @@ def group_lines(*, folder: Path | None = None) -> list[dict[str, Any]]:
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     gain = row["versus_global"]
     return {
-        "heard": row["condition"],
+        "heard": row["condition"].replace("-", " "),
         "persons": row["accuracy"]["persons"] if row["accuracy"] else 0,
         "global": level(row["global"]),
         "personal": level(row["accuracy"]),
