@@ -134,6 +134,20 @@ def test_who_gains_is_told_by_what_is_known_of_people(monkeypatch, tmp_path):
     ]
 
 
+def test_a_gain_among_many_groups_is_judged_among_them(tmp_path):
+    """What one group alone would show, one of several asked does not."""
+    content = content_of(trainings())
+    (name, table), shown = content["datasets"].popitem(), []
+    for row in table["groups"]:
+        if row["variant"] == "vop":
+            row["versus_global"] |= {"p": 0.03, "p_holm": 0.03}
+    for count in (1, 2):
+        content["datasets"] = {f"{name} {number}": table for number in range(count)}
+        (tmp_path / "bench-groups.json").write_text(as_text(content))
+        shown.append({line["shown"] for line in group_lines(folder=tmp_path)})
+    assert shown == [{"shown"}, {"not shown"}]
+
+
 CALLS = ", across calls"
 
 

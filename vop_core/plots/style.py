@@ -129,8 +129,8 @@ def finish(
     ``height`` and ``top`` (the margin that holds the legend) in pixels.
     """
     common = {"gridcolor": GRID, "zerolinecolor": AXIS, "linecolor": AXIS, "automargin": True}
-    axes = {axis.plotly_name: common | {**(x or {})} for axis in figure.select_xaxes()}
-    axes |= {axis.plotly_name: common | {**(y or {})} for axis in figure.select_yaxes()}
+    axes = {axis.plotly_name: common | dict(x or {}) for axis in figure.select_xaxes()}
+    axes |= {axis.plotly_name: common | dict(y or {}) for axis in figure.select_yaxes()}
     # plotly checks every update: one is quicker than three
     return figure.update_layout(
         **axes,

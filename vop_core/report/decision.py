@@ -22,7 +22,7 @@ from vop_core.data.locations import repository_root
 from vop_core.evaluation.intervals import Interval
 from vop_core.models.bundle import Bundle
 from vop_core.plots.vector import as_svg
-from vop_core.report.estimates import verdict
+from vop_core.report.estimates import adjust, verdict
 from vop_core.report.groups import GROUPS
 from vop_core.report.summary import CONDITIONS
 from vop_core.report.words import TEMPLATES, level, points
@@ -84,20 +84,28 @@ def group_lines(*, folder: Path | None = None) -> list[dict[str, Any]]:
     in an environment of their own.
     """
     folder = folder or repository_root() / "data" / "results"
-    found = []
+    rows = []
     for suite in (GROUPS, CONDITIONS):
         path = folder / f"bench-{suite}.json"
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         for table in content.get("datasets", {}).values():
             _, _, group = table["dataset"].partition(", ")
-            for row in (*table.get("groups", ()), *table.get("attributes", ())):
-                training = row.get("training", HEARD)
-                asked = row["variant"] == VOP and row["condition"] in PLACES
-                if asked and (suite != GROUPS or training == NEVER_HEARD):
-                    named = {"group": row.get("group", group), "training": training}
-                    named["clips"] = table["main_shots"]
-                    found.append(named | _line(row))
-    return found
+            common = {"group": group, "training": HEARD, "clips": table["main_shots"]}
+            found = [
+                common | row for row in (*table.get("groups", ()), *table.get("attributes", ()))
+            ]
+            rows += [
+                row
+                for row in found
+                if row["variant"] == VOP
+                and row["condition"] in PLACES
+                and (suite != GROUPS or row["training"] == NEVER_HEARD)
+            ]
+    # of all groups together: the summaries adjust within a table
+    adjust(row["versus_global"] for row in rows)
+    return [
+        {name: row[name] for name in ("group", "training", "clips")} | _line(row) for row in rows
+    ]
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
