@@ -21,7 +21,7 @@ from vop_core.errors import EvaluationError
 from vop_core.report import groups
 from vop_core.report.decision import group_lines
 from vop_core.report.page import bench_page
-from vop_core.report.summary import as_text, summary
+from vop_core.report.summary import DIGITS, as_text, summary
 
 PLACE = ", own-environment"
 # own clips' distance from a person's skill; "own" of all but global has 0.02 more
@@ -101,6 +101,20 @@ def test_without_a_training_that_heard_the_group_nothing_is_said_of_its_cost():
         None,
         None,
     ]
+
+
+def test_what_is_asked_of_every_group_is_judged_among_all_of_them():
+    """Two groups alike: Holm's adjustment of two equal p-values doubles both."""
+    alone = lines_of(content_of(trainings()))
+    more = [replace(made, dataset="toy, gender man") for made in trainings()]
+    both = summary({"toy, gender woman": trainings(), "toy, gender man": more}, "groups")
+    for table in both["datasets"].values():
+        for row in table["groups"]:
+            for name in ("versus_global", "minus_heard", "minus_global_heard"):
+                if row[name]:
+                    one = alone[row["variant"], row["training"], row["condition"]][name]
+                    twice = min(1.0, 2 * one["p_holm"])
+                    assert row[name]["p_holm"] == pytest.approx(twice, abs=2 * 10**-DIGITS)
 
 
 def test_who_gains_is_told_by_what_is_known_of_people(monkeypatch, tmp_path):

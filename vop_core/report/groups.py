@@ -5,7 +5,7 @@ Plain values for the tables of the suites ``groups`` and ``conditions``: unknown
 number of clips. Lines that belong together are of the same persons and queries.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from vop_core.bench.method_runs import MethodRuns
@@ -51,11 +51,18 @@ def group_rows(variants: Variants, baselines: Mapping[str, MethodRuns | None]) -
                 heard = variants.get(", ".join([other, HEARD, *condition]))
                 entry[name] = heard and _against(runs, heard)
         found.append(entry)
-    for side in {(entry["training"], entry["condition"]) for entry in found}:
-        alike = [entry for entry in found if (entry["training"], entry["condition"]) == side]
-        for name in ("versus_global", "minus_heard", "minus_global_heard"):
-            adjust(entry[name] for entry in alike)
     return found
+
+
+def adjust_over_groups(tables: Iterable[Entry]) -> None:
+    """Adjusted p-values for the rows of ``group_rows`` in all tables of a suite: one question is
+    asked of every method and of every group.
+    """
+    rows = [row for table in tables for row in table["groups"]]
+    for side in {(row["training"], row["condition"]) for row in rows}:
+        alike = [row for row in rows if (row["training"], row["condition"]) == side]
+        for name in ("versus_global", "minus_heard", "minus_global_heard"):
+            adjust(row[name] for row in alike)
 
 
 def attribute_rows(

@@ -61,7 +61,13 @@ from vop_core.report.estimates import (
     gain_estimate,
     mean_over_persons,
 )
-from vop_core.report.groups import GROUPS, attribute_rows, call_rows, group_rows
+from vop_core.report.groups import (
+    GROUPS,
+    adjust_over_groups,
+    attribute_rows,
+    call_rows,
+    group_rows,
+)
 from vop_core.report.posteriors import (
     coverage_by_shots,
     draws_against_mean,
@@ -121,6 +127,12 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
         if found and dataset not in claimed
     }
     candidates = unlabeled_baselines(grouped)
+    tables = {
+        dataset: bench_table(dataset, variants, pick_baseline(grouped, dataset, candidates), suite)
+        for dataset, variants in grouped.items()
+    }
+    if suite == GROUPS:
+        adjust_over_groups(tables.values())
     content = {
         "format": FORMAT,
         "suite": suite,
@@ -128,12 +140,7 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
         "calibration_bins": BINS,
         "false_alarm_rate": FALSE_ALARM_RATE,
         "baseline_candidates": list(candidates),
-        "datasets": {
-            dataset: bench_table(
-                dataset, variants, pick_baseline(grouped, dataset, candidates), suite
-            )
-            for dataset, variants in grouped.items()
-        },
+        "datasets": tables,
     }
     if claimed:
         content["claims"] = {name: _claims(name, found) for name, found in claimed.items()}
