@@ -29,10 +29,13 @@ export default function ({ data, parentElement }) {
     ways.replaceChildren(...data.ways.map((way) => {
         const button = document.createElement("button");
         button.textContent = way;
-        button.onclick = () => [...document.querySelectorAll("[role=tab]")]
+        button.onclick = () => [...near.querySelectorAll("[role=tab]")]
             .find((tab) => tab.textContent.includes(way))?.click();
         return button;
     }));
+    // several recorders may be on a page: each says it, and leads to its own tabs
+    const host = parentElement.getRootNode().host ?? parentElement;
+    const near = host.closest("[data-testid=stTabs]") ?? document;
     const devices = navigator.mediaDevices;
     if (!devices) { say("insecure"); return; }
     const look = async () => {
@@ -43,10 +46,12 @@ export default function ({ data, parentElement }) {
         const heard = found.some((one) => one.kind === "audioinput");
         say(allowed?.state === "denied" ? "denied" : heard ? "" : "absent");
     };
-    devices.ondevicechange = look;
-    devices.vopFailed = (error) => say(
+    const all = (devices.vopRecorders ??= {});
+    all[data.recorder] = { look, say };
+    devices.ondevicechange = () => Object.values(all).forEach((one) => one.look());
+    devices.vopFailed = (error) => Object.values(all).forEach((one) => one.say(
         { NotAllowedError: "denied", NotFoundError: "absent" }[error.name] ?? "failed"
-    );
+    ));
     if (!devices.vopWatched) {
         const ask = devices.getUserMedia.bind(devices);
         devices.vopWatched = true;
@@ -65,14 +70,19 @@ export default function ({ data, parentElement }) {
     const button = parentElement.querySelector("button");
     const said = parentElement.querySelector("[role=status]");
     const shown = parentElement.querySelector("input");
-    const link = location.origin + location.pathname + (data.query ? "?" + data.query : "");
     shown.setAttribute("aria-label", data.label);
     button.textContent = data.label;
-    if (shown.value !== link) { said.textContent = ""; shown.hidden = true; shown.value = link; }
-    button.onclick = () => (navigator.clipboard?.writeText(link) ?? Promise.reject()).then(
-        () => { said.textContent = data.copied; },
-        () => { shown.hidden = false; shown.select(); said.textContent = data.byHand; },
-    );
+    said.textContent = "";
+    shown.hidden = true;
+    // another page may be open by now, without anything new from the server
+    button.onclick = () => {
+        const query = data.query ? "?" + data.query : "";
+        shown.value = location.origin + location.pathname + query;
+        (navigator.clipboard?.writeText(shown.value) ?? Promise.reject()).then(
+            () => { said.textContent = data.copied; },
+            () => { shown.hidden = false; shown.select(); said.textContent = data.byHand; },
+        );
+    };
 }
 """
 COPY_HTML = "<button></button><input readonly hidden><span role=status></span>"
@@ -222,6 +232,13 @@ def warn_before_leaving(holds_own: bool) -> None:
     _leaving()(key="leaving", data={"warn": holds_own}, height=0)
 
 
-def say_where_no_microphone(sentences: Mapping[str, str], ways: Sequence[str]) -> None:
-    """Where there is no microphone for this page: what to do, and the tabs to go on with."""
-    _microphone()(key="microphone-help", data={"sentences": dict(sentences), "ways": list(ways)})
+def say_where_no_microphone(
+    recorder: str, sentences: Mapping[str, str], ways: Sequence[str]
+) -> None:
+    """Where there is no microphone for a recorder, by its key: what to do, and the tabs to go on
+    with.
+    """
+    _microphone()(
+        key=f"{recorder}-help",
+        data={"recorder": recorder, "sentences": dict(sentences), "ways": list(ways)},
+    )

@@ -28,7 +28,9 @@ pages = [
         "app_pages/inspection.py", title="Inspect", url_path="inspect", icon=":material/biotech:"
     ),
 ]
-page = st.navigation(pages, position="hidden")
+# reached from Hands
+others = [st.Page("app_pages/signs.py", title="Signs", icon=":material/gesture:")]
+page = st.navigation(pages + others, position="hidden")
 st.html(
     "<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}"
     # Streamlit's button for recording is 20 px wide, and its word on a missing microphone leads to

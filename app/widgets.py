@@ -12,7 +12,7 @@ import texts
 from session import address, clips, state, subject
 from session.people import called
 from session.shared import bundle, bundled_name, bundled_persons, records
-from session.state import Entry, Given, Hand, Person, Visit
+from session.state import Entry, Given, Hand, OwnSigns, Person, Visit
 from texts import people as texts_of_people
 
 from vop_core import plots
@@ -98,7 +98,7 @@ def _forget() -> None:
 
 def _receipt(visit: Visit) -> str:
     kept = [(person, _kept(person)) for person in visit.people]
-    hand = _kept_hand(visit.hand)
+    hand = [*_kept_hand(visit.hand), *_kept_signs(visit.own_signs)]
     if not hand and not any(lines for _, lines in kept):
         return "Nothing."
     if len(visit.people) == 1:
@@ -133,6 +133,12 @@ def _kept_hand(hand: Hand) -> list[str]:
     lines = [counted(len(hand.samples), "written digit")] if hand.samples else []
     lines += ["a digit that was asked about"] if hand.query else []
     return lines + (["the posterior of a hand"] if hand.made else [])
+
+
+def _kept_signs(own: OwnSigns) -> list[str]:
+    count = sum(len(sign.samples) for sign in own.signs)
+    lines = [f"{counted(count, 'sample')} of {counted(len(own.taught), 'sign')}"] if count else []
+    return lines + (["a drawing that was asked about"] if own.query else [])
 
 
 def _seconds(clips: Sequence[Given]) -> str:
@@ -268,14 +274,14 @@ def about_model(visit: Visit) -> None:
 # --- giving clips ---------------------------------------------------------------------------------
 
 
-def ways_to_give(names: Sequence[str], *, borrowing: bool = False):
-    """Tabs for a microphone (None where nobody is recorded), files and bundled voices, which are in
-    front where one is ``borrowing`` or not recorded.
+def ways_to_give(names: Sequence[str], *, borrowing: bool = False, key: str | None = None):
+    """Tabs for a microphone (None where nobody is recorded), files and, by a third name, bundled
+    voices, which are in front where one is ``borrowing`` or not recorded.
     """
     icons = [":material/mic:", ":material/upload_file:", ":material/record_voice_over:"]
-    titles = [f"{icon} {name}" for icon, name in zip(icons, names, strict=True)]
+    titles = [f"{icon} {name}" for icon, name in zip(icons, names, strict=False)]
     shown = titles if records() else titles[1:]
-    tabs = st.tabs(shown, default=titles[2] if borrowing or not records() else titles[0])
+    tabs = st.tabs(shown, default=shown[-1] if borrowing or not records() else shown[0], key=key)
     return (None,) * (len(titles) - len(shown)) + tuple(tabs)
 
 
@@ -294,7 +300,7 @@ def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]
         on_change=state.guarded(on_change),
         args=(widget,),
     )
-    browser.say_where_no_microphone(texts.MICROPHONE, ways)
+    browser.say_where_no_microphone(widget, texts.MICROPHONE, ways)
 
 
 def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
@@ -343,7 +349,7 @@ def choose_subject(visit: Visit) -> None:
     state.put(widget, subject.task(visit))
     st.segmented_control(
         "Model",
-        list(TASKS),
+        subject.TASKS_ABOUT,
         format_func=lambda name: TASKS[name].title,
         key=widget,
         required=True,

@@ -280,7 +280,7 @@ def test_a_recording_of_several_words_says_which_is_heard_and_gives_all_of_them_
     soundfile.write(path, spoken(110.0, 150.0, 200.0), 16_000)
     one = run("enroll", path, "--task", "keywords-en", "--out", out)
     assert one.stdout.startswith("Enrolled from 1 clip(s)")
-    assert "3 words: the model hears the second from" in one.stderr
+    assert "3 words: the model hears one second," in one.stderr
     assert "--each-word takes all of them" in one.stderr
     every = run("enroll", path, "--task", "keywords-en", "--out", out, "--each-word")
     assert every.stdout.startswith("Enrolled from 3 clip(s)")

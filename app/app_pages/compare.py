@@ -65,7 +65,9 @@ def give_query() -> None:
     ways = ["Record", "Upload a file", "Borrow a bundled clip"]
     # whoever borrowed a voice cannot go on in it with a microphone
     borrowing = clips.borrowed_person(visit) is not None
-    record, upload, borrow = widgets.ways_to_give(ways, borrowing=borrowing)
+    record, upload, borrow = widgets.ways_to_give(
+        ways, borrowing=borrowing, key=widgets.key(visit, "query-ways")
+    )
     if record:
         with record:
             widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])

@@ -41,7 +41,7 @@ def the_verdict(found) -> None:
     kind, icon, said = decide.headline(found)
     with st.container(border=True, key="verdict"):
         getattr(st, kind)(f"**{say(said)}**", icon=icon)
-        for sentence in decide.reasons(found):
+        for sentence in (*decide.reasons(found), *decision.as_detectors(visit)):
             st.markdown(say(sentence))
         with st.expander("What this does not tell", icon=":material/visibility_off:"):
             st.markdown("\n".join(f"- {say(each)}" for each in decision.untold(task)))
@@ -139,8 +139,8 @@ def threshold() -> None:
     target = st.segmented_control(
         "False alarms allowed",
         TARGETS,
-        default=0.05,
-        format_func=lambda share: f"1 in {1 / share:.0f}",
+        default=decision.USUAL_TARGET,
+        format_func=decide.one_in,
         required=True,
         key=widgets.key(visit, "decide-false-alarms"),
         wrap=True,

@@ -278,6 +278,7 @@ def one_more() -> None:
 
 st.title("Hands", anchor=False)
 st.markdown(said.PROMISE)
+st.page_link("app_pages/signs.py", label=said.SIGNS_INSTEAD, icon=":material/gesture:")
 left, right = st.columns([5, 10], gap="large")
 with left:
     give()

@@ -80,16 +80,17 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
     with st.container(border=True, key="prompt"):
         st.progress(done / len(test.words), text=f"Word {done + 1} of {len(test.words)}")
         st.header(f"Say “{test.words[now]}”", anchor=False)
-        ways = [":material/mic: Record", ":material/upload_file: Upload files"]
-        record, upload = st.tabs(ways)
-        with record:
-            widgets.recorder(
-                visit,
-                "Your recording of this word",
-                state.widget_name(visit, "test-microphone"),
-                recorded,
-                ["Upload files"],
-            )
+        ways = ["Record", "Upload files"]
+        record, upload = widgets.ways_to_give(ways, key=widgets.key(visit, "test-ways"))
+        if record:
+            with record:
+                widgets.recorder(
+                    visit,
+                    "Your recording of this word",
+                    state.widget_name(visit, "test-microphone"),
+                    recorded,
+                    ways[1:],
+                )
         with upload:
             left = [
                 word

@@ -120,15 +120,18 @@ def _record(visit: Visit, person: Person) -> None:
     word, number = exchange.prompt(visit, person), person.number
     asked = f"Say “{word}”" if word else "Say a word that did not enroll"
     ways = ["Record", "Upload a file"]
-    record, upload = st.tabs(ways, key=widgets.key(visit, f"swap-ways-{number}"))
-    with record:
-        widgets.recorder(
-            visit,
-            asked,
-            state.widget_name(visit, f"swap-microphone-{number}"),
-            lambda widget: _given(visit, person, widget, f"swap-microphone-{number}", "recorded"),
-            ways[1:],
-        )
+    record, upload = widgets.ways_to_give(ways, key=widgets.key(visit, f"swap-ways-{number}"))
+    if record:
+        with record:
+            widgets.recorder(
+                visit,
+                asked,
+                state.widget_name(visit, f"swap-microphone-{number}"),
+                lambda widget: _given(
+                    visit, person, widget, f"swap-microphone-{number}", "recorded"
+                ),
+                ways[1:],
+            )
     with upload:
         widgets.uploader(
             visit,

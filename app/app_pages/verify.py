@@ -65,7 +65,9 @@ def borrow_form() -> None:
 def ask() -> None:
     ways = ["Record", "Upload a file", "Let somebody else claim"]
     borrowing = clips.borrowed_person(visit) is not None
-    record, upload, borrow = widgets.ways_to_give(ways, borrowing=borrowing)
+    record, upload, borrow = widgets.ways_to_give(
+        ways, borrowing=borrowing, key=widgets.key(visit, "claim-ways")
+    )
     if record:
         with record:
             name = state.widget_name(visit, "claim-microphone")

@@ -85,7 +85,7 @@ def record_form(otherwise: list[str]) -> None:
 
 def give_clips() -> None:
     ways = ["Record", "Upload files", "Borrow a voice"]
-    record, upload, borrow = widgets.ways_to_give(ways)
+    record, upload, borrow = widgets.ways_to_give(ways, key=widgets.key(visit, "ways"))
     if record:
         with record:
             record_form(ways[1:])
@@ -140,10 +140,12 @@ def tiles() -> None:
     off = len(visit.entries) - len(visit.enrolled)
     said = counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
     st.header(said, anchor=False)
-    columns = st.columns(3)
-    for index, entry in enumerate(visit.entries):
-        with columns[index % 3]:
-            widgets.tile(visit, entry)
+    # row by row: where columns stand below one another, their order is that of the clips
+    for start in range(0, len(visit.entries), 3):
+        row = zip(st.columns(3), visit.entries[start : start + 3], strict=False)
+        for column, entry in row:
+            with column:
+                widgets.tile(visit, entry)
 
 
 st.title("Your voice", anchor=False)

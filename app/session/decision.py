@@ -22,6 +22,7 @@ from vop_core.report.decision import Decision, Drawing, Table, decision_page
 from vop_core.tasks.registry import KEYWORD_TASKS
 
 OWN = "your clips"
+USUAL_TARGET = 0.05  # false alarms allowed, unless another share is chosen
 
 
 def regimes(visit: Visit) -> tuple[Regime, ...]:
@@ -58,13 +59,25 @@ def curve(found: tuple[Regime, ...]) -> list[dict]:
 
 def operating_points(visit: Visit, false_alarms: float) -> Mapping[str, OperatingPoint]:
     """Both models, each at thresholds chosen on others."""
-    found = shared.detectors(visit.task, SHOTS)
+    found = shared.detectors(subject.task(visit), SHOTS)
     return {name: cross_fitted(each, false_alarms=false_alarms) for name, each in found.items()}
+
+
+def as_detectors(visit: Visit) -> list[str]:
+    """What the bundled people say of a device that must also not answer, once they were asked."""
+    if not _detects(visit):
+        return []
+    return [decide.as_detectors(operating_points(visit, USUAL_TARGET), USUAL_TARGET)]
+
+
+def _detects(visit: Visit) -> bool:
+    task = subject.task(visit)
+    return task in KEYWORD_TASKS and task in visit.people_asked
 
 
 def other_sounds(visit: Visit) -> str:
     """What was asked about that is no command."""
-    heard = shared.heard_persons(visit.task, CLEAN)
+    heard = shared.heard_persons(subject.task(visit), CLEAN)
     speakers = len(heard.others) - len(heard.noises)
     return decide.OTHER_SOUNDS.format(speakers=f"{speakers} people", noises=len(heard.noises))
 
@@ -122,21 +135,24 @@ def report(visit: Visit, regime: Regime) -> str:
         _table("By number of clips", decide.clips_table(found)),
         Drawing(f"A mark a person, {clips} each", gains(regime)),
         Drawing("Right answers by number of clips", clips_figure(task, found)),
-        _table("By place", decide.places_table(places(visit), texts.HEARD)),
+        _table("By place", decide.places_table(places(visit), texts.places(task))),
     ]
     if task in KEYWORD_TASKS:
         groups = shared.groups()
         blocks.append(_table("By group", decide.groups_table(groups), decide.groups_note(groups)))
-        if task in visit.people_asked:
-            drawn = det_figure(shared.bands(task, SHOTS))
+        if _detects(visit):
+            drawn = det_figure(shared.bands(task, SHOTS), chosen=USUAL_TARGET)
             title = "Missed commands against false alarms, bundled people"
             blocks.append(Drawing(title, drawn))
+            points = operating_points(visit, USUAL_TARGET)
+            title = f"With {decide.one_in(USUAL_TARGET)} false alarms allowed"
+            blocks.append(_table(title, decide.operating_table(points), other_sounds(visit)))
     if timed:
         note = decide.LEDGER_NOTE.format(clips=texts.counted(timed.clips, "clip"))
         blocks.append(_table("What a person costs", decide.ledger_table(timed), note))
     content = Decision(
         say(headline),
-        [say(each.replace("**", "")) for each in decide.reasons(found)],
+        [say(each.replace("**", "")) for each in (*decide.reasons(found), *as_detectors(visit))],
         [_about(task, each) for each in blocks if each],
         [say(each) for each in untold(task)],
     )

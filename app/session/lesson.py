@@ -271,8 +271,8 @@ def _everybody(visit: Visit) -> Found:
 
 
 def _clips(visit: Visit) -> Found:
-    said, (_, *after) = word(visit).word, answers(visit)
-    truth = next((place for place, each in enumerate(after) if each.label == said), len(after))
+    said, heard = word(visit).word, answers(visit)
+    truth = next((place for place, each in enumerate(heard) if each.label == said), len(heard))
     return Found(truth, {"word": said})
 
 

@@ -204,4 +204,5 @@ def _learning_curve(visit: Visit) -> narrowing.LearningCurve:
         shipped.features(chosen) if chosen else None,
         shipped.features(heard) if heard else None,
         [shipped.labels.index(record.label) for record in queries],
+        shipped.global_model,
     )

@@ -20,6 +20,7 @@ from vop_core.evaluation.promises import Promise, SealedLabel
 from vop_core.evaluation.verification_metrics import Verdict
 from vop_core.models.ledger import Ledger
 from vop_core.models.personal_test import AskedModels
+from vop_core.models.signs import TaughtSigns
 from vop_core.types import Clip, Picture
 
 LOGGER = logging.getLogger(__name__)
@@ -217,6 +218,47 @@ class Hand:
 
 
 @dataclass
+class Sign:
+    """A sign that the visitor teaches."""
+
+    number: int
+    name: str
+    samples: list[Drawn] = field(default_factory=list)
+
+
+@dataclass
+class OwnSigns:
+    """What was given on the page of signs."""
+
+    given: int = 0  # drawings
+    named: int = 0  # signs
+    writer: str | None = None  # the bundled writer whose digits they are, by id
+    signs: list[Sign] = field(default_factory=list)
+    chosen: int = 0  # the sign that the next sample is of, by number; 0: a new one
+    query: Drawn | None = None
+    made: tuple[tuple, TaughtSigns, str, float] | None = None  # of these samples
+    told: dict[int, str] = field(default_factory=dict)  # by the query's number, what it was
+    asked: int = 0
+    tally: dict[str, str] = field(default_factory=dict)  # by the query's digest, who was right
+
+    @property
+    def taught(self) -> list[Sign]:
+        """Those with a sample."""
+        return [sign for sign in self.signs if sign.samples]
+
+    @property
+    def empty(self) -> bool:
+        return not self.signs and self.query is None
+
+    @property
+    def holds_own(self) -> bool:
+        """Whether anything of the visitor's own would be lost with the page."""
+        drawn = [each for sign in self.signs for each in sign.samples]
+        asked = [self.query] if self.query else []
+        return any(each.source != "borrowed" for each in (*drawn, *asked))
+
+
+@dataclass
 class Visit:
     """Everything this visitor gave or caused. Lives in ``st.session_state``, nowhere else."""
 
@@ -233,6 +275,7 @@ class Visit:
     turn: int = 1  # whose it is, by number
     people_given: int = 1
     hand: Hand = field(default_factory=Hand)
+    own_signs: OwnSigns = field(default_factory=OwnSigns)
     lesson: Lesson = field(default_factory=Lesson)
     refusals: list[str] = field(default_factory=list)
     clips_given: int = 0
@@ -285,12 +328,13 @@ class Visit:
     @property
     def holds_own(self) -> bool:
         """Whether anything of the visitors' own would be lost with the page."""
-        return self.hand.holds_own or any(person.holds_own for person in self.people)
+        pages = self.hand, self.own_signs, *self.people
+        return any(each.holds_own for each in pages)
 
     @property
     def empty(self) -> bool:
         """Whether nothing was given for anybody."""
-        return self.hand.empty and all(person.empty for person in self.people)
+        return all(each.empty for each in (self.hand, self.own_signs, *self.people))
 
     def drop_models(self) -> None:
         """Nothing that was made of the person's former clips is kept."""

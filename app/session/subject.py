@@ -14,6 +14,10 @@ from session.state import Visit
 from vop_core.data.environments import CLEAN
 from vop_core.data.voices import BundledPerson
 from vop_core.models.bundled import SHOTS
+from vop_core.tasks.registry import TASKS
+
+# whose samples make a posterior over the network's weights
+TASKS_ABOUT = [name for name, task in TASKS.items() if not task.taught]
 
 
 @dataclass(frozen=True)

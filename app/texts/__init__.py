@@ -320,9 +320,10 @@ def earned(
     sentences.append(EVIDENCE if rows else NO_RESULTS)
     if curve.accuracy:
         sentences.append(
-            f"On this bundled person's own query clips: {100 * curve.accuracy[0]:.0f} % right "
-            f"without clips, {100 * curve.accuracy[-1]:.0f} % with {curve.clips[-1]}. A few clips "
-            "of one voice illustrate; they prove nothing."
+            f"On this bundled person's own query clips: {100 * curve.everybody:.0f} % right with "
+            f"everybody's network, {100 * curve.accuracy[-1]:.0f} % with "
+            f"{counted(curve.clips[-1], 'clip')} of theirs. A few clips of one voice illustrate; "
+            "they prove nothing."
         )
     return sentences
 

@@ -299,6 +299,20 @@ def operating(points: Mapping[str, OperatingPoint]) -> str:
     return f"Personal models answer {_judged(improvement(points['personal'], points['global']))}"
 
 
+def one_in(share: float) -> str:
+    """``1 in 20``."""
+    return f"1 in {1 / share:.0f}"
+
+
+def as_detectors(points: Mapping[str, OperatingPoint], target: float) -> str:
+    """The same, of a device that always listens."""
+    found = _judged(improvement(points["personal"], points["global"]))
+    return (
+        f"On a device that always listens, {one_in(target)} false alarms allowed, bundled people: "
+        f"personal models answer {found}"
+    )
+
+
 def _judged(found: Interval) -> str:
     said = f"{points_words(found)} points of commands more rightly"
     if found.bounds is None:

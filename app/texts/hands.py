@@ -8,6 +8,7 @@ PROMISE = (
     "Write a few digits. Each is evidence about how *you* write, and a model of your own hand "
     "appears: no training, no labels."
 )
+SIGNS_INSTEAD = "Or invent signs of your own, and teach them with one drawing each"
 DRAW = {  # on the canvas
     "label": "Draw one digit here",
     "clear": "Clear",

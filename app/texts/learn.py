@@ -106,6 +106,7 @@ STEPS = (
         "person’s own.",
         "After how many clips is the word “{word}” heard right?",
         (
+            Option("None: at once", "Everybody’s network hears it right: here nothing is to gain."),
             Option("1 clip", "The word is heard right after 1 clip."),
             Option("3 clips", "The word is heard right after 3 clips."),
             Option("5 clips", "It takes 5 clips until the word is heard right."),
@@ -113,8 +114,8 @@ STEPS = (
         ),
         4,
         "Let the room vote by hands. Point at the counts over all words below each answer: one "
-        "word is a story, the counts are the evidence. This word was chosen among those that 3 "
-        "clips put right.",
+        "word is a story, the counts are the evidence. The word is the first that 3 clips put "
+        "right, where there is one; so the story is chosen, and the counts are not.",
         "“The network learns the enrolled words.” It never gets their labels, and the word asked "
         "about need not be among them: what it reads is the voice.",
     ),

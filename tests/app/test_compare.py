@@ -78,7 +78,7 @@ def test_of_a_recording_of_several_words_another_one_can_be_asked_about(enrolled
     open_page(enrolled, "compare")
     recording = soundfile_bytes(spoken(300.0, 350.0, 390.0))
     enrolled.file_uploader[0].set_value(("three.wav", recording, "audio/wav")).run()
-    assert "3 words: the model hears the second from" in words(enrolled)
+    assert "3 words: the model hears one second," in words(enrolled)
     pills = next(each for each in enrolled.pills if "3 words in this recording" in each.label)
     pills.set_value(2).run()
     assert not enrolled.exception

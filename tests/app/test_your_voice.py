@@ -153,7 +153,7 @@ def test_the_same_recording_does_not_count_twice(app, voice):
 
 def test_a_recording_of_several_words_says_so_and_offers_them_all(app):
     upload(app, ("three.wav", soundfile_bytes(spoken(110.0, 150.0, 200.0))))
-    assert "3 words: the model hears the second from" in words(app)
+    assert "3 words: the model hears one second," in words(app)
     press(app, "each-word-1")
     assert not app.error
     assert "from 3 clips" in words(app) and "words: the model hears" not in words(app)

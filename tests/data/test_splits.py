@@ -9,6 +9,7 @@ from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.splits import BUNDLE, CHOOSE, ROLES, RULES, TEST, TRAIN, persons_with_role
 from vop_core.data.tables import read_table
+from vop_core.data.ways import by_alphabet
 from vop_core.errors import DataError
 
 SIZES = {
@@ -20,6 +21,7 @@ SIZES = {
     "mnist_train_writers": {TRAIN: 299, CHOOSE: 40, TEST: 60},
     "chinese_mnist": {TRAIN: 50, CHOOSE: 10, TEST: 20},
     "unipen_characters": {TRAIN: 123, CHOOSE: 20, TEST: 30},
+    "omniglot_small": {TRAIN: 4, CHOOSE: 1, TEST: 1},
 }
 
 
@@ -47,7 +49,7 @@ def source(real_data):
     def read(corpus):
         if not (real_data / corpus).is_dir():
             pytest.skip(f"no {corpus} there")
-        dataset = load_dataset(real_data / corpus)
+        dataset = by_alphabet(load_dataset(real_data / corpus))
         dataset = dataset.without(dataset.known_bad)
         if dataset.persons != tuple(f"{corpus}/{person}" for person, _ in committed(corpus)):
             pytest.skip(f"this {corpus} has other persons")

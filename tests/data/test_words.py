@@ -15,7 +15,7 @@ PITCHES = (110.0, 150.0, 200.0)
 
 def test_a_recording_of_several_words_notes_which_second_is_heard_and_where_the_others_are():
     (note,) = decode(soundfile_bytes(spoken(*PITCHES))).notes
-    assert note.startswith("3 words: the model hears the second from ")
+    assert note.startswith("3 words: the model hears one second, ")
     # words in the middle of their seconds
     places = {"0.2 to 1.2 s", "1.8 to 2.8 s", "3.2 to 4.2 s"}
     assert sum(place in note for place in places) == 3

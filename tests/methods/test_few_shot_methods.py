@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 from tests.toys import make_encoder, ready, seeded
 from vop_core.errors import EvaluationError
 from vop_core.methods.class_means import NEVER
-from vop_core.methods.class_vop import ClassPosterior, ClassVop, ClassVopFilm
+from vop_core.methods.class_vop import SCALE_RATE, ClassPosterior, ClassVop, ClassVopFilm
 from vop_core.methods.prototypical import PrototypicalNetwork
 from vop_core.methods.simple_cnaps import SimpleCnaps
 
@@ -25,7 +25,8 @@ def class_posterior(generator_seed=3) -> ClassPosterior:
     classes, generator = ClassPosterior(LABELS, FEATURES), seeded(generator_seed)
     with torch.no_grad():
         for value in classes.parameters():
-            value.add_(0.5 * torch.randn(value.shape, generator=generator))
+            spread = 0.5 if value is classes.center else 0.5 / SCALE_RATE
+            value.add_(spread * torch.randn(value.shape, generator=generator))
     return classes.requires_grad_(False)
 
 
@@ -128,7 +129,7 @@ def test_draws_of_the_classifier_differ_and_average_near_its_mean(given_clips):
     clips, query = given_clips
     network = method(ClassVop)
     with torch.no_grad():
-        network.classes.log_class_std.sub_(4.0)  # hardly any doubt
+        network.classes.class_scale.sub_(0.4)  # hardly any doubt
     adaptation = network.adapt(clips, SAID)
     drawn = network.predict_proba_draws(adaptation, query, draws=50, generator=seeded())
     assert (drawn[0] != drawn[1]).any()

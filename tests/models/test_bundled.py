@@ -74,7 +74,7 @@ def models(monkeypatch):
     def predict(clips):
         return SimpleNamespace(label_index=answers(clips, clips[:, 1] == EASY))
 
-    task = SimpleNamespace(met_in=met_in, environments=own_environments, opening=CLEAN)
+    task = SimpleNamespace(met_in=met_in, environments=own_environments)
     monkeypatch.setitem(bundled.TASKS, "toy", task)
     return Mock(
         spec=Bundle,
@@ -121,6 +121,21 @@ def test_the_app_opens_by_enrollment_clips_whatever_the_queries_say(models):
     assert found["opening"] == {"person": a.id, "environment": CLEAN}
     gains = {row["person"]: row["personal"] - row["global"] for row in found["rows"][0::4]}
     assert gains == {b.id: 2, a.id: 0, c.id: 0}
+
+
+def test_it_opens_wherever_the_person_is_heard_with_most_to_gain(models, monkeypatch):
+    """As recorded everything is understood; in one environment what helps is needed."""
+    helps = said("go", EASY, HELPS)
+    one = person("a", [said("no", EASY), helps, said("go", EASY), said("no", EASY)], [said("go")])
+    place = list(own_environments(one.id))[1]
+
+    def met_in(environment, name, clip):
+        harder = torch.tensor([0.0, HARD - EASY, 0.0])
+        return Clip(clip.waveform + harder * (environment == place))
+
+    task = SimpleNamespace(met_in=met_in, environments=own_environments)
+    monkeypatch.setitem(bundled.TASKS, "toy", task)
+    assert bundled_results(models, [one])["opening"] == {"person": one.id, "environment": place}
 
 
 def test_of_equal_gains_the_one_with_more_query_clips_to_show_it_on_is_taken(models):

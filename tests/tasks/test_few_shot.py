@@ -1,6 +1,8 @@
 """Few-shot classification from files to scores: alphabets apart, every method the same episodes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,12 +14,16 @@ from vop_core.bench.run import bench, run_job
 from vop_core.bench.suites import FEW_SHOT_METHODS, FOLDS
 from vop_core.data.features import FeatureTable
 from vop_core.data.locations import has_dataset
+from vop_core.data.persons import Fold
 from vop_core.data.pictures import drawn_picture
 from vop_core.data.ways import WayDrawer, Ways
 from vop_core.errors import DataError, EvaluationError
+from vop_core.evaluation.score import Scoring
+from vop_core.models import evaluate_folder, train_task
 from vop_core.tasks import few_shot
 from vop_core.tasks.base import comparison_folds
 from vop_core.tasks.few_shot import FEW_SHOT, OMNIGLOT, FewShot
+from vop_core.tasks.registry import TASKS
 from vop_core.training.batches import WaySampler
 
 CHARACTERS, DRAWERS = 4, 8
@@ -86,7 +92,7 @@ def test_alphabets_of_an_episode_were_trained_on_by_nobody(folder):
     tested = []
     for job in jobs(folder, of_task):
         data = job.data()
-        assert data.classes == 3 and data.open.labels == ("1", "2", "3")
+        assert len(data.labels) == 3 and data.open.labels == ("1", "2", "3")
         trained = {label.partition("/")[0] for label in data.train.labels} & {
             data.train.labels[label].partition("/")[0] for label in data.train.label.tolist()
         }
@@ -119,7 +125,8 @@ def test_every_method_answers_the_same_episodes_and_learns_from_their_labels(fol
     right = {}
     for name, each in results.items():
         scores = each.scores[each.scores["metric"] == "accuracy"]
-        assert scores["person"].nunique() == 6
+        # the fold's one alphabet, six times
+        assert scores["person"].nunique() == 1 and scores["repetition"].nunique() == 6
         right[name] = scores.groupby("row", observed=True)["value"].mean()
     for name in ("prototypical", "simple-cnaps"):
         assert right[name]["own"] > 0.8
@@ -156,6 +163,54 @@ def test_every_setting_of_the_suite_has_samples_enough_to_train_and_to_ask(of_ta
         for training in (of_task.shared, of_task.branch):
             WaySampler(train, training, of_task.augmentation, of_task.ways)
         assert WayDrawer(test, of_task.ways, of_task.queries).groups
+
+
+class ToySigns(FewShot):
+    """Alphabets A0 and A1 teach what a sign is; it is asked about those of A2."""
+
+    name = "toy-signs"
+    vop = "class-vop"
+    encoder: ClassVar[Mapping[str, Any]] = {"name": "conv4", "config": {"channels": 16}}
+    limits = "Scribbles."
+
+    def __init__(self, folder: str) -> None:
+        shapes = {"asked": Ways(3, 2), "spared": 1}
+        super().__init__(Ways(4, 1), (folder,), queries=2, persons_per_step=3, **shapes)
+        self.shared = replace(self.shared, steps=30)
+        self.branch = replace(self.branch, steps=20)
+
+    def data(self, *, progress=None):
+        dataset = self.dataset(self.sets[0])
+        fold = Fold(dataset.persons[:2], dataset.persons[2:])
+        return self.fold_data(self.sets[0], fold, progress=progress)
+
+
+def test_a_model_of_signs_is_trained_carded_and_evaluated(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, ToySigns.name, ToySigns(folder))
+    bundle = train_task(ToySigns.name, folder=tmp_path / "model")
+    assert bundle.labels == ("1", "2", "3", "4")
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "prototypical" in card and "Health light" not in card and "Scribbles." in card
+    assert bundle.card["persons"] == {
+        "trained": ["toy_alphabets/A0", "toy_alphabets/A1"],
+        "open": ["toy_alphabets/A2"],
+    }
+    found = evaluate_folder(bundle, folder, scoring=Scoring.everywhere((1, 2, 9)))
+    assert found["config"]["notes"] == [
+        "Nobody has 3 signs with more than 9 samples, so nothing is asked after 9 of each."
+    ]
+    rows = {(r["method"], r["row"], r["set"], r["shots"]): r for r in found["rows"]}
+    for method in ("prototypical", "vop"):
+        for of_set, persons in (("open", 1), ("closed", 2)):
+            for shots in (3, 6):
+                assert rows[method, "own", of_set, shots]["persons"] == persons
+                assert rows[method, "own", of_set, shots]["accuracy"] > 0.6
+    gained = {gap["b"] for gap in found["differences"] if gap["name"] == "personal gain"}
+    assert gained == {"prototypical"}
+    with pytest.raises(DataError, match="3-way 9-shot episodes need"):
+        evaluate_folder(bundle, folder, scoring=Scoring.everywhere((9,)))
+    with pytest.raises(EvaluationError, match="'toy-signs' has 'personal' alone"):
+        train_task(ToySigns.name, recipe="amortised", folder=tmp_path / "other")
 
 
 def test_there_is_no_model_in_the_box():

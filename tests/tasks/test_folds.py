@@ -8,6 +8,7 @@ from vop_core.data.episodes import check_disjoint
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import Fold, PersonDataset, load_dataset, person_folds
 from vop_core.data.splits import CHOOSE, RULES, TRAIN, persons_with_role
+from vop_core.data.ways import by_alphabet
 from vop_core.errors import EvaluationError
 from vop_core.tasks.base import FOLD_SEED, choice_fold, comparison_folds
 
@@ -111,7 +112,7 @@ def test_a_set_whose_persons_have_one_clip_each_is_refused_in_one_sentence(datas
 def test_folds_of_real_corpora_hold_nobody_who_is_chosen_on(real_data, corpus):
     if not (real_data / corpus).is_dir():
         pytest.skip(f"no {corpus} there")
-    dataset = load_dataset(real_data / corpus)
+    dataset = by_alphabet(load_dataset(real_data / corpus))
     folds, choice = comparison_folds(dataset, 3, clips=2), choice_fold(dataset, clips=2)
     chosen_on = persons_with_role(dataset, CHOOSE)
     for fold in folds:

@@ -6,6 +6,7 @@ import copy
 import math
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,7 +150,18 @@ def _drawn(
             "ask about; use fewer shots or add clips."
         )
     planned = plan_across_calls if across else plan
-    return planned(evaluation_clips(table), episodes, trained_persons)
+    return _of_groups(planned(evaluation_clips(table), episodes, trained_persons), task)
+
+
+def _of_groups(planned: Sequence[PlannedEpisode], task: Task) -> tuple[PlannedEpisode, ...]:
+    """Episodes under the names that intervals are over; those of one name are its repetitions."""
+    found: list[PlannedEpisode] = []
+    count: Counter[tuple[str, int]] = Counter()
+    for each in planned:
+        place = task.group_of(each.name), each.shots
+        found.append(replace(each, name=place[0], repetition=count[place]))
+        count[place] += 1
+    return tuple(found)
 
 
 def heard_in(table: FeatureTable, condition: Condition) -> FeatureTable:

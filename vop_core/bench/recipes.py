@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
+from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.score import Scoring
 from vop_core.methods.amortised_vop import PERSONAL, AmortisedVopConfig
@@ -126,6 +127,17 @@ RECIPES: dict[str, Contender] = {
         _amortised("diagonal", family="diagonal", prior_scale=0.1),
     )
 }
+
+
+def shipped_contender(task: Task, recipe: str = DEFAULT_RECIPE) -> Contender:
+    """VoP as a task's model in the box. Raises EvaluationError for a recipe of another method."""
+    if task.vop == VOP:
+        return RECIPES[recipe]
+    if recipe != DEFAULT_RECIPE:
+        raise EvaluationError(
+            f"The recipe '{recipe}' is for other tasks; '{task.name}' has '{DEFAULT_RECIPE}' alone."
+        )
+    return Contender(variant=recipe, method=task.vop)
 
 
 def recipe_contenders(recipes: tuple[str, ...]) -> tuple[Contender, ...]:

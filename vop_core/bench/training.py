@@ -222,7 +222,7 @@ def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
     """A task's global model before any training."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        settings = {"labels": data.classes, **config.encoder["config"]}
+        settings = {"labels": len(data.labels), **config.encoder["config"]}
         return GlobalModel(build_encoder({**config.encoder, "config": settings}))
 
 

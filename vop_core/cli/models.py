@@ -20,7 +20,7 @@ from vop_core.cli.output import (
 from vop_core.errors import VopError
 
 TaskName = Annotated[
-    str, typer.Argument(help="keywords-en, keywords-ar, handwriting or verification.")
+    str, typer.Argument(help="keywords-en, keywords-ar, handwriting, verification or signs.")
 ]
 
 

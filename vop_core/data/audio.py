@@ -130,7 +130,7 @@ def _unheard_words(waveform: Float[Tensor, " sample"]) -> list[str]:
     nearest = min(seconds, key=lambda word: abs(word[0] - heard[0]))
     others = [_span(*word) for word in seconds if word is not nearest]
     lie = "others lie at" if len(others) > 1 else "the other lies at"
-    said = f"the model hears the second from {_span(*heard)}, {lie} {', '.join(others)}"
+    said = f"the model hears one second, {_span(*heard)}; {lie} {', '.join(others)}"
     return [f"{len(seconds)} words: {said}"]
 
 

@@ -30,6 +30,7 @@ from vop_core.data.locations import find_dataset, splits_root
 from vop_core.data.metadata import ClipRecord
 from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.tables import read_table
+from vop_core.data.ways import by_alphabet
 from vop_core.errors import DataError
 from vop_core.writing import write_text
 
@@ -145,6 +146,8 @@ RULES: Mapping[str, Rule] = {
     "mnist_train_writers": Rule({CHOOSE: 40, TEST: 60}),
     "chinese_mnist": Rule({CHOOSE: 10, TEST: 20}),
     "unipen_characters": Rule({CHOOSE: 20, TEST: 30}),
+    # alphabets
+    "omniglot_small": Rule({CHOOSE: 1, TEST: 1}),
 }
 
 
@@ -191,10 +194,17 @@ def split_table(dataset: PersonDataset, rule: Rule) -> str:
     return "".join(f"{','.join(line)}\n" for line in lines)
 
 
+def split_source(corpus: str) -> PersonDataset:
+    """What a corpus' roles are given to: its persons, or its alphabets. Raises DataError where it
+    is not there.
+    """
+    return by_alphabet(load_dataset(find_dataset(corpus)))
+
+
 def write_splits() -> None:
     """Make every file anew. Raises DataError where a corpus is not there."""
     for corpus, rule in RULES.items():
-        write_text(split_file(corpus), split_table(load_dataset(find_dataset(corpus)), rule))
+        write_text(split_file(corpus), split_table(split_source(corpus), rule))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ anew, so that nothing of a class can be known before the episode.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from vop_core.data.features import FeatureTable
+from vop_core.data.metadata import person_id
+from vop_core.data.persons import PersonDataset
 from vop_core.errors import DataError
 from vop_core.text import counted
 
@@ -65,6 +67,17 @@ class WayDrawer:
                 for place in chosen.tolist()
             ]
         )
+
+
+def by_alphabet(dataset: PersonDataset) -> PersonDataset:
+    """Alphabets as persons, where every label is ``alphabet/character``; else the data set."""
+    if not all("/" in label for label in dataset.labels):
+        return dataset
+    records = tuple(
+        replace(each, person=person_id(dataset.name, each.label.partition("/")[0]))
+        for each in dataset.records
+    )
+    return PersonDataset(dataset.name, dataset.root, records)
 
 
 def _cells(table: FeatureTable) -> dict[int, list[Int[Tensor, " _"]]]:

@@ -30,6 +30,7 @@ class LearningCurve:
     # on the person's query clips; empty where their words are unknown
     accuracy: tuple[float, ...] = ()
     nll: tuple[float, ...] = ()  # nats per query clip
+    everybody: float | None = None  # accuracy of the global model on them
 
 
 def narrowing_sentence(curve: LearningCurve) -> str | None:
@@ -52,9 +53,10 @@ def learning_curve(
     enrollment: Float[Tensor, "shot mel frame"] | None,
     query: Float[Tensor, "query mel frame"] | None = None,
     truth: Sequence[int] | None = None,
+    global_model=None,
 ) -> LearningCurve:
     """Enroll the first 0, 1, 2, ... clips; measure the posterior's width and, with known words, the
-    predictions.
+    predictions, beside the global model's where there is one.
     """
     shots = range(1 + (0 if enrollment is None else len(enrollment)))
     models = [vop.enroll(enrollment[:shot]) if shot else vop.prior_model() for shot in shots]
@@ -63,11 +65,13 @@ def learning_curve(
         return LearningCurve(tuple(shots), width)
     labels = torch.as_tensor(truth)
     probabilities = [model.predict(query).probabilities for model in models]
+    by_global = global_model and global_model.predict(query).probabilities
     return LearningCurve(
         tuple(shots),
         width,
         tuple(float(correctness(each, labels).mean()) for each in probabilities),
         tuple(float(negative_log_likelihood(each, labels).mean()) for each in probabilities),
+        None if by_global is None else float(correctness(by_global, labels).mean()),
     )
 
 

@@ -45,8 +45,13 @@ PERSONAL_GAIN, RIGHT_MINUS_WRONG = "personal gain", "right minus wrong"
 Overview = dict[str, Any]
 
 
-def overview(task: str, config: Mapping[str, Any], scores: Mapping[str, ScoreIndex]) -> Overview:
-    """Rows and differences of each method; ``scores`` hold the global model's under ``global``.
+def overview(
+    task: str,
+    config: Mapping[str, Any],
+    scores: Mapping[str, ScoreIndex],
+    baseline: str = GLOBAL,
+) -> Overview:
+    """Rows and differences of each method; ``scores`` hold the global model's under ``baseline``.
 
     Raises EvaluationError without scores.
     """
@@ -58,20 +63,23 @@ def overview(task: str, config: Mapping[str, Any], scores: Mapping[str, ScoreInd
         "task": task,
         "config": dict(config),
         "rows": [
-            row for setting in settings for name in scores for row in _rows(name, scores, *setting)
+            row
+            for setting in settings
+            for name in scores
+            for row in _rows(name, scores, baseline, *setting)
         ],
         "differences": [
             gap
             for setting in settings
             for name in scores
-            if name != GLOBAL
-            for gap in _differences(name, scores, *setting)
+            if name != baseline
+            for gap in _differences(name, scores, baseline, *setting)
         ],
     }
 
 
 def _rows(
-    method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int
+    method: str, scores: Mapping[str, ScoreIndex], baseline: str, set_name: str, shots: int
 ) -> Iterator[dict[str, Any]]:
     index = scores[method]
     for row in sorted(index.rows(set_name, shots), key=ORDER.index):
@@ -81,8 +89,8 @@ def _rows(
         level = level_of(accuracy, limits=(0.0, 1.0))
         pooled = [bins.expected_calibration_error for bins in index.reliability(*cell).values()]
         hurt = None
-        if (row, method) != (OWN, GLOBAL) and row == OWN and GLOBAL in scores:
-            hurt = harmed(index, scores[GLOBAL], set_name, shots)
+        if (row, method) != (OWN, baseline) and row == OWN and baseline in scores:
+            hurt = harmed(index, scores[baseline], set_name, shots)
         yield {
             "method": method,
             "row": row,
@@ -109,16 +117,16 @@ def _rows(
 
 
 def _differences(
-    method: str, scores: Mapping[str, ScoreIndex], set_name: str, shots: int
+    method: str, scores: Mapping[str, ScoreIndex], baseline: str, set_name: str, shots: int
 ) -> Iterator[dict[str, Any]]:
     index = scores[method]
     rows = {row: index for row in index.rows(set_name, shots)}
-    if GLOBAL in scores:
-        rows[GLOBAL] = scores[GLOBAL]
+    if baseline in scores:
+        rows[baseline] = scores[baseline]
 
     def values(name: str, metric: str) -> Values:
         return (
-            rows[name].values(OWN if name == GLOBAL else name, set_name, shots, metric)
+            rows[name].values(OWN if name == baseline else name, set_name, shots, metric)
             if name in rows
             else {}
         )
@@ -153,16 +161,21 @@ def _differences(
         }
 
     asked = [
-        (OWN, GLOBAL, None),
+        (OWN, baseline, None),
         (OWN, PRIOR, None),
         (OWN, MIXED, None),
         (OWN, WRONG_PERSON, RIGHT_MINUS_WRONG),
     ]
-    asked += [(OWN, NOISE, None), (DRAWS, GLOBAL, None)]
+    asked += [(OWN, NOISE, None), (DRAWS, baseline, None)]
     yield from (found for each in asked if (found := gap(*each)) is not None)
     if (
-        GLOBAL in scores
-        and (gain := gain_over_controls(index, scores[GLOBAL], set_name, shots)) is not None
+        baseline in scores
+        and (
+            gain := gain_over_controls(
+                index, scores[baseline], set_name, shots, baseline_name=baseline
+            )
+        )
+        is not None
     ):
         against = gap(OWN, gain.best, PERSONAL_GAIN)
         interval = {

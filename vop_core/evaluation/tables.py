@@ -9,8 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.intervals import BOOTSTRAP_PERSONS
 from vop_core.evaluation.overview import PERSONAL_GAIN, Overview
+from vop_core.evaluation.score import MIXED, PRIOR
 from vop_core.text import counted, printable
 
 MOST_NAMED = 4  # persons in a cell; the JSON names them all
@@ -178,7 +180,8 @@ def named(persons: Sequence[str]) -> str:
 def _formula(gap: Entry) -> str:
     against = gap["b"]
     if gap["name"] == PERSONAL_GAIN:
-        against = f"max(global, prior, mixed), here {against}"
+        baseline = GLOBAL if against in (PRIOR, MIXED) else against
+        against = f"max({baseline}, prior, mixed), here {against}"
     named = [gap["method"], gap["name"]] if gap["name"] else [gap["method"]]
     return f"{', '.join(named)}: {gap['a']} - {against}"
 

@@ -17,8 +17,7 @@ from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, EvaluationError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
-from vop_core.methods.base import GaussianMethod
-from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.base import GaussianMethod, PersonalizationMethod
 from vop_core.methods.personal import PersonalModel, person_bytes, read_person
 from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
@@ -39,12 +38,15 @@ MODEL, CARD, README = "model.safetensors", "card.json", "README.md"
 class Bundle:
     """Everything that answers for a task. Holds nothing of any visitor, so it may be shared between
     them.
+
+    The global model is the task's ``baseline``; VoP is a GaussianMethod but where persons teach
+    classes of their own.
     """
 
     task: str
     labels: tuple[str, ...]
-    global_model: GlobalModel
-    vop: GaussianMethod
+    global_model: PersonalizationMethod
+    vop: GaussianMethod | PersonalizationMethod
     card: dict[str, Any]
 
     def features(self, clips: Sequence[Any]) -> Float[Tensor, " clip *input"]:
@@ -62,6 +64,11 @@ class Bundle:
             raise EvaluationError(
                 f"'{self.task}' judges claims and keeps no person's file, for a claim is compared "
                 "with the clips themselves; use vop verify, or vop_core.models.verification."
+            )
+        if task.taught:
+            raise EvaluationError(
+                f"'{self.task}' learns classes of a person's own, so that every sample needs its "
+                "name; use the page Hands, or vop_core.models.signs."
             )
         task.check_enrollment(clips)
         for said in task.poor(clips):
@@ -120,7 +127,7 @@ class Bundle:
         return tuple(self.card["persons"]["trained"])
 
 
-def _tensors(global_model: GlobalModel, vop: GaussianMethod) -> dict[str, Tensor]:
+def _tensors(global_model: PersonalizationMethod, vop: PersonalizationMethod) -> dict[str, Tensor]:
     return {f"global.{name}": value for name, value in global_model.state_dict().items()} | {
         f"vop.{name}": value for name, value in vop.state_dict().items()
     }
@@ -130,8 +137,8 @@ def save_bundle(
     folder: Path,
     task: str,
     labels: Sequence[str],
-    global_model: GlobalModel,
-    vop: GaussianMethod,
+    global_model: PersonalizationMethod,
+    vop: PersonalizationMethod,
     card: dict[str, Any],
 ) -> None:
     """Write the weights and the card. Raises VopError where something else is there, or nothing can
@@ -182,7 +189,8 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
             f"'{MODEL}' is a model of {about.get('task')}, not of {task}; choose another file."
         )
     try:
-        global_model = GlobalModel.from_description(about["global"])
+        baseline = METHODS[TASKS[task].baseline]
+        global_model = baseline.from_description(about["global"])
         vop = METHODS[about["vop"]["method"]].from_description(about["vop"])
         own = {
             part: {

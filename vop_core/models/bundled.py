@@ -35,13 +35,13 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
     ``SHOTS`` enrollment clips make the personal model (:func:`enrolled_clips`). Words that the
     models do not know are not asked about.
 
-    The app opens with the person whose enrollment clips speak most for it; no query clip has a say.
-    Met where the task says (``Task.opening``), every ``SHOTS`` of them in a row, round and round,
-    enroll once and the others are asked about. The share of right answers that this gains over the
-    global model, times the person's number of query clips, is what a visitor should see; whoever
-    has most of it is taken.
+    The app opens with the person, and where that person is met, of whom the enrollment clips speak
+    most for it; no query clip has a say. Every ``SHOTS`` of them in a row, round and round, enroll
+    once and the others are asked about. The share of right answers that this gains over the global
+    model, times the person's number of query clips, is what a visitor should see; whoever has most
+    of it, in any environment or as they recorded, is taken.
     """
-    rows, gained, opens = [], {}, TASKS[models.task].opening
+    rows, gained = [], {}
     for person in persons:
         for environment in (CLEAN, *TASKS[models.task].environments(person.id)):
             enrollment, query = (
@@ -59,9 +59,9 @@ def bundled_results(models: Bundle, persons: Sequence[BundledPerson]) -> dict[st
                     "personal": int((answers[0].argmax(-1) == query.labels).sum()),
                 }
             )
-            if environment == opens:
-                gained[person.id] = _gained(models, enrollment) * rows[-1]["queries"]
-    opening = {"person": max(gained, key=gained.get), "environment": opens}
+            gained[person.id, environment] = _gained(models, enrollment) * rows[-1]["queries"]
+    person, environment = max(gained, key=gained.get)
+    opening = {"person": person, "environment": environment}
     return {"shots": SHOTS, "opening": opening, "rows": rows}
 
 

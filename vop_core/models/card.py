@@ -1,6 +1,6 @@
 """A model's card as its README."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vop_core.evaluation.tables import markdown
@@ -11,7 +11,7 @@ from vop_core.text import counted
 
 def model_card(card: dict[str, Any]) -> str:
     """The card as Markdown, every number from the card's own figures."""
-    health, cost = card["health"], card["cost"]
+    health, cost = card.get("health"), card["cost"]
     lines = [
         f"# {card['task']}",
         "",
@@ -25,9 +25,7 @@ def model_card(card: dict[str, Any]) -> str:
         f"- **Recipe** `{card['recipe']}`, seed {card['seed']}, trained in "
         f"{card['training_minutes']} minutes (three trainings, on one of two shared cores). The "
         "full config, and every person's name, is in `card.json`.",
-        f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): "
-        f"{health['sentence']} KL {health['kl_nats']} nats over {health['units']} units, "
-        f"{health['active_units']} of them active; sd {health['std_ratio']} of the prior's.",
+        *_posterior(health),
         f"- **Cost**: {cost['global_parameters']} parameters and "
         f"{cost['global_multiply_accumulates']} multiply-accumulates a clip, for the global and "
         "for the frozen personal network alike; the detachable hyper-personalizer has "
@@ -44,9 +42,7 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         markdown(card["results"]),
         "",
-        "## Health light",
-        "",
-        *_health_light(health.get("errors", ())),
+        *_health_light(health),
         *_bundled(card),
         "## Limits",
         "",
@@ -78,12 +74,26 @@ def _bundled(card: dict[str, Any]) -> list[str]:
     ]
 
 
-def _health_light(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+def _posterior(health: Mapping[str, Any] | None) -> list[str]:
+    """What it is like over unknown persons, where it is one over the network's weights."""
+    if health is None:
+        return []
+    return [
+        f"- **Posterior** ({health['shots']} clips, {health['persons']} open persons): "
+        f"{health['sentence']} KL {health['kl_nats']} nats over {health['units']} units, "
+        f"{health['active_units']} of them active; sd {health['std_ratio']} of the prior's."
+    ]
+
+
+def _health_light(health: Mapping[str, Any] | None) -> list[str]:
     """Shares of enrollments that pass, a line for what enrolled and a column for each number of
     clips.
     """
+    if health is None:
+        return []
+    title, errors = ["## Health light", ""], health.get("errors", ())
     if not errors:
-        return ["Nobody was kept to set it on, so enrollments are not judged.", ""]
+        return [*title, "Nobody was kept to set it on, so enrollments are not judged.", ""]
     counts = sorted({row["clips"] for row in errors})
     passed: dict[tuple[str, str], dict[int, float]] = {}
     for row in errors:
@@ -95,6 +105,7 @@ def _health_light(errors: Sequence[Mapping[str, Any]]) -> list[str]:
         for what, shares in passed.items()
     ]
     return [
+        *title,
         "Of enrollments never trained on, the share (%) that passes: what one person lacks to 100 "
         "is false alarms, what the others have is misses. A single clip passes where it is not "
         "called nobody's.",

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from vop_core.bench.measure import Scene, scene_scores
-from vop_core.bench.recipes import GLOBAL, VOP, as_plain
+from vop_core.bench.recipes import VOP, as_plain
 from vop_core.data.persons import load_dataset
+from vop_core.data.ways import by_alphabet
 from vop_core.errors import DataError
 from vop_core.evaluation.comparison import Run, ScoreIndex
 from vop_core.evaluation.overview import Overview, overview
@@ -18,7 +19,6 @@ from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import Scoring
 from vop_core.evaluation.verification_overview import verification_overview
 from vop_core.methods.base import PersonalizationMethod
-from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
 from vop_core.tasks.registry import TASKS
 
@@ -48,10 +48,23 @@ def evaluate_folder(
         )
     # before the clips are decoded: a misspelled label is said at once
     task, counts = TASKS[bundle.task], Counter(record.label for record in dataset.records)
-    notes = [] if task.compares else task.reading_notes(counts, bundle.labels)
-    if short := short_of_clips(dataset.clips_per_person, scoring.shots):
+    notes = [] if task.compares or task.taught else task.reading_notes(counts, bundle.labels)
+    short = short_of_clips(dataset.clips_per_person, scoring.shots)
+    if short and not task.taught:
         notes.append(short)
-    if task.compares:
+    if task.taught:
+        asked = task.table(by_alphabet(dataset), cache=False)
+        task, shots = task.askable(asked, scoring.shots)
+        if dropped := sorted(set(scoring.shots) - set(shots)):
+            notes.append(
+                f"Nobody has {task.asked.ways} signs with more than {dropped[0]} samples, so "
+                f"nothing is asked after {', '.join(map(str, dropped))} of each."
+            )
+        scoring, table = task.scoring_of(shots, scoring.seed), task.drawn(asked)
+        trained = set(bundle.trained_persons)
+        known = [name for name in table.persons if task.group_of(name) in trained]
+        scene = Scene.of_table(task, table, known, scoring)
+    elif task.compares:
         unknown = set(dataset.persons) - set(bundle.trained_persons)
         claims = task.claims([str(folder)], unknown, scoring.shots, cache=False)
         scene = Scene.of_claims(task, claims)
@@ -60,7 +73,7 @@ def evaluate_folder(
         table = task.table(dataset, variants=noise, cache=False)
         table = task.relabel(table, bundle.labels)
         scene = Scene.of_table(task, table, bundle.trained_persons, scoring)
-    methods = {GLOBAL: METHODS[GLOBAL].from_global(bundle.global_model), VOP: bundle.vop}
+    methods = {task.baseline: bundle.global_model, VOP: bundle.vop}
     config = {
         "data": dataset.name,
         "model": bundle.fingerprint,
@@ -103,4 +116,4 @@ def overview_of(
     if TASKS[task].compares:
         return verification_overview(task, config, tables)
     scores = {name: ScoreIndex.of([Run(0, 0, found)]) for name, found in tables.items()}
-    return overview(task, config, scores)
+    return overview(task, config, scores, TASKS[task].baseline)

@@ -13,8 +13,9 @@ from vop_core.bench.recipes import (
     GLOBAL,
     VOP,
     BenchConfig,
+    Contender,
     as_plain,
-    recipe_contenders,
+    shipped_contender,
 )
 from vop_core.bench.run import described
 from vop_core.bench.training import Trainer
@@ -22,11 +23,8 @@ from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable
 from vop_core.data.locations import cache_folder, models_root
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
-from vop_core.evaluation.score import Scoring
-from vop_core.methods.base import GaussianMethod
-from vop_core.methods.global_model import GlobalModel
+from vop_core.methods.base import GaussianMethod, PersonalizationMethod
 from vop_core.methods.personal import gaussian_of
-from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import README, Bundle, check_bundle_folder, load_bundle, save_bundle
 from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
@@ -60,7 +58,8 @@ def train_task(
     else than an earlier model.
     """
     asked = TASKS[task]
-    config = config or BenchConfig.of_shipped(asked, Scoring.everywhere()).with_seed(seed)
+    contender = shipped_contender(asked, recipe)
+    config = config or BenchConfig.of_shipped(asked, asked.scoring).with_seed(seed)
     destination = folder or models_root() / task
     check_bundle_folder(destination)
     cache_folder("runs")
@@ -71,31 +70,32 @@ def train_task(
     trainer = Trainer(
         data.to(training_device()), config, cache_folder("runs", task), report, asked.compares
     )
-    _, contender = recipe_contenders((recipe,))
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
     vop.prepare(asked.enrollable(data.train), data.kept)
-    global_model = trainer.baseline.cpu()
-    methods = {GLOBAL: METHODS[GLOBAL].from_global(global_model), VOP: vop}
+    baseline = Contender(variant=asked.baseline, method=asked.baseline)
+    global_model = trainer.make(baseline).cpu()
+    methods = {asked.baseline: global_model, VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
+    light = isinstance(vop, GaussianMethod)  # whose enrollments it can judge
     generator = torch.Generator().manual_seed(config.checkpoint.seed)
-    errors = set_light(vop, asked, data, generator=generator)
+    errors = set_light(vop, asked, data, generator=generator) if light else []
     scene = Scene.of_task(asked, data, config.scoring)
     tables = scene_tables(methods, scene, config.scoring)
     results = overview_of(task, about, tables)
+    unknown = dict.fromkeys(map(asked.group_of, data.open.persons))
     card = {
         "task": task,
         "recipe": recipe,
         "config": about,
         "seed": config.checkpoint.seed,
         "training_minutes": round(sum(trainer.seconds.values()) / 60, 1),
-        "persons": {"trained": list(data.train.persons), "open": list(data.open.persons)},
+        "persons": {"trained": list(data.train.persons), "open": list(unknown)},
         "training_clips": len(data.train),
         "data": [
             text
             for name, text in asked.licences.items()
             if any(p.startswith(name + "/") for p in data.train.persons)
         ],
-        "health": health_of(vop, data.open) | {"errors": errors},
         "cost": cost_of(global_model, vop, data.open),
         "checks": asked.checks({GLOBAL: global_model, "prior": vop}, data),
         "results": results,
@@ -104,10 +104,12 @@ def train_task(
         most = {name: max(table["shots"]) for name, table in tables.items()}
         copied = {name: copied_thresholds(table, most[name]) for name, table in tables.items()}
         card |= {"operating": operating_points(tables), "copied_thresholds": copied}
-    elif persons:
-        made = Bundle(task, tuple(data.train.labels), global_model.eval(), vop.eval(), card)
+    if light:
+        card["health"] = health_of(vop, data.open) | {"errors": errors}
+    if persons and not asked.compares:
+        made = Bundle(task, data.labels, global_model.eval(), vop.eval(), card)
         card["bundled"] = bundled_results(made, persons)
-    save_bundle(destination, task, data.train.labels, global_model, vop, card)
+    save_bundle(destination, task, data.labels, global_model, vop, card)
     write_text(destination / README, model_card(card))
     return load_bundle(task, folder=destination)
 
@@ -167,17 +169,20 @@ def open_posteriors(vop: GaussianMethod, table: FeatureTable, shots: int) -> Dia
         )
 
 
-def cost_of(global_model: GlobalModel, vop: GaussianMethod, table: FeatureTable) -> dict[str, Any]:
+def cost_of(
+    global_model: PersonalizationMethod, vop: PersonalizationMethod, table: FeatureTable
+) -> dict[str, Any]:
     """Parameters and multiply-accumulates: a frozen personal network costs what the global one
     costs.
     """
-    clip = table.features[:1]
     parameters = parameter_count(global_model.encoder)
+    clip = table.features[:1]
+    person = vop.enroll(clip, torch.zeros(1, dtype=torch.long))  # any label, where one is read
     return {
         "global_parameters": parameters,
         "global_multiply_accumulates": multiply_accumulates(global_model.encoder, clip),
-        "frozen_multiply_accumulates": multiply_accumulates(vop.enroll(clip).freeze(), clip),
+        "frozen_multiply_accumulates": multiply_accumulates(person.freeze(), clip),
         "hyper_personalizer_parameters": parameter_count(vop) - parameters,
-        "personal_weights": vop.layout.size,
-        "bytes_per_person": vop.enroll(clip).bytes,
+        "personal_weights": sum(map(torch.numel, vop.own_weights(person.adaptation).values())),
+        "bytes_per_person": person.bytes,
     }

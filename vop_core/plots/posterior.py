@@ -4,6 +4,7 @@ sits.
 All values arrive computed; these functions choose ink only.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     traces = [trace for curve in curves for trace in _density(*curve, (low, high))]
     if view.draws is not None:
         traces.append(_rug(view.draws[:, weight]))
-    everybody = _global_weight(float(view.combined.global_weights[weight]))
+    shared = float(view.combined.global_weights[weight])
+    everybody = _global_weight(shared) if math.isfinite(shared) else {}
     figure = go.Figure(data=traces, layout=everybody)
     prior, combined = curves[0], curves[-1]
     alt = (

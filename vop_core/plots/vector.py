@@ -105,7 +105,7 @@ def _round_values(low: Number, high: Number) -> list[float]:
 
 
 def _said(value: Number, form: str | None) -> str:
-    return f"{100 * value:g} %" if form and form.endswith("%") else f"{value:g}"
+    return f"{100 * value:g} %" if form and form[-1] in "%p" else f"{value:g}"
 
 
 def _frame(figure: go.Figure, x: _Axis, y: _Axis, height: int) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _legend(traces: Sequence[Any], place: Number) -> Iterator[str]:
 
 
 def _text(x: Number, y: Number, text: str, anchor: str, more: str = "") -> str:
-    said = escape(str(text))
+    said = escape(str(text).replace("<br>", " "))
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="currentColor" {more}>{said}</text>'
 
 

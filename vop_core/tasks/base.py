@@ -38,6 +38,8 @@ from vop_core.data.ways import Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
+from vop_core.evaluation.comparison import GLOBAL
+from vop_core.evaluation.score import Scoring
 from vop_core.evaluation.verification import Claims
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.training.batches import Augmentation
@@ -74,9 +76,11 @@ class TaskData:
     kept: FeatureTable | None = None
 
     @property
-    def classes(self) -> int:
-        """Labels that a model of these data tells apart."""
-        return self.ways.ways if self.ways else len(self.train.labels)
+    def labels(self) -> tuple[str, ...]:
+        """What a model of these data tells apart; numbers, where classes are new each time."""
+        if self.ways:
+            return tuple(str(way + 1) for way in range(self.ways.ways))
+        return tuple(self.train.labels)
 
     @classmethod
     def of(
@@ -122,17 +126,20 @@ class Task(ABC):
     augmentation: ClassVar[Augmentation]
     # whether it asks of whom a sample is, under everybody's claim, instead of what it shows
     compares: ClassVar[bool] = False
+    # whether persons teach it classes of their own, by labeled samples
+    taught: ClassVar[bool] = False
     heard: ClassVar[bool] = False  # whether samples are recordings
     # for people: what is said of clips and words, in the task's own terms
     terms: ClassVar[Mapping[str, str]] = {}
     shared: ClassVar[TrainConfig] = SHARED  # the phase that all models of the task start with
     branch: ClassVar[TrainConfig] = BRANCH  # the further steps of each
+    # by their names in the registry: what answers for everybody, and what VoP is here
+    baseline: ClassVar[str] = GLOBAL
+    vop: ClassVar[str] = "vop"
     # the model in the box: settings of its encoder that differ, and how many times as long it
     # trains as one of many in a comparison
     shipped_encoder: ClassVar[Mapping[str, Any]] = {}
     shipped_length: ClassVar[int] = 1
-    # where bundled persons are met first; a person as they recorded, unless a task says otherwise
-    opening: ClassVar[str] = CLEAN
 
     # --- the data ---------------------------------------------------------------------------------
 
@@ -404,6 +411,15 @@ class Task(ABC):
         many others; nothing where no words are written down.
         """
         return ()
+
+    @property
+    def scoring(self) -> Scoring:
+        """What a model in the box is asked on its card."""
+        return Scoring.everywhere()
+
+    def group_of(self, person: str) -> str:
+        """Whom intervals are over: the person, unless a task says otherwise."""
+        return person
 
     @property
     def metrics(self) -> Metrics:

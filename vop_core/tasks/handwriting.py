@@ -20,7 +20,7 @@ from vop_core.data.hands import bundled_writers, hands_root
 from vop_core.data.persons import PersonDataset
 from vop_core.data.picture_features import load_pictures
 from vop_core.data.pictures import decode_picture_file
-from vop_core.data.scans import COMMON_SCANS, PHOTOCOPIED, Scan, own_scans, seen_by
+from vop_core.data.scans import COMMON_SCANS, Scan, own_scans, seen_by
 from vop_core.data.virtual_writers import VirtualWriters
 from vop_core.data.voices import BundledPerson
 from vop_core.errors import PictureError
@@ -43,7 +43,6 @@ class Handwriting(Task):
     }
     augmentation = VirtualWriters()
     in_the_box = str(hands_root())
-    opening = PHOTOCOPIED
     terms: ClassVar[Mapping[str, str]] = {"clip": "sample", "word": "digit", "heard": "seen"}
     limits = (
         "Single digits, one a picture. Trained for study, not for products: MNIST's writers were "
@@ -105,14 +104,7 @@ class Handwriting(Task):
                 f"{MOST_CLIPS} pictures are as many as the models were trained with, and these are "
                 f"{len(samples)}; leave out {len(samples) - MOST_CLIPS}."
             )
-        first: dict[str, str] = {}
-        for sample in samples:
-            if sample.digest in first:
-                raise PictureError(
-                    f"{sample.name} is the same picture as {first[sample.digest]}; each counts "
-                    "once, so leave one out."
-                )
-            first[sample.digest] = sample.name
+        refuse_twins(samples)
 
     def scrambled(self, sample: Picture, *, generator: torch.Generator) -> Picture:
         """The picture's pixels in random places: as much ink, and no writing."""
@@ -149,3 +141,15 @@ class Handwriting(Task):
         along = row[:, None] * turn.cos() + row * turn.sin()
         stripes = (torch.sin(2 * torch.pi * along / period) > 0).float()
         return {"noise": noise, "blots": blots, "stripes": stripes}
+
+
+def refuse_twins(pictures: Sequence[Picture]) -> None:
+    """Raise PictureError for a picture that is there twice."""
+    first: dict[str, str] = {}
+    for picture in pictures:
+        if picture.digest in first:
+            raise PictureError(
+                f"{picture.name} is the same picture as {first[picture.digest]}; each counts "
+                "once, so leave one out."
+            )
+        first[picture.digest] = picture.name

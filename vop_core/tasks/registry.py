@@ -3,6 +3,7 @@
 from vop_core.tasks.base import Task
 from vop_core.tasks.handwriting import Handwriting
 from vop_core.tasks.keyword_spotting import ArabicCommands, EnglishKeywords, KeywordSpotting
+from vop_core.tasks.signs import Signs
 from vop_core.tasks.speaker_verification import SpeakerVerification
 
 KEYWORD_TASKS: dict[str, KeywordSpotting] = {
@@ -11,5 +12,6 @@ KEYWORD_TASKS: dict[str, KeywordSpotting] = {
 TASKS: dict[str, Task] = {
     **KEYWORD_TASKS,
     Handwriting.name: Handwriting(),
+    Signs.name: Signs(),
     SpeakerVerification.name: SpeakerVerification(),
 }

@@ -1,0 +1,285 @@
+"""Page: teach signs of one's own by a few drawings, then ask which of them another drawing is."""
+
+from functools import partial
+
+import browser
+import streamlit as st
+import texts
+import widgets
+from session import signs, state
+from session.shared import bundled_persons
+from texts import signs as said
+
+from vop_core import plots
+from vop_core.evaluation.answers import Answer
+from vop_core.tasks.registry import TASKS
+
+visit = state.current()
+own = visit.own_signs
+
+
+def added(widget: str) -> None:
+    """A drawing was given: it is a sample."""
+    strokes = state.drawn(widget, "added")
+    if strokes is not None:
+        signs.draw(visit, strokes)
+
+
+def asked(widget: str) -> None:
+    """A drawing was given: which sign is it?"""
+    strokes = state.drawn(widget, "asked")
+    if strokes is not None:
+        signs.ask(visit, strokes)
+
+
+def uploaded(widget: str) -> None:
+    files = state.given(widget) or []
+    signs.upload(visit, [(given.name, given.getvalue()) for given in files])
+    state.renew(visit, "sign-pictures")
+
+
+def asked_file(widget: str) -> None:
+    given = state.given(widget)
+    if given is not None:
+        signs.ask_file(visit, given.name, given.getvalue())
+        state.renew(visit, "asked-sign")
+
+
+def chosen(widget: str) -> None:
+    signs.choose(visit, state.chosen(widget))
+
+
+def renamed(widget: str, sign) -> None:
+    signs.rename(visit, sign, state.chosen(widget) or "")
+
+
+def sample_of() -> None:
+    """Of which sign the next sample is."""
+    if not own.signs or own.writer:
+        return
+    names = {sign.number: sign.name for sign in own.signs} | {0: said.A_NEW_ONE}
+    widget = widgets.key(visit, "sample-of")
+    state.put(widget, own.chosen)
+    st.selectbox(
+        said.SAMPLE_OF,
+        list(names),
+        format_func=names.get,
+        key=widget,
+        on_change=state.guarded(chosen),
+        args=(widget,),
+    )
+
+
+def draw_form() -> None:
+    widget = widgets.key(visit, "sign-canvas")
+    browser.canvas(
+        widget,
+        said.DRAW,
+        asks=signs.made(visit) is not None,
+        on_added=state.guarded(partial(added, widget)),
+        on_asked=state.guarded(partial(asked, widget)),
+    )
+    st.caption(said.DRAW_HINT)
+
+
+def upload_form() -> None:
+    files("sign-pictures", "Pictures of this sign", uploaded, several=True)
+    if signs.made(visit) is not None:
+        files("asked-sign", "One more, to ask about", asked_file, several=False)
+
+
+def files(name: str, label: str, on_change, *, several: bool) -> None:
+    widget = widgets.key(visit, state.widget_name(visit, name))
+    st.file_uploader(
+        label,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=state.guarded(on_change),
+        args=(widget,),
+        help=said.FILES,
+    )
+
+
+def borrow_form() -> None:
+    st.caption(said.BORROW)
+    person = st.selectbox(
+        "Writer",
+        bundled_persons(signs.WRITERS),
+        format_func=lambda person: person.name,
+        key=widgets.key(visit, "sign-writer"),
+    )
+    st.button(
+        "Use five of these digits",
+        icon=":material/draw:",
+        type="primary",
+        key="borrow-signs",
+        on_click=state.guarded(signs.borrow),
+        args=(visit, person),
+    )
+    st.caption(person.corpus.attribution)
+
+
+def give() -> None:
+    """The three ways to give samples."""
+    sample_of()
+    names = ":material/draw: Draw", ":material/upload_file: Upload", ":material/person: Borrow"
+    draw, upload, borrow = st.tabs(list(names))
+    with draw:
+        draw_form()
+    with upload:
+        upload_form()
+    with borrow:
+        borrow_form()
+
+
+def given() -> None:
+    """The signs with their samples, and the classifier that they make."""
+    if not own.signs:
+        st.info(said.NOTHING, icon=":material/edit:")
+        return
+    with st.container(horizontal=True, key="signs"):
+        for sign in own.signs:
+            card(sign)
+    found = signs.made(visit)
+    if found is None:
+        st.info(said.ONE_MORE, icon=":material/edit:")
+        return
+    taught, measured, seconds = found
+    st.markdown(said.ready(len(taught.names), sum(taught.samples), 1000 * seconds, measured))
+    if own.writer:
+        st.button(
+            said.OWN_AGAIN,
+            icon=":material/edit:",
+            key="own-signs",
+            on_click=state.guarded(signs.begin),
+            args=(visit,),
+        )
+
+
+def card(sign) -> None:
+    """A sign's name and samples."""
+    with st.container(border=True, width=132, gap="xsmall", key=f"sign-{sign.number}"):
+        if own.writer:
+            st.markdown(f"**{texts.literal(sign.name)}**")
+        else:
+            widget = widgets.key(visit, f"sign-name-{sign.number}")
+            state.put(widget, sign.name)
+            st.text_input(
+                said.RENAME,
+                key=widget,
+                max_chars=signs.LONGEST_NAME,
+                label_visibility="collapsed",
+                on_change=state.guarded(renamed),
+                args=(widget, sign),
+            )
+        for place, sample in enumerate(sign.samples, start=1):
+            st.image(
+                sample.image,
+                width=74,
+                alt=f"Sample {place} of the sign {sign.name}, {sample.source}",
+            )
+            if not own.writer:
+                st.button(
+                    "Remove",
+                    key=f"remove-sample-{sample.number}",
+                    type="tertiary",
+                    on_click=state.guarded(signs.remove),
+                    args=(visit, sign, sample),
+                )
+
+
+def sure(column, whose: str, made_of: str, answer: Answer, word: str | None):
+    """A classifier's sign, how sure it is, and the runner-up."""
+    first, *others = answer.ranked(2)
+    with widgets.answer_card(column, whose, made_of, answer, word):
+        st.markdown(f"**{plots.percent(first.probability)}** sure")
+        for each in others:
+            st.caption(f"Then {texts.literal(each.label)}: {plots.percent(each.probability)}")
+
+
+def answered() -> None:
+    """The drawing, both answers, and whether they are right."""
+    query = own.query
+    by_mean, personal = signs.answers(visit)
+    names = signs.made(visit)[0].names
+    left, middle, right = st.columns(3)
+    with left.container(border=True, height="stretch"):
+        st.markdown(":material/edit: **Drawn**")
+        st.image(query.image, width=112, alt="The drawing that is asked about")
+        for note in query.picture.notes:
+            st.caption(texts.literal(note))
+        if query.seal is None:
+            told = st.pills(
+                said.WHICH,
+                names,
+                default=own.told.get(query.number),
+                key=widgets.key(visit, f"sign-told-{query.number}-{'/'.join(names)}"),
+                wrap=True,
+            )
+            if told:
+                own.told[query.number] = told
+    signs.judge(visit, by_mean, personal)
+    word = signs.truth(visit)
+    sure(middle, ":material/join_inner: **Nearest mean**", "of each sign's samples", by_mean, word)
+    sure(right, ":material/person: **Posterior**", "over the classifier", personal, word)
+    st.markdown(said.doubt(personal))
+    if signs.taught_with(visit):
+        st.caption(said.TAUGHT_WITH)
+    if own.tally:
+        st.caption(said.of_tally(list(own.tally.values())))
+    st.caption(said.UNLIKE)
+
+
+def posterior() -> None:
+    """What the samples of a sign say about the number that they move most."""
+    taught, _, _ = signs.made(visit)
+    st.header("What the drawings say about a sign", anchor=False)
+    places = range(len(taught.names))
+    place = st.segmented_control(
+        "Sign",
+        places,
+        format_func=lambda number: texts.literal(taught.names[number]),
+        default=0,
+        required=True,
+        key=widgets.key(visit, f"looked-at-{len(taught.names)}"),
+        wrap=True,
+    )
+    view = signs.view(visit, place)
+    st.caption(said.ADDS_UP)
+    widgets.show(plots.weight_figure(view, view.most_told, height=320), "sign-weight")
+
+
+def one_more() -> None:
+    """A drawing that taught nothing, and which sign it is."""
+    person = signs.writer(visit)
+    if person:
+        st.markdown(said.of_everything(person.name, *signs.everything(visit)))
+        st.button(
+            f"Ask about another of {person.name}’s drawings",
+            icon=":material/skip_next:",
+            type="primary",
+            key="ask-drawn",
+            on_click=state.guarded(signs.ask_bundled),
+            args=(visit,),
+        )
+    if own.query:
+        answered()
+    elif not person:
+        st.info(said.ASK_NOW, icon=":material/edit:")
+
+
+st.title("Signs of your own", anchor=False)
+st.markdown(said.PROMISE)
+st.page_link("app_pages/hands.py", label=said.DIGITS_INSTEAD, icon=":material/draw:")
+left, right = st.columns([5, 10], gap="large")
+with left:
+    give()
+with right:
+    widgets.messages(visit)
+    given()
+    if signs.made(visit):
+        st.header("One more drawing: which sign is it?", anchor=False)
+        one_more()
+if signs.made(visit):
+    posterior()
+    st.caption(TASKS[signs.TASK].limits)
