@@ -256,6 +256,16 @@ def test_one_click_exchanges_the_answers(bundle, persons):
     ), "enrollment labels stay sealed"
 
 
+def test_two_who_gave_clips_of_their_own_have_a_microphone_each(enrolled, voice):
+    open_page(enrolled, "your_voice")
+    press(enrolled, "add-person")
+    for number in (3, 4, 5):
+        speak(enrolled, voice(number))
+    show_swap(enrolled)
+    assert not enrolled.exception and not enrolled.error
+    assert len(enrolled.audio_input) == 2
+
+
 def test_own_words_are_prompted_and_a_clip_that_enrolled_is_refused(enrolled, voice):
     show_swap(enrolled)
     press(enrolled, "swap-add")

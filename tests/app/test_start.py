@@ -25,6 +25,9 @@ def test_where_nobody_is_recorded_no_page_offers_a_microphone(kiosk):
         said = words(open_page(kiosk, name)).lower()
         assert not {"say", "microphone", "mic_alert"} & set(said.replace("?", " ").split())
         assert not kiosk.exception
+    for view in ("Test me", "Swap models"):
+        chosen = next(each for each in kiosk.segmented_control if view in str(each.options))
+        assert not chosen.set_value(view).run().audio_input and not kiosk.exception
 
 
 def test_otherwise_the_microphone_is_the_first_way(app):

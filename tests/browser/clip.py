@@ -1,10 +1,12 @@
-"""Record the README's clip of the main path: ``python -m tests.browser.clip`` writes docs/clip.gif.
+"""Record the README's clip of the main path: ``python -m tests.browser.clip`` writes docs/clip.gif,
+and in docs/clip.json what it is of.
 
 Frames come from Chromium's own screencast, over its debugging protocol; ffmpeg makes one picture of
 them that moves.
 """
 
 import base64
+import json
 import shutil
 import subprocess
 import tempfile
@@ -56,6 +58,14 @@ def show(page, text: str) -> None:
     found = page.get_by_text(text).first
     found.wait_for()
     found.evaluate("(each) => each.scrollIntoView({ block: 'center', behavior: 'smooth' })")
+
+
+def shown() -> dict[str, str]:
+    """What the clip is of: the models, and with whom and where they open."""
+    from vop_core.models import load_bundle
+
+    models = load_bundle("keywords-en")
+    return {"model": models.fingerprint, **models.card["bundled"]["opening"]}
 
 
 def won() -> int:
@@ -136,4 +146,5 @@ if __name__ == "__main__":
                 executable_path=shutil.which("chromium"), args=list(QUIET)
             )
             print(f"{record(opened, address, ROOT / 'docs' / 'clip.gif'):.0f} s")
+            (ROOT / "docs" / "clip.json").write_text(json.dumps(shown(), indent=1) + "\n")
             opened.close()

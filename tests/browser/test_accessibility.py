@@ -121,6 +121,12 @@ def states(page, address: str, *, everything: bool = False) -> Iterator[str]:
     page.get_by_role("button", name=re.compile("Ask about another")).click()
     page.get_by_text("with a known answer").wait_for()
     yield "Hands, a borrowed one"
+    page.get_by_role("link", name=re.compile("invent signs")).click()
+    page.get_by_role("tab", name=re.compile("Borrow")).click()
+    page.get_by_role("button", name=re.compile("Use five of these digits")).click()
+    page.get_by_role("button", name=re.compile("Ask about another")).click()
+    page.get_by_text("with a known answer").wait_for()
+    yield "Signs, borrowed ones"
     go_to(page, "Your voice")
     quiet = np.random.default_rng(0).normal(0, 0.002, 16_000).astype(np.float32)
     sounds = enumerate([vowel(0.8), vowel(0.7, pitch=150.0), quiet])

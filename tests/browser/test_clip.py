@@ -1,10 +1,11 @@
 """The README's clip can be recorded, and is what the README shows."""
 
+import json
 import shutil
 
 import pytest
 
-from tests.browser.clip import record
+from tests.browser.clip import record, shown
 from vop_core.data.locations import repository_root
 
 README = (repository_root() / "README.md").read_text(encoding="utf-8")
@@ -12,7 +13,10 @@ README = (repository_root() / "README.md").read_text(encoding="utf-8")
 
 def test_the_readme_shows_the_clip_that_is_committed():
     assert "](docs/clip.gif)" in README
-    assert (repository_root() / "docs" / "clip.gif").read_bytes().startswith(b"GIF89a")
+    docs = repository_root() / "docs"
+    assert (docs / "clip.gif").read_bytes().startswith(b"GIF89a")
+    of = json.loads((docs / "clip.json").read_text(encoding="utf-8"))
+    assert of == shown(), "run: python -m tests.browser.clip"
 
 
 @pytest.mark.load

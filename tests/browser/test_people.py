@@ -77,6 +77,13 @@ def test_a_copied_link_opens_the_same_voice(page, app_address):  # noqa: F811
     page.get_by_text("Copied.").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(f"{app_address}/compare?") and "query=0" in link
+    page.locator(".st-key-pages").get_by_role("link", name="Posterior", exact=True).click()
+    page.get_by_text("How your curve is made").first.wait_for()
+    settled(page)
+    press(page, page.get_by_role("button", name="Copy link"))
+    page.get_by_text("Copied.").wait_for()
+    elsewhere = page.evaluate("navigator.clipboard.readText()")
+    assert elsewhere.startswith(f"{app_address}/posterior?"), "the page that is open"
     page.goto(link)
     said.wait_for()
     assert said.inner_text() == answer
