@@ -87,10 +87,10 @@ def load(visit: Visit, data: bytes, name: str) -> None:
     """Somebody from a person's file is another person of the visit. Raises PersonFileError for a
     file that is none of this task and these models.
     """
+    visit.refusals.clear()
     model = bundle(visit.task).read_person(data, short_name(name))
     if not visit.person.empty:
         add(visit)
-    visit.refusals.clear()
     visit.person.loaded = Personal((visit.task, "file", visit.turn), model, (), 0.0, None)
     try:
         rename(visit, Path(name).stem[:LONGEST_NAME])

@@ -15,9 +15,9 @@ from vop_core.text import counted, in_terms
 
 PROMISE = "A few words from you make a network yours"
 HOME = (
-    "One forward pass, no training: your clips become a **probability distribution over a "
-    "network’s weights**, and you see at once whether the network that is yours hears you better "
-    "than the one that everybody gets."
+    "A network that recognizes spoken commands hears a few words of yours. One forward pass, no "
+    "training: they become a **probability distribution over its weights**, and you see at once "
+    "whether it then hears you better than the one that everybody gets."
 )
 WRITE_INSTEAD = "No microphone? Write a few digits instead"
 DOORS = (  # of the first page: page, icon, what it is called there, what is behind it

@@ -154,8 +154,10 @@ def of_rate(found: MissRate, whose: str) -> str:
         if found.claimed
         else "A single clip cannot claim against itself: this is what other people say."
     )
+    enrolled = counted(max(1, found.claimed - 1), "clip")
     return (
-        f"{shown} Together with how other people fare ({percent(found.of_others)} on average), "
-        f"{whose} true claims would be refused in **{percent(found.mean)}** of cases, 90 % "
-        f"interval {percent(low)} to {percent(high)}."
+        f"{shown} Together with how those people fare on whom the threshold was chosen, with "
+        f"{enrolled} enrolled ({percent(found.of_others)} on average), {whose} true claims would "
+        f"be refused in **{percent(found.mean)}** of cases, 90 % interval {percent(low)} to "
+        f"{percent(high)}."
     )

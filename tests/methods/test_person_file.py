@@ -59,7 +59,7 @@ def test_a_file_holds_a_posterior_and_no_voice(vop, file):
     numbers = sum(value.numel() for value in tensors.values())
     assert numbers == 2 * width * (1 + 3) + SIGNATURE * 3 < CLIPS[0].numel()
     assert file.stat().st_size < 2000
-    assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "input"}
+    assert json.loads(metadata(file)["about"]).keys() == {"task", "model", "input", "digest"}
     assert vop.enroll(CLIPS).bytes == 2 * 4 * width
 
 
@@ -140,6 +140,15 @@ def test_a_shape_of_clips_that_cannot_be_is_refused(vop, file, shape):
 def test_a_file_of_another_shape_is_refused(vop, file, tensors):
     rewrite(file, tensors=tensors)
     refused(vop, file, "another shape|does not know its clips")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "signatures"])
+def test_a_number_that_is_another_than_was_saved_is_damage(vop, file, name):
+    """One that could well be: nothing but the digest tells."""
+    tensor = load_file(file)[name]
+    tensor.view(-1)[0] += 1e-3
+    rewrite(file, tensors={name: tensor})
+    refused(vop, file, "not as it was saved")
 
 
 @pytest.mark.parametrize("name", [*NAMES, "signatures"])

@@ -19,6 +19,7 @@ from vop_core.modes import evaluation_mode
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import PersonalLayout
 from vop_core.training.checkpoint import (
+    fingerprint,
     load_tensors,
     read_tensors,
     save_tensors,
@@ -257,8 +258,9 @@ class PersonalModel:
         """What a person's file holds, and what it says of itself."""
         tensors = {f"person.{name}": value for name, value in self.adaptation.items()}
         tensors |= {f"clips.{name}": value for name, value in self.clips.items()}
+        tensors |= {"signatures": self.signatures}
         about = {"task": task, "model": self.method.fingerprint, "input": self.input_shape}
-        return tensors | {"signatures": self.signatures}, about
+        return tensors, about | {"digest": fingerprint(tensors)}
 
 
 def person_bytes(person: PersonalModel, *, task: str | None = None) -> bytes:
@@ -303,6 +305,7 @@ def _person(
         raise PersonFileError(
             f"'{name}' was enrolled with another model; enroll again with this one."
         )
+    kept = fingerprint(tensors)
     input_shape, signatures = about.get("input"), tensors.pop("signatures", None)
     if signatures is None or signatures.ndim != 2 or signatures.shape[1] != SIGNATURE:
         raise PersonFileError(f"'{name}' does not know its clips; enroll again.")
@@ -332,6 +335,8 @@ def _person(
         raise PersonFileError(
             f"'{name}' holds numbers with which no model can answer; enroll again."
         )
+    if about.get("digest") != kept:
+        raise PersonFileError(f"'{name}' is not as it was saved: it is damaged; enroll again.")
     return person
 
 

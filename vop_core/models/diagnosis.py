@@ -189,7 +189,8 @@ def _coverage(model: PersonalModel, heard: HeardPerson, coverage: pd.DataFrame |
         found = (
             f"Over {counted(len(here), 'bundled person')}, 90 % intervals after "
             f"{counted(int(nearest['clips']), 'clip')} hold {100 * nearest['coverage']:.0f} % of "
-            f"what the other clips show: {width_verdict(nearest['coverage'])}."
+            f"what the other clips show: {width_verdict(nearest['coverage'])} "
+            f"({100 * low:.0f} to {100 * high:.0f} % is called true)."
         )
         if len(heard.query) >= FEWEST_QUERIES:
             own = _own_coverage(model, heard)
@@ -205,7 +206,8 @@ def _coverage(model: PersonalModel, heard: HeardPerson, coverage: pd.DataFrame |
         "Is the coverage near the 90 % that it claims?",
         verdict,
         found,
-        "Width and coverage: a layer that falls short is too sure of itself.",
+        "Width and coverage: a layer that holds less is too sure of itself, one that holds more "
+        "could say more.",
     )
 
 
