@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import browser
 import streamlit as st
 import texts
-from session import address, clips, state, subject
+from session import address, clips, models, state, subject
 from session.people import called
 from session.shared import bundle, bundled_name, bundled_persons, records
 from session.state import Entry, Given, Hand, OwnSigns, Person, Visit
@@ -20,6 +20,7 @@ from vop_core.data.audio import playable
 from vop_core.data.environments import own_environments
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.answers import Answer
+from vop_core.models.bundled import SHOTS
 from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
 from vop_core.text import counted
@@ -200,7 +201,19 @@ def nothing_yet(page: str) -> None:
     with st.container(border=True):
         st.header("Nothing to show yet", anchor=False)
         st.markdown(page)
-        st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
+            visit = state.current()
+            person, environment = models.opening(visit.task)
+            if person is not None:
+                st.button(
+                    f"Borrow {person.name}’s voice",
+                    icon=":material/record_voice_over:",
+                    key="borrow-opening",
+                    help=texts.PROPOSED,
+                    on_click=state.guarded(clips.borrow),
+                    args=(visit, person, SHOTS, environment),
+                )
 
 
 def ways_on() -> None:

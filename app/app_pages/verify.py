@@ -137,6 +137,7 @@ if visit.person.loaded:
 elif not visit.entries:
     widgets.nothing_yet(said.NOBODY)
 elif not visit.enrolled:
+    widgets.switches(visit)
     widgets.none_on(visit)
 else:
     widgets.switches(visit)

@@ -19,6 +19,7 @@ HOME = (
     "training: they become a **probability distribution over its weights**, and you see at once "
     "whether it then hears you better than the one that everybody gets."
 )
+PROPOSED = "The person with whom the first page opens: there should be most to see."
 WRITE_INSTEAD = "No microphone? Write a few digits instead"
 DOORS = (  # of the first page: page, icon, what it is called there, what is behind it
     (

@@ -5,6 +5,7 @@ clip, no word and no name of anybody.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -115,17 +116,22 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "persons": row["accuracy"]["persons"] if row["accuracy"] else 0,
         "global": level(row["global"]),
         "personal": level(row["accuracy"]),
-        "gain": points(gain),
+        "gain": _signed(points(gain)),
         "shown": verdict(gain),
-        "right - wrong": points(row["right_minus_wrong"]),
+        "right - wrong": _signed(points(row["right_minus_wrong"])),
         "harmed": None if row["harmed"] is None else len(row["harmed"]),
     }
 
 
 def points_words(found: Interval) -> str:
-    """``+1.3 [-1.0, +5.3]`` points."""
+    """``+1.3 [-1.0, +5.3]`` points, with minus signs."""
     bounds = None if found.bounds is None else list(found.bounds)
-    return points({"mean": found.mean, "ci95": bounds}).replace("-", "\N{MINUS SIGN}")
+    return _signed(points({"mean": found.mean, "ci95": bounds}))
+
+
+def _signed(said: str) -> str:
+    """With a minus sign for a hyphen, and no sign before nothing."""
+    return re.sub(r"[+-](0\.0)\b", r"\1", said).replace("-", "\N{MINUS SIGN}")
 
 
 def level_words(found: Interval) -> str:
