@@ -21,7 +21,13 @@ STATE = LinkedState(
 )
 
 
-def test_a_script_makes_the_numbers_that_the_page_shows():
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Where a script's figure may be written."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_script_makes_the_numbers_that_the_page_shows(tmp_path):
     bundle = load_bundle(STATE.task)
     heard = inspection.bundled_person(bundle, STATE.person, STATE.environment, STATE.clips)
     model = bundle.vop.enroll(heard.enrollment)
@@ -33,6 +39,7 @@ def test_a_script_makes_the_numbers_that_the_page_shows():
         made = {}
         exec(view_script(view, STATE), made)
         pd.testing.assert_frame_equal(made["table"], table)
+        assert "plotly" in (tmp_path / f"{view.lower()}.html").read_text("utf-8")
 
 
 @pytest.mark.slow
@@ -53,8 +60,7 @@ def test_clips_are_named_where_some_are_switched_off():
     assert made["heard"].enrollment.equal(expected.enrollment)
 
 
-def test_a_visitors_script_reads_a_folder_and_refuses_an_empty_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_visitors_script_reads_a_folder_and_refuses_an_empty_one(tmp_path):
     code = view_script("Layers", LinkedState(task="keywords-en"))
     (tmp_path / "my_clips").mkdir()
     with pytest.raises(DataError, match="no sound file"):
@@ -73,6 +79,7 @@ def test_the_notebook_is_valid_and_holds_the_script():
     nbformat.validate(notebook)
     assert STATE.person in notebook.cells[1].source
     assert json.loads(text)["cells"][1]["outputs"] == []
+    assert notebook.cells[1].source.endswith("figure.show()\ntable")
 
 
 def test_an_unknown_view_is_refused_in_a_sentence():

@@ -12,23 +12,40 @@ CROWD = (
     "persons = TASKS[bundle.task].bundled_persons()",
 )
 OTHERS = "others = [each for each in persons if each.name != heard.name]"
-VIEWS = {  # view -> what makes its table
-    "Layers": ("table = inspection.layer_table(model)",),
+FIGURES = "from vop_core.plots import inspection as figures"
+VIEWS = {  # view -> what makes its table, and its figure where it has one
+    "Layers": (
+        FIGURES,
+        "table = inspection.layer_table(model)",
+        'figure = figures.layer_map_figure(table, "width")',
+    ),
     "Persons": (
+        FIGURES,
         *CROWD,
         'heard_as = {"clean": inspection.crowd(bundle, persons)}',
         "names = [each.name for each in persons]",
-        "table = inspection.persons_map(bundle, names, heard_as).table",
+        "found = inspection.persons_map(bundle, names, heard_as)",
+        "table = found.table",
+        "figure = figures.persons_plane_figure(table, found.plane.share)",
     ),
     "Width and coverage": (
+        FIGURES,
+        "from vop_core.variational.diagnostics import HELD",
         *CROWD,
         "table = inspection.coverage_by_clips(inspection.coverage_table(bundle, persons))",
+        "figure = figures.contraction_figure(table, HELD)",
     ),
     "Draws": (
+        FIGURES,
         "answers = inspection.answers_by_draw(model, heard.asked, seed=SEED)",
         "table = inspection.draws_table(answers)",
+        "figure = figures.draw_error_figure(table)",
     ),
-    "Methods": ("table = inspection.method_table(bundle, heard)",),
+    "Methods": (
+        FIGURES,
+        "table = inspection.method_table(bundle, heard)",
+        "figure = figures.method_answers_figure(table)",
+    ),
     "Diagnosis": (
         "from vop_core.models import diagnosis",
         *CROWD,
@@ -42,7 +59,8 @@ VIEWS = {  # view -> what makes its table
 
 
 def view_script(view: str, state: LinkedState, clips: Sequence[str] | None = None) -> str:
-    """A view of the page Inspect as a script: its numbers are in ``table``.
+    """A view of the page Inspect as a script: its numbers are in ``table``, and where it is drawn
+    its ``figure`` becomes a page of HTML beside the script.
 
     ``clips`` are the bundled person's enrollment clips by file name; without them it is the
     state's number of clips. Without a person it reads the folder ``my_clips``. Raises VopError for
@@ -69,14 +87,26 @@ def view_script(view: str, state: LinkedState, clips: Sequence[str] | None = Non
         f"heard = {who}",
         "model = bundle.vop.enroll(heard.enrollment)",
         *steps,
-        "print(table)",
+        *_shown(view),
     ]
     return "\n".join(lines) + "\n"
 
 
+def _shown(view: str) -> list[str]:
+    name = view.lower().replace(" ", "-")
+    drawn = [f'figure.write_html("{name}.html")  # open it in a browser'] * _is_drawn(view)
+    return ["print(table.to_string(index=False))", *drawn]
+
+
+def _is_drawn(view: str) -> bool:
+    return FIGURES in VIEWS[view]
+
+
 def view_notebook(view: str, state: LinkedState, clips: Sequence[str] | None = None) -> str:
     """The same as a notebook of two cells, in Jupyter's format 4.5."""
-    code = view_script(view, state, clips).removesuffix("print(table)\n") + "table"
+    code = view_script(view, state, clips)
+    shown = "\n".join(_shown(view)) + "\n"
+    code = code.removesuffix(shown) + ("figure.show()\n" * _is_drawn(view)) + "table"
     about = (
         f"# {view}\nA view of VoP Studio's page Inspect. Run it where `vop_core` is installed; it "
         "makes the same numbers as the page. No sound is in this file."
