@@ -63,7 +63,7 @@ def doubt(answer: Answer) -> str:
     share = answer.epistemic / answer.total if answer.total > 0 else 0.0
     return (
         f"Under {counted(answer.draws, 'draw')} of the classifier it {lies} (95 % interval). Of "
-        f"the doubt, {percent(share)} is about what your signs look like, the rest about this "
+        f"the doubt, {percent(share)} is about what these signs look like, the rest about this "
         "drawing."
     )
 
