@@ -88,7 +88,7 @@ def sidebar(visit: Visit) -> None:
             on_click=state.guarded(_forget),
         )
         linked = address.shown(visit)
-        browser.copy_link(urlencode(linked.as_query()), texts_of_people.LINK)
+        browser.copy_link(urlencode(address.query(visit)), texts_of_people.LINK)
         st.caption(texts_of_people.linked(linked, bundled_name(linked.person), visit.empty))
 
 
@@ -316,7 +316,9 @@ def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]
     browser.say_where_no_microphone(widget, texts.MICROPHONE, ways)
 
 
-def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -> None:
+def uploader(
+    visit: Visit, label: str, name: str, on_change, *, several: bool, formats: str = texts.FORMATS
+) -> None:
     """Files of any kind: what cannot be used is refused by our own sentence, not by the file's
     name.
     """
@@ -328,7 +330,7 @@ def uploader(visit: Visit, label: str, name: str, on_change, *, several: bool) -
         on_change=state.guarded(on_change),
         args=(widget,),
     )
-    st.caption(f"{texts.FORMATS}.")
+    st.caption(f"{formats}.")
 
 
 def choose_person(column, visit: Visit, name: str, preferred=None):

@@ -63,22 +63,15 @@ def draw_form() -> None:
 
 
 def upload_form() -> None:
-    files("pictures", "Pictures of one person’s digits", uploaded, several=True)
+    pictures("pictures", said.SEVERAL, uploaded, several=True)
     if hands.personal(visit) is not None:
-        files("asked-picture", "One more, to ask about", asked_file, several=False)
+        pictures("asked-picture", said.ONE, asked_file, several=False)
     st.caption(said.ANY_PAPER)
 
 
-def files(name: str, label: str, on_change, *, several: bool) -> None:
-    widget = widgets.key(visit, state.widget_name(visit, name))
-    st.file_uploader(
-        label,
-        accept_multiple_files=several,
-        key=widget,
-        on_change=state.guarded(on_change),
-        args=(widget,),
-        help=said.FILES,
-    )
+def pictures(name: str, label: str, on_change, *, several: bool) -> None:
+    widget = state.widget_name(visit, name)
+    widgets.uploader(visit, label, widget, on_change, several=several, formats=texts.PICTURES)
 
 
 def borrow_form() -> None:

@@ -83,21 +83,14 @@ def draw_form() -> None:
 
 
 def upload_form() -> None:
-    files("sign-pictures", "Pictures of this sign", uploaded, several=True)
+    pictures("sign-pictures", said.SEVERAL, uploaded, several=True)
     if signs.made(visit) is not None:
-        files("asked-sign", "One more, to ask about", asked_file, several=False)
+        pictures("asked-sign", said.ONE, asked_file, several=False)
 
 
-def files(name: str, label: str, on_change, *, several: bool) -> None:
-    widget = widgets.key(visit, state.widget_name(visit, name))
-    st.file_uploader(
-        label,
-        accept_multiple_files=several,
-        key=widget,
-        on_change=state.guarded(on_change),
-        args=(widget,),
-        help=said.FILES,
-    )
+def pictures(name: str, label: str, on_change, *, several: bool) -> None:
+    widget = state.widget_name(visit, name)
+    widgets.uploader(visit, label, widget, on_change, several=several, formats=texts.PICTURES)
 
 
 def borrow_form() -> None:

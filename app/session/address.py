@@ -4,6 +4,7 @@ address of what a visitor sees.
 
 from dataclasses import fields
 
+from session import models
 from session.clips import ask_bundled, borrow, borrowed_person
 from session.shared import bundled_persons
 from session.state import Visit
@@ -47,6 +48,21 @@ def _open(visit: Visit, asked: LinkedState) -> None:
     visit.draw_seed = asked.seed
     if asked.query is not None:
         ask_bundled(visit, person, min(asked.query, len(person.query) - 1))
+    if asked.layer is not None:
+        _look_at(visit, asked.layer, asked.weight)
+
+
+def _look_at(visit: Visit, layer: str, weight: int | None) -> None:
+    made = models.model(visit)
+    if layer not in made.layer_names:
+        raise VopError(
+            f"The address asks for the layer '{layer[:40]}'; this model has "
+            f"{', '.join(made.layer_names)}."
+        )
+    models.choose_layer(visit, layer)
+    if weight is not None:
+        last = len(made.layer_posterior(layer).names) - 1
+        models.choose_weight(visit, layer, min(weight, last))
 
 
 def shown(visit: Visit) -> LinkedState:
@@ -66,4 +82,12 @@ def shown(visit: Visit) -> LinkedState:
         clips=len(visit.entries),
         query=names.index(query.original.name) if asked else None,
         seed=visit.draw_seed,
+        layer=(layer := visit.layers.get(visit.task)),
+        weight=visit.weights.get((visit.task, layer)) if layer else None,
     )
+
+
+def query(visit: Visit) -> dict[str, str]:
+    """The part of the page's address after the question mark that opens what is shown."""
+    step = {"step": str(visit.lesson.step + 1)} if visit.page == "Learn" else {}
+    return shown(visit).as_query() | step

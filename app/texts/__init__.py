@@ -58,6 +58,7 @@ EXAMPLES = {  # outcome -> what an example shows
     "both wrong": "**Both are wrong**: personalization did not help here.",
 }
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
+PICTURES = "PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
 FAILED = (
     "Something went wrong here, and it is not your fault. Try again, or go on with another page; "
     "what went wrong is written where the app was started."

@@ -21,7 +21,8 @@ DRAW_HINT = (
     "With a mouse, a finger or a pen. Add a few, whichever digits they are: nobody labels them. "
     "Then draw another one and ask."
 )
-FILES = "Pictures of single digits: PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
+SEVERAL = "Pictures of one person’s digits"
+ONE = "One more, to ask about"
 ANY_PAPER = "Dark on light or light on dark, of any size; a photograph will do."
 BORROW = (
     "Virtual persons who write real digits, each in a hand of their own. No model here was trained "

@@ -24,7 +24,8 @@ DRAW_HINT = (
 )
 SAMPLE_OF = "The next drawing is a sample of"
 A_NEW_ONE = "a new sign"
-FILES = "Pictures of single signs: PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
+SEVERAL = "Pictures of this sign"
+ONE = "One more, to ask about"
 BORROW = (
     "Five digits as a virtual person writes them, one sample of each. To this model a digit is a "
     "sign like any other: it has never been taught one."

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.app.conftest import PERSONS, open_app, press, record, words
+from tests.app.conftest import PERSONS, open_app, open_page, press, record, words
 from vop_core.data.environments import heard_in, own_environments
 
 
@@ -39,6 +39,7 @@ def test_an_address_that_asks_for_nonsense_is_one_sentence(bundle, persons):
         ({"person": "speech_commands_test/nobody"}, "'speech_commands_test/nobody'"),
         ({"person": PERSONS[0], "clips": "-3"}, "clips '-3'"),
         ({"person": PERSONS[0], "environment": "on the moon"}, "heard in 'on the moon'"),
+        ({"person": PERSONS[0], "weight": "x"}, "weight 'x'"),
     ):
         app = open_app(page=None, **address)
         assert not app.exception
@@ -65,6 +66,27 @@ def test_an_address_says_where_enrollment_and_query_are_heard(bundle, persons):
     clean = open_app(person=PERSONS[0]).session_state["visit"].entries[0].clip
     recorded = persons[0].enrollment[0].load().waveform
     torch.testing.assert_close(clean.waveform, recorded, rtol=0, atol=0)
+
+
+def test_a_link_opens_the_layer_and_the_weight_that_were_looked_at(bundle, persons):
+    app = open_app(person=PERSONS[0])
+    visit = app.session_state["visit"]
+    layer = visit.personal.model.layer_names[-1]
+    visit.layers[visit.task], visit.weights[visit.task, layer] = layer, 2
+    linked = shown(app).as_query()
+    there = open_app(**linked).session_state["visit"]
+    assert there.layers == {there.task: layer} and there.weights == {(there.task, layer): 2}
+    nowhere = open_app(page=None, **linked | {"layer": "attic"})
+    assert "asks for the layer 'attic'; this model has" in words(nowhere)
+    assert nowhere.session_state["visit"].entries, "the voice is there all the same"
+
+
+def test_a_link_from_the_lecture_opens_its_step(bundle, persons):
+    from session import address
+
+    visit = open_page(open_app(person=PERSONS[0]), "learn").session_state["visit"]
+    visit.lesson.step = 3
+    assert address.query(visit)["step"] == "4"
 
 
 def test_the_link_of_a_state_opens_that_state(bundle, persons):

@@ -17,6 +17,8 @@ def test_an_address_says_what_it_was_made_of():
             clips=2,
             query=4,
             seed=9,
+            layer="film 5",
+            weight=3,
         ),
     ):
         assert LinkedState.from_query(state.as_query()) == state
@@ -24,7 +26,14 @@ def test_an_address_says_what_it_was_made_of():
 
 @pytest.mark.parametrize(
     "query",
-    [{"clips": "0"}, {"clips": "many"}, {"seed": "-1"}, {"query": "1.5"}, {"seed": "9" * 12}],
+    [
+        {"clips": "0"},
+        {"clips": "many"},
+        {"seed": "-1"},
+        {"query": "1.5"},
+        {"seed": "9" * 12},
+        {"weight": "-1"},
+    ],
 )
 def test_an_address_with_a_number_that_is_none_is_refused(query):
     with pytest.raises(VopError, match="whole number"):

@@ -26,6 +26,8 @@ class LinkedState:
     clips: int = 3  # of that person, enrolled
     query: int | None = None  # position among that person's query clips, from 0
     seed: int = 0  # of the posterior's draws
+    layer: str | None = None  # that is looked at
+    weight: int | None = None  # of that layer, from 0
 
     def as_query(self) -> dict[str, str]:
         """The part of an address after the question mark, by name; what is not set is left out."""
@@ -38,6 +40,8 @@ class LinkedState:
             "clips": self.clips,
             "query": self.query,
             "seed": self.seed,
+            "layer": self.layer,
+            "weight": self.weight,
         }
         return {name: str(value) for name, value in named.items() if value is not None}
 
@@ -55,6 +59,8 @@ class LinkedState:
             clips=_whole(query, "clips", 3, least=1),
             query=_whole(query, "query", 0) if "query" in query else None,
             seed=_whole(query, "seed", 0),
+            layer=query.get("layer"),
+            weight=_whole(query, "weight", 0) if "weight" in query else None,
         )
 
 

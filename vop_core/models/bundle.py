@@ -17,7 +17,7 @@ from vop_core.data.locations import models_root
 from vop_core.errors import CheckpointError, EvaluationError, PersonFileError
 from vop_core.evaluation.controls import WordIndex, enrollment_from, mixed_enrollment
 from vop_core.evaluation.score import MIXED, NOISE, PRIOR, WRONG_PERSON
-from vop_core.methods.base import GaussianMethod, PersonalizationMethod
+from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import PersonalModel, person_bytes, read_person
 from vop_core.methods.registry import METHODS, name_of
 from vop_core.tasks.registry import TASKS
@@ -39,14 +39,14 @@ class Bundle:
     """Everything that answers for a task. Holds nothing of any visitor, so it may be shared between
     them.
 
-    The global model is the task's ``baseline``; VoP is a GaussianMethod but where persons teach
-    classes of their own.
+    The global model is the task's ``baseline``; VoP keeps a Gaussian over the network's weights
+    (GaussianMethod) but where persons teach classes of their own.
     """
 
     task: str
     labels: tuple[str, ...]
     global_model: PersonalizationMethod
-    vop: GaussianMethod | PersonalizationMethod
+    vop: PersonalizationMethod
     card: dict[str, Any]
 
     def features(self, clips: Sequence[Any]) -> Float[Tensor, " clip *input"]:
