@@ -11,6 +11,7 @@ from texts import verify as claims
 
 from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.models.bundled import SHOTS
+from vop_core.models.decision import MOST_QUERIES
 from vop_core.plots.detection import det_figure
 from vop_core.plots.verification import copied_figure
 from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
@@ -130,6 +131,7 @@ def answers() -> None:
     """Their right answers, in one environment."""
     environment = widgets.choose_environment(st, visit, "clean", task)
     table(decide.clips_table(shared.bundled_regimes(task, environment)))
+    st.caption(say(decide.ASKED_HERE.format(most=MOST_QUERIES)))
 
 
 @st.fragment

@@ -73,6 +73,10 @@ PEOPLE_WHY_SEEN = (
     "this program enroll, and their other digits are asked about. It takes some seconds, once for "
     "this server."
 )
+ASKED_HERE = (
+    "At most {most} clips of each person are asked about here, and not always the same ones "
+    "enroll: so these figures differ a little from the card’s above."
+)
 THRESHOLD = (
     "A device that always listens must also **not** answer. It answers only when at least so sure: "
     "a higher bar means fewer false alarms and more commands missed. The bar is chosen on some "

@@ -168,6 +168,7 @@ def test_whatever_is_usable_is_assessed(samples, level, sparse, seed):
         (torch.full((RATE,), float("nan")), "no numbers"),
         (torch.zeros(0), "is empty"),
         (torch.zeros(RATE), "is silent"),
+        (torch.zeros(RATE // 20), "less than 0.1 s"),
         (torch.full((RATE,), 0.5), "is silent"),
         (word()[6_000:7_000], "less than 0.1 s of audible sound"),
         (word().sign(), "clipped from end to end"),

@@ -142,7 +142,7 @@ def check_usable(
     if not waveform.numel():
         raise AudioError(f"{name} is empty; record it again or choose another file.")
     sounding = _sounding(waveform, sample_rate)
-    if not sounding.any():
+    if seconds >= SHORTEST_SECONDS and not sounding.any():
         raise AudioError(
             f"{name} is silent; check that the microphone is on, then record it again."
         )
