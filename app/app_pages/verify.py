@@ -93,6 +93,7 @@ def judged() -> None:
             st.markdown(said.score(found[name]))
             if found[name].close:
                 st.caption(said.CLOSE)
+    st.markdown(said.which_decides(verify.settings()))
     with st.expander("The clip that claims", icon=":material/graphic_eq:", type="compact"):
         widgets.clip_title(visit.claim)
         widgets.clip_body(visit.claim, f"claim-{visit.claim.number}")

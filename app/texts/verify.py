@@ -109,6 +109,20 @@ def of_gain(settings: Sequence[ClaimSetting]) -> str:
     )
 
 
+def which_decides(settings: Sequence[ClaimSetting]) -> str:
+    """Which of both verdicts a lock should go by, as far as errors were counted."""
+    shown = sum(each.shown for each in settings)
+    harm = sum(each.harm_shown for each in settings)
+    if shown and not harm:
+        return (
+            f"A lock should go by the **personal** weights: in {shown} of {len(settings)} settings "
+            "they are shown to err less, in none more."
+        )
+    return "A lock should go by **everybody’s** weights: the personal ones are " + (
+        "shown to err more somewhere." if harm else "nowhere shown to err less."
+    )
+
+
 def headline(settings: Sequence[ClaimSetting]) -> tuple[str, str, str]:
     """Kind of box, icon and headline of whether personal weights are worth shipping."""
     shown = sum(each.shown for each in settings)

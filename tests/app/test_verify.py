@@ -1,5 +1,7 @@
 """The page of verification, on the shipped model: who enrolled is accepted, others are not."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.app.conftest import open_app, press, words
@@ -86,3 +88,16 @@ def test_one_s_own_clip_against_a_bundled_person_is_an_impostor_s(enrolled):
     assert "rightly" in words(app) or "wrongly" in words(app)
     press(app, "forget-me")
     assert app.session_state["visit"].claim is None
+
+
+def test_the_page_says_whose_weights_a_lock_should_go_by(enrolled):
+    from session import verify
+    from texts.verify import which_decides
+
+    assert which_decides(verify.settings()) in words(claim(enrolled, 0))
+    one = verify.settings()[0]
+    below, above = (replace(one.gap, bounds=each) for each in ((-2.0, -0.5), (0.5, 2.0)))
+    better, worse = replace(one, gap=below, against_wrong=below), replace(one, gap=above)
+    assert "by the **personal** weights: in 1 of 1 settings" in which_decides([better])
+    assert which_decides([better, worse]).endswith("shown to err more somewhere.")
+    assert which_decides([replace(better, against_wrong=above)]).endswith("shown to err less.")
