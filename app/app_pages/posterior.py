@@ -168,7 +168,7 @@ def numbers(model, view: plots.LayerView) -> None:
     told = {
         "Width": (
             plots.percent(learned.width),
-            switched and f"{switched.width - 1:+.0%} by the switch",
+            switched and f"{switched.width:.2f} times that before the switch",
         ),
         "Shift": (f"{learned.shift:.2f}", switched and f"{switched.shift:.2f} by the switch"),
         "Information": (f"{model.health.posterior.kl:.1f} nats", None),
@@ -224,9 +224,9 @@ def show_posterior() -> None:
 
 st.title("Posterior", anchor=False)
 st.markdown(
-    "What your clips say about the model's weights: from the dashed curve, where a weight lies for "
-    "**anybody**, to the solid one, where it lies for **you**: where "
-    f"{ALL_CLIPS} of your clips would put it."
+    "What your clips say about the model's weights. Dashed: where a weight may lie for **anybody**. "
+    "Solid: where it may lie for **you**, that is, where it would end up if you gave "
+    f"{ALL_CLIPS} clips."
 )
 people.choose(visit)
 widgets.messages(visit)
