@@ -224,8 +224,8 @@ def show_posterior() -> None:
 
 st.title("Posterior", anchor=False)
 st.markdown(
-    "What your clips say about the model's weights. Dashed: where a weight may lie for **anybody**. "
-    "Solid: where it may lie for **you**, that is, where it would end up if you gave "
+    "What your clips say about the model's weights. Dashed: where a weight may lie for "
+    "**anybody**. Solid: where it may lie for **you**, that is, where it would end up if you gave "
     f"{ALL_CLIPS} clips."
 )
 people.choose(visit)
