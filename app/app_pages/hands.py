@@ -1,8 +1,6 @@
 """Page: write a few digits, then one more, and both models read it."""
 
-from functools import partial
-
-import browser
+import drawings
 import streamlit as st
 import texts
 import widgets
@@ -20,58 +18,6 @@ from vop_core.text import counted
 visit = state.current()
 hand = visit.hand
 DIGITS = [str(digit) for digit in range(10)]
-
-
-def added(widget: str) -> None:
-    """A drawing was given: it enrolls."""
-    strokes = state.drawn(widget, "added")
-    if strokes is not None:
-        hands.draw(visit, strokes)
-
-
-def asked(widget: str) -> None:
-    """A drawing was given: both models read it."""
-    strokes = state.drawn(widget, "asked")
-    if strokes is not None:
-        hands.ask(visit, strokes)
-
-
-def uploaded(widget: str) -> None:
-    """Files arrived: each becomes a digit, or is among those of which one sentence says why not."""
-    files = state.given(widget) or []
-    hands.upload(visit, [(given.name, given.getvalue()) for given in files])
-    state.renew(visit, "pictures")
-
-
-def asked_file(widget: str) -> None:
-    given = state.given(widget)
-    if given is not None:
-        hands.ask_file(visit, given.name, given.getvalue())
-        state.renew(visit, "asked-picture")
-
-
-def draw_form() -> None:
-    widget = widgets.key(visit, "canvas")
-    browser.canvas(
-        widget,
-        said.DRAW,
-        asks=hands.personal(visit) is not None,
-        on_added=state.guarded(partial(added, widget)),
-        on_asked=state.guarded(partial(asked, widget)),
-    )
-    st.caption(said.DRAW_HINT)
-
-
-def upload_form() -> None:
-    pictures("pictures", said.SEVERAL, uploaded, several=True)
-    if hands.personal(visit) is not None:
-        pictures("asked-picture", said.ONE, asked_file, several=False)
-    st.caption(said.ANY_PAPER)
-
-
-def pictures(name: str, label: str, on_change, *, several: bool) -> None:
-    widget = state.widget_name(visit, name)
-    widgets.uploader(visit, label, widget, on_change, several=several, formats=texts.PICTURES)
 
 
 def borrow_form() -> None:
@@ -95,23 +41,6 @@ def borrow_form() -> None:
         args=(visit, person, seen),
     )
     st.caption(person.corpus.attribution)
-
-
-def give() -> None:
-    """The three ways to give digits that enroll."""
-    draw, upload, borrow = st.tabs(
-        [
-            ":material/draw: Draw",
-            ":material/upload_file: Upload",
-            ":material/person: Borrow",
-        ]
-    )
-    with draw:
-        draw_form()
-    with upload:
-        upload_form()
-    with borrow:
-        borrow_form()
 
 
 def given() -> None:
@@ -274,7 +203,7 @@ st.markdown(said.PROMISE)
 st.page_link("app_pages/signs.py", label=said.SIGNS_INSTEAD, icon=":material/gesture:")
 left, right = st.columns([5, 10], gap="large")
 with left:
-    give()
+    drawings.give(visit, hands, said, borrow_form, asks=hands.personal(visit) is not None)
 with right:
     widgets.messages(visit)
     given()

@@ -1,8 +1,6 @@
 """Page: teach signs of one's own by a few drawings, then ask which of them another drawing is."""
 
-from functools import partial
-
-import browser
+import drawings
 import streamlit as st
 import texts
 import widgets
@@ -16,33 +14,6 @@ from vop_core.tasks.registry import TASKS
 
 visit = state.current()
 own = visit.own_signs
-
-
-def added(widget: str) -> None:
-    """A drawing was given: it is a sample."""
-    strokes = state.drawn(widget, "added")
-    if strokes is not None:
-        signs.draw(visit, strokes)
-
-
-def asked(widget: str) -> None:
-    """A drawing was given: which sign is it?"""
-    strokes = state.drawn(widget, "asked")
-    if strokes is not None:
-        signs.ask(visit, strokes)
-
-
-def uploaded(widget: str) -> None:
-    files = state.given(widget) or []
-    signs.upload(visit, [(given.name, given.getvalue()) for given in files])
-    state.renew(visit, "sign-pictures")
-
-
-def asked_file(widget: str) -> None:
-    given = state.given(widget)
-    if given is not None:
-        signs.ask_file(visit, given.name, given.getvalue())
-        state.renew(visit, "asked-sign")
 
 
 def chosen(widget: str) -> None:
@@ -70,29 +41,6 @@ def sample_of() -> None:
     )
 
 
-def draw_form() -> None:
-    widget = widgets.key(visit, "sign-canvas")
-    browser.canvas(
-        widget,
-        said.DRAW,
-        asks=signs.made(visit) is not None,
-        on_added=state.guarded(partial(added, widget)),
-        on_asked=state.guarded(partial(asked, widget)),
-    )
-    st.caption(said.DRAW_HINT)
-
-
-def upload_form() -> None:
-    pictures("sign-pictures", said.SEVERAL, uploaded, several=True)
-    if signs.made(visit) is not None:
-        pictures("asked-sign", said.ONE, asked_file, several=False)
-
-
-def pictures(name: str, label: str, on_change, *, several: bool) -> None:
-    widget = state.widget_name(visit, name)
-    widgets.uploader(visit, label, widget, on_change, several=several, formats=texts.PICTURES)
-
-
 def borrow_form() -> None:
     st.caption(said.BORROW)
     person = st.selectbox(
@@ -110,19 +58,6 @@ def borrow_form() -> None:
         args=(visit, person),
     )
     st.caption(person.corpus.attribution)
-
-
-def give() -> None:
-    """The three ways to give samples."""
-    sample_of()
-    names = ":material/draw: Draw", ":material/upload_file: Upload", ":material/person: Borrow"
-    draw, upload, borrow = st.tabs(list(names))
-    with draw:
-        draw_form()
-    with upload:
-        upload_form()
-    with borrow:
-        borrow_form()
 
 
 def given() -> None:
@@ -246,7 +181,7 @@ def one_more() -> None:
     """A drawing that taught nothing, and which sign it is."""
     person = signs.writer(visit)
     if person:
-        st.markdown(said.of_everything(person.name, *signs.everything(visit)))
+        st.markdown(said.of_everything(person.name, len(own.taught), *signs.everything(visit)))
         st.button(
             f"Ask about another of {person.name}’s drawings",
             icon=":material/skip_next:",
@@ -266,7 +201,8 @@ st.markdown(said.PROMISE)
 st.page_link("app_pages/hands.py", label=said.DIGITS_INSTEAD, icon=":material/draw:")
 left, right = st.columns([5, 10], gap="large")
 with left:
-    give()
+    sample_of()
+    drawings.give(visit, signs, said, borrow_form, asks=signs.made(visit) is not None, name="sign-")
 with right:
     widgets.messages(visit)
     given()

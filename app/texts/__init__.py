@@ -58,6 +58,8 @@ EXAMPLES = {  # outcome -> what an example shows
     "both wrong": "**Both are wrong**: personalization did not help here.",
 }
 FORMATS = f"{ACCEPTED}, from 0.1 to 60 seconds, up to 20 MB"
+ONE_MORE_PICTURE = "One more, to ask about"
+ANY_PAPER = "Dark on light or light on dark, of any size; a photograph will do."
 PICTURES = "PNG, JPEG, WebP, GIF, BMP or TIFF, up to 20 MB"
 FAILED = (
     "Something went wrong here, and it is not your fault. Try again, or go on with another page; "

@@ -22,8 +22,6 @@ DRAW_HINT = (
     "Then draw another one and ask."
 )
 SEVERAL = "Pictures of one person’s digits"
-ONE = "One more, to ask about"
-ANY_PAPER = "Dark on light or light on dark, of any size; a photograph will do."
 BORROW = (
     "Virtual persons who write real digits, each in a hand of their own. No model here was trained "
     "on them."

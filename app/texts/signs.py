@@ -25,7 +25,6 @@ DRAW_HINT = (
 SAMPLE_OF = "The next drawing is a sample of"
 A_NEW_ONE = "a new sign"
 SEVERAL = "Pictures of this sign"
-ONE = "One more, to ask about"
 BORROW = (
     "Five digits as a virtual person writes them, one sample of each. To this model a digit is a "
     "sign like any other: it has never been taught one."
@@ -78,10 +77,10 @@ def of_tally(outcomes: Sequence[str]) -> str:
     )
 
 
-def of_everything(name: str, count: int, right: tuple[int, int]) -> str:
+def of_everything(name: str, signs: int, count: int, right: tuple[int, int]) -> str:
     """Over all of a bundled person's other drawings of these signs."""
     by_mean, personal = right
     return (
         f"Of {name}’s {counted(count, 'other drawing')} of these signs **the posterior gets "
-        f"{personal} right, the nearest mean {by_mean}**; by chance one in five."
+        f"{personal} right, the nearest mean {by_mean}**; by chance about {count / signs:.0f}."
     )

@@ -119,7 +119,7 @@ def which_decides(settings: Sequence[ClaimSetting]) -> str:
             "they are shown to err less, in none more."
         )
     return "A lock should go by **everybody’s** weights: the personal ones are " + (
-        "shown to err more somewhere." if harm else "nowhere shown to err less."
+        "shown to err more somewhere." if harm else "nowhere shown to err less by being theirs."
     )
 
 

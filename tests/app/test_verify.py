@@ -100,4 +100,6 @@ def test_the_page_says_whose_weights_a_lock_should_go_by(enrolled):
     better, worse = replace(one, gap=below, against_wrong=below), replace(one, gap=above)
     assert "by the **personal** weights: in 1 of 1 settings" in which_decides([better])
     assert which_decides([better, worse]).endswith("shown to err more somewhere.")
-    assert which_decides([replace(better, against_wrong=above)]).endswith("shown to err less.")
+    assert which_decides([replace(better, against_wrong=above)]).endswith(
+        "to err less by being theirs."
+    )

@@ -16,7 +16,7 @@ def test_a_verdict_an_operating_point_and_a_report_by_keyboard(browser, app_addr
     page.goto(f"{app_address}/decide")
     page.get_by_role("heading", name="Who gains, who loses?").wait_for()
     page.get_by_role("button", name=re.compile("Ask the bundled people")).press("Enter")
-    page.get_by_text("False alarms allowed").wait_for()
+    page.get_by_text("False alarms allowed", exact=True).wait_for()
     page.get_by_text(re.compile("^Personal models answer")).wait_for()
     # a button pressed while the page is still being drawn is drawn again, unpressed
     page.wait_for_timeout(1_000)
