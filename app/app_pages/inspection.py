@@ -254,7 +254,7 @@ def take_away(looked_at) -> None:
             on_click="ignore",
         )
     st.header("Draws for ArviZ", anchor=False)
-    numbered = looked_at.model.posterior.mean.numel()
+    numbered = len(inspect.layers(visit))
     st.markdown(say(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered)))
     st.download_button(
         "Save the draws",

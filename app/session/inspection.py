@@ -154,8 +154,8 @@ def _checks(visit: Visit) -> tuple[Check, ...]:
 
 def exported(visit: Visit) -> bytes:
     """Draws of posterior and prior as ArviZ reads them: weights, and nothing of the voice."""
-    model, vop = inspected(visit).model, subject.shipped(visit).vop
-    return as_netcdf(inspection.draws_to_export(vop, model, EXPORTED_DRAWS, visit.draw_seed))
+    model = inspected(visit).model
+    return as_netcdf(inspection.draws_to_export(model, EXPORTED_DRAWS, visit.draw_seed))
 
 
 def as_script(visit: Visit, view: str) -> str:

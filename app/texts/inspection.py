@@ -66,8 +66,8 @@ OWN = (
     "about into its folder `query`"
 )
 ARVIZ = (
-    "For ArviZ: {draws} draws of the posterior and of the prior over the {numbers} numbers that "
-    "make the weights, as netCDF. No sound and no name is inside. Read it with "
+    "For ArviZ: {draws} draws of the {numbers} personal weights from the posterior and from the "
+    "prior, a variable a layer, as netCDF. No sound and no name is inside. Read it with "
     "`xarray.open_datatree`."
 )
 

@@ -74,13 +74,22 @@ def test_of_whom_there_is_no_clip_nothing_has_moved_or_narrowed():
     assert table["kl"].abs().max() < 1e-5
 
 
-def test_draws_to_export_are_named_by_their_layer():
-    model = models().vop.enroll(heard().enrollment)
-    found = inspection.draws_to_export(models().vop, model, 2)["posterior"]
-    named = found.coords["number"].to_numpy().tolist()
-    assert len(set(named)) == len(named) == model.posterior.mean.numel()
-    for layer, part in models().vop.layer_numbers.items():
-        assert all(name.startswith(f"{layer} · ") for name in named[part])
+def test_draws_to_export_are_weights_by_layer_and_name():
+    """Mean and sd of N draws of N(m, s^2) have standard errors s / sqrt(N) and s / sqrt(2 N); six
+    of them allowed.
+    """
+    model, draws = models().vop.enroll(heard().enrollment), 2_000
+    found = inspection.draws_to_export(model, draws)
+    for group, of in (("posterior", model), ("prior", models().vop.prior_model())):
+        assert tuple(found[group].data_vars) == model.layer_names
+        for layer in model.layer_names:
+            values, own = found[group][layer], of.layer_posterior(layer)
+            assert values.dims == ("chain", "draw", f"weight of {layer}")
+            assert tuple(values.coords[values.dims[-1]].to_numpy()) == own.names
+            drawn = torch.from_numpy(values.to_numpy()[0])
+            error = own.std / draws**0.5
+            assert ((drawn.mean(0) - own.mean).abs() <= 6 * error + 1e-6).all()
+            assert ((drawn.std(0) - own.std).abs() <= 6 * error / 2**0.5 + 1e-6).all()
 
 
 def test_the_plane_is_that_of_the_first_environment():

@@ -24,7 +24,7 @@ from vop_core.evaluation.comparison import level_of
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.intervals import proportion_interval
 from vop_core.evaluation.plan import OPEN, PlannedEpisode
-from vop_core.methods.base import GaussianMethod, PersonalizationMethod
+from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.personal import PersonalModel, gaussian_of
 from vop_core.methods.registry import METHODS
 from vop_core.models.bundle import Bundle
@@ -32,7 +32,7 @@ from vop_core.models.bundled import enrolled_clips, heard_clips
 from vop_core.tasks.registry import TASKS
 from vop_core.types import MOST_CLIPS
 from vop_core.variational.gaussian import DiagonalGaussian
-from vop_core.variational.inference_data import as_inference_data
+from vop_core.variational.inference_data import draws_as_inference_data
 from vop_core.variational.monte_carlo import draw_errors
 from vop_core.variational.predictive import predict_from_draws
 from vop_core.variational.principal import PrincipalPlane
@@ -159,19 +159,19 @@ def layer_table(model: PersonalModel) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draws_to_export(
-    vop: GaussianMethod, model: PersonalModel, draws: int, seed: int = 0
-) -> "DataTree":
-    """Draws of a person's posterior and of the prior in ArviZ's format, each number named by the
-    layer that it belongs to.
+@torch.no_grad()
+def draws_to_export(model: PersonalModel, draws: int, seed: int = 0) -> "DataTree":
+    """Draws of a person's weights and of anybody's, in ArviZ's format: a variable for each personal
+    layer, its weights by their names.
     """
-    names = [str(number) for number in range(1, model.posterior.mean.numel() + 1)]
-    for layer, part in vop.layer_numbers.items():
-        for place, number in enumerate(range(len(names))[part], start=1):
-            names[number] = f"{layer} · {place}"
-    return as_inference_data(
-        model.posterior, model.prior, draws=draws, generator=generator_for(seed), names=names
-    )
+    generator = generator_for(seed)
+    groups = {
+        group: drawn.sample_weights(draws, generator=generator)
+        for group, drawn in (("posterior", model), ("prior", model.method.prior_model()))
+    }
+    axes = {layer: f"weight of {layer}" for layer in model.layer_names}
+    names = {axes[layer]: model.layer_posterior(layer).names for layer in axes}
+    return draws_as_inference_data(groups, axes, names)
 
 
 # --- all bundled persons --------------------------------------------------------------------------

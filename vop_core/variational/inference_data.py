@@ -1,14 +1,16 @@
-"""A Gaussian's draws in ArviZ's own format, for all that ArviZ can draw, summarise and compare.
+"""Draws in ArviZ's own format, for all that ArviZ can draw, summarise and compare.
 
 Bayesian tools exchange an ``xarray.DataTree`` with groups ``posterior`` and ``prior``; each
 variable has the axes ``chain``, ``draw`` and its own. Our draws are independent, so that one chain
 is all there is, and every draw counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from vop_core.variational.gaussian import DiagonalGaussian
 
@@ -31,8 +33,6 @@ def as_inference_data(
 
     Raises ValueError where there is no draw, or where there are more or fewer names than numbers.
     """
-    from arviz_base import from_dict
-
     numbers = posterior.mean.numel()
     names = list(range(1, numbers + 1)) if names is None else list(names)
     if draws < 1 or len(names) != numbers:
@@ -41,10 +41,26 @@ def as_inference_data(
             f"{len(names)}/{numbers}"
         )
     groups = {
-        group: {VECTOR: gaussian.sample(draws, generator=generator)[None].numpy()}
+        group: {VECTOR: gaussian.sample(draws, generator=generator)}
         for group, gaussian in (("posterior", posterior), ("prior", prior))
     }
-    return from_dict(groups, dims={VECTOR: ["number"]}, coords={"number": names})
+    return draws_as_inference_data(groups, {VECTOR: "number"}, {"number": names})
+
+
+def draws_as_inference_data(
+    groups: Mapping[str, Mapping[str, Float[Tensor, "draw number"]]],  # group -> variable -> draws
+    axes: Mapping[str, str],  # variable -> what its numbers' axis is called
+    names: Mapping[str, Sequence[str | int]],  # axis -> what its numbers are called
+) -> "DataTree":
+    """Draws that were made already, as one chain."""
+    from arviz_base import from_dict
+
+    chains = {
+        group: {name: drawn[None].numpy() for name, drawn in variables.items()}
+        for group, variables in groups.items()
+    }
+    dims = {variable: [axis] for variable, axis in axes.items()}
+    return from_dict(chains, dims=dims, coords={axis: list(each) for axis, each in names.items()})
 
 
 def as_netcdf(data: "DataTree") -> bytes:
