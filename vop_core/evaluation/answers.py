@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vop_core.types import Prediction
 
 SMALLEST_CHANGE = 0.5  # percentage points: less is not worth a sentence
+WON, LOST, BOTH_RIGHT, BOTH_WRONG = "won", "lost", "both right", "both wrong"  # outcomes
 
 
 @dataclass(frozen=True)
@@ -104,5 +105,5 @@ def outcome(true_label: str, global_label: str, personal_label: str) -> str:
     wrong``.
     """
     if global_label == true_label:
-        return "both right" if personal_label == true_label else "lost"
-    return "won" if personal_label == true_label else "both wrong"
+        return BOTH_RIGHT if personal_label == true_label else LOST
+    return WON if personal_label == true_label else BOTH_WRONG
