@@ -6,10 +6,10 @@ from types import ModuleType
 
 import browser
 import streamlit as st
-import texts
 import widgets
 from session import state
 from session.state import Visit
+from texts import drawings as words
 
 
 def give(
@@ -24,7 +24,11 @@ def give(
     """The three ways; a drawing or a picture is asked about where it ``asks``. ``name`` opens the
     widgets' keys.
     """
-    ways = ":material/draw: Draw", ":material/upload_file: Upload", ":material/person: Borrow"
+    ways = (
+        f":material/draw: {words.DRAW}",
+        f":material/upload_file: {words.UPLOAD}",
+        f":material/person: {words.BORROW}",
+    )
     draw, upload, borrow = st.tabs(list(ways))
     with draw:
         _canvas(visit, taken, said, asks, f"{name}canvas")
@@ -68,9 +72,9 @@ def _pictures(visit: Visit, taken: ModuleType, said: ModuleType, asks: bool, nam
 
     def uploader(label: str, key: str, on_change: Callable, many: bool) -> None:
         widget = state.widget_name(visit, key)
-        widgets.uploader(visit, label, widget, on_change, several=many, formats=texts.PICTURES)
+        widgets.uploader(visit, label, widget, on_change, several=many, formats=words.PICTURES)
 
     uploader(said.SEVERAL, several, uploaded, True)
     if asks:
-        uploader(texts.ONE_MORE_PICTURE, one, asked, False)
-    st.caption(texts.ANY_PAPER)
+        uploader(words.ONE_MORE_PICTURE, one, asked, False)
+    st.caption(words.ANY_PAPER)

@@ -10,12 +10,15 @@ from texts import people as said
 
 from vop_core.data.environments import CLEAN, COMMON_ENVIRONMENTS
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 
 
 def whose(visit: Visit) -> str:
     """How a sentence begins about something of the person whose turn it is."""
-    return f"{texts.literal(called(visit.person))}’s" if len(visit.people) > 1 else "Your"
+    return (
+        texts.of_person(texts.literal(called(visit.person)))
+        if len(visit.people) > 1
+        else texts.YOUR
+    )
 
 
 def people_here(visit: Visit) -> None:
@@ -35,7 +38,7 @@ def choose(visit: Visit) -> None:
     widget = widgets.key(visit, "turn")
     state.put(widget, visit.turn)
     st.segmented_control(
-        "Person",
+        texts.PERSON,
         list(names),
         format_func=names.get,
         key=widget,
@@ -52,21 +55,21 @@ def _turn_to(visit: Visit, widget: str) -> None:
 
 def _change(visit: Visit) -> None:
     st.button(
-        "Add a person",
+        said.ADD,
         icon=":material/person_add:",
         key="add-person",
         type="tertiary",
-        help="Somebody else enrolls too; what is here stays.",
+        help=said.ABOUT_ADDING,
         on_click=state.guarded(people.add),
         args=(visit,),
     )
     if len(visit.people) == 1:
         return
-    with st.popover("Name or remove", icon=":material/edit:", type="tertiary"):
+    with st.popover(said.NAME_OR_REMOVE, icon=":material/edit:", type="tertiary"):
         name = called(visit.person)
         widget = widgets.key(visit, f"name-{visit.turn}")
         st.text_input(
-            "Name",
+            said.NAME,
             value=visit.person.name,
             placeholder=name,
             key=widget,
@@ -74,10 +77,10 @@ def _change(visit: Visit) -> None:
             args=(visit, widget),
         )
         st.button(
-            f"Remove {texts.literal(name)}",
+            texts.remove(texts.literal(name)),
             icon=":material/person_remove:",
             key="remove-person",
-            help="Clips, model and tally of this person go.",
+            help=said.ABOUT_REMOVING,
             on_click=state.guarded(people.remove),
             args=(visit,),
         )
@@ -94,7 +97,7 @@ def choose_environment(visit: Visit) -> None:
     widget = widgets.key(visit, "heard")
     state.put(widget, visit.environment)
     st.segmented_control(
-        "How you are heard",
+        said.HOW_HEARD,
         [CLEAN, *COMMON_ENVIRONMENTS],
         format_func=said.HEARD.get,
         key=widget,
@@ -118,11 +121,11 @@ def _hear(visit: Visit, widget: str) -> None:
 
 def files(visit: Visit) -> None:
     """Keep the model of the person whose turn it is as a file, and make a person of such a file."""
-    with st.expander("Save or load a person’s model", icon=":material/save:"):
+    with st.expander(said.FILES, icon=":material/save:"):
         if models.personal(visit):
             data = people.saved(visit)
             st.download_button(
-                "Save this person’s model",
+                said.SAVE,
                 data,
                 file_name=people.file_name(visit),
                 mime="application/octet-stream",
@@ -133,7 +136,7 @@ def files(visit: Visit) -> None:
             st.caption(said.SAVED.format(kilobytes=f"{len(data) / 1000:.1f}"))
         widget = widgets.key(visit, state.widget_name(visit, "person-file"))
         st.file_uploader(
-            "Load a person’s file",
+            said.LOAD,
             key=widget,
             on_change=state.guarded(_load),
             args=(visit, widget),
@@ -153,8 +156,8 @@ def of_file(visit: Visit) -> None:
     if of_another_task(visit):
         return
     with st.container(border=True, key="result"):
-        shots = counted(visit.person.loaded.model.shots, "clip")
-        st.markdown(f":material/check_circle: {said.OF_FILE.format(shots=shots)}")
+        shots = visit.person.loaded.model.shots
+        st.markdown(f":material/check_circle: {said.of_file(shots)}")
         widgets.ways_on()
 
 
@@ -166,5 +169,5 @@ def of_another_task(visit: Visit) -> bool:
     with st.container(border=True):
         name, task = texts.literal(called(visit.person)), TASKS[loaded.key[0]].title
         st.markdown(said.OTHER_TASK.format(name=name, task=task))
-        st.page_link("app_pages/your_voice.py", label="Your voice", icon=":material/mic:")
+        st.page_link("app_pages/your_voice.py", label=texts.YOUR_VOICE, icon=":material/mic:")
     return True

@@ -1,13 +1,10 @@
 """Drawings of the pages, as SVG in the page's own ink."""
 
+import texts
+from texts import home
+
 from vop_core.plots.style import GLOBAL, PERSONAL
 
-WORDS = (
-    "Three short recordings of one person go through one forward pass. They turn a wide bell "
-    "curve, what the network assumes about everybody, into a narrow one, what it now knows about "
-    "this person. Then one more word is asked: the network for everybody hears it wrong, the "
-    "personal one hears it right."
-)
 RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
@@ -24,23 +21,20 @@ def story(ink: str) -> str:
  viewBox="0 0 640 320" color="{ink}">
 <g font-family="Segoe UI, Helvetica, Arial, sans-serif" font-size="19" fill="currentColor">
 {waves}
-<text x="73" y="286" text-anchor="middle">a few words</text>
-<text x="73" y="306" text-anchor="middle">of yours</text>
+{_below(73, home.A_FEW_WORDS)}
 {_arrow(140, 150)}
 <g transform="translate(206 0)" fill="none" stroke-width="3">
 <line x1="0" y1="226" x2="190" y2="226" stroke="currentColor" opacity=".35" stroke-width="1.5"/>
 <path d="{_bell(84, 34, 74)}" stroke="currentColor" opacity=".55" stroke-dasharray="6 5"/>
 <path d="{_bell(120, 15, 160)}" stroke="{own}" fill="{own}" fill-opacity=".16"/>
 </g>
-<text x="272" y="136" opacity=".85" text-anchor="end">everybody</text>
-<text x="352" y="96" fill="{own}" font-size="22" font-weight="600">you</text>
-<text x="301" y="286" text-anchor="middle">a distribution over</text>
-<text x="301" y="306" text-anchor="middle">the network’s weights</text>
+<text x="272" y="136" opacity=".85" text-anchor="end">{home.ANYBODY}</text>
+<text x="352" y="96" fill="{own}" font-size="22" font-weight="600">{texts.YOU}</text>
+{_below(301, home.DISTRIBUTION)}
 {_arrow(412, 150)}
-{_answer(472, 52, "everybody’s", "no", WRONG, GLOBAL.colour)}
-{_answer(472, 162, "yours", "go", RIGHT, own)}
-<text x="548" y="286" text-anchor="middle">the next word,</text>
-<text x="548" y="306" text-anchor="middle">answered twice</text>
+{_answer(472, 52, home.OF_EVERYBODY, home.HEARD_WRONG, WRONG, GLOBAL.colour)}
+{_answer(472, 162, home.OF_YOU, home.HEARD_RIGHT, RIGHT, own)}
+{_below(548, home.NEXT_WORD)}
 </g></svg>"""
 
 
@@ -68,6 +62,14 @@ def _arrow(x: int, y: int) -> str:
     return (
         f'<path d="M{x} {y} h36 m-11 -9 l11 9 l-11 9" fill="none" stroke="currentColor" '
         'stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>'
+    )
+
+
+def _below(x: int, lines: tuple[str, str]) -> str:
+    """What stands below a part of the picture."""
+    return "\n".join(
+        f'<text x="{x}" y="{286 + 20 * place}" text-anchor="middle">{line}</text>'
+        for place, line in enumerate(lines)
     )
 
 

@@ -8,28 +8,32 @@ import texts
 import widgets
 from session import address, state
 from session.shared import warm_up
+from texts import frame
 
 from vop_core.errors import VopError
 
 # A picture of our own: a ":material/...:" name would be fetched from another host.
 ICON = Path(__file__).with_name("icon.png")
-st.set_page_config(page_title="VoP Studio", page_icon=ICON, layout="wide")
+st.set_page_config(page_title=frame.PRODUCT, page_icon=ICON, layout="wide")
 
 pages = [
-    st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
-    st.Page("app_pages/your_voice.py", title="Your voice", icon=":material/mic:"),
-    st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-    st.Page("app_pages/verify.py", title="Verify", icon=":material/how_to_reg:"),
-    st.Page("app_pages/hands.py", title="Hands", icon=":material/draw:"),
-    st.Page("app_pages/posterior.py", title="Posterior", icon=":material/bar_chart_4_bars:"),
-    st.Page("app_pages/learn.py", title="Learn", icon=":material/school:"),
-    st.Page("app_pages/decide.py", title="Decide", icon=":material/balance:"),
+    st.Page("app_pages/home.py", title=texts.HOME, icon=":material/home:", default=True),
+    st.Page("app_pages/your_voice.py", title=texts.YOUR_VOICE, icon=":material/mic:"),
+    st.Page("app_pages/compare.py", title=texts.COMPARE, icon=":material/compare_arrows:"),
+    st.Page("app_pages/verify.py", title=texts.VERIFY, icon=":material/how_to_reg:"),
+    st.Page("app_pages/hands.py", title=texts.HANDS, icon=":material/draw:"),
+    st.Page("app_pages/posterior.py", title=texts.POSTERIOR, icon=":material/bar_chart_4_bars:"),
+    st.Page("app_pages/learn.py", title=texts.LEARN, icon=":material/school:"),
+    st.Page("app_pages/decide.py", title=texts.DECIDE, icon=":material/balance:"),
     st.Page(
-        "app_pages/inspection.py", title="Inspect", url_path="inspect", icon=":material/biotech:"
+        "app_pages/inspection.py",
+        title=texts.INSPECT,
+        url_path="inspect",
+        icon=":material/biotech:",
     ),
 ]
 # reached from Hands
-others = [st.Page("app_pages/signs.py", title="Signs", icon=":material/gesture:")]
+others = [st.Page("app_pages/signs.py", title=texts.SIGNS, icon=":material/gesture:")]
 page = st.navigation(pages + others, position="hidden")
 st.html(
     "<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}"
@@ -57,12 +61,12 @@ visit = state.current()
 state.enter(visit, page.title)
 address.follow(visit, st.query_params.to_dict())
 if visit.lost and not visit.entries:
-    st.info(texts.LOST, icon=":material/history:")
+    st.info(frame.LOST, icon=":material/history:")
 try:
     page.run()
 except VopError as error:  # a missing model or voice: one sentence instead of a traceback
     st.error(texts.literal(str(error)), icon=":material/block:")
 except Exception:  # whatever else goes wrong: a reload would lose the visit, another page does not
     logging.getLogger(__name__).exception("The page %s failed", page.title)
-    st.error(f"{texts.FAILED} Everything you gave is kept.", icon=":material/error:")
+    st.error(f"{texts.FAILED} {frame.ALL_IS_KEPT}", icon=":material/error:")
 widgets.sidebar(visit)  # last, so that it tells what the page has just taken in

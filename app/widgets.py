@@ -13,6 +13,8 @@ from session import address, clips, models, state, subject
 from session.people import called
 from session.shared import bundle, bundled_name, bundled_persons, records
 from session.state import Entry, Given, Hand, OwnSigns, Person, Visit
+from texts import clips as texts_of_clips
+from texts import frame, your_voice
 from texts import people as texts_of_people
 
 from vop_core import plots
@@ -21,9 +23,7 @@ from vop_core.data.environments import own_environments
 from vop_core.data.voices import BundledPerson
 from vop_core.evaluation.answers import Answer
 from vop_core.models.bundled import SHOTS
-from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 from vop_core.types import SAMPLE_RATE
 
 PLOTLY = {"displayModeBar": False, "responsive": True}
@@ -43,10 +43,14 @@ def show(figure, key: str, *, numbers: bool = True, **options):
 def _numbers(figure, key: str) -> None:
     """A table of what a figure shows, made when it is opened: the page waits for none."""
     box = st.expander(
-        "Numbers", icon=":material/table:", type="compact", key=f"numbers-{key}", on_change="rerun"
+        frame.NUMBERS,
+        icon=":material/table:",
+        type="compact",
+        key=f"numbers-{key}",
+        on_change="rerun",
     )
     if box.open:
-        box.dataframe(plots.table(figure), hide_index=True, alt="The numbers of the chart above")
+        box.dataframe(plots.table(figure), hide_index=True, alt=frame.NUMBERS_OF_THE_CHART)
 
 
 def key(visit: Visit, name: str) -> str:
@@ -60,7 +64,7 @@ def key(visit: Visit, name: str) -> str:
 def page_links(pages) -> None:
     """The product's name and every page, in sight at any width."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="pages"):
-        st.markdown("**:material/graphic_eq: VoP Studio**", width="content")
+        st.markdown(f"**:material/graphic_eq: {frame.PRODUCT}**", width="content")
         for page in pages:
             st.page_link(page, width="content")
 
@@ -68,20 +72,17 @@ def page_links(pages) -> None:
 def sidebar(visit: Visit) -> None:
     """What is kept about this visitor, and the button that ends it."""
     with st.sidebar:
-        st.markdown("### :material/graphic_eq: VoP Studio")
-        st.caption(
-            "A personal model from a few words, with its uncertainty. A reconstruction of VoP "
-            "(ICML 2022)."
-        )
+        st.markdown(f"### :material/graphic_eq: {frame.PRODUCT}")
+        st.caption(frame.ABOUT)
         st.space("small")
-        st.markdown("**What is kept about you**")
+        st.markdown(frame.WHAT_IS_KEPT)
         st.markdown(_receipt(visit))
         local = st.get_option("server.address") == "localhost"
-        st.caption(texts.KEPT_HERE if local else texts.KEPT_ELSEWHERE)
-        st.caption("Closing or reloading the page forgets it as well.")
+        st.caption(frame.KEPT_HERE if local else frame.KEPT_ELSEWHERE)
+        st.caption(frame.CLOSING_FORGETS)
         browser.warn_before_leaving(visit.holds_own)
         st.button(
-            "Forget me",
+            frame.FORGET_ME,
             icon=":material/delete_forever:",
             width="stretch",
             key="forget-me",
@@ -94,18 +95,18 @@ def sidebar(visit: Visit) -> None:
 
 def _forget() -> None:
     state.forget()
-    st.toast("Everything you gave is gone.", icon=":material/delete_forever:")
+    st.toast(frame.FORGOTTEN, icon=":material/delete_forever:")
 
 
 def _receipt(visit: Visit) -> str:
     kept = [(person, _kept(person)) for person in visit.people]
     hand = [*_kept_hand(visit.hand), *_kept_signs(visit.own_signs)]
     if not hand and not any(lines for _, lines in kept):
-        return "Nothing."
+        return frame.NOTHING_KEPT
     if len(visit.people) == 1:
         return "\n".join(f"- {line}" for line in (*kept[0][1], *hand))
     lines = [
-        f"- **{texts.literal(called(person))}**: {', '.join(lines) or 'nothing yet'}"
+        f"- **{texts.literal(called(person))}**: {', '.join(lines) or frame.NOTHING_OF_A_PERSON}"
         for person, lines in kept
     ]
     return "\n".join([*lines, *(f"- {line}" for line in hand)])
@@ -115,46 +116,46 @@ def _kept(person: Person) -> list[str]:
     lines = []
     asked = [each for each in (person.query, person.claim, *person.spoken) if each]
     if person.entries:
-        lines.append(f"{counted(len(person.entries), 'clip')}, {_seconds(person.entries)} of sound")
+        lines.append(frame.kept_clips(len(person.entries), _seconds(person.entries)))
     if asked:
-        lines.append(f"{counted(len(asked), 'query clip')}, {_seconds(asked)}")
+        lines.append(frame.kept_queries(len(asked), _seconds(asked)))
     if person.test and person.test.clips:
         tested = sum(clip.seconds for clip in person.test.clips.values())
-        lines.append(f"{counted(len(person.test.clips), 'test clip')}, {tested:.1f} s")
+        lines.append(frame.kept_test(len(person.test.clips), tested))
     if person.loaded:
-        lines.append("the posterior of a file")
+        lines.append(frame.POSTERIOR_OF_A_FILE)
     elif person.personal or person.before:
-        lines.append("the posterior that they make" if lines else "a posterior")
+        lines.append(frame.POSTERIOR_OF_CLIPS if lines else frame.POSTERIOR)
     if person.outcomes:
-        lines.append(f"{counted(len(person.outcomes), 'answer')} in the tally")
+        lines.append(frame.kept_tally(len(person.outcomes)))
     return lines
 
 
 def _kept_hand(hand: Hand) -> list[str]:
-    lines = [counted(len(hand.samples), "written digit")] if hand.samples else []
-    lines += ["a digit that was asked about"] if hand.query else []
-    return lines + (["the posterior of a hand"] if hand.made else [])
+    lines = [frame.kept_digits(len(hand.samples))] if hand.samples else []
+    lines += [frame.ASKED_DIGIT] if hand.query else []
+    return lines + ([frame.POSTERIOR_OF_A_HAND] if hand.made else [])
 
 
 def _kept_signs(own: OwnSigns) -> list[str]:
     count = sum(len(sign.samples) for sign in own.signs)
-    lines = [f"{counted(count, 'sample')} of {counted(len(own.taught), 'sign')}"] if count else []
-    return lines + (["a drawing that was asked about"] if own.query else [])
+    lines = [frame.kept_signs(count, len(own.taught))] if count else []
+    return lines + ([frame.ASKED_DRAWING] if own.query else [])
 
 
-def _seconds(clips: Sequence[Given]) -> str:
-    return f"{sum(each.original.seconds for each in clips):.1f} s"
+def _seconds(clips: Sequence[Given]) -> float:
+    return sum(each.original.seconds for each in clips)
 
 
 def messages(visit: Visit) -> None:
     """Refusals since the last good step: one sentence each, and what was there is still there."""
     if visit.refusals:
-        kept = " Everything you had is still here." if not visit.empty else ""
+        kept = f" {frame.STILL_HERE}" if not visit.empty else ""
         sentences = "\n\n".join(map(texts.literal, visit.refusals))
         said, dismiss = st.columns([8, 1], vertical_alignment="center")
         said.error(sentences + kept, icon=":material/block:")
         dismiss.button(
-            "Dismiss",
+            frame.DISMISS,
             key="dismiss",
             type="tertiary",
             on_click=state.guarded(visit.refusals.clear),
@@ -168,10 +169,10 @@ def switches(visit: Visit) -> None:
     if not visit.entries:  # a file holds none
         return
     numbers = [entry.number for entry in visit.entries]
-    titles = {entry.number: texts.titled(entry) for entry in visit.entries}
+    titles = {entry.number: texts_of_clips.titled(entry) for entry in visit.entries}
     widget = key(visit, f"switches-{'-'.join(map(str, numbers))}")
     st.pills(
-        "Clips that count as evidence: switch them on and off",
+        texts_of_clips.SWITCHES,
         numbers,
         selection_mode="multi",
         default=[entry.number for entry in visit.enrolled],
@@ -183,7 +184,7 @@ def switches(visit: Visit) -> None:
     )
     off = [entry for entry in visit.entries if not entry.on]
     if off and visit.enrolled:
-        st.caption(f":material/toggle_off: Off: {listing([texts.switched(e) for e in off])}.")
+        st.caption(f":material/toggle_off: {texts_of_clips.switched_off(off)}")
 
 
 def _switch(visit: Visit, widget: str) -> None:
@@ -192,25 +193,29 @@ def _switch(visit: Visit, widget: str) -> None:
 
 def none_on(visit: Visit) -> None:
     """What a page shows while every clip is switched off, and the ways on."""
-    st.info(texts.none_on(visit.entries), icon=":material/toggle_off:")
-    st.page_link("app_pages/your_voice.py", label="Give another clip", icon=":material/mic:")
+    st.info(texts_of_clips.none_on(visit.entries), icon=":material/toggle_off:")
+    st.page_link(
+        "app_pages/your_voice.py", label=texts_of_clips.GIVE_ANOTHER, icon=":material/mic:"
+    )
 
 
 def nothing_yet(page: str) -> None:
     """What a page shows before there is a clip."""
     with st.container(border=True):
-        st.header("Nothing to show yet", anchor=False)
+        st.header(frame.NOTHING_TO_SHOW, anchor=False)
         st.markdown(page)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link("app_pages/your_voice.py", label="Give three clips", icon=":material/mic:")
+            st.page_link(
+                "app_pages/your_voice.py", label=frame.GIVE_THREE_CLIPS, icon=":material/mic:"
+            )
             visit = state.current()
             person, environment = models.opening(visit.task)
             if person is not None:
                 st.button(
-                    f"Borrow {person.name}’s voice",
+                    frame.borrow_voice(person.name),
                     icon=":material/record_voice_over:",
                     key="borrow-opening",
-                    help=texts.PROPOSED,
+                    help=frame.PROPOSED,
                     on_click=state.guarded(clips.borrow),
                     args=(visit, person, SHOTS, environment),
                 )
@@ -221,17 +226,17 @@ def ways_on() -> None:
     with st.container(horizontal=True):
         st.page_link(
             "app_pages/posterior.py",
-            label="See its posterior",
+            label=frame.SEE_POSTERIOR,
             icon=":material/bar_chart_4_bars:",
         )
         st.page_link(
             "app_pages/compare.py",
-            label="Let both models answer",
+            label=frame.LET_BOTH_ANSWER,
             icon=":material/compare_arrows:",
         )
         st.page_link(
             "app_pages/verify.py",
-            label="See whether it knows the voice again",
+            label=frame.SEE_WHETHER_KNOWN,
             icon=":material/how_to_reg:",
         )
 
@@ -254,34 +259,21 @@ def about_model(visit: Visit) -> None:
     shipped = bundle(visit.task)
     card = shipped.card
     with st.expander(
-        f"About the model: {TASKS[visit.task].title}, {len(shipped.labels)} words",
+        your_voice.about_model(TASKS[visit.task].title, len(shipped.labels)),
         icon=":material/description:",
     ):
-        st.markdown("**Words.** " + " · ".join(shipped.labels))
+        st.markdown(your_voice.words(shipped.labels))
         if TASKS[visit.task].language != "en":
-            st.caption("Spoken in Arabic; the list gives their English meanings.")
+            st.caption(your_voice.ARABIC)
         persons = card.get("persons")
         if persons:
-            st.markdown(
-                f"**Training.** {len(persons['trained'])} persons, {card['training_clips']:,} "
-                f"clips. " + "; ".join(card["data"]) + "."
-            )
-            st.markdown(
-                f"**Test.** {len(persons['open'])} further persons it never heard; results stand "
-                "on the Posterior page."
-            )
+            trained, clips_heard = len(persons["trained"]), card["training_clips"]
+            st.markdown(your_voice.training(trained, clips_heard, card["data"]))
+            st.markdown(your_voice.tested(len(persons["open"])))
         cost = card.get("cost")
         if cost:
-            st.markdown(
-                f"**Price.** {cost['global_parameters']:,} parameters; a person's posterior takes "
-                f"{cost['bytes_per_person']:,} bytes, and a frozen personal network costs what the "
-                f"global one costs: {cost['frozen_multiply_accumulates'] / 1e6:.1f} million "
-                "multiply-accumulates a clip."
-            )
-        st.caption(
-            "A reconstruction from the paper's abstract and slides; its numbers are not the "
-            "paper's."
-        )
+            st.markdown(your_voice.price(cost))
+        st.caption(your_voice.RECONSTRUCTION)
 
 
 # --- giving clips ---------------------------------------------------------------------------------
@@ -303,7 +295,7 @@ def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]
     are the tabs that need none. Where nobody is recorded, a sentence that says so.
     """
     if not records():
-        st.info(texts.NOT_RECORDED, icon=":material/mic_off:")
+        st.info(texts_of_clips.NOT_RECORDED, icon=":material/mic_off:")
         return
     widget = key(visit, name)
     st.audio_input(
@@ -313,11 +305,17 @@ def recorder(visit: Visit, label: str, name: str, on_change, ways: Sequence[str]
         on_change=state.guarded(on_change),
         args=(widget,),
     )
-    browser.say_where_no_microphone(widget, texts.MICROPHONE, ways)
+    browser.say_where_no_microphone(widget, texts_of_clips.MICROPHONE, ways)
 
 
 def uploader(
-    visit: Visit, label: str, name: str, on_change, *, several: bool, formats: str = texts.FORMATS
+    visit: Visit,
+    label: str,
+    name: str,
+    on_change,
+    *,
+    several: bool,
+    formats: str = texts_of_clips.FORMATS,
 ) -> None:
     """Files of any kind: what cannot be used is refused by our own sentence, not by the file's
     name.
@@ -337,7 +335,7 @@ def choose_person(column, visit: Visit, name: str, preferred=None):
     """A bundled person who speaks the task's words."""
     persons = bundled_persons(visit.task)
     return column.selectbox(
-        "Person",
+        texts.PERSON,
         persons,
         index=persons.index(preferred) if preferred else 0,
         format_func=lambda person: person.name,
@@ -349,7 +347,7 @@ def choose_environment(column, visit: Visit, proposed: str, task: str) -> str:
     """In which of their own environments bundled persons are heard or seen, or clean."""
     places = texts.places(task)
     return column.selectbox(
-        texts.about(task, "Heard"),
+        texts.about(task, texts.HEARD_WHERE),
         list(places),
         index=list(places).index(proposed),
         format_func=places.get,
@@ -363,7 +361,7 @@ def choose_subject(visit: Visit) -> None:
     widget = key(visit, "subject")
     state.put(widget, subject.task(visit))
     st.segmented_control(
-        "Model",
+        texts.MODEL,
         subject.TASKS_ABOUT,
         format_func=lambda name: TASKS[name].title,
         key=widget,
@@ -381,8 +379,8 @@ def _choose_subject(visit: Visit, widget: str) -> None:
 def whose(person: BundledPerson, environment: str) -> None:
     """Who a bundled person is and where they are heard, and whose clips these are."""
     places = own_environments(person.id)
-    heard = f", heard {places[environment].description}" if environment in places else ""
-    st.caption(f"{person.name} is {person.description}{heard}.")
+    heard = places[environment].description if environment in places else ""
+    st.caption(texts.of_bundled(person, heard))
     st.caption(person.corpus.attribution)
 
 
@@ -403,15 +401,15 @@ def clip_body(holder, name: str) -> None:
     st.caption(quality.reason if good else f"**{quality.reason}** {quality.remedy}")
     for note in holder.clip.notes:
         st.caption(f":material/sync_alt: {texts.literal(note)}")
-    st.audio(holder.sound, alt=f"Play {holder.title}")
+    st.audio(holder.sound, alt=texts_of_clips.play(holder.title))
     if holder.attribution:
         st.caption(holder.attribution)
 
 
 def clip_title(holder) -> None:
     """What a clip is called, where it came from, how long it is and how good."""
-    icon, source = texts.SOURCES[holder.source]
-    colour, sign, word = texts.VERDICTS[holder.quality.verdict]
+    icon, source = texts_of_clips.SOURCES[holder.source]
+    colour, sign, word = texts_of_clips.VERDICTS[holder.quality.verdict]
     came = texts.literal(holder.clip.name) if holder.source == "uploaded" else source
     st.markdown(f"**{holder.title}** {icon} {came} · {holder.clip.seconds:.1f} s")
     st.badge(word, icon=sign, color=colour)
@@ -425,34 +423,34 @@ def tile(visit: Visit, entry: Entry) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             clip_title(entry)
             if not entry.on:
-                st.badge("Off", icon=":material/toggle_off:", color="gray")
+                st.badge(texts_of_clips.OFF, icon=":material/toggle_off:", color="gray")
         clip_body(entry, f"clip-{entry.number}")
         with st.container(horizontal=True):
-            label, icon = texts.SWITCH[entry.on, entry.quality.verdict == "poor"]
+            label, icon = texts_of_clips.SWITCH[entry.on, entry.quality.verdict == "poor"]
             st.button(
                 label,
                 key=f"switch-{entry.number}",
                 icon=icon,
-                help=f"{entry.title} {'is' if entry.on else 'is not'} part of your model",
+                help=texts_of_clips.part_of_model(entry.title, on=entry.on),
                 type="tertiary" if entry.on else "secondary",
                 on_click=state.guarded(clips.flip),
                 args=(visit, entry),
             )
             st.button(
-                "Remove",
+                texts.REMOVE,
                 key=f"remove-{entry.number}",
                 icon=":material/delete:",
-                help=f"Remove {entry.title}",
+                help=texts.remove(entry.title),
                 type="tertiary",
                 on_click=state.guarded(clips.remove),
                 args=(visit, entry),
             )
             if entry.words > 1:
                 st.button(
-                    f"Use all {entry.words} words",
+                    texts_of_clips.use_all_words(entry.words),
                     key=f"each-word-{entry.number}",
                     icon=":material/content_cut:",
-                    help="A clip of its own for every word of this recording",
+                    help=texts_of_clips.EACH_WORD,
                     type="tertiary",
                     on_click=state.guarded(clips.split),
                     args=(visit, entry),
@@ -470,8 +468,6 @@ def promise_badges(promises) -> None:
             icon, colour = (
                 (":material/verified:", "green") if promise.kept else (":material/gpp_bad:", "red")
             )
-            st.badge(
-                promise.name if promise.kept else f"{promise.name}: broken", icon=icon, color=colour
-            )
+            st.badge(frame.promise(promise.name, kept=promise.kept), icon=icon, color=colour)
             st.markdown(f"**{promise.measured}**")
             st.caption(promise.meaning)

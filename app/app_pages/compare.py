@@ -8,21 +8,20 @@ from app_pages import personal_test, swap
 from session import answers, clips, models, state
 from session.shared import bundle, records
 from session.state import Answers
+from texts import clips as texts_of_clips
+from texts import compare
 from texts import people as texts_of_people
 
 from vop_core import plots
 from vop_core.evaluation.answers import Answer, changes
-from vop_core.plots.style import listing
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 
 visit = state.current()
 LIKELY = 4  # words that are offered as the true one
-ANOTHER = "Another word"
 VIEWS = {
-    "One word": ":material/looks_one:",
-    "Test me": ":material/fact_check:",
-    "Swap models": ":material/swap_horiz:",
+    compare.ONE_WORD: ":material/looks_one:",
+    compare.TEST_ME: ":material/fact_check:",
+    compare.SWAP_MODELS: ":material/swap_horiz:",
 }
 TALLY_WIDTH = 165  # pixels: two beside each other on a phone
 FEWEST_TO_JUDGE = 20  # queries of a visit: below, the tally is called an impression
@@ -32,7 +31,8 @@ def recorded(widget: str) -> None:
     """A recording ended: it is the new query."""
     given = state.given(widget)
     if given is not None:
-        clips.ask(visit, given.getvalue(), f"recording {visit.queries_given + 1}", "recorded")
+        name = texts_of_clips.recording(visit.queries_given + 1)
+        clips.ask(visit, given.getvalue(), name, "recorded")
 
 
 def uploaded(widget: str) -> None:
@@ -48,10 +48,10 @@ def borrow_form() -> None:
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     person = widgets.choose_person(left, visit, "query-person", clips.borrowed_person(visit))
     number = middle.selectbox(
-        "Clip", range(1, len(person.query) + 1), key=widgets.key(visit, "query-number")
+        texts.CLIP, range(1, len(person.query) + 1), key=widgets.key(visit, "query-number")
     )
     right.button(
-        "Ask both models",
+        texts.ASK_BOTH_MODELS,
         icon=":material/hearing:",
         width="stretch",
         key="ask-bundled",
@@ -62,7 +62,7 @@ def borrow_form() -> None:
 
 
 def give_query() -> None:
-    ways = ["Record", "Upload a file", "Borrow a bundled clip"]
+    ways = [texts.RECORD, texts.UPLOAD_FILE, compare.BORROW_A_CLIP]
     # whoever borrowed a voice cannot go on in it with a microphone
     borrowing = clips.borrowed_person(visit) is not None
     record, upload, borrow = widgets.ways_to_give(
@@ -70,11 +70,11 @@ def give_query() -> None:
     )
     if record:
         with record:
-            widgets.recorder(visit, "Say one word", "query-microphone", recorded, ways[1:])
+            widgets.recorder(visit, compare.SAY_ONE_WORD, "query-microphone", recorded, ways[1:])
     with upload:
         widgets.uploader(
             visit,
-            "One word of the same person",
+            compare.ONE_FILE,
             state.widget_name(visit, "query-file"),
             uploaded,
             several=False,
@@ -89,10 +89,10 @@ def choose_word() -> None:
     if query.recording is None:
         return
     chosen = st.pills(
-        f"{query.words} words in this recording: ask about",
+        compare.which_of(query.words),
         range(1, query.words + 1),
         default=query.word_number or None,
-        format_func=lambda number: f"Word {number}",
+        format_func=compare.word,
         key=widgets.key(visit, f"word-{query.number}"),
         wrap=True,
     )
@@ -111,12 +111,9 @@ def answer_card(column, model: str, who: str, icon: str, answered: Answer):
         st.markdown(f"{icon} {who}")
         st.markdown(f"## {first.label}")
         right = st.empty()
-        st.markdown(f"**{plots.percent(first.probability)}** sure")
+        st.markdown(texts.sure(first.probability))
         interval = st.empty()
-        st.caption(
-            "Then "
-            + ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
-        )
+        st.caption(texts.runners_up(others))
         return right, interval
 
 
@@ -128,21 +125,21 @@ def which_word(answered: Answers) -> str | None:
     likely += [each.label for each in answered.by_personal.ranked(LIKELY)]
     likely = list(dict.fromkeys(likely))[:LIKELY]
     chosen = st.pills(
-        "Was it right? Which word was it?",
-        [*likely, ANOTHER],
-        format_func=lambda word: texts.SAID.get(word, word),
-        default=(told if told in likely else ANOTHER) if told else None,
+        compare.WHICH_WORD,
+        [*likely, texts.ANOTHER_WORD],
+        format_func=lambda word: compare.SAID.get(word, word),
+        default=(told if told in likely else texts.ANOTHER_WORD) if told else None,
         key=widgets.key(visit, f"truth-{number}"),
         wrap=True,
     )
-    if chosen != ANOTHER:
+    if chosen != texts.ANOTHER_WORD:
         return chosen
     return st.selectbox(
-        "The word",
+        compare.THE_WORD,
         labels,
-        format_func=lambda word: texts.SAID.get(word, word),
+        format_func=lambda word: compare.SAID.get(word, word),
         index=labels.index(told) if told and told not in likely else None,
-        placeholder="Choose the word that you said",
+        placeholder=compare.CHOOSE_THE_WORD,
         label_visibility="collapsed",
         key=widgets.key(visit, f"other-truth-{number}"),
     )
@@ -154,22 +151,18 @@ def ask_the_truth(answered: Answers) -> None:
     """
     query = visit.query
     if query.twin:
-        st.warning(
-            f"This is the recording of **{query.twin}**, which made your model: its answer shows "
-            "nothing about new words, so it is not counted.",
-            icon=":material/content_copy:",
-        )
+        st.warning(compare.twin(query.twin), icon=":material/content_copy:")
         return
     if query.seal is None:
         answers.tell(visit, which_word(answered))
     if answers.another_persons(visit):
         st.warning(
-            texts.of_another(clips.speaker(visit, query.person), clips.speakers(visit)),
+            compare.of_another(clips.speaker(visit, query.person), clips.speakers(visit)),
             icon=":material/group:",
         )
     word = answers.true_word(visit)
     if word and word not in bundle(visit.task).labels:
-        st.caption(f"The models have no word **{word}**, so the query is not counted.")
+        st.caption(compare.no_such_word(word))
 
 
 def ask_and_answer() -> None:
@@ -179,26 +172,22 @@ def ask_and_answer() -> None:
     widgets.messages(visit)
     if visit.query is None:
         with st.container(border=True):
-            st.header("No query yet", anchor=False)
-            st.markdown(
-                f"{'Say' if records() else 'Upload'} or borrow one more word, and the global model "
-                "and yours answer side by side."
-            )
+            st.header(compare.NO_QUERY, anchor=False)
+            st.markdown(compare.one_more_word(records=records()))
         return
     if visit.query.task != visit.task:
         another_task()
         return
     choose_word()
     answered = answers.both(visit)
-    st.header(f"Answers to query {visit.query.number}", anchor=False)
+    st.header(compare.answers_to(visit.query.number), anchor=False)
     said, heard = st.columns([2, 1], gap="large")
     with said:
         columns = st.columns(2)
-        everybody = "**Global model**, the same for everybody"
         place, _ = answer_card(
-            columns[0], "global", everybody, ":material/public:", answered.by_global
+            columns[0], "global", compare.GLOBAL_MODEL, ":material/public:", answered.by_global
         )
-        who = f"**{people.whose(visit)} model**, from {counted(answered.shots, 'clip')}"
+        who = compare.personal_model(people.whose(visit), answered.shots)
         places = (
             place,
             *answer_card(columns[1], "personal", who, ":material/person:", answered.by_personal),
@@ -207,11 +196,7 @@ def ask_and_answer() -> None:
         say_who_is_right(answered, places[:2])
         widgets.switches(visit)
     answered = answers.with_draws(visit)  # after the answers, so that nobody waits for it
-    best = answered.by_personal.best
-    low, high = plots.percent(best.lower), plots.percent(best.upper)
-    places[2].markdown(
-        f"95 % of {answered.by_personal.draws} draws of its weights: {low} to {high}"
-    )
+    places[2].markdown(compare.under_draws(answered.by_personal))
     with heard.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             widgets.clip_title(visit.query)
@@ -240,13 +225,10 @@ def another_task() -> None:
     """The task has changed since the query was asked: nothing is answered anew unasked."""
     before, now = TASKS[visit.query.task].title, TASKS[visit.task].title
     with st.container(border=True):
-        st.header(f"{visit.query.title} was asked of other models", anchor=False)
-        st.markdown(
-            f"It was asked of **{before}**, and you have since chosen **{now}**, whose models have "
-            "not heard it."
-        )
+        st.header(compare.asked_before(visit.query.title), anchor=False)
+        st.markdown(compare.of_another_task(before=before, now=now))
         st.button(
-            "Ask these models",
+            compare.ASK_THESE_MODELS,
             icon=":material/hearing:",
             key="ask-again",
             on_click=state.guarded(clips.ask_again),
@@ -256,15 +238,17 @@ def another_task() -> None:
 
 def probabilities(answered: Answers) -> None:
     """Side by side, label by label, with the controls if asked for."""
-    st.header("Probabilities side by side", anchor=False)
+    st.header(compare.PROBABILITIES, anchor=False)
     with st.container(horizontal=True):
         controls = bool(visit.enrolled) and st.toggle(  # they are made like the enrolled clips
-            "Show the controls",
+            compare.SHOW_CONTROLS,
             key=widgets.key(visit, "controls"),
             persist_state="session",
-            help="Models made with the wrong clips: a gain that they share is not personal.",
+            help=compare.ABOUT_CONTROLS,
         )
-        every = st.toggle("All words", key=widgets.key(visit, "every"), persist_state="session")
+        every = st.toggle(
+            compare.ALL_WORDS, key=widgets.key(visit, "every"), persist_state="session"
+        )
     others = answers.of_controls(visit) if controls else {}
     widgets.show(
         plots.probability_figure(
@@ -278,65 +262,49 @@ def probabilities(answered: Answers) -> None:
     )
     for method, other in others.items():
         name, meaning = texts.CONTROLS[method]
-        st.caption(
-            f"**{name}**: {other.best.label}, {plots.percent(other.best.probability)}. {meaning}"
-        )
+        st.caption(compare.of_control(name, other, meaning))
 
 
 def what_changed(answered: Answers) -> None:
     """The labels whose probability moved most."""
-    st.header("What changed", anchor=False)
+    st.header(compare.WHAT_CHANGED, anchor=False)
     moved = changes(answered.by_global, answered.by_personal)
     if not moved:
-        st.caption("No word by as much as half a percentage point.")
+        st.caption(compare.NOTHING_CHANGED)
     for change in moved:
         icon = ":material/trending_up:" if change.points > 0 else ":material/trending_down:"
-        points = f"{change.points:+.1f}".replace("-", "\N{MINUS SIGN}")
-        before, after = 100 * change.before, 100 * change.after
-        st.markdown(f"{icon} **{change.label}** {points} points: {before:.1f} % → {after:.1f} %")
+        st.markdown(f"{icon} {compare.of_change(change)}")
 
 
 def uncertainty(answered: Answers) -> None:
     """Total = aleatoric + epistemic, for both models."""
-    st.header("Where the uncertainty comes from", anchor=False)
+    st.header(compare.UNCERTAINTY, anchor=False)
     widgets.show(
         plots.uncertainty_figure(answered.by_global, answered.by_personal),
         "uncertainty",
     )
-    own = answered.by_personal
-    st.caption(
-        f"Your model: {own.total:.2f} nats in total, {own.aleatoric:.2f} aleatoric (the sound) and "
-        f"{own.epistemic:.2f} epistemic (the weights), from {own.draws} draws. "
-        "The global model has one set of weights: it cannot disagree with itself, and all its "
-        "uncertainty counts as aleatoric."
-    )
+    st.caption(compare.of_uncertainty(answered.by_personal))
 
 
 def running_tally() -> None:
     """How often each model was right in this visit, about these persons and for this task."""
-    st.header("Tally of this visit", anchor=False)
+    st.header(compare.TALLY, anchor=False)
     found = answers.tally(visit)
-    whose = f"{TASKS[visit.task].title}, personal model of {listing(clips.speakers(visit))}"
-    whose += texts_of_people.heard(visit.environment)
+    heard = texts_of_people.heard(visit.environment)
+    said = compare.of_tally(TASKS[visit.task].title, clips.speakers(visit), heard, len(found))
     if not found:
-        st.caption(f"{whose}: no query with a known word yet.")
+        st.caption(said)
         return
     with st.container(horizontal=True, gap="small"):
-        for outcome, meaning in texts.OUTCOMES.items():
+        for outcome, meaning in compare.OUTCOMES.items():
             st.metric(meaning, found.count(outcome), border=True, width=TALLY_WIDTH)
-    st.caption(f"{whose}: {counted(len(found), 'query clip')}; one asked twice counts once.")
+    st.caption(said)
     if len(found) < FEWEST_TO_JUDGE:
-        st.caption(
-            "So few are an impression, not a measurement. Measured results, over whole groups of "
-            "people, stand on the Posterior page."
-        )
+        st.caption(compare.AN_IMPRESSION)
 
 
-st.title("Compare", anchor=False)
-st.markdown(
-    "One more word, two answers: the **global** model that everybody gets, and the one **your "
-    "clips** made."
-)
+st.title(texts.COMPARE, anchor=False)
+st.markdown(compare.PROMISE)
 people.choose(visit)
 personal = models.personal(visit)
 if people.of_another_task(visit):
@@ -347,31 +315,29 @@ elif personal is None:
         widgets.switches(visit)
         widgets.none_on(visit)
     else:
-        widgets.nothing_yet(
-            "There is no personal model to compare with yet: it takes one clip, better three."
-        )
+        widgets.nothing_yet(compare.NO_MODEL)
 else:
     view = st.segmented_control(
-        "What to compare",
+        compare.WHAT_TO_COMPARE,
         list(VIEWS),
         format_func=lambda view: f"{VIEWS[view]} {view}",
-        default="One word",
+        default=compare.ONE_WORD,
         required=True,
         key=widgets.key(visit, "view"),
         persist_state="session",
         label_visibility="collapsed",
         wrap=True,
     )
-    if view == "Swap models":
+    if view == compare.SWAP_MODELS:
         widgets.messages(visit)
         swap.show(visit)
-    elif view == "Test me":
+    elif view == compare.TEST_ME:
         personal_test.show(visit)
     else:
         ask_and_answer()
     st.divider()
     if personal.promises:
-        st.header("Four promises, checked while your model was made", anchor=False)
+        st.header(compare.PROMISES, anchor=False)
         widgets.promise_badges(personal.promises)
     else:
         st.caption(texts_of_people.NOT_WATCHED)

@@ -15,7 +15,6 @@ from vop_core.models.decision import MOST_QUERIES
 from vop_core.plots.detection import det_figure
 from vop_core.plots.verification import copied_figure
 from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
-from vop_core.text import counted
 
 visit = state.current()
 task = subject.task(visit)
@@ -44,7 +43,7 @@ def the_verdict(found) -> None:
         getattr(st, kind)(f"**{say(said)}**", icon=icon)
         for sentence in (*decide.reasons(found), *decision.as_detectors(visit)):
             st.markdown(say(sentence))
-        with st.expander("What this does not tell", icon=":material/visibility_off:"):
+        with st.expander(decide.NOT_TOLD, icon=":material/visibility_off:"):
             st.markdown("\n".join(f"- {say(each)}" for each in decision.untold(task)))
 
 
@@ -52,7 +51,7 @@ def choose_clips(found):
     """With how many clips of each person the sections below are."""
     by_shots = {regime.shots: regime for regime in found}
     chosen = st.segmented_control(
-        say("Clips that each person gives"),
+        say(decide.CLIPS_EACH),
         list(by_shots),
         default=5 if 5 in by_shots else found[-1].shots,
         required=True,
@@ -64,40 +63,40 @@ def choose_clips(found):
 
 def who_gains(regime) -> None:
     """A mark a person, the worst served, and the groups that results tell apart."""
-    st.header("Who gains, who loses?", anchor=False)
+    st.header(decide.WHO_GAINS, anchor=False)
     drawn, said = st.columns([7, 5], gap="large")
     with drawn:
         widgets.show(decision.gains(regime), "decide-gains")
     with said:
         st.markdown(decide.harm(regime))
         st.markdown(decide.worst(regime))
-        numbers("Every person, nobody named", decide.persons_table(regime))
+        numbers(decide.EVERY_PERSON, decide.persons_table(regime))
     places = decision.places(visit)
     if places:
-        st.markdown(say("**By where they are heard**"))
+        st.markdown(say(decide.BY_PLACE))
         table(decide.places_table(places, texts.places(task)))
-        st.caption(say(decide.PLACES_NOTE.format(clips=counted(SHOTS, "clip"))))
+        st.caption(say(decide.places_note(SHOTS)))
     groups = shared.groups() if task in KEYWORD_TASKS else []
     if groups:
-        st.markdown("**By gender, dialect and telephone**")
+        st.markdown(decide.BY_GROUP)
         st.markdown(decide.of_groups(groups))
-        numbers("Every group", decide.groups_table(groups))
+        numbers(decide.EVERY_GROUP, decide.groups_table(groups))
         st.caption(decide.groups_note(groups))
 
 
 def how_many_clips(found) -> None:
     """Right answers by number of clips."""
-    st.header(say("How many clips does it take?"), anchor=False)
+    st.header(say(decide.HOW_MANY_CLIPS), anchor=False)
     widgets.show(decision.clips_figure(task, found, height=340), "decide-clips")
-    numbers("Numbers, with controls", decide.clips_table(found))
+    numbers(decide.NUMBERS, decide.clips_table(found))
 
 
 @st.fragment
 def how_many_people(regime) -> None:
     """The persons that would settle it."""
-    st.header("How many people would make you sure?", anchor=False)
+    st.header(decide.HOW_MANY_PEOPLE, anchor=False)
     gain = st.select_slider(
-        "A gain of so many points would be worth it",
+        decide.WORTH_IT,
         GAINS,
         value=0.01,
         format_func=lambda share: f"{100 * share:g}",
@@ -110,7 +109,7 @@ def how_many_people(regime) -> None:
 def people_here() -> None:
     """The bundled persons, asked by this server, and the threshold chosen on them."""
     words = task in KEYWORD_TASKS
-    st.header("Ask people here" + ", and choose when to answer" * words, anchor=False)
+    st.header(decide.ASK_HERE_AND_CHOOSE if words else decide.ASK_HERE, anchor=False)
     if task not in visit.people_asked:
         st.markdown(decide.PEOPLE_WHY if words else decide.PEOPLE_WHY_SEEN)
         st.button(
@@ -139,7 +138,7 @@ def threshold() -> None:
     """Both errors, and both models at the same false alarms."""
     st.markdown(decide.THRESHOLD)
     target = st.segmented_control(
-        "False alarms allowed",
+        decide.FALSE_ALARMS,
         TARGETS,
         default=decision.USUAL_TARGET,
         format_func=decide.one_in,
@@ -160,10 +159,10 @@ def threshold() -> None:
 @st.fragment
 def what_it_costs() -> None:
     """Every method on the same clips, timed on a click."""
-    st.header("What does it cost?", anchor=False)
+    st.header(decide.COSTS, anchor=False)
     who = decision.whose(visit)
     st.button(
-        say(f"Measure it here, on {who if who == decision.OWN else who + '’s clips'}"),
+        say(decide.measure_here(who)),
         icon=":material/timer:",
         key="measure-costs",
         on_click=state.guarded(decision.measure),
@@ -176,14 +175,14 @@ def what_it_costs() -> None:
     table(decide.ledger_table(timed))
     st.markdown(say(decide.LEAVES.format(sent=timed.bytes_to_send)))
     st.caption(say(decide.right_answers(timed, who)))
-    st.caption(say(decide.LEDGER_NOTE.format(clips=counted(timed.clips, "clip"))))
+    st.caption(say(decide.ledger_note(timed.clips)))
 
 
 def take_along(regime) -> None:
     """The report, made when it is asked for."""
-    st.header("Take it along", anchor=False)
+    st.header(decide.TAKE_ALONG, anchor=False)
     st.download_button(
-        "Download the report",
+        decide.DOWNLOAD,
         data=lambda: decision.report(visit, regime),
         file_name=f"personalization-{task}.html",
         mime="text/html",
@@ -202,21 +201,22 @@ def claims_worth() -> None:
         getattr(st, kind)(f"**{said}**", icon=icon)
         st.markdown(claims.of_gain(found))
         st.caption(claims.by_chance(found))
-    st.header("Whose claims, after how many clips?", anchor=False)
+    st.header(decide.WHOSE_CLAIMS, anchor=False)
     table(claims.settings_table(found))
     st.caption(claims.ERRORS)
-    st.header("A threshold is a decision", anchor=False)
+    st.header(decide.A_DECISION, anchor=False)
     left, right = st.columns(2)
     shots = max(each.shots for each in found)
     with left:
         options = {"chosen": FALSE_ALARMS, "targets": claims.MISSES, "others": claims.ALARMS}
         widgets.show(det_figure(verify.verifier().bands(shots), **options), "decide-claims")
-        st.caption(claims.errors(verify.verifier().point("vop", shots), shots))
+        point = verify.verifier().point("vop", shots)
+        st.caption(claims.errors(point, shots))
     with right:
         copied = subject.shipped(visit).card["copied_thresholds"]["vop"]
         widgets.show(copied_figure(copied, claims.CORPORA, asked=FALSE_ALARMS), "decide-copied")
         st.caption(claims.COPIED)
-    st.page_link("app_pages/verify.py", label="Try it on Verify", icon=":material/how_to_reg:")
+    st.page_link("app_pages/verify.py", label=texts.TRY_ON_VERIFY, icon=":material/how_to_reg:")
 
 
 def persons_worth() -> None:
@@ -236,7 +236,7 @@ def persons_worth() -> None:
         take_along(regime)
 
 
-st.title("Decide", anchor=False)
+st.title(texts.DECIDE, anchor=False)
 st.markdown(decide.QUESTION)
 widgets.choose_subject(visit)
 widgets.messages(visit)

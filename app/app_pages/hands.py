@@ -6,6 +6,7 @@ import texts
 import widgets
 from session import hands, models, state
 from session.shared import bundled_persons
+from texts import drawings as texts_of_drawings
 from texts import hands as said
 
 from vop_core import plots
@@ -13,7 +14,6 @@ from vop_core.data.environments import CLEAN
 from vop_core.data.scans import COMMON_SCANS
 from vop_core.evaluation.answers import Answer
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 
 visit = state.current()
 hand = visit.hand
@@ -25,7 +25,7 @@ def borrow_form() -> None:
     proposed, environment = models.opening(hands.TASK)
     persons = bundled_persons(hands.TASK)
     person = st.selectbox(
-        "Writer",
+        texts.WRITER,
         persons,
         index=persons.index(proposed) if proposed else 0,
         format_func=lambda person: person.name,
@@ -33,7 +33,7 @@ def borrow_form() -> None:
     )
     seen = widgets.choose_environment(st, visit, environment, hands.TASK)
     st.button(
-        "Use this hand",
+        said.USE_THIS_HAND,
         icon=":material/draw:",
         type="primary",
         key="borrow-hand",
@@ -46,7 +46,7 @@ def borrow_form() -> None:
 def given() -> None:
     """What was given, each with its switches, and the model that they make."""
     person = hands.writer(visit)
-    whose = f"{person.name}’s" if person else "Your"
+    whose = texts.of_person(person.name) if person else texts.YOUR
     if not hand.samples:
         st.info(said.NOTHING, icon=":material/edit:")
         return
@@ -68,10 +68,8 @@ def given() -> None:
     if person:
         scans = TASKS[hands.TASK].environments(person.id)
         where = scans.get(hand.environment)
-        st.caption(
-            f"{person.name} is {person.corpus.about}"
-            + (f"; {where.description}." if where else ".")
-        )
+        seen = where.description if where else ""
+        st.caption(said.of_person(person.name, person.corpus.about, seen))
         st.button(
             said.OWN_AGAIN,
             icon=":material/edit:",
@@ -100,18 +98,19 @@ def choose_environment() -> None:
 
 def tile(place: int, sample) -> None:
     with st.container(border=True, width=108, gap="xsmall", key=f"digit-{sample.number}"):
-        off = "" if sample.on else ", off"
-        st.image(sample.image, width=74, alt=f"{hands.title(place)}, {sample.source}{off}")
-        st.caption(hands.title(place) + off)
+        off = "" if sample.on else said.OFF
+        how = texts_of_drawings.HOW_GIVEN[sample.source]
+        st.image(sample.image, width=74, alt=f"{texts.sample(place)}, {how}{off}")
+        st.caption(texts.sample(place) + off)
         st.button(
-            "Switch off" if sample.on else "Switch on",
+            texts.SWITCH_OFF if sample.on else texts.SWITCH_ON,
             key=f"flip-{sample.number}",
             type="tertiary" if sample.on else "secondary",
             on_click=state.guarded(hands.flip),
             args=(visit, sample),
         )
         st.button(
-            "Remove",
+            texts.REMOVE,
             key=f"remove-digit-{sample.number}",
             type="tertiary",
             on_click=state.guarded(hands.remove),
@@ -122,10 +121,9 @@ def tile(place: int, sample) -> None:
 def surely(column, whose: str, made_of: str, answer: Answer, word: str | None) -> None:
     """A model's digit, how sure it is, and the runners-up."""
     first, *others = answer.ranked(3)
-    then = ", ".join(f"{other.label} {plots.percent(other.probability)}" for other in others)
     with widgets.answer_card(column, whose, made_of, answer, word):
-        st.markdown(f"**{plots.percent(first.probability)}** sure")
-        st.caption(f"Then {then}")
+        st.markdown(texts.sure(first.probability))
+        st.caption(texts.runners_up(others))
 
 
 def answered() -> None:
@@ -134,8 +132,8 @@ def answered() -> None:
     by_global, by_personal = hands.answers(visit)
     left, middle, right = st.columns(3)
     with left.container(border=True, height="stretch"):
-        st.markdown(":material/edit: **Written**")
-        st.image(query.image, width=112, alt="The digit that is asked about")
+        st.markdown(f":material/edit: {said.WRITTEN}")
+        st.image(query.image, width=112, alt=said.ASKED)
         for note in query.picture.notes:
             st.caption(texts.literal(note))
         if query.seal is None:
@@ -149,14 +147,13 @@ def answered() -> None:
             if told:
                 hand.told[query.number] = told
     found, word = hands.judge(visit, by_global, by_personal), hands.truth(visit)
-    everybody = ":material/public: **Everybody’s**"
-    surely(middle, everybody, "model for all hands", by_global, word)
+    surely(middle, f":material/public: {said.EVERYBODYS}", said.FOR_ALL, by_global, word)
     own = hands.personal(visit).model
     person = hands.writer(visit)
-    owner = f"{person.name}’s" if person else "Yours"
+    owner = texts.of_person(person.name) if person else said.YOURS
     whose = f":material/person: **{owner}**"
-    surely(right, whose, f"model from {counted(own.shots, 'digit')}", by_personal, word)
-    st.markdown(texts.verdict(by_global.best, by_personal.best, found, "digits"))
+    surely(right, whose, said.made_of(own.shots), by_personal, word)
+    st.markdown(texts.verdict(by_global.best, by_personal.best, found, said.DIGITS))
     if hands.enrolled(visit):
         st.caption(said.ENROLLED)
     elif hands.of_another(visit):
@@ -171,11 +168,8 @@ def posterior() -> None:
     views = {layer: hands.layer_view(visit, layer) for layer in model.layer_names}
     layer = plots.most_told(views)
     view = views[layer]
-    st.header("What the digits say about the weights", anchor=False)
-    st.caption(
-        f"{model.layer_titles[layer]}: the weight that the digits move most, from where it lies "
-        f"for anybody (dashed) to where it lies for this hand (solid). {said.ADDS_UP}"
-    )
+    st.header(said.ABOUT_WEIGHTS, anchor=False)
+    st.caption(said.of_weight(model.layer_titles[layer]))
     widgets.show(plots.weight_figure(view, view.most_told, height=320), "hand-weight")
 
 
@@ -185,7 +179,7 @@ def one_more() -> None:
     if person:
         st.markdown(said.of_writer(person.name, hands.everything(visit)))
         st.button(
-            f"Ask about another of {person.name}’s digits",
+            said.ask_another(person.name),
             icon=":material/skip_next:",
             type="primary",
             key="ask-written",
@@ -198,7 +192,7 @@ def one_more() -> None:
         st.info(said.ASK_NOW, icon=":material/edit:")
 
 
-st.title("Hands", anchor=False)
+st.title(texts.HANDS, anchor=False)
 st.markdown(said.PROMISE)
 st.page_link("app_pages/signs.py", label=said.SIGNS_INSTEAD, icon=":material/gesture:")
 left, right = st.columns([5, 10], gap="large")
@@ -208,7 +202,7 @@ with right:
     widgets.messages(visit)
     given()
     if hands.personal(visit):
-        st.header("One more digit, read by both models", anchor=False)
+        st.header(said.ONE_MORE, anchor=False)
         one_more()
 if hands.personal(visit):
     posterior()

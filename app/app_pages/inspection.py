@@ -9,6 +9,7 @@ import widgets
 from session import clips, hands, state, subject
 from session import inspection as inspect
 from texts import inspection as words
+from texts import waiting
 
 from vop_core import plots
 from vop_core.course.script import VIEWS
@@ -16,11 +17,9 @@ from vop_core.models.inspection import CROWD_CLIPS, coverage_by_clips, draws_tab
 from vop_core.plots import inspection as figures
 from vop_core.plots import style
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 from vop_core.variational.diagnostics import HELD
 from vop_core.variational.monte_carlo import draws_needed
 
-TAKE = "Take it away"
 SVG, PNG = "SVG", "PNG"
 visit = state.current()
 task = subject.task(visit)
@@ -48,10 +47,10 @@ def draw(figure, key: str, table: pd.DataFrame, *, opened: bool = False, **optio
 
 def numbers(key: str, table: pd.DataFrame, *, opened: bool) -> None:
     """A table to read, and as a file."""
-    with st.expander(f"Numbers: {counted(len(table), 'line')}", expanded=opened):
+    with st.expander(words.numbers(len(table)), expanded=opened):
         st.dataframe(table, hide_index=True, key=f"table-{key}")
         st.download_button(
-            "Save as CSV",
+            words.SAVE_TABLE,
             lambda: table.to_csv(index=False),
             f"vop-{key}.csv",
             "text/csv",
@@ -88,7 +87,7 @@ def choose(table: pd.DataFrame) -> str:
     # named after what is marked, so that a click in a figure shows here
     widget = widgets.key(visit, f"inspect-layer-{task}-{layer}")
     left.selectbox(
-        "Layer",
+        texts.LAYER,
         list(titles),
         index=list(titles).index(layer),
         format_func=titles.get,
@@ -99,7 +98,7 @@ def choose(table: pd.DataFrame) -> str:
     names = table[table["layer"] == layer]["name"].tolist()
     widget = widgets.key(visit, f"inspect-weight-{task}-{layer}-{weight}")
     middle.selectbox(
-        "Weight",
+        texts.WEIGHT,
         range(len(names)),
         index=weight,
         format_func=names.__getitem__,
@@ -108,7 +107,7 @@ def choose(table: pd.DataFrame) -> str:
         args=(layer, widget),
     )
     return right.segmented_control(
-        "Show",
+        texts.SHOW,
         list(words.MEASURES),
         format_func=words.MEASURES.get,
         default="width",
@@ -127,22 +126,22 @@ def layers(looked_at) -> None:
     if task == visit.task and visit.enrolled:
         st.page_link(
             "app_pages/posterior.py",
-            label="Open its curves, clip by clip, on Posterior",
+            label=words.OPEN_CURVES,
             icon=":material/bar_chart_4_bars:",
         )
     st.caption(words.MAP)
     figure = figures.layer_map_figure(table, measure, marked=(layer, weight))
     draw(figure, MAP, table, **marking(MAP))
-    st.header("Layer by layer", anchor=False)
+    st.header(words.LAYER_BY_LAYER, anchor=False)
     by_layer = table.groupby("layer", sort=False)[["width", "kl", "moved"]].mean().reset_index()
     draw(figures.layer_profile_figure(table, marked=layer), PROFILE, by_layer, **marking(PROFILE))
 
 
 def persons(looked_at) -> None:
     by = st.segmented_control(
-        "Colour and shape by",
-        ["person", "heard"],
-        format_func={"person": "Person", "heard": "Where heard"}.get,
+        words.COLOUR_BY,
+        list(words.COLOURS),
+        format_func=words.COLOURS.get,
         default="person",
         required=True,
         key=widgets.key(visit, "inspect-by"),
@@ -157,7 +156,7 @@ def persons(looked_at) -> None:
     st.markdown(say(words.spread(found.table, found.plane.share)))
     figure = figures.persons_plane_figure(found.table, found.plane.share, by=by, you=you)
     draw(figure, "inspect-persons", pd.concat([found.table, you], ignore_index=True))
-    st.caption(say(words.PERSONS.format(shots=CROWD_CLIPS)))
+    st.caption(say(words.ABOUT_PERSONS.format(shots=CROWD_CLIPS)))
 
 
 def coverage(looked_at) -> None:
@@ -168,11 +167,10 @@ def coverage(looked_at) -> None:
     counts = coverage_by_clips(table)
     st.markdown(say(words.coverage(counts)))
     draw(figures.contraction_figure(counts, HELD), "inspect-coverage", counts)
-    st.header("Layer by layer", anchor=False)
+    st.header(words.LAYER_BY_LAYER, anchor=False)
     shots = len(looked_at.heard.enrollment)
     nearest = min(counts["clips"], key=lambda count: abs(count - shots))
-    after = counted(int(nearest), "clip")
-    st.caption(say(f"After {after}, means over persons. Click a layer."))
+    st.caption(say(words.after(int(nearest))))
     titles = looked_at.model.layer_titles
     by_layer = table[table["clips"] == nearest][list(titles)].mean()
     figure = figures.layer_coverage_figure(by_layer, titles, marked=inspect.marked(visit)[0])
@@ -186,13 +184,13 @@ def draws(looked_at) -> None:
     errors, table = draws_table(answers), inspect.uncertainty(visit)
     st.markdown(say(words.draws(errors, draws_needed(answers), len(table))))
     draw(figures.draw_error_figure(errors), "inspect-draws", errors)
-    st.header(say("What is uncertain: the weights or the clip"), anchor=False)
+    st.header(say(words.WHAT_IS_UNCERTAIN), anchor=False)
     st.markdown(say(words.entropy(table)))
     draw(figures.entropy_figure(table), "inspect-entropy", table)
 
 
 def methods(looked_at) -> None:
-    st.caption(say(words.METHODS))
+    st.caption(say(words.ABOUT_METHODS))
     if not len(looked_at.heard.query):
         st.info(say(words.NO_QUERIES), icon=":material/hearing:")
         return
@@ -201,7 +199,7 @@ def methods(looked_at) -> None:
         words.ASK, icon=":material/groups:", type="primary", key="ask-methods"
     ):
         return
-    with place, st.spinner("Enrolling with every method…"):
+    with place, st.spinner(waiting.ENROLLING_WITH_EVERY_METHOD):
         table = inspect.methods(visit)
     if looked_at.heard.enrollment_labels is None:
         st.caption(say(words.NO_LABELS))
@@ -213,7 +211,7 @@ def methods(looked_at) -> None:
 
 
 def diagnosis(looked_at) -> None:
-    st.caption(say(words.DIAGNOSIS))
+    st.caption(say(words.ABOUT_DIAGNOSIS))
     checks = inspect.checks(visit)
     st.markdown(say(words.diagnosis(checks)))
     for number, check in enumerate(checks, start=1):
@@ -224,11 +222,11 @@ def diagnosis(looked_at) -> None:
             verdict.badge(word, icon=icon, color=colour)
             st.markdown(say(check.found))
             if check.verdict != "pass":
-                st.caption(say(f":material/arrow_forward: Look next at: {check.look}"))
+                st.caption(say(f":material/arrow_forward: {words.look_next(check.look)}"))
 
 
 def take_away(looked_at) -> None:
-    view = st.selectbox("View", list(VIEWS), key=widgets.key(visit, "inspect-view"))
+    view = st.selectbox(words.VIEW, list(VIEWS), key=widgets.key(visit, "inspect-view"))
     own = "" if looked_at.samples.person else words.OWN
     st.markdown(say(words.TAKE.format(own=own)))
     code = inspect.as_script(visit, view)
@@ -236,7 +234,7 @@ def take_away(looked_at) -> None:
     name = f"vop-{view.lower().replace(' ', '-')}"
     with st.container(horizontal=True):
         st.download_button(
-            "Save the script",
+            words.SAVE_SCRIPT,
             code,
             f"{name}.py",
             "text/x-python",
@@ -245,7 +243,7 @@ def take_away(looked_at) -> None:
             on_click="ignore",
         )
         st.download_button(
-            "Save the notebook",
+            words.SAVE_NOTEBOOK,
             inspect.as_notebook(visit, view),
             f"{name}.ipynb",
             "application/x-ipynb+json",
@@ -253,11 +251,11 @@ def take_away(looked_at) -> None:
             key="save-notebook",
             on_click="ignore",
         )
-    st.header("Draws for ArviZ", anchor=False)
+    st.header(words.DRAWS_FOR_ARVIZ, anchor=False)
     numbered = len(inspect.layers(visit))
     st.markdown(say(words.ARVIZ.format(draws=f"{inspect.EXPORTED_DRAWS:,}", numbers=numbered)))
     st.download_button(
-        "Save the draws",
+        words.SAVE_DRAWS,
         partial(inspect.exported, visit),
         "vop-posterior.nc",
         "application/x-netcdf",
@@ -268,15 +266,15 @@ def take_away(looked_at) -> None:
 
 
 SECTIONS = {
-    "Layers": layers,
-    "Persons": persons,
-    "Width and coverage": coverage,
-    "Draws": draws,
-    "Methods": methods,
-    "Diagnosis": diagnosis,
-    TAKE: take_away,
+    words.LAYERS: layers,
+    words.PERSONS: persons,
+    words.WIDTH_AND_COVERAGE: coverage,
+    words.DRAWS: draws,
+    words.METHODS: methods,
+    words.DIAGNOSIS: diagnosis,
+    words.TAKE_AWAY: take_away,
 }
-ASKED = ("Draws", "Methods", "Diagnosis")  # of what a model answers
+ASKED = (words.DRAWS, words.METHODS, words.DIAGNOSIS)  # of what a model answers
 
 
 @st.fragment
@@ -285,9 +283,9 @@ def show() -> None:
     looked_at = inspect.inspected(visit)
     compares = TASKS[task].compares
     section = st.segmented_control(
-        "Section",
+        words.SECTION,
         [each for each in SECTIONS if not (compares and each in ASKED)],
-        default="Layers",
+        default=words.LAYERS,
         required=True,
         key=f"{SECTION}-{task}",
         label_visibility="collapsed",
@@ -295,14 +293,14 @@ def show() -> None:
     )
     st.header(section, anchor=False)
     SECTIONS[section](looked_at)
-    if section != TAKE:
+    if section != words.TAKE_AWAY:
         st.segmented_control(
-            "Save pictures as",
+            words.PICTURES_AS,
             [SVG, PNG],
             default=SVG,
             required=True,
             key=FORMAT,
-            help="By the camera at a figure’s top right.",
+            help=words.BY_THE_CAMERA,
             wrap=True,
         )
 
@@ -311,7 +309,7 @@ def whose(looked_at) -> None:
     """Whose posterior is looked at."""
     found = looked_at.samples
     if not found.proposed:
-        count = say(counted(len(looked_at.heard.enrollment), "clip"))
+        count = say(words.clips(len(looked_at.heard.enrollment)))
         st.markdown(words.OF_CLIPS.format(name=looked_at.heard.name, clips=count))
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -330,7 +328,7 @@ def enroll(found) -> None:
         clips.borrow(visit, found.person, len(found.names), found.environment)
 
 
-st.title("Inspect", anchor=False)
+st.title(texts.INSPECT, anchor=False)
 st.markdown(say(words.ABOUT))
 widgets.choose_subject(visit)
 widgets.messages(visit)

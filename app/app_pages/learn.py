@@ -9,6 +9,7 @@ import widgets
 from session import lesson, state
 from texts import learn
 from texts import verify as claims
+from texts.clips import clip
 
 from vop_core import plots
 from vop_core.course.lesson import MOST_POINTS, REACH
@@ -19,7 +20,6 @@ from vop_core.plots.style import enlarge
 from vop_core.plots.twin import bounds_figure, one_weight_figure, points_figure, two_weights_figure
 from vop_core.plots.verification import copied_figure
 from vop_core.tasks.registry import TASKS
-from vop_core.text import counted
 
 visit = state.current()
 HEIGHT = 300  # of a twin's figures, in pixels: all of them are seen at once
@@ -56,9 +56,9 @@ def steps(number: int) -> None:
     """Where one is, and the ways on: by mouse, keyboard or clicker."""
     last = len(learn.STEPS) - 1
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        st.markdown(f"**Step {number + 1} of {last + 1}**", width="stretch")
+        st.markdown(learn.step_of(number + 1, last + 1), width="stretch")
         st.button(
-            "Previous",
+            learn.PREVIOUS,
             icon=":material/arrow_back:",
             key="previous-step",
             shortcut="PageUp",
@@ -67,7 +67,7 @@ def steps(number: int) -> None:
             args=(number - 1,),
         )
         st.button(
-            "Next",
+            learn.NEXT,
             icon=":material/arrow_forward:",
             key="next-step",
             type="primary",
@@ -86,7 +86,7 @@ def ask(step: learn.Step, told: dict) -> bool:
         return True
     # buttons, unlike radio buttons, leave Page Down to the lecture
     predicted = st.pills(
-        "Your prediction",
+        learn.YOUR_PREDICTION,
         range(len(step.options)),
         default=visit.lesson.predictions.get(step.key),
         required=True,
@@ -97,7 +97,7 @@ def ask(step: learn.Step, told: dict) -> bool:
     )
     lesson.predict(visit, step.key, predicted)
     st.button(
-        "Reveal",
+        learn.REVEAL,
         icon=":material/visibility:",
         key=f"reveal-{step.key}",
         type="primary",
@@ -126,12 +126,12 @@ def answer(step: learn.Step, predicted: int) -> None:
 def notes(step: learn.Step) -> None:
     """For whoever presents, hidden until asked for."""
     shown = st.toggle(
-        "Presenter notes", key=widgets.key(visit, "presenter-notes"), persist_state="session"
+        learn.PRESENTER_NOTES, key=widgets.key(visit, "presenter-notes"), persist_state="session"
     )
     if shown:
         with st.container(border=True):
-            st.markdown(f"**About {counted(step.minutes, 'minute')}.** {step.notes}")
-            st.markdown(f"**Somebody may think:** {step.misconception}")
+            st.markdown(learn.minutes(step.minutes, step.notes))
+            st.markdown(learn.may_think(step.misconception))
             st.caption(learn.KEYS)
 
 
@@ -142,11 +142,11 @@ def one_word(revealed: bool) -> None:
     """A clip, and what everybody's network hears in it."""
     said = lesson.word(visit)
     with st.container(border=True):
-        st.markdown(f":material/hearing: {lesson.person(visit)[0].name} says")
+        st.markdown(f":material/hearing: {learn.says(lesson.person(visit)[0].name)}")
         st.markdown(f"## {said.word}")
-        st.audio(playable(said.clip), alt=f"Play the word {said.word}")
+        st.audio(playable(said.clip), alt=texts.play_word(said.word))
     with st.container(border=True):
-        st.markdown(":material/public: Everybody’s network hears")
+        st.markdown(f":material/public: {learn.EVERYBODY_HEARS}")
         st.markdown(f"## {said.by_global.best.label}")
         verdict(said.by_global.best.label, said.word)
 
@@ -170,7 +170,7 @@ def more_clips(revealed: bool) -> None:
                 st.markdown(titled)
                 st.markdown(f"## {each.label}")
                 verdict(each.label, said.word)
-                st.markdown(f"{each.right} of {each.words} words right")
+                st.markdown(learn.words_right(each.right, each.words))
 
 
 def bell_curve(revealed: bool) -> None:
@@ -186,23 +186,20 @@ def trust(revealed: bool) -> None:
         return
     count = lesson.clip_count(visit)
     on = st.pills(
-        "Clips that are heard",
+        learn.CLIPS_HEARD,
         range(count),
         selection_mode="multi",
         default=[0],
-        format_func=lambda place: f"Clip {place + 1}",
+        format_func=lambda place: clip(place + 1),
         key=widgets.key(visit, "lesson-clips"),
         wrap=True,
     )
     on = tuple(sorted(on))
     found = lesson.shrinkage(visit, on)
     if found and on:
-        st.markdown(
-            f"## a = {found.counted} / ({found.counted} + {found.prior_clips:.1f}) = "
-            f"{plots.percent(found.share)}"
-        )
+        st.markdown(learn.share_taken(found.counted, found.prior_clips, found.share))
     elif found:
-        st.markdown("## a = 0: the prior alone")
+        st.markdown(learn.PRIOR_ALONE)
     view, weight = lesson.weight_view(visit, on)
     show(plots.weight_figure(view, weight, height=360), "lesson-trust")
 
@@ -236,7 +233,7 @@ def controls(weights: int) -> None:
     name = widgets.key(visit, f"twin-{weights}-{len(points)}-point")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.pills(
-            "Point to move",
+            learn.POINT_TO_MOVE,
             range(len(points)),
             default=chosen,
             format_func=lambda place: str(place + 1),
@@ -246,7 +243,7 @@ def controls(weights: int) -> None:
             wrap=True,
         )
         st.button(
-            "Add a point",
+            learn.ADD_A_POINT,
             icon=":material/add:",
             key=f"add-point-{weights}",
             disabled=len(points) == MOST_POINTS,
@@ -254,20 +251,19 @@ def controls(weights: int) -> None:
             args=(visit, weights),
         )
         st.button(
-            "Remove the last",
+            learn.REMOVE_THE_LAST,
             icon=":material/remove:",
             key=f"remove-point-{weights}",
             disabled=len(points) == 1,
             on_click=state.guarded(lesson.remove_point),
             args=(visit, weights),
         )
-    titles = ("What is heard, x", "Label, y")
     for column, title, key, value in zip(
-        st.columns(2), titles, place_keys(weights, chosen), points[chosen], strict=True
+        st.columns(2), learn.AXES, place_keys(weights, chosen), points[chosen], strict=True
     ):
         state.begin(key, value)
         column.slider(
-            f"{title}, of point {chosen + 1}",
+            learn.of_point(title, chosen + 1),
             -REACH,
             REACH,
             step=0.05,
@@ -301,20 +297,8 @@ def twin(weights: int) -> None:
 
 
 def bounds_table(found) -> None:
-    with st.expander("The bound in numbers, nats"):
-        st.table(
-            [
-                {
-                    "posterior": name,
-                    "expected log-likelihood": f"{float(each.expected_log_likelihood):.2f}",
-                    "− KL": f"{float(each.kl):.2f}",
-                    "= ELBO": f"{float(each.elbo):.2f}",
-                    "evidence": f"{found.evidence:.2f}",
-                    "gap": f"{found.gap(name):.2f}",
-                }
-                for name, each in found.bounds.items()
-            ]
-        )
+    with st.expander(learn.BOUND_IN_NUMBERS):
+        st.table([learn.bound(found, name) for name in found.bounds])
 
 
 def price(revealed: bool) -> None:
@@ -323,23 +307,13 @@ def price(revealed: bool) -> None:
         st.caption(learn.FIRST_PREDICT)
         return
     found = lesson.costs(visit)
-    st.table(
-        [
-            {
-                "": learn.METHODS[name],
-                "multiply-accumulates, millions": f"{each.multiply_accumulates / 1e6:,.0f}",
-                "gradient steps": each.gradient_steps,
-                "labels needed": learn.LABELS[each.labels],
-            }
-            for name, each in found.items()
-        ]
-    )
+    st.table([learn.cost(name, each) for name, each in found.items()])
 
 
 def everyone(revealed: bool) -> None:
     """What each bundled person gains."""
     if revealed and (found := lesson.bundled_gains(visit)):
-        gain_chart({learn.GAINS["own"]: found}, "bundled people")
+        gain_chart({learn.GAINS["own"]: found}, learn.BUNDLED_PEOPLE)
     elif not revealed:
         st.caption(learn.FIRST_PREDICT)
 
@@ -348,12 +322,12 @@ def hand(revealed: bool) -> None:
     """What a writer enrolls with, and what every writer gains."""
     with st.container(horizontal=True):
         for number, picture in enumerate(lesson.hand_pictures(), start=1):
-            st.image(picture, width=96, alt=f"Digit {number} that enrolls")
+            st.image(picture, width=96, alt=learn.digit_that_enrolls(number))
     if revealed and (found := lesson.hand_gains()):
-        gain_chart({learn.GAINS["own samples"]: found}, "bundled writers")
+        gain_chart({learn.GAINS["own-samples"]: found}, learn.BUNDLED_WRITERS)
     elif not revealed:
         st.caption(learn.FIRST_PREDICT)
-    st.page_link("app_pages/hands.py", label="Draw some yourself", icon=":material/draw:")
+    st.page_link("app_pages/hands.py", label=learn.DRAW_SOME, icon=":material/draw:")
 
 
 def claim(revealed: bool) -> None:
@@ -365,7 +339,7 @@ def claim(revealed: bool) -> None:
         figure = copied_figure(copied, claims.CORPORA, asked=FALSE_ALARMS)
         show(figure, "lesson-copied")
         st.caption(claims.COPIED)
-    st.page_link("app_pages/verify.py", label="Try it on Verify", icon=":material/how_to_reg:")
+    st.page_link("app_pages/verify.py", label=texts.TRY_ON_VERIFY, icon=":material/how_to_reg:")
 
 
 def people(names: Sequence[str], revealed: bool) -> None:
@@ -376,7 +350,7 @@ def people(names: Sequence[str], revealed: bool) -> None:
     rows = {"mean": "own"}
     found = lesson.gains(visit, {name: (rows.get(name, name), "global") for name in names})
     if found:
-        gain_chart({learn.GAINS[name]: each for name, each in found.items()}, "people never heard")
+        gain_chart({learn.GAINS[name]: each for name, each in found.items()}, learn.NEVER_HEARD)
 
 
 def gain_chart(found, whose: str) -> None:
@@ -433,9 +407,9 @@ def tell(step: learn.Step) -> None:
 
 def last_words() -> None:
     """What the numbers do not show, and where to go."""
-    with st.expander("What these numbers do not show"):
+    with st.expander(learn.NOT_SHOWN):
         st.markdown(TASKS[visit.task].limits)
-    st.page_link("app_pages/your_voice.py", label="Now with your own voice", icon=":material/mic:")
+    st.page_link("app_pages/your_voice.py", label=learn.YOUR_OWN_VOICE, icon=":material/mic:")
 
 
 lesson.arrive(visit, st.query_params.get("step"))

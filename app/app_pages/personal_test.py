@@ -6,13 +6,13 @@ import widgets
 from session import clips, personal_test, state
 from session.state import PromptedTest, Visit
 from texts import personal_test as said
+from texts import waiting
+from texts.clips import titled
 
 from vop_core import plots
 from vop_core.evaluation.personal_test import GLOBAL, PersonalTest
 from vop_core.evaluation.score import OWN
 from vop_core.models.personal_test import MOST_KNOWN, UNKNOWN
-from vop_core.plots.style import listing
-from vop_core.text import counted
 
 
 def show(visit: Visit) -> None:
@@ -29,9 +29,9 @@ def show(visit: Visit) -> None:
         prompt(visit, test)
         return
     if personal_test.said_known(visit) < personal_test.FEWEST:
-        st.info("Too few words were said for a score.", icon=":material/help:")
+        st.info(said.TOO_FEW, icon=":material/help:")
     else:
-        with st.spinner("Asking every model…"):
+        with st.spinner(waiting.ASKING_EVERY_MODEL):
             result = personal_test.result(visit)
         score(visit, result)
     if test.own:
@@ -45,10 +45,10 @@ def offer(visit: Visit) -> None:
         st.info(said.NO_PROMPTS, icon=":material/translate:")
         return
     with st.container(border=True):
-        st.header(f"Does the model help {person.name}?", anchor=False)
+        st.header(said.does_it_help(person.name), anchor=False)
         st.markdown(said.BUNDLED.format(most=MOST_KNOWN, name=person.name, unknown=UNKNOWN))
         st.button(
-            f"Test it on {person.name}'s clips",
+            said.test_on(person.name),
             type="primary",
             icon=":material/fact_check:",
             key="run-test",
@@ -78,15 +78,15 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
 
     st.caption(said.HOW)
     with st.container(border=True, key="prompt"):
-        st.progress(done / len(test.words), text=f"Word {done + 1} of {len(test.words)}")
-        st.header(f"Say “{test.words[now]}”", anchor=False)
-        ways = ["Record", "Upload files"]
+        st.progress(done / len(test.words), text=said.progress(done + 1, len(test.words)))
+        st.header(texts.say_word(test.words[now]), anchor=False)
+        ways = [texts.RECORD, texts.UPLOAD_FILES]
         record, upload = widgets.ways_to_give(ways, key=widgets.key(visit, "test-ways"))
         if record:
             with record:
                 widgets.recorder(
                     visit,
-                    "Your recording of this word",
+                    said.YOUR_RECORDING,
                     state.widget_name(visit, "test-microphone"),
                     recorded,
                     ways[1:],
@@ -99,7 +99,7 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
             ]
             st.caption(said.FILES.format(words=", ".join(left)))
             name = state.widget_name(visit, "test-files")
-            widgets.uploader(visit, "Files of these words", name, uploaded, several=True)
+            widgets.uploader(visit, said.SEVERAL, name, uploaded, several=True)
         ways_on(visit, test)
 
 
@@ -108,17 +108,17 @@ def ways_on(visit: Visit, test: PromptedTest) -> None:
     enough = personal_test.said_known(visit) >= personal_test.FEWEST
     with st.container(horizontal=True):
         st.button(
-            "Show the score",
+            said.SHOW_SCORE,
             type="primary" if enough else "secondary",
             icon=":material/fact_check:",
             key="show-score",
             disabled=not enough,
-            help=None if enough else "From the third word that the models know",
+            help=None if enough else said.NOT_ENOUGH,
             on_click=state.guarded(personal_test.show),
             args=(visit, True),
         )
         st.button(
-            "Skip this word",
+            said.SKIP,
             icon=":material/skip_next:",
             key="skip-word",
             on_click=state.guarded(personal_test.skip),
@@ -127,15 +127,14 @@ def ways_on(visit: Visit, test: PromptedTest) -> None:
         if test.clips:
             last = list(test.clips)[-1]
             st.button(
-                f"Say “{test.words[last]}” again",
+                said.say_again(test.words[last]),
                 icon=":material/replay:",
                 key="again",
                 on_click=state.guarded(personal_test.again),
                 args=(visit,),
             )
     if test.clips:
-        words = [test.words[each] for each in test.clips]
-        st.caption(f"Said so far: {listing(words)}.")
+        st.caption(said.said_so_far([test.words[each] for each in test.clips]))
 
 
 def go_on(visit: Visit, test: PromptedTest) -> None:
@@ -144,8 +143,7 @@ def go_on(visit: Visit, test: PromptedTest) -> None:
     with st.container(horizontal=True):
         if left:
             st.button(
-                f"Go on: {counted(len(test.words) - len(test.clips) - len(test.skipped), 'word')}"
-                " left",
+                said.go_on(len(test.words) - len(test.clips) - len(test.skipped)),
                 type="primary",
                 icon=":material/mic:",
                 key="go-on-saying",
@@ -153,7 +151,7 @@ def go_on(visit: Visit, test: PromptedTest) -> None:
                 args=(visit, False),
             )
         st.button(
-            "Begin a new test",
+            said.BEGIN_ANEW,
             icon=":material/restart_alt:",
             key="new-test",
             on_click=state.guarded(personal_test.begin_again),
@@ -169,9 +167,9 @@ def score(visit: Visit, test: PersonalTest) -> None:
     kind, icon, text = said.verdict(test)
     getattr(st, kind)(text, icon=icon)
     if len(test.known) < said.FEW:
-        st.caption(f"{counted(len(test.known), 'word')} are an impression, not a measurement.")
+        st.caption(said.an_impression(len(test.known)))
     widgets.switches(visit)
-    st.header("Score", anchor=False)
+    st.header(said.SCORE, anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         widgets.show(plots.score_figure(test), "test-score")
@@ -185,13 +183,13 @@ def score(visit: Visit, test: PersonalTest) -> None:
     with right:
         doubt(visit, test)
     influence(visit, test)
-    with st.expander("Every word", icon=":material/list:"):
+    with st.expander(said.EVERY_WORD, icon=":material/list:"):
         st.table(said.every_word(test), border="horizontal", hide_index=True)
 
 
 def confusions(test: PersonalTest) -> None:
     """Which word was taken for which."""
-    st.header("Which word was taken for which", anchor=False)
+    st.header(said.CONFUSIONS, anchor=False)
     if test.mistakes(GLOBAL) or test.mistakes(OWN):
         widgets.show(plots.mistakes_figure(test), "test-mistakes")
     else:
@@ -201,9 +199,9 @@ def confusions(test: PersonalTest) -> None:
 @st.fragment
 def doubt(visit: Visit, test: PersonalTest) -> None:
     """Answers that are not sure enough are withheld; what is left of them."""
-    st.header("When it may say “I don't know”", anchor=False)
+    st.header(said.MAY_NOT_KNOW, anchor=False)
     least = st.slider(
-        "Answer only when at least so sure",
+        said.LEAST_SURE,
         0,
         99,
         50,
@@ -218,8 +216,8 @@ def doubt(visit: Visit, test: PersonalTest) -> None:
 
 def influence(visit: Visit, test: PersonalTest) -> None:
     """What the answers would be without each clip."""
-    st.header("What each of your clips does", anchor=False)
-    titles = [texts.titled(entry) for entry in visit.enrolled]
+    st.header(said.EACH_CLIP, anchor=False)
+    titles = [titled(entry) for entry in visit.enrolled]
     found, right = test.influence(), test.scores()[OWN].right
     st.markdown(f"{said.INFLUENCE} {said.judged_influence(titles, found, right)}")
     st.table(said.influence(titles, found, right), border="horizontal", hide_index=True)

@@ -7,14 +7,12 @@ import streamlit as st
 import texts
 import widgets
 from session import clips, models, state
-from texts.people import NO_CURVE
+from texts import posterior
 
 from vop_core import plots
 from vop_core.evaluation.narrowing import movement
-from vop_core.methods.vop import ALL_CLIPS
 
 visit = state.current()
-ONE_WEIGHT, WHOLE_LAYER = "One weight", "Whole layer"
 SHOWN, DRAWS, LAYER_FIGURE = (
     widgets.key(visit, name) for name in ("shown", "draws", "layer-figure")
 )
@@ -22,7 +20,7 @@ SHOWN, DRAWS, LAYER_FIGURE = (
 
 def health_light(model) -> None:
     """Whether these clips make one person's posterior."""
-    kind, icon, words = texts.HEALTH[model.health.verdict]
+    kind, icon, words = posterior.HEALTH[model.health.verdict]
     poor = clips.poor_share(visit)
     if poor:  # a sound posterior of bad evidence is not healthy
         st.warning(f"**{poor}** {model.health.sentence}", icon=":material/mic_alert:")
@@ -35,13 +33,12 @@ def health_over_persons() -> None:
     found = models.health_over_persons(visit)
     if not found:
         return
-    kind, icon, words = texts.HEALTH[found["verdict"]]
-    people, shots = found["persons"], found["shots"]
-    said = f"Over {people} people never heard in training, {shots} clips each:"
+    kind, icon, words = posterior.HEALTH[found["verdict"]]
+    said = posterior.over_persons(found["persons"], found["shots"], found["sentence"])
     if found["verdict"] == "healthy":
-        st.caption(f"{icon} {said} {found['sentence']}")
+        st.caption(f"{icon} {said}")
     else:
-        getattr(st, kind)(f"**{words}.** {said} {found['sentence']}", icon=icon)
+        getattr(st, kind)(f"**{words}.** {said}", icon=icon)
 
 
 def controls(model) -> tuple[str, int, bool]:
@@ -50,34 +47,34 @@ def controls(model) -> tuple[str, int, bool]:
     layers = list(titles)
     columns = st.columns([6, 3, 4], vertical_alignment="bottom", gap="medium")
     layer = columns[0].selectbox(
-        "Layer",
+        texts.LAYER,
         layers,
         index=layers.index(models.chosen_layer(visit)),
         format_func=titles.get,
         key=widgets.key(visit, f"layer-{visit.task}"),
-        help=texts.LAYER,
+        help=posterior.ABOUT_LAYER,
     )
     models.choose_layer(visit, layer)
     view = models.layer_view(visit, layer)
     state.begin(weight_key(layer), models.chosen_weight(visit, layer, view.most_told))
     weight = columns[1].selectbox(
-        "Weight",
+        texts.WEIGHT,
         range(len(view.names)),
         format_func=view.names.__getitem__,
         key=weight_key(layer),
-        help="At first the one of which your clips say most: moved, or surer, or both.",
+        help=posterior.ABOUT_WEIGHT,
     )
     models.choose_weight(visit, layer, weight)
-    state.begin(SHOWN, ONE_WEIGHT)
+    state.begin(SHOWN, posterior.ONE_WEIGHT)
     shown = columns[2].segmented_control(
-        "Show",
-        [ONE_WEIGHT, WHOLE_LAYER],
+        texts.SHOW,
+        [posterior.ONE_WEIGHT, posterior.WHOLE_LAYER],
         required=True,
         key=SHOWN,
         persist_state="session",
         wrap=True,
     )
-    return layer, weight, shown == WHOLE_LAYER
+    return layer, weight, shown == posterior.WHOLE_LAYER
 
 
 def weight_key(layer: str) -> str:
@@ -90,22 +87,22 @@ def open_weight(layer: str) -> None:
     if weight is not None:
         models.choose_weight(visit, layer, weight)
         state.put(weight_key(layer), weight)
-        state.put(SHOWN, ONE_WEIGHT)
+        state.put(SHOWN, posterior.ONE_WEIGHT)
 
 
 def draws(slider, button) -> int:
     """How many draws are shown; they come one by one."""
     count = slider.slider(
-        "Draws from the combined curve",
+        posterior.DRAWS,
         0,
         plots.MOST_DRAWS,
         key=DRAWS,
         persist_state="session",
-        help="Each draw is a weight that may be yours. Compare asks the network with many of them.",
+        help=posterior.ABOUT_DRAWS,
     )
     over = count == plots.MOST_DRAWS
     button.button(
-        "Start over" if over else "Draw one more",
+        posterior.START_OVER if over else posterior.DRAW_ONE_MORE,
         icon=":material/replay:" if over else ":material/casino:",
         width="stretch",
         key="draw",
@@ -127,8 +124,8 @@ def one_weight(model, layer: str, weight: int) -> None:
     with left:
         curves(layer, weight)
     with right:
-        st.header("How your curve is made", anchor=False)
-        for step in texts.derived(model.shrinkage(layer, weight)):
+        st.header(posterior.HOW_MADE, anchor=False)
+        for step in posterior.derived(model.shrinkage(layer, weight)):
             st.markdown(step)
 
 
@@ -144,11 +141,11 @@ def curves(layer: str, weight: int) -> None:
 
 def whole_layer(model, layer: str, weight: int) -> None:
     """Every weight of the layer, to click on, and what the clips did to them together."""
-    st.caption(texts.WHOLE_LAYER)
+    st.caption(posterior.ABOUT_WHOLE_LAYER)
     place = st.container()
     columns = st.columns([3, 5, 3], vertical_alignment="bottom", gap="medium")
     sort = columns[0].toggle(
-        "Most moved first", key=widgets.key(visit, "sort"), persist_state="session"
+        posterior.MOST_MOVED_FIRST, key=widgets.key(visit, "sort"), persist_state="session"
     )
     view = models.layer_view(visit, layer, draws(*columns[1:]))
     with place:
@@ -166,41 +163,42 @@ def numbers(model, view: plots.LayerView) -> None:
     learned = movement(view.prior, view.prior, view.combined)
     switched = movement(view.prior, view.before, view.combined) if view.before is not None else None
     told = {
-        "Width": (
+        texts.WIDTH: (
             plots.percent(learned.width),
-            switched and f"{switched.width:.2f} times that before the switch",
+            switched and posterior.narrower(switched.width),
         ),
-        "Shift": (f"{learned.shift:.2f}", switched and f"{switched.shift:.2f} by the switch"),
-        "Information": (f"{model.health.posterior.kl:.1f} nats", None),
+        texts.SHIFT: (f"{learned.shift:.2f}", switched and posterior.moved(switched.shift)),
+        posterior.INFORMATION: (posterior.nats(model.health.posterior.kl), None),
     }
     for column, (name, (value, change)) in zip(st.columns(3), told.items(), strict=True):
         column.metric(name, value, change, delta_color="off", delta_arrow="off")
-        column.caption(texts.NUMBERS[name])
+        column.caption(posterior.NUMBERS[name])
 
 
 def evidence() -> None:
     """Beside the narrowing: what it is worth where answers can be wrong."""
-    st.header("Is the narrowing earned?", anchor=False)
+    st.header(posterior.EARNED, anchor=False)
     left, right = st.columns([7, 5], gap="large")
     with right:
-        score = st.segmented_control(
-            "Judge by",
-            ["Accuracy", "NLL"],
-            default="Accuracy",
+        chosen = st.segmented_control(
+            posterior.JUDGE_BY,
+            [posterior.ACCURACY, posterior.NLL],
+            default=posterior.ACCURACY,
             required=True,
             key=widgets.key(visit, "score"),
-            help="NLL: negative log-likelihood of the true word, in nats; lower is better.",
+            help=posterior.ABOUT_NLL,
             wrap=True,
         )
         curve = models.learning_curve(visit)
         rows, differences = models.results(visit)
-        for sentence in texts.earned(curve, rows, differences):
+        for sentence in posterior.earned(curve, rows, differences):
             st.caption(sentence)
         if visit.person.loaded:
-            st.caption(NO_CURVE)
+            st.caption(posterior.NO_CURVE)
         health_over_persons()
     with left:
-        widgets.show(plots.narrowing_figure(curve, rows, score=score.lower()), "evidence-figure")
+        score = "nll" if chosen == posterior.NLL else "accuracy"
+        widgets.show(plots.narrowing_figure(curve, rows, score=score), "evidence-figure")
 
 
 @st.fragment
@@ -214,20 +212,16 @@ def show_posterior() -> None:
         health_light(model)
     else:
         widgets.none_on(visit)
-        st.caption("Below is the prior: what the model assumes about everybody.")
+        st.caption(posterior.ONLY_PRIOR)
     layer, weight, whole = controls(model)
     (whole_layer if whole else one_weight)(model, layer, weight)
     evidence()
-    with st.expander("Which numbers carry what the clips said: KL of each"):
+    with st.expander(posterior.WHICH_NUMBERS):
         widgets.show(plots.kl_figure(model.health.posterior.kl_per_dimension), "kl-figure")
 
 
-st.title("Posterior", anchor=False)
-st.markdown(
-    "What your clips say about the model's weights. Dashed: where a weight may lie for "
-    "**anybody**. Solid: where it may lie for **you**, that is, where it would end up if you gave "
-    f"{ALL_CLIPS} clips."
-)
+st.title(texts.POSTERIOR, anchor=False)
+st.markdown(posterior.PROMISE)
 people.choose(visit)
 widgets.messages(visit)
 if people.of_another_task(visit):
@@ -235,6 +229,4 @@ if people.of_another_task(visit):
 elif visit.entries or visit.person.loaded:
     show_posterior()
 else:
-    widgets.nothing_yet(
-        "The posterior appears with your first clip; three make it worth looking at."
-    )
+    widgets.nothing_yet(posterior.NOBODY)

@@ -6,6 +6,7 @@ import texts
 import widgets
 from session import signs, state
 from session.shared import bundled_persons
+from texts import drawings as texts_of_drawings
 from texts import signs as said
 
 from vop_core import plots
@@ -44,13 +45,13 @@ def sample_of() -> None:
 def borrow_form() -> None:
     st.caption(said.BORROW)
     person = st.selectbox(
-        "Writer",
+        texts.WRITER,
         bundled_persons(signs.WRITERS),
         format_func=lambda person: person.name,
         key=widgets.key(visit, "sign-writer"),
     )
     st.button(
-        "Use five of these digits",
+        said.USE_THESE,
         icon=":material/draw:",
         type="primary",
         key="borrow-signs",
@@ -101,14 +102,11 @@ def card(sign) -> None:
                 args=(widget, sign),
             )
         for place, sample in enumerate(sign.samples, start=1):
-            st.image(
-                sample.image,
-                width=74,
-                alt=f"Sample {place} of the sign {sign.name}, {sample.source}",
-            )
+            how = texts_of_drawings.HOW_GIVEN[sample.source]
+            st.image(sample.image, width=74, alt=said.sample_of(place, sign.name, how))
             if not own.writer:
                 st.button(
-                    "Remove",
+                    texts.REMOVE,
                     key=f"remove-sample-{sample.number}",
                     type="tertiary",
                     on_click=state.guarded(signs.remove),
@@ -120,9 +118,9 @@ def sure(column, whose: str, made_of: str, answer: Answer, word: str | None):
     """A classifier's sign, how sure it is, and the runner-up."""
     first, *others = answer.ranked(2)
     with widgets.answer_card(column, whose, made_of, answer, word):
-        st.markdown(f"**{plots.percent(first.probability)}** sure")
+        st.markdown(texts.sure(first.probability))
         for each in others:
-            st.caption(f"Then {texts.literal(each.label)}: {plots.percent(each.probability)}")
+            st.caption(said.runner_up(texts.literal(each.label), each.probability))
 
 
 def answered() -> None:
@@ -132,8 +130,8 @@ def answered() -> None:
     names = signs.made(visit)[0].names
     left, middle, right = st.columns(3)
     with left.container(border=True, height="stretch"):
-        st.markdown(":material/edit: **Drawn**")
-        st.image(query.image, width=112, alt="The drawing that is asked about")
+        st.markdown(f":material/edit: {said.DRAWN}")
+        st.image(query.image, width=112, alt=said.ASKED)
         for note in query.picture.notes:
             st.caption(texts.literal(note))
         if query.seal is None:
@@ -148,8 +146,8 @@ def answered() -> None:
                 own.told[query.number] = told
     signs.judge(visit, by_mean, personal)
     word = signs.truth(visit)
-    sure(middle, ":material/join_inner: **Nearest mean**", "of each sign's samples", by_mean, word)
-    sure(right, ":material/person: **Posterior**", "over the classifier", personal, word)
+    sure(middle, f":material/join_inner: {said.NEAREST_MEAN}", said.OF_SAMPLES, by_mean, word)
+    sure(right, f":material/person: {said.POSTERIOR}", said.OF_CLASSIFIER, personal, word)
     st.markdown(said.doubt(personal))
     if signs.taught_with(visit):
         st.caption(said.TAUGHT_WITH)
@@ -161,10 +159,10 @@ def answered() -> None:
 def posterior() -> None:
     """What the samples of a sign say about the number that they move most."""
     taught, _, _ = signs.made(visit)
-    st.header("What the drawings say about a sign", anchor=False)
+    st.header(said.ABOUT_A_SIGN, anchor=False)
     places = range(len(taught.names))
     place = st.segmented_control(
-        "Sign",
+        said.SIGN,
         places,
         format_func=lambda number: texts.literal(taught.names[number]),
         default=0,
@@ -183,7 +181,7 @@ def one_more() -> None:
     if person:
         st.markdown(said.of_everything(person.name, len(own.taught), *signs.everything(visit)))
         st.button(
-            f"Ask about another of {person.name}’s drawings",
+            said.ask_another(person.name),
             icon=":material/skip_next:",
             type="primary",
             key="ask-drawn",
@@ -196,7 +194,7 @@ def one_more() -> None:
         st.info(said.ASK_NOW, icon=":material/edit:")
 
 
-st.title("Signs of your own", anchor=False)
+st.title(said.TITLE, anchor=False)
 st.markdown(said.PROMISE)
 st.page_link("app_pages/hands.py", label=said.DIGITS_INSTEAD, icon=":material/draw:")
 left, right = st.columns([5, 10], gap="large")
@@ -207,7 +205,7 @@ with right:
     widgets.messages(visit)
     given()
     if signs.made(visit):
-        st.header("One more drawing: which sign is it?", anchor=False)
+        st.header(said.ONE_MORE_DRAWING, anchor=False)
         one_more()
 if signs.made(visit):
     posterior()

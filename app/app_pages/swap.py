@@ -6,10 +6,10 @@ import widgets
 from session import exchange, state
 from session.people import called
 from session.state import Person, Visit
-from texts import people as said
+from texts import swap as said
+from texts.compare import SWAP_MODELS
 
 from vop_core.evaluation.exchange import OTHER, OWN, Exchange
-from vop_core.text import counted
 
 
 def show(visit: Visit) -> None:
@@ -30,7 +30,7 @@ def show(visit: Visit) -> None:
     if answers is None:
         return
     st.button(
-        "Give the models back" if visit.swapped else "Swap models",
+        said.GIVE_BACK if visit.swapped else SWAP_MODELS,
         icon=":material/swap_horiz:",
         type="primary",
         width="stretch",
@@ -40,7 +40,7 @@ def show(visit: Visit) -> None:
     )
     names = texts.literal(called(first)), texts.literal(called(second))
     st.markdown(said.verdict(answers))
-    st.header("Whose words, whose model", anchor=False)
+    st.header(said.WHOSE, anchor=False)
     st.markdown(said.table(names, answers))
     st.caption(said.ABOUT_TABLE)
 
@@ -50,7 +50,7 @@ def _other(visit: Visit, others: list[Person]) -> Person:
         return others[0]
     numbers = {person.number: person for person in others}
     chosen = st.selectbox(
-        "Swap with",
+        said.SWAP_WITH,
         list(numbers),
         format_func=lambda number: called(numbers[number]),
         key=widgets.key(visit, f"swap-with-{visit.turn}"),
@@ -63,14 +63,14 @@ def _nobody_to_swap_with(visit: Visit) -> None:
         st.markdown(said.NOBODY)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Add a bundled voice",
+                said.ADD_BUNDLED,
                 icon=":material/record_voice_over:",
                 key="swap-add",
                 on_click=state.guarded(exchange.add_bundled),
                 args=(visit,),
             )
             st.page_link(
-                "app_pages/your_voice.py", label="Enroll another person", icon=":material/mic:"
+                "app_pages/your_voice.py", label=said.ENROLL_ANOTHER, icon=":material/mic:"
             )
 
 
@@ -78,16 +78,16 @@ def _card(visit: Visit, pair: tuple[Person, Person], place: int, answers: Exchan
     """One person: whose model answers them, and what; below it the way to say words."""
     person, other = pair[place], pair[1 - place]
     name = texts.literal(called(person))
-    st.markdown(f":material/person: **{name}** speaks")
+    st.markdown(f":material/person: {said.speaks(name)}")
     if answers is not None:
         owner = other if visit.swapped else person
         colour, icon = said.SWAPPED[visit.swapped]
-        st.badge(f"{called(owner)}’s model answers", icon=icon, color=colour)
+        st.badge(said.model_answers(called(owner)), icon=icon, color=colour)
         answered = answers.answered[place][OTHER if visit.swapped else OWN]
         st.markdown(f"## {said.score(answered)}")
         st.markdown(said.words(answered))
         if visit.swapped:
-            st.caption(f"By their own model: {said.score(answers.answered[place][OWN])}.")
+            st.caption(said.by_own(answers.answered[place][OWN]))
     _say(visit, person)
 
 
@@ -95,10 +95,10 @@ def _say(visit: Visit, person: Person) -> None:
     if known := exchange.bundled_words(visit, person):
         if not person.spoken:
             st.button(
-                f"Ask {counted(len(known), 'word')}",
+                said.ask(len(known)),
                 icon=":material/hearing:",
                 key=f"swap-ask-{person.number}",
-                help="Of this person's clips that did not enroll.",
+                help=said.NOT_ENROLLED,
                 on_click=state.guarded(exchange.ask_bundled),
                 args=(visit, person),
             )
@@ -107,7 +107,7 @@ def _say(visit: Visit, person: Person) -> None:
         _record(visit, person)
     if person.spoken:
         st.button(
-            "Say other words",
+            said.SAY_OTHERS,
             icon=":material/replay:",
             type="tertiary",
             key=f"swap-again-{person.number}",
@@ -118,14 +118,13 @@ def _say(visit: Visit, person: Person) -> None:
 
 def _record(visit: Visit, person: Person) -> None:
     word, number = exchange.prompt(visit, person), person.number
-    asked = f"Say “{word}”" if word else "Say a word that did not enroll"
-    ways = ["Record", "Upload a file"]
+    ways = [texts.RECORD, texts.UPLOAD_FILE]
     record, upload = widgets.ways_to_give(ways, key=widgets.key(visit, f"swap-ways-{number}"))
     if record:
         with record:
             widgets.recorder(
                 visit,
-                asked,
+                said.say(word),
                 state.widget_name(visit, f"swap-microphone-{number}"),
                 lambda widget: _given(
                     visit, person, widget, f"swap-microphone-{number}", "recorded"
@@ -135,7 +134,7 @@ def _record(visit: Visit, person: Person) -> None:
     with upload:
         widgets.uploader(
             visit,
-            f"A recording of “{word}”" if word else "A recording of one word",
+            said.recording_of(word),
             state.widget_name(visit, f"swap-file-{number}"),
             lambda widget: _given(visit, person, widget, f"swap-file-{number}", "uploaded"),
             several=False,

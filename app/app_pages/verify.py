@@ -2,9 +2,11 @@
 
 import people
 import streamlit as st
+import texts
 import widgets
 from session import clips, state, verify
 from session.shared import bundle, bundled_persons
+from texts import clips as texts_of_clips
 from texts import verify as said
 
 from vop_core.evaluation.verification_overview import FALSE_ALARMS
@@ -18,8 +20,8 @@ def recorded(widget: str) -> None:
     """A recording ended: it makes the claim."""
     given = state.given(widget)
     if given is not None:
-        number = visit.queries_given + 1
-        verify.claim(visit, given.getvalue(), f"recording {number}", "recorded")
+        name = texts_of_clips.recording(visit.queries_given + 1)
+        verify.claim(visit, given.getvalue(), name, "recorded")
         state.renew(visit, "claim-microphone")
 
 
@@ -37,21 +39,19 @@ def borrow_form() -> None:
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     known = [each.id for each in persons]
     person = left.selectbox(
-        "Who claims",
+        said.WHO_CLAIMS,
         persons,
         index=known.index(own.id) if own and own.id in known else 0,
-        format_func=lambda each: (
-            f"{each.name}, who enrolled"
-            if own and each.id == own.id
-            else f"{each.name}, an impostor"
+        format_func=lambda each: said.claimant(
+            each.name, enrolled=own is not None and each.id == own.id
         ),
         key=widgets.key(visit, f"claimant-{own.id if own else ''}"),
     )
     number = middle.selectbox(
-        "Clip", range(1, len(person.query) + 1), key=widgets.key(visit, f"claim-{person.id}")
+        texts.CLIP, range(1, len(person.query) + 1), key=widgets.key(visit, f"claim-{person.id}")
     )
     right.button(
-        "Make the claim",
+        said.MAKE_THE_CLAIM,
         icon=":material/how_to_reg:",
         type="primary",
         width="stretch",
@@ -63,7 +63,7 @@ def borrow_form() -> None:
 
 
 def ask() -> None:
-    ways = ["Record", "Upload a file", "Let somebody else claim"]
+    ways = [texts.RECORD, texts.UPLOAD_FILE, said.LET_SOMEBODY_ELSE]
     borrowing = clips.borrowed_person(visit) is not None
     record, upload, borrow = widgets.ways_to_give(
         ways, borrowing=borrowing, key=widgets.key(visit, "claim-ways")
@@ -74,7 +74,7 @@ def ask() -> None:
             widgets.recorder(visit, said.ASK, name, recorded, ways[1:])
     with upload:
         name = state.widget_name(visit, "claim-file")
-        widgets.uploader(visit, "One clip of anybody", name, uploaded, several=False)
+        widgets.uploader(visit, said.ONE_FILE, name, uploaded, several=False)
     with borrow:
         borrow_form()
 
@@ -94,7 +94,7 @@ def judged() -> None:
             if found[name].close:
                 st.caption(said.CLOSE)
     st.markdown(said.which_decides(verify.settings()))
-    with st.expander("The clip that claims", icon=":material/graphic_eq:", type="compact"):
+    with st.expander(said.THE_CLIP, icon=":material/graphic_eq:", type="compact"):
         widgets.clip_title(visit.claim)
         widgets.clip_body(visit.claim, f"claim-{visit.claim.number}")
     widgets.show(claim_figure(found), "claim-scores")
@@ -105,36 +105,33 @@ def judged() -> None:
 def worth() -> None:
     """What the threshold is worth, and to this person."""
     shots, whose = len(visit.enrolled), said.of_whom(people.whose(visit))
-    st.header("How far to trust it", anchor=False)
+    st.header(said.HOW_FAR, anchor=False)
     left, right = st.columns(2)
     with left:
-        st.markdown("**Both errors, at every threshold**")
+        st.markdown(said.BOTH_ERRORS)
         bands = verify.verifier().bands(shots)
         widgets.show(
             det_figure(bands, chosen=FALSE_ALARMS, targets=said.MISSES, others=said.ALARMS),
             "claim-det",
         )
-        st.caption(said.errors(verify.verifier().point("vop", shots), shots))
+        point = verify.verifier().point("vop", shots)
+        st.caption(said.errors(point, shots))
         st.markdown(said.of_gain(verify.settings()))
     with right:
-        st.markdown(f"**How often {whose} true claims would be refused**")
+        st.markdown(said.how_often(whose))
         st.markdown(said.of_rate(verify.miss_rate(visit), whose))
-    st.header("A threshold from elsewhere", anchor=False)
+    st.header(said.FROM_ELSEWHERE, anchor=False)
     st.markdown(said.COPIED)
     copied = bundle(verify.TASK).card["copied_thresholds"]["vop"]
     widgets.show(copied_figure(copied, said.CORPORA, asked=FALSE_ALARMS), "claim-copied")
 
 
-st.title("Verify", anchor=False)
+st.title(texts.VERIFY, anchor=False)
 st.markdown(said.PROMISE)
 people.people_here(visit)
 widgets.messages(visit)
 if visit.person.loaded:
-    st.info(
-        "A person’s file holds a posterior of the keyword models and no clip: verification needs "
-        "the clips themselves.",
-        icon=":material/info:",
-    )
+    st.info(said.OF_FILE, icon=":material/info:")
 elif not visit.entries:
     widgets.nothing_yet(said.NOBODY)
 elif not visit.enrolled:

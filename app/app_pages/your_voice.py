@@ -6,9 +6,10 @@ import texts
 import widgets
 from session import clips, models, state
 from session.shared import records
+from texts import clips as texts_of_clips
+from texts import your_voice
 
 from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
-from vop_core.text import counted
 
 FIRST_RESULT_CLIPS = 3
 visit = state.current()
@@ -19,7 +20,9 @@ def recorded(widget: str) -> None:
     given = state.given(widget)
     if given is not None:
         visit.refusals.clear()
-        clips.add(visit, given.getvalue(), f"recording {visit.clips_given + 1}", "recorded")
+        clips.add(
+            visit, given.getvalue(), texts_of_clips.recording(visit.clips_given + 1), "recorded"
+        )
         state.renew(visit, "microphone")
 
 
@@ -32,7 +35,7 @@ def uploaded(widget: str) -> None:
 
 def choose_task() -> None:
     chosen = st.segmented_control(
-        "What the model listens for",
+        your_voice.LISTENS_FOR,
         list(KEYWORD_TASKS),
         format_func=lambda task: TASKS[task].title,
         default=visit.task,
@@ -44,10 +47,7 @@ def choose_task() -> None:
 
 
 def borrow_form() -> None:
-    st.caption(
-        "People who recorded words for a public data set; no model here was trained on them. Their "
-        "clips show how personalization works where there is no microphone."
-    )
+    st.caption(your_voice.BORROW)
     proposed, environment = models.opening(visit.task)
     left, right = st.columns(2)
     person = widgets.choose_person(left, visit, "person", proposed)
@@ -55,7 +55,7 @@ def borrow_form() -> None:
     widgets.whose(person, environment)
     left, right = st.columns([3, 5], vertical_alignment="bottom")
     shots = left.segmented_control(
-        "Clips",
+        your_voice.CLIPS,
         [1, 3, 5],
         default=FIRST_RESULT_CLIPS,
         key=widgets.key(visit, "shots"),
@@ -63,7 +63,7 @@ def borrow_form() -> None:
         wrap=True,
     )
     right.button(
-        "Use this voice",
+        your_voice.USE_THIS_VOICE,
         icon=":material/record_voice_over:",
         width="stretch",
         key="borrow",
@@ -77,14 +77,13 @@ def borrow_form() -> None:
 
 def record_form(otherwise: list[str]) -> None:
     number = len(visit.entries) + 1
-    example = clips.example_word(visit, number)
-    asked = f"Clip {number}: say one word" + (f", for example “{example}”" if example else "")
+    asked = your_voice.say_one_word(number, clips.example_word(visit, number))
     widgets.recorder(visit, asked, state.widget_name(visit, "microphone"), recorded, otherwise)
-    st.caption("About a second each. Which word it is does not matter: nobody labels it.")
+    st.caption(your_voice.A_SECOND_EACH)
 
 
 def give_clips() -> None:
-    ways = ["Record", "Upload files", "Borrow a voice"]
+    ways = [texts.RECORD, texts.UPLOAD_FILES, your_voice.BORROW_A_VOICE]
     record, upload, borrow = widgets.ways_to_give(ways, key=widgets.key(visit, "ways"))
     if record:
         with record:
@@ -92,7 +91,7 @@ def give_clips() -> None:
     with upload:
         widgets.uploader(
             visit,
-            "Recordings of one person, one word each",
+            your_voice.SEVERAL,
             state.widget_name(visit, "files"),
             uploaded,
             several=True,
@@ -106,40 +105,35 @@ def result() -> None:
     personal = models.personal(visit)
     if personal is None:
         if visit.entries:
-            st.info(texts.none_on(visit.entries), icon=":material/toggle_off:")
+            st.info(texts_of_clips.none_on(visit.entries), icon=":material/toggle_off:")
         return
     shots = len(visit.enrolled)
-    missing = FIRST_RESULT_CLIPS - shots
-    more = ""
-    if missing > 0:
-        more = f" Give {counted(missing, 'more clip')}, so that they can be compared."
     poor, whose = clips.poor_share(visit), people.whose(visit)
     with st.container(border=True, key="result"):
         if poor:
             st.warning(poor, icon=":material/mic_alert:")
-        st.markdown(
-            f":material/{'warning' if poor else 'check_circle'}: **{whose} personal model is "
-            f"ready**: "
-            f"a posterior from {counted(shots, 'clip')}, made in "
-            f"{1000 * personal.seconds:.0f} ms with {personal.promises[-1].measured}.{more}"
+        ready = your_voice.ready(
+            whose=whose,
+            clips=shots,
+            missing=FIRST_RESULT_CLIPS - shots,
+            milliseconds=1000 * personal.seconds,
+            measured=personal.promises[-1].measured,
         )
+        icon = ":material/warning:" if poor else ":material/check_circle:"
+        st.markdown(f"{icon} {ready}")
         if row := models.bundled_row(visit):
-            st.markdown(texts.of_bundled_person(row, clips.borrowed_person(visit)))
+            st.markdown(your_voice.of_bundled_person(row, clips.borrowed_person(visit)))
         widgets.ways_on()
 
 
 def tiles() -> None:
     if not visit.entries:
         with st.container(border=True):
-            st.header("No clips yet", anchor=False)
-            st.markdown(
-                "Three clips make a first personal model. One is enough to begin."
-                + " No microphone? Borrow a voice." * records()
-            )
+            st.header(your_voice.NO_CLIPS, anchor=False)
+            st.markdown(your_voice.begin(records=records()))
         return
     off = len(visit.entries) - len(visit.enrolled)
-    said = counted(len(visit.entries), "clip") + (f", {off} off" if off else "")
-    st.header(said, anchor=False)
+    st.header(your_voice.given(len(visit.entries), off), anchor=False)
     # row by row: where columns stand below one another, their order is that of the clips
     for start in range(0, len(visit.entries), 3):
         row = zip(st.columns(3), visit.entries[start : start + 3], strict=False)
@@ -148,11 +142,8 @@ def tiles() -> None:
                 widgets.tile(visit, entry)
 
 
-st.title("Your voice", anchor=False)
-st.markdown(
-    f"{'Say' if records() else 'Upload or borrow'} a few words. Each clip is evidence about how "
-    "*you* sound, and a model of your own appears: no training, no labels."
-)
+st.title(texts.YOUR_VOICE, anchor=False)
+st.markdown(your_voice.promise(records=records()))
 left, right = st.columns(2)
 with left:
     choose_task()
@@ -165,11 +156,7 @@ else:
     give_clips()
 widgets.messages(visit)
 if len(visit.persons) > 1:
-    st.warning(
-        "These clips come from different people. A personal model of a mixture is nobody's: switch "
-        "the clips off that are not yours, or give them as another person.",
-        icon=":material/group:",
-    )
+    st.warning(your_voice.MIXTURE, icon=":material/group:")
 if not visit.person.loaded:
     result()
     tiles()

@@ -4,6 +4,9 @@ address of what a visitor sees.
 
 from dataclasses import fields
 
+import texts
+from texts import address as said
+
 from session import models
 from session.clips import ask_bundled, borrow, borrowed_person
 from session.shared import bundled_persons
@@ -31,18 +34,13 @@ def follow(visit: Visit, address: dict[str, str]) -> None:
 
 def _open(visit: Visit, asked: LinkedState) -> None:
     if asked.task is not None and asked.task not in KEYWORD_TASKS:
-        raise VopError(
-            f"The address asks for the task '{asked.task[:40]}'; there are "
-            f"{' and '.join(KEYWORD_TASKS)}."
-        )
+        raise VopError(said.no_such_task(asked=asked.task[:40], known=KEYWORD_TASKS))
     visit.task = asked.task or visit.task
     if asked.person is None:
         return
     person = next((each for each in bundled_persons(visit.task) if each.id == asked.person), None)
     if person is None:
-        raise VopError(
-            f"The address asks for '{asked.person[:40]}', who is no bundled voice of this task."
-        )
+        raise VopError(said.no_such_voice(asked=asked.person[:40]))
     clips = min(asked.clips, len(person.enrollment), MOST_CLIPS)
     borrow(visit, person, clips, asked.environment or CLEAN)
     visit.draw_seed = asked.seed
@@ -55,10 +53,7 @@ def _open(visit: Visit, asked: LinkedState) -> None:
 def _look_at(visit: Visit, layer: str, weight: int | None) -> None:
     made = models.model(visit)
     if layer not in made.layer_names:
-        raise VopError(
-            f"The address asks for the layer '{layer[:40]}'; this model has "
-            f"{', '.join(made.layer_names)}."
-        )
+        raise VopError(said.no_such_layer(asked=layer[:40], known=made.layer_names))
     models.choose_layer(visit, layer)
     if weight is not None:
         last = len(made.layer_posterior(layer).names) - 1
@@ -89,5 +84,5 @@ def shown(visit: Visit) -> LinkedState:
 
 def query(visit: Visit) -> dict[str, str]:
     """The part of the page's address after the question mark that opens what is shown."""
-    step = {"step": str(visit.lesson.step + 1)} if visit.page == "Learn" else {}
+    step = {"step": str(visit.lesson.step + 1)} if visit.page == texts.LEARN else {}
     return shown(visit).as_query() | step

@@ -206,7 +206,7 @@ def _borrowed(person: BundledPerson, record: BundledClip) -> dict:
         "source": "borrowed",
         "person": person.id,
         "seal": SealedLabel(record.label),
-        "attribution": f"{person.name} of {person.corpus.attribution}",
+        "attribution": texts.attribution(person),
     }
 
 
@@ -281,7 +281,9 @@ def speaker(visit: Visit, person: str | None) -> str:
     """What the pages call whoever here has the turn (``you`` where there is nobody else), or a
     bundled person of any task.
     """
-    return bundled_name(person) or (people.called(visit.person) if len(visit.people) > 1 else "you")
+    return bundled_name(person) or (
+        people.called(visit.person) if len(visit.people) > 1 else texts.YOU
+    )
 
 
 def borrowed_person(visit: Visit) -> BundledPerson | None:

@@ -16,12 +16,11 @@ from vop_core.models.bundled import SHOTS
 from vop_core.models.decision import Regime
 from vop_core.models.ledger import Ledger, ledger_of_clips, ledger_of_person
 from vop_core.plots.bench import shots_figure
-from vop_core.plots.detection import det_figure
+from vop_core.plots.detection import ROLES, det_figure
 from vop_core.plots.persons import gains_figure
 from vop_core.report.decision import Decision, Drawing, Table, decision_page
 from vop_core.tasks.registry import KEYWORD_TASKS
 
-OWN = "your clips"
 USUAL_TARGET = 0.05  # false alarms allowed, unless another share is chosen
 
 
@@ -44,7 +43,7 @@ def curve(found: tuple[Regime, ...]) -> list[dict]:
     """Right answers by number of clips, as the figure takes them."""
     return [
         {
-            "variant": name,
+            "variant": look.name,
             "shots": regime.shots,
             "accuracy": {
                 "mean": level.mean,
@@ -53,7 +52,7 @@ def curve(found: tuple[Regime, ...]) -> list[dict]:
             },
         }
         for regime in found
-        for name, level in zip(("global model", "personal models"), regime.levels, strict=True)
+        for look, level in zip(ROLES.values(), regime.levels, strict=True)
     ]
 
 
@@ -79,7 +78,7 @@ def other_sounds(visit: Visit) -> str:
     """What was asked about that is no command."""
     heard = shared.heard_persons(subject.task(visit), CLEAN)
     speakers = len(heard.others) - len(heard.noises)
-    return decide.OTHER_SOUNDS.format(speakers=f"{speakers} people", noises=len(heard.noises))
+    return decide.other_sounds(speakers, len(heard.noises))
 
 
 def measure(visit: Visit) -> None:
@@ -97,7 +96,7 @@ def ledger(visit: Visit) -> Ledger | None:
 def whose(visit: Visit) -> str:
     """On whose samples methods are timed."""
     person = subject.samples(visit).person
-    return person.name if person else OWN
+    return person.name if person else decide.YOUR_CLIPS
 
 
 def _measured(visit: Visit) -> Ledger:
@@ -120,7 +119,7 @@ def clips_figure(task: str, found: tuple[Regime, ...], **options):
 def gains(regime: Regime):
     """A mark a person."""
     every, intervals = regime.points
-    return gains_figure(every, intervals, what="Points of right answers")
+    return gains_figure(every, intervals, what=decide.POINTS)
 
 
 def report(visit: Visit, regime: Regime) -> str:
@@ -130,26 +129,26 @@ def report(visit: Visit, regime: Regime) -> str:
     found, timed, task = regimes(visit), ledger(visit), subject.task(visit)
     say = partial(texts.about, task)
     headline = decide.headline(found)[2]
-    clips = texts.counted(regime.shots, "clip")
     blocks = [
-        _table("By number of clips", decide.clips_table(found)),
-        Drawing(f"A mark a person, {clips} each", gains(regime)),
-        Drawing("Right answers by number of clips", clips_figure(task, found)),
-        _table("By place", decide.places_table(places(visit), texts.places(task))),
+        _table(decide.BY_CLIPS, decide.clips_table(found)),
+        Drawing(decide.a_mark_each(regime.shots), gains(regime)),
+        Drawing(decide.RIGHT_BY_CLIPS, clips_figure(task, found)),
+        _table(decide.REPORTED_PLACES, decide.places_table(places(visit), texts.places(task))),
     ]
     if task in KEYWORD_TASKS:
         groups = shared.groups()
-        blocks.append(_table("By group", decide.groups_table(groups), decide.groups_note(groups)))
+        blocks.append(
+            _table(decide.REPORTED_GROUPS, decide.groups_table(groups), decide.groups_note(groups))
+        )
         if _detects(visit):
             drawn = det_figure(shared.bands(task, SHOTS), chosen=USUAL_TARGET)
-            title = "Missed commands against false alarms, bundled people"
-            blocks.append(Drawing(title, drawn))
+            blocks.append(Drawing(decide.REPORTED_ERRORS, drawn))
             points = operating_points(visit, USUAL_TARGET)
-            title = f"With {decide.one_in(USUAL_TARGET)} false alarms allowed"
+            title = decide.with_alarms(USUAL_TARGET)
             blocks.append(_table(title, decide.operating_table(points), other_sounds(visit)))
     if timed:
-        note = decide.LEDGER_NOTE.format(clips=texts.counted(timed.clips, "clip"))
-        blocks.append(_table("What a person costs", decide.ledger_table(timed), note))
+        note = decide.ledger_note(timed.clips)
+        blocks.append(_table(decide.REPORTED_COSTS, decide.ledger_table(timed), note))
     content = Decision(
         say(headline),
         [say(each.replace("**", "")) for each in (*decide.reasons(found), *as_detectors(visit))],

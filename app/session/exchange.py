@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from texts.people import ENROLLED
+from texts.swap import ENROLLED
 
 from session import clips, models
 from session.shared import bundle, bundled_persons

@@ -5,6 +5,7 @@ leaves what was there untouched.
 from collections.abc import Callable, Sequence
 
 import texts
+from texts import hands as said
 
 from session import models
 from session.shared import bundle, bundled_persons
@@ -110,7 +111,7 @@ def flip(visit: Visit, sample: Drawn) -> None:
 def _take(visit: Visit, read: Callable[[str], Picture], source: str) -> None:
     visit.refusals.clear()
     try:
-        _add(visit, [read(f"digit {visit.hand.given + 1}")], source)
+        _add(visit, [read(said.digit(visit.hand.given + 1))], source)
     except VopError as error:
         visit.refusals.append(str(error))
 
@@ -126,7 +127,7 @@ def _add(visit: Visit, pictures: Sequence[Picture], source: str) -> None:
 def _question(visit: Visit, read: Callable[[str], Picture], source: str) -> None:
     visit.refusals.clear()
     try:
-        visit.hand.query = _drawn(visit, read(f"digit {visit.hand.given + 1}"), source)
+        visit.hand.query = _drawn(visit, read(said.digit(visit.hand.given + 1)), source)
     except VopError as error:
         visit.refusals.append(str(error))
 
@@ -206,11 +207,6 @@ def everything(visit: Visit) -> list[str]:
     ]
 
 
-def title(place: int) -> str:
-    """What the page calls a digit that enrolls, by its place from 1."""
-    return f"Sample {place}"
-
-
 def layer_view(visit: Visit, layer: str) -> plots.LayerView:
     """One layer's prior, each digit's own posterior, and the combined one."""
     made = personal(visit).model
@@ -219,7 +215,7 @@ def layer_view(visit: Visit, layer: str) -> plots.LayerView:
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
         clips=[
-            (title(place + 1), place, made.layer_posterior(layer, number))
+            (texts.sample(place + 1), place, made.layer_posterior(layer, number))
             for number, place in enumerate(on)
         ],
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
+from texts.inspection import NOW
 
 from session import shared, subject
 from session.shared import bundled_persons
@@ -91,7 +92,7 @@ def in_plane(visit: Visit, found: PersonsMap) -> pd.DataFrame:
     """Where the posterior that is looked at lies among them."""
     looked_at = inspected(visit)
     return inspection.place_table(
-        found.plane, looked_at.model.posterior.expand(1), [looked_at.heard.name], "now"
+        found.plane, looked_at.model.posterior.expand(1), [looked_at.heard.name], NOW
     )
 
 

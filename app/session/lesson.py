@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from texts import SEEN
+from texts import SEEN, address
 from texts import learn as texts
 from texts import verify as texts_of_verify
 
@@ -15,6 +15,7 @@ from vop_core.course import lesson
 from vop_core.course.lesson import FIRST_POINTS, MOST_POINTS, Gains, Point, TwinState
 from vop_core.data.pictures import picture_png
 from vop_core.data.voices import BundledPerson
+from vop_core.evaluation.answers import BOTH_RIGHT, LOST, WON
 from vop_core.evaluation.narrowing import HEADLINE_SHOTS
 from vop_core.evaluation.verification_overview import FALSE_ALARMS
 from vop_core.models.bundled import SHOTS, Example, won_lost_unchanged
@@ -25,7 +26,7 @@ SHOT_COUNTS = (1, 3, 5)
 CLIPS = 5  # with which the person of the lecture enrolls, at most
 POSTERIORS = (EXACT.name, AMORTISED.name, OPTIMISED.name)
 GLOBAL, OWN, WRONG, DRAWS = "global", "own", "wrong-person", "draws"
-RIGHT = {GLOBAL: ("lost", "both right"), OWN: ("won", "both right")}  # outcomes
+RIGHT = {GLOBAL: (LOST, BOTH_RIGHT), OWN: (WON, BOTH_RIGHT)}  # outcomes
 MOVED, NARROWER = 0.25, 0.9  # prior widths; of the prior's width
 HOME, AWAY = "speech_commands_test", "wuw2"  # of a threshold: where from, where to
 WEIGHTS = {"one-weight": 1, "two-weights": 2}  # of the twins
@@ -51,9 +52,7 @@ def arrive(visit: Visit, asked: str | None) -> None:
     if asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= len(texts.STEPS):
         visit.lesson.step = int(asked) - 1
     else:
-        visit.refusals.append(
-            f"The address asks for step '{asked[:20]}'; there are {len(texts.STEPS)} steps."
-        )
+        visit.refusals.append(address.no_such_step(asked=asked[:20], count=len(texts.STEPS)))
 
 
 def predict(visit: Visit, key: str, option: int | None) -> None:
@@ -154,7 +153,7 @@ def _view(made, layer: str, on: tuple[int, ...] = ()) -> plots.LayerView:
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
         clips=[
-            (f"clip {place + 1}", place, made.layer_posterior(layer, number))
+            (texts.clip(place + 1), place, made.layer_posterior(layer, number))
             for number, place in enumerate(on)
         ],
     )
@@ -230,8 +229,8 @@ def introduction(visit: Visit, key: str) -> dict[str, object]:
     trained, results = card.get("persons", {}).get("trained"), models.bundled_results(visit.task)
     return {
         "name": person(visit)[0].name,
-        "trained": len(trained) if trained else "many",
-        "weights": card.get("cost", {}).get("personal_weights", "some"),
+        "trained": len(trained) if trained else texts.MANY,
+        "weights": card.get("cost", {}).get("personal_weights", texts.SOME),
         "queries": len(examples(visit)),
         "word": word(visit).word,
         "clips": SHOTS,
@@ -252,7 +251,7 @@ def _told_of_claim() -> dict[str, object]:
     home = [row["misses"] for row in copied_thresholds() if {row["from"], row["to"]} == {HOME}]
     return {
         "alarms": plots.percent(FALSE_ALARMS),
-        "home": plots.percent(home[0]) if home else "few",
+        "home": plots.percent(home[0]) if home else texts.FEW,
     }
 
 

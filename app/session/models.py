@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from texts.clips import clip
+
 from session import shared
 from session.clips import borrowed_person
 from session.shared import bundle, bundled_persons
@@ -94,7 +96,7 @@ def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
 def _clips_of(visit: Visit, made) -> list[tuple[str, int]]:
     """Title and look of each clip that made a model; a file kept them in their order."""
     if visit.person.loaded:
-        return [(f"Clip {place + 1}", place) for place in range(made.shots)]
+        return [(clip(place + 1), place) for place in range(made.shots)]
     return [(entry.title, visit.entries.index(entry)) for entry in visit.enrolled]
 
 

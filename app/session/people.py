@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from texts.people import FULL, NO_NAME, TAKEN
+from texts.people import FULL, NO_NAME, TAKEN, unnamed
 
 from session.shared import bundle, bundled_name
 from session.state import Person, Personal, Visit
@@ -17,7 +17,7 @@ def called(person: Person) -> str:
     """What the pages call a person: as the visitor does, by a borrowed voice, or by number."""
     borrowed = {entry.person for entry in person.entries}
     voice = bundled_name(borrowed.pop()) if len(borrowed) == 1 else ""
-    return person.name or voice or f"Person {person.number}"
+    return person.name or voice or unnamed(person.number)
 
 
 def add(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import texts
+from texts.personal_test import AFTER_THE_LAST
 
 from session import answers, clips, models
 from session.clips import borrowed_person
@@ -75,7 +76,7 @@ def take_files(visit: Visit, files: Sequence[tuple[str, bytes]]) -> None:
         try:
             now = place(test) if words is None else _place_of(test, words[number])
             if now is None:
-                raise VopError("comes after the last word; name files after their words.")
+                raise VopError(AFTER_THE_LAST)
             _put_in(visit, now, audio.decode(data, name=name))
         except VopError as error:
             refused.append((audio.short_name(name), str(error)))

@@ -6,10 +6,11 @@ import sys
 import threading
 
 import streamlit as st
+from texts import waiting
 
 from vop_core import models, plots
 from vop_core.course import lesson
-from vop_core.data.environments import CLEAN, heard_as
+from vop_core.data.environments import CLEAN, OWN_ENVIRONMENT, heard_as
 from vop_core.data.voices import BundledClip, BundledPerson
 from vop_core.evaluation import detection
 from vop_core.models import bundled, decision, inspection
@@ -18,7 +19,7 @@ from vop_core.report.decision import group_lines
 from vop_core.tasks.registry import KEYWORD_TASKS, TASKS
 
 
-@st.cache_resource(show_spinner="Loading the model…")
+@st.cache_resource(show_spinner=waiting.LOADING_MODEL)
 def bundle(task: str):
     """The task's models and their card, read once for all visitors; never changed."""
     return models.load_bundle(task)
@@ -49,7 +50,7 @@ def bundled_name(person: str | None) -> str:
     return next((each.name for each in everybody if each.id == person), "")
 
 
-@st.cache_resource(show_spinner="Asking both models…")
+@st.cache_resource(show_spinner=waiting.ASKING_BOTH_MODELS)
 def examples(task: str, person: str, environment: str, shots: int) -> tuple[Example, ...]:
     """Both models' answers to all query clips of a bundled person, by id."""
     known = {each.id: each for each in bundled_persons(task)}
@@ -73,7 +74,7 @@ def bundled_model(task: str, person: str, environment: str, shots: int, on: tupl
     return bundle(task).vop.enroll(bundle(task).features(heard))
 
 
-@st.cache_resource(show_spinner="Enrolling in every way…")
+@st.cache_resource(show_spinner=waiting.ENROLLING_IN_EVERY_WAY)
 def enrollment_costs(task: str, person: str, environment: str, shots: int):
     """What it takes to enroll these clips of a bundled person, by method."""
     took = enrolled_clips(task, person, environment, shots)
@@ -81,21 +82,21 @@ def enrollment_costs(task: str, person: str, environment: str, shots: int):
     return lesson.enrollment_costs(bundle(task), bundle(task).features(heard))
 
 
-@st.cache_resource(show_spinner="Hearing all bundled persons…")
+@st.cache_resource(show_spinner=waiting.HEARING_BUNDLED_PERSONS)
 def crowd(task: str, environment: str):
     """Enrollment clips of all bundled persons in an environment, as the model hears them."""
     return inspection.crowd(bundle(task), bundled_persons(task), environment)
 
 
-@st.cache_resource(show_spinner="Placing all bundled persons…")
+@st.cache_resource(show_spinner=waiting.PLACING_BUNDLED_PERSONS)
 def persons_map(task: str, by_environment: bool):
     """All bundled persons' posteriors in one plane, clean or in an environment of their own too."""
-    heard = (CLEAN, "own environment") if by_environment else (CLEAN,)
+    heard = (CLEAN, OWN_ENVIRONMENT) if by_environment else (CLEAN,)
     names = [person.name for person in bundled_persons(task)]
     return inspection.persons_map(bundle(task), names, {each: crowd(task, each) for each in heard})
 
 
-@st.cache_resource(show_spinner="Checking the width on all bundled persons, once per start…")
+@st.cache_resource(show_spinner=waiting.CHECKING_WIDTH)
 def coverage(task: str):
     """Of all bundled persons: width and coverage by number of clips."""
     return inspection.coverage_table(bundle(task), bundled_persons(task))
@@ -104,7 +105,7 @@ def coverage(task: str):
 # --- Decide: all bundled persons ------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner="Listening to everybody's clips…")
+@st.cache_resource(show_spinner=waiting.LISTENING_TO_CLIPS)
 def heard_persons(task: str, environment: str) -> decision.HeardPersons:
     """Everybody's clips; those who speak the other tasks' words say what is no command."""
     strangers = [
@@ -116,13 +117,13 @@ def heard_persons(task: str, environment: str) -> decision.HeardPersons:
     return decision.heard_persons(bundle(task), bundled_persons(task), strangers, environment)
 
 
-@st.cache_resource(show_spinner="Asking everybody's models…")
+@st.cache_resource(show_spinner=waiting.ASKING_EVERYBODYS_MODELS)
 def bundled_regimes(task: str, environment: str) -> tuple[decision.Regime, ...]:
     """What so many clips bring the bundled persons."""
     return decision.bundled_regimes(bundle(task), heard_persons(task, environment))
 
 
-@st.cache_resource(show_spinner="Asking for what is no command…")
+@st.cache_resource(show_spinner=waiting.ASKING_OTHER_SOUNDS)
 def detectors(task: str, shots: int) -> dict[str, detection.Detector]:
     """The global and the personal models as detectors of commands, heard as recorded."""
     return decision.detectors(bundle(task), heard_persons(task, CLEAN), shots)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import texts
+from texts import signs as said
 
 from session.shared import bundle, bundled_persons
 from session.state import Drawn, OwnSigns, Sign, Visit
@@ -42,7 +43,7 @@ def draw(visit: Visit, strokes: object) -> None:
     """Take a drawing in as a sample of the chosen sign, or of a new one."""
     visit.refusals.clear()
     try:
-        name = f"drawing {visit.own_signs.given + 1}"
+        name = said.drawing(visit.own_signs.given + 1)
         _add(visit, decode_strokes(strokes, name=name), "drawn")
     except VopError as error:
         visit.refusals.append(str(error))
@@ -90,7 +91,7 @@ def rename(visit: Visit, sign: Sign, name: str) -> None:
     if not wanted:
         return
     if any(other is not sign and other.name == wanted for other in visit.own_signs.signs):
-        visit.refusals.append(f"Another sign is called '{wanted}' already; choose another name.")
+        visit.refusals.append(said.taken(wanted))
         return
     sign.name = wanted
 
@@ -133,12 +134,9 @@ def _add(visit: Visit, picture: Picture, source: str) -> None:
     sign = next((sign for sign in own.signs if sign.number == own.chosen), None)
     if sign is None:
         if len(own.signs) == MOST_SIGNS:
-            raise PictureError(
-                f"{MOST_SIGNS} signs are as many as can be told apart; choose one of them for this "
-                "sample, or remove one."
-            )
+            raise PictureError(said.full(MOST_SIGNS))
         own.named += 1
-        sign = Sign(own.named, f"Sign {own.named}")
+        sign = Sign(own.named, said.sign(own.named))
         own.signs.append(sign)
     sign.samples.append(_drawn(own, picture, source))
 
@@ -147,7 +145,7 @@ def _question(visit: Visit, read: Callable[[str], Picture], source: str) -> None
     visit.refusals.clear()
     own = visit.own_signs
     try:
-        own.query = _drawn(own, read(f"drawing {own.given + 1}"), source)
+        own.query = _drawn(own, read(said.drawing(own.given + 1)), source)
     except VopError as error:
         visit.refusals.append(str(error))
 
@@ -251,7 +249,7 @@ def view(visit: Visit, place: int) -> plots.LayerView:
         prior=taught.prior[place],
         combined=taught.combined[place],
         clips=[
-            (f"Sample {number + 1}", number, each)
+            (texts.sample(number + 1), number, each)
             for number, each in enumerate(taught.alone[place])
         ],
     )

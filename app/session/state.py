@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 import texts
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from texts import clips as texts_of_clips
 
 from vop_core.course.lesson import Point
 from vop_core.data.clip_quality import ClipQuality
@@ -52,7 +53,7 @@ class Entry(Given):
 
     @property
     def title(self) -> str:
-        return f"Clip {self.place}"
+        return texts_of_clips.clip(self.place)
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Query(Given):
 
     @property
     def title(self) -> str:
-        return f"Query {self.number}"
+        return texts_of_clips.query(self.number)
 
 
 @dataclass

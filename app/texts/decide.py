@@ -17,6 +17,7 @@ QUESTION = (
     "Is it worth giving every customer a network of their own? Measured on people whom the models "
     "never heard, set against a network that is the same for everybody."
 )
+CLIPS_EACH = "Clips that each person gives"
 NO_RESULTS = "This model’s card holds no results over people, so there is nothing to decide by yet."
 VERDICTS = {  # verdict -> kind of box, icon, headline
     SHIP: ("success", ":material/check_circle:", "Ship it"),
@@ -24,6 +25,7 @@ VERDICTS = {  # verdict -> kind of box, icon, headline
     NOTHING: ("warning", ":material/help:", "Not shown: measure more people first"),
     HARM: ("error", ":material/cancel:", "Do not ship it"),
 }
+NOT_TOLD = "What this does not tell"
 UNTOLD_OF = {  # whether they are heard
     True: ("Single words, read aloud by volunteers: not your product, not your customers.",),
     False: (
@@ -39,6 +41,14 @@ UNTOLD = (
     "goes unseen.",
     "Nobody is followed over days: whether a gain lasts is not measured.",
 )
+
+# who gains
+WHO_GAINS = "Who gains, who loses?"
+POINTS = "Points of right answers"
+EVERY_PERSON = "Every person, nobody named"
+BY_PLACE = "**By where they are heard**"
+BY_GROUP = "**By gender, dialect and telephone**"
+EVERY_GROUP = "Every group"
 NO_GROUPS = (
     "By gender, dialect and telephone: not there. The bench’s results are not part of this copy."
 )
@@ -58,10 +68,21 @@ GROUPS_NOTE = (
     "{clips} from each person, none of whom was trained on. “Trained on” says whether others of "
     "the group were."
 )
-PLACES_NOTE = (
-    "The bundled people, {clips} each, by the model’s card. Places are made by computer. No "
-    "wrong-person control was run for these."
+
+# how many clips and people it takes
+HOW_MANY_CLIPS = "How many clips does it take?"
+NUMBERS = "Numbers, with controls"
+HOW_MANY_PEOPLE = "How many people would make you sure?"
+WORTH_IT = "A gain of so many points would be worth it"
+NEEDED_HOW = (
+    "The fewest people whose paired t-test, at 5 %, finds such a gain in 80 of 100 studies: "
+    "roughly ((1.96 + 0.84) × spread ÷ gain)², with the spread of people’s gains as measured "
+    "here (Cohen, Statistical Power Analysis, 1988). More clips a person make it smaller."
 )
+
+# the bundled people
+ASK_HERE = "Ask people here"
+ASK_HERE_AND_CHOOSE = "Ask people here, and choose when to answer"
 PEOPLE = "Ask the bundled people now"
 PEOPLE_WHY = (
     "Everything above is read from the model’s card. This computes it here: people who ship with "
@@ -82,21 +103,33 @@ THRESHOLD = (
     "a higher bar means fewer false alarms and more commands missed. The bar is chosen on some "
     "people and applied to the others."
 )
-OTHER_SOUNDS = (
-    "What is no command: words of another language by {speakers}, and {noises} kinds of noise. "
-    "Bands and intervals are over the people who enrolled and over those sounds."
-)
+FALSE_ALARMS = "False alarms allowed"
+
+# what it costs
+COSTS = "What does it cost?"
+YOUR_CLIPS = "your clips"
+TIMED = "VoP beside six other ways to personalize, on the same clips: some seconds."
 LEAVES = (
     "**What leaves the device: nothing**, with any of these. If a server had to do it, it would "
     "get {sent:,} bytes of each person’s clips and send back the bytes kept."
 )
-LEDGER_NOTE = (
-    "One run on this computer, the same {clips} for all, each timed three times (the median "
-    "counts). Baselines are made from the same global model with their default settings, which "
-    "were not tuned here."
-)
+
+# the report
+TAKE_ALONG = "Take it along"
+DOWNLOAD = "Download the report"
 PAGE = "One HTML page that opens anywhere, without a connection; nobody’s clips are in it."
-TIMED = "VoP beside six other ways to personalize, on the same clips: some seconds."
+BY_CLIPS = "By number of clips"
+RIGHT_BY_CLIPS = "Right answers by number of clips"
+REPORTED_PLACES = "By place"
+REPORTED_GROUPS = "By group"
+REPORTED_ERRORS = "Missed commands against false alarms, bundled people"
+REPORTED_COSTS = "What a person costs"
+
+# claims
+WHOSE_CLAIMS = "Whose claims, after how many clips?"
+A_DECISION = "A threshold is a decision"
+
+# in tables
 METHODS = {
     "vop": "VoP (this one)",
     "adabn": "AdaBN",
@@ -108,6 +141,46 @@ METHODS = {
 }
 ACROSS = ("Clips each", "People", "Global, % right", "Personal, % right", "Gain, points")
 CONTROLS = ("Right minus wrong person, points", "Worst tenth, global → personal", "Harmed")
+
+
+def places_note(clips: int) -> str:
+    """Whose figures those of places are."""
+    return (
+        f"The bundled people, {counted(clips, 'clip')} each, by the model’s card. Places are made "
+        "by computer. No wrong-person control was run for these."
+    )
+
+
+def ledger_note(clips: int) -> str:
+    """How costs were measured."""
+    return (
+        f"One run on this computer, the same {counted(clips, 'clip')} for all, each timed three "
+        "times (the median counts). Baselines are made from the same global model with their "
+        "default settings, which were not tuned here."
+    )
+
+
+def measure_here(who: str) -> str:
+    """A button."""
+    return f"Measure it here, on {who if who == YOUR_CLIPS else who + '’s clips'}"
+
+
+def other_sounds(speakers: int, noises: int) -> str:
+    """What was asked about that is no command."""
+    return (
+        f"What is no command: words of another language by {speakers} people, and {noises} kinds "
+        "of noise. Bands and intervals are over the people who enrolled and over those sounds."
+    )
+
+
+def a_mark_each(clips: int) -> str:
+    """What a figure of the report shows."""
+    return f"A mark a person, {counted(clips, 'clip')} each"
+
+
+def with_alarms(share: float) -> str:
+    """Of a table of the report."""
+    return f"With {one_in(share)} false alarms allowed"
 
 
 def headline(regimes: Sequence[Regime]) -> tuple[str, str, str]:
@@ -383,10 +456,3 @@ def needed(regime: Regime, gain: float) -> str:
         if count
         else "There is no gain to show."
     )
-
-
-NEEDED_HOW = (
-    "The fewest people whose paired t-test, at 5 %, finds such a gain in 80 of 100 studies: "
-    "roughly ((1.96 + 0.84) × spread ÷ gain)², with the spread of people’s gains as measured "
-    "here (Cohen, Statistical Power Analysis, 1988). More clips a person make it smaller."
-)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import texts
 from vop_core.text import counted
 
 PROMISE = (
@@ -13,7 +14,7 @@ DRAW = {  # on the canvas
     "label": "Draw one digit here",
     "clear": "Clear",
     "add": "Add digit",
-    "ask": "Ask both models",
+    "ask": texts.ASK_BOTH_MODELS,
     "added": "Added to your digits.",
     "asked": "Asked.",
 }
@@ -26,6 +27,9 @@ BORROW = (
     "Virtual persons who write real digits, each in a hand of their own. No model here was trained "
     "on them."
 )
+USE_THIS_HAND = "Use this hand"
+
+OFF = ", off"
 WAYS = "How your digits are read"
 HARDER = "Send all of them through something that training never had, and see who reads them still."
 HEALTH = {  # verdict -> icon, what it means here; of others the posterior says it itself
@@ -47,13 +51,53 @@ HEALTH = {  # verdict -> icon, what it means here; of others the posterior says 
 }
 NOTHING = "**No digits yet.** Three make a first model; five are better. One is enough to begin."
 ALL_OFF = "**All digits are switched off, so there is no personal model.** Switch one on."
+OWN_AGAIN = "Write in a hand of your own"
+
+# one more digit
+ONE_MORE = "One more digit, read by both models"
+WRITTEN = "**Written**"
+ASKED = "The digit that is asked about"
 WHICH = "Which digit was it? It counts who was right."
-ADDS_UP = "A digit by itself moves it a little, all of them together further: evidence adds up."
 ASK_NOW = "Draw another digit and press **Ask both models**, or upload a picture of one."
-FEWEST = 3
+EVERYBODYS, FOR_ALL = "**Everybody’s**", "model for all hands"
+YOURS = "Yours"
+DIGITS = "digits"
 ENROLLED = "It enrolled, so its answer shows nothing new and is not counted."
 NOT_THEIRS = "You wrote this, and the model is of a borrowed hand: it is no test, and not counted."
-OWN_AGAIN = "Write in a hand of your own"
+
+# the posterior
+ABOUT_WEIGHTS = "What the digits say about the weights"
+ADDS_UP = "A digit by itself moves it a little, all of them together further: evidence adds up."
+
+FEWEST = 3
+
+
+def digit(number: int) -> str:
+    """What a digit is called where a sentence is about it."""
+    return f"digit {number}"
+
+
+def ask_another(name: str) -> str:
+    """A button."""
+    return f"Ask about another of {name}’s digits"
+
+
+def made_of(digits: int) -> str:
+    """What a personal model was made of."""
+    return f"model from {counted(digits, 'digit')}"
+
+
+def of_person(name: str, about: str, seen: str = "") -> str:
+    """Who a bundled writer is, and how they are seen."""
+    return f"{name} is {about}" + (f"; {seen}." if seen else ".")
+
+
+def of_weight(layer: str) -> str:
+    """Whose curves are shown."""
+    return (
+        f"{layer}: the weight that the digits move most, from where it lies for anybody (dashed) "
+        f"to where it lies for this hand (solid). {ADDS_UP}"
+    )
 
 
 def ready(shots: int, milliseconds: float, measured: str, whose: str) -> str:

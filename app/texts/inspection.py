@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+import texts
 from vop_core.models.diagnosis import Check
 from vop_core.plots.style import listing, percent
 from vop_core.text import counted
@@ -16,12 +17,29 @@ ABOUT = (
 WHOSE = "**{name}**, a bundled person, stands in, because no clip of yours is on."
 OF_CLIPS = "Looking at **{name}**: {clips}."
 GO_ON = "Enroll this person"
+LAYERS = "Layers"
+PERSONS = "Persons"
+WIDTH_AND_COVERAGE = "Width and coverage"
+DRAWS = "Draws"
+METHODS = "Methods"
+DIAGNOSIS = "Diagnosis"
+TAKE_AWAY = "Take it away"
+SECTION = "Section"
+PICTURES_AS = "Save pictures as"
+BY_THE_CAMERA = "By the camera at a figure’s top right."
+SAVE_TABLE = "Save as CSV"
+
+# layers and persons
 MAP = (
     "Each square is a weight, each row a layer. **Click one** and it is marked in every figure "
     "here."
 )
-MEASURES = {"width": "Width", "kl": "KL", "moved": "Shift"}
-PERSONS = (
+OPEN_CURVES = "Open its curves, clip by clip, on Posterior"
+LAYER_BY_LAYER = "Layer by layer"
+MEASURES = {"width": texts.WIDTH, "kl": "KL", "moved": texts.SHIFT}
+COLOUR_BY = "Colour and shape by"
+COLOURS = {"person": texts.PERSON, "heard": "Where heard"}
+ABOUT_PERSONS = (
     "Each mark is the mean of one person’s posterior after {shots} clips, each ellipse holds 90 % "
     "of it. The plane is the one in which the bundled persons differ most; it was not fitted to "
     "the posterior that you look at."
@@ -30,6 +48,7 @@ NO_ATTRIBUTES = (
     "The data sets say nothing about these persons but whose clips are whose: colour by person, or "
     "by where each is heard."
 )
+NOW = "now"  # where whoever is looked at is heard
 ALIKE = (
     " The ellipses are alike: the width of this model’s posterior depends on the number of clips "
     "alone."
@@ -38,9 +57,12 @@ NO_PLANE = "Fewer than three bundled persons speak this task’s words, so there
 NO_COVERAGE = (
     "What this model’s posterior is about cannot be seen on clips, so its width cannot be checked."
 )
+
+# draws and methods
+WHAT_IS_UNCERTAIN = "What is uncertain: the weights or the clip"
 NO_QUERY = "No query clip is here, so the clips that enrolled are asked about."
 ASK = "Ask every method"
-METHODS = (
+ABOUT_METHODS = (
     "The global model, VoP, and every method that can be made of the global model without training "
     "data, after the same clips and asked the same queries. T3A and AdaBN run with settings that "
     "need none. Gradient steps take seconds."
@@ -51,12 +73,23 @@ SCORES = (
 )
 NO_QUERIES = "Nothing is asked yet: ask about one more word, or borrow a bundled person."
 NO_LABELS = "Methods that read which words the clips say are left out: your words are not known."
-DIAGNOSIS = "Six questions in the order in which to look. Each of them can be answered with no."
+
+# diagnosis
+ABOUT_DIAGNOSIS = (
+    "Six questions in the order in which to look. Each of them can be answered with no."
+)
 VERDICTS = {  # of a check -> badge colour, icon, word
     "pass": ("green", ":material/check_circle:", "Pass"),
     "fail": ("red", ":material/cancel:", "Fail"),
     "cannot tell": ("gray", ":material/help:", "Cannot tell"),
 }
+
+# to take away
+VIEW = "View"
+SAVE_SCRIPT = "Save the script"
+SAVE_NOTEBOOK = "Save the notebook"
+DRAWS_FOR_ARVIZ = "Draws for ArviZ"
+SAVE_DRAWS = "Save the draws"
 TAKE = (
     "The script makes the numbers of this page in any Python that has `vop_core`. It holds no "
     "sound{own}."
@@ -70,6 +103,26 @@ ARVIZ = (
     "prior, a variable a layer, as netCDF. No sound and no name is inside. Read it with "
     "`xarray.open_datatree`."
 )
+
+
+def clips(count: int) -> str:
+    """How many samples enroll."""
+    return counted(count, "clip")
+
+
+def numbers(lines: int) -> str:
+    """A table, closed."""
+    return f"Numbers: {counted(lines, 'line')}"
+
+
+def after(clips: int) -> str:
+    """Of which clips a figure is."""
+    return f"After {counted(clips, 'clip')}, means over persons. Click a layer."
+
+
+def look_next(where: str) -> str:
+    """Where a check that did not pass leads."""
+    return f"Look next at: {where}"
 
 
 def weight(line: pd.Series, clips: int) -> str:

@@ -5,6 +5,10 @@ computed, never typed.
 
 from dataclasses import dataclass
 
+from vop_core.course.lesson import EnrollmentCost, TwinState
+from vop_core.plots.style import percent
+from vop_core.text import counted
+
 
 @dataclass(frozen=True)
 class Option:
@@ -28,23 +32,42 @@ class Step:
     misconception: str
 
 
+# every step
+PREVIOUS = "Previous"
+NEXT = "Next"
+YOUR_PREDICTION = "Your prediction"
+REVEAL = "Reveal"
 NO_NUMBERS = "Nothing tells it here: this model or its card lacks the numbers."
 PREDICTED = {  # whether it came true
     True: "You predicted it: **{predicted}**.",
     False: "You predicted **{predicted}**. It is otherwise.",
 }
-GAINED = "points gained on everybody’s network"
-GAIN_MARKS = "One mark is a person; above them their mean, with its 95 % interval."
-FIRST_PREDICT = "Predict first: the picture comes with the answer."
+PRESENTER_NOTES = "Presenter notes"
 KEYS = (
     "Page Down and Page Up turn the pages, and so does a clicker. Tab and Enter do the rest. While "
     "a slider has the focus, these keys are the slider’s."
 )
+FIRST_PREDICT = "Predict first: the picture comes with the answer."
+
+# single steps
+EVERYBODY_HEARS = "Everybody’s network hears"
+CLIPS_HEARD = "Clips that are heard"
+PRIOR_ALONE = "## a = 0: the prior alone"
+POINT_TO_MOVE = "Point to move"
+ADD_A_POINT = "Add a point"
+REMOVE_THE_LAST = "Remove the last"
+AXES = "What is heard, x", "Label, y"
+BOUND_IN_NUMBERS = "The bound in numbers, nats"
+GAINED = "points gained on everybody’s network"
+GAIN_MARKS = "One mark is a person; above them their mean, with its 95 % interval."
+BUNDLED_PEOPLE = "bundled people"
+BUNDLED_WRITERS = "bundled writers"
+NEVER_HEARD = "people never heard"
+DRAW_SOME = "Draw some yourself"
 TWIN = (
     "Choose a point and click where it should go, or use the sliders. What each posterior expects "
     "is drawn as a line."
 )
-EVERYBODY = "Everybody’s network"
 AVERAGE = (
     " Over {persons} people it never heard in training it gets {average} on average: an average "
     "hides whom it fails."
@@ -65,7 +88,7 @@ PERSONAL = {  # verdict of own clips against a stranger's
 }
 GAINS = {  # rows of the figures over persons
     "own": "one’s own clips",
-    "own samples": "one’s own digits",
+    "own-samples": "one’s own digits",
     "wrong-person": "a stranger’s clips",
     "mean": "the mean weights",
     "draws": "the average of draws",
@@ -78,6 +101,11 @@ METHODS = {
 HEARD = {0: "Everybody’s", 1: "After 1 clip"}  # how many clips a network was made of
 HEARD_AFTER = "After {shots} clips"
 LABELS = {True: "yes", False: "no"}
+MANY, SOME, FEW = "many", "some", "few"  # where a card has no number
+
+# the last step
+NOT_SHOWN = "What these numbers do not show"
+YOUR_OWN_VOICE = "Now with your own voice"
 
 STEPS = (
     Step(
@@ -374,6 +402,74 @@ STEPS = (
         "what was measured.",
     ),
 )
+
+
+def step_of(number: int, count: int) -> str:
+    """Where one is."""
+    return f"**Step {number} of {count}**"
+
+
+def minutes(count: int, notes: str) -> str:
+    """For whoever presents: how long a step takes, and what to do."""
+    return f"**About {counted(count, 'minute')}.** {notes}"
+
+
+def may_think(misconception: str) -> str:
+    """For whoever presents: what is easily misunderstood."""
+    return f"**Somebody may think:** {misconception}"
+
+
+def says(name: str) -> str:
+    """Whose word is played."""
+    return f"{name} says"
+
+
+def words_right(right: int, words: int) -> str:
+    """How many words a network gets right."""
+    return f"{right} of {words} words right"
+
+
+def clip(number: int) -> str:
+    """A clip in a picture."""
+    return f"clip {number}"
+
+
+def share_taken(clips: int, prior_clips: float, share: float) -> str:
+    """The formula of the share, with its numbers."""
+    return f"## a = {clips} / ({clips} + {prior_clips:.1f}) = {percent(share)}"
+
+
+def bound(found: TwinState, name: str) -> dict[str, str]:
+    """A line for a posterior: the parts of its bound on the evidence."""
+    each = found.bounds[name]
+    return {
+        "posterior": name,
+        "expected log-likelihood": f"{float(each.expected_log_likelihood):.2f}",
+        "− KL": f"{float(each.kl):.2f}",
+        "= ELBO": f"{float(each.elbo):.2f}",
+        "evidence": f"{found.evidence:.2f}",
+        "gap": f"{found.gap(name):.2f}",
+    }
+
+
+def cost(name: str, found: EnrollmentCost) -> dict[str, str | int]:
+    """A line for a way to enroll."""
+    return {
+        "": METHODS[name],
+        "multiply-accumulates, millions": f"{found.multiply_accumulates / 1e6:,.0f}",
+        "gradient steps": found.gradient_steps,
+        "labels needed": LABELS[found.labels],
+    }
+
+
+def of_point(axis: str, number: int) -> str:
+    """A slider."""
+    return f"{axis}, of point {number}"
+
+
+def digit_that_enrolls(number: int) -> str:
+    """A picture, for whoever does not see it."""
+    return f"Digit {number} that enrolls"
 
 
 def signed(points: float) -> str:

@@ -16,14 +16,23 @@ OTHERS = {  # the models made with the wrong clips, within a sentence
     MIXED: "the one made with several persons' clips",
     NOISE: "the one made with noise",
 }
+# the words
 HOW = (
     "Say the word that is shown. No model is told which word it was; among them are a few that no "
     "model knows, to see who admits it. Stop whenever you like: ten words give a first impression."
 )
+YOUR_RECORDING = "Your recording of this word"
+SEVERAL = "Files of these words"
 FILES = (
     "Name each file after its word (`left.wav`, `left 2.wav`), or bring them in the order of the "
     "words that are left: {words}."
 )
+SHOW_SCORE = "Show the score"
+NOT_ENOUGH = "From the third word that the models know"
+SKIP = "Skip this word"
+TOO_FEW = "Too few words were said for a score."
+BEGIN_ANEW = "Begin a new test"
+AFTER_THE_LAST = "comes after the last word; name files after their words."
 OF_FILE = (
     "A person's file holds no clips, and the test compares with models made of mixed and other "
     "clips in their place. Give this person's clips on Your voice to run it."
@@ -38,6 +47,9 @@ BUNDLED = (
     "nobody here has clips of other words, {unknown} words in another language, by other people, "
     "show whether the models admit what they do not know."
 )
+
+# the score
+SCORE = "Score"
 OVER_CLIPS = (
     "Bars are 95 % intervals over the words of this one person: they say how far the score might "
     "move with other words, and nothing about other people."
@@ -47,17 +59,57 @@ CONTROLS = (
     "person's model somebody else's, the mixed one several people's, and noise is your clips with "
     "the speech scrambled away."
 )
+CONFUSIONS = "Which word was taken for which"
+MAY_NOT_KNOW = "When it may say “I don't know”"
+LEAST_SURE = "Answer only when at least so sure"
 WITHHELD = (
     "From the surest answer on the left to all answers on the right; the large marks are where the "
     "slider stands. Where doubt is worth something, a line is higher on the left. Compare the "
     "models where they answer the same share: one may simply be surer than the other."
 )
+EACH_CLIP = "What each of your clips does"
 INFLUENCE = "What your model would have answered had one of your clips not been there."
+EVERY_WORD = "Every word"
 VERDICTS = {  # of the test -> kind of box, icon, first words
     "helps": ("success", ":material/trending_up:", "Yes, on these words your clips help."),
     "harms": ("error", ":material/trending_down:", "No, on these words your clips do harm."),
     "not shown": ("info", ":material/balance:", "These words cannot tell whether your clips help."),
 }
+
+
+def does_it_help(name: str) -> str:
+    """What a bundled person's test asks."""
+    return f"Does the model help {name}?"
+
+
+def test_on(name: str) -> str:
+    """A button."""
+    return f"Test it on {name}'s clips"
+
+
+def progress(number: int, count: int) -> str:
+    """Which word is to be said."""
+    return f"Word {number} of {count}"
+
+
+def say_again(word: str) -> str:
+    """A button."""
+    return f"Say “{word}” again"
+
+
+def said_so_far(words: Sequence[str]) -> str:
+    """Which words were said."""
+    return f"Said so far: {listing(words)}."
+
+
+def go_on(left: int) -> str:
+    """A button."""
+    return f"Go on: {counted(left, 'word')} left"
+
+
+def an_impression(words: int) -> str:
+    """That so few words measure nothing."""
+    return f"{counted(words, 'word')} are an impression, not a measurement."
 
 
 def verdict(test: PersonalTest) -> tuple[str, str, str]:

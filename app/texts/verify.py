@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import texts
 from vop_core.evaluation.intervals import LEVEL
 from vop_core.evaluation.verification_metrics import Verdict
 from vop_core.models.verification import ClaimSetting, MissRate
@@ -13,7 +14,15 @@ PROMISE = (
     "Is it the person who enrolled? Any words will do: the model listens to the voice, not to what "
     "it says."
 )
+OF_FILE = (
+    "A person’s file holds a posterior of the keyword models and no clip: verification needs the "
+    "clips themselves."
+)
 ASK = "Say one word, or let somebody else try"
+LET_SOMEBODY_ELSE = "Let somebody else claim"
+ONE_FILE = "One clip of anybody"
+WHO_CLAIMS = "Who claims"
+MAKE_THE_CLAIM = "Make the claim"
 NOBODY = "Give three clips first; then say one more, or let somebody else claim to be you."
 CAREFUL = (
     "For study, not to keep anybody out: one second of sound, a small model, and a recording "
@@ -30,6 +39,7 @@ MODELS = {
 ACCEPTED = ":material/check_circle: Accepted"
 REFUSED = ":material/cancel: Refused"
 CLOSE = "Close to the threshold: other persons might have put it on the other side."
+THE_CLIP = "The clip that claims"
 _SCORE = (
     "The score is the cosine between this clip and the mean of the clips that enrolled; 1 is the "
     "same direction. Personal weights are drawn from their posterior, each draw gives a tick, and "
@@ -41,6 +51,11 @@ CONTROL = (
     "else: if it does as well, it is not the person’s weights that help."
 )
 ENROLLED = "This very clip enrolled: that it is accepted shows nothing."
+
+# what a threshold is worth
+HOW_FAR = "How far to trust it"
+BOTH_ERRORS = "**Both errors, at every threshold**"
+FROM_ELSEWHERE = "A threshold from elsewhere"
 MISSES, ALARMS = "true claims, refused", "other people, accepted"
 CORPORA = {
     "speech_commands_test": "Speech Commands",
@@ -58,6 +73,11 @@ COPIED = (
 )
 
 
+def claimant(name: str, *, enrolled: bool) -> str:
+    """Who claims, and whether rightly."""
+    return f"{name}, who enrolled" if enrolled else f"{name}, an impostor"
+
+
 def of_score(false_alarms: float) -> str:
     """What a score is, and the share of others for which its threshold is chosen."""
     return _SCORE.format(alarms=percent(false_alarms))
@@ -65,7 +85,7 @@ def of_score(false_alarms: float) -> str:
 
 def of_whom(whose: str) -> str:
     """Within a sentence."""
-    return "your" if whose == "Your" else whose
+    return "your" if whose == texts.YOUR else whose
 
 
 def verdict(said: Verdict, truth: bool | None) -> str:
@@ -157,6 +177,11 @@ def settings_table(settings: Sequence[ClaimSetting]) -> list[dict[str, str]]:
         }
         for each in settings
     ]
+
+
+def how_often(whose: str) -> str:
+    """What is asked of a person's own clips."""
+    return f"**How often {whose} true claims would be refused**"
 
 
 def of_rate(found: MissRate, whose: str) -> str:

@@ -1,0 +1,13 @@
+"""What is said while a visitor waits."""
+
+LOADING_MODEL = "Loading the model…"
+ASKING_BOTH_MODELS = "Asking both models…"
+ASKING_EVERY_MODEL = "Asking every model…"
+ENROLLING_IN_EVERY_WAY = "Enrolling in every way…"
+ENROLLING_WITH_EVERY_METHOD = "Enrolling with every method…"
+HEARING_BUNDLED_PERSONS = "Hearing all bundled persons…"
+PLACING_BUNDLED_PERSONS = "Placing all bundled persons…"
+CHECKING_WIDTH = "Checking the width on all bundled persons, once per start…"
+LISTENING_TO_CLIPS = "Listening to everybody's clips…"
+ASKING_EVERYBODYS_MODELS = "Asking everybody's models…"
+ASKING_OTHER_SOUNDS = "Asking for what is no command…"
