@@ -10,6 +10,8 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
 os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +19,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Nothing of the user's cache is read or written. One folder for the whole run: workers share what
 # is computed once.
@@ -63,7 +67,19 @@ def beside_others(folder: Path, room: str, rooms: list[str], *, alone: bool) -> 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
-    return Path(__file__).resolve().parents[1]
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The course as a book, made once for all workers, in a process without type checks."""
+    folder = Path(os.environ["VOP_CACHE"]) / "book"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            command = "import sys; from vop_core.cli import main; sys.argv[0] = 'vop'; main()"
+            asked = ["course", "book", "--to", str(folder)]
+            subprocess.run([sys.executable, "-c", command, *asked], check=True, cwd=ROOT)
+    return folder
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ ARGUMENTS = {
     ("predict", "--json"): ["a.opus", "b.opus", "--person", "me.safetensors"],
     ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
     ("voices", "build", "--to"): [],
+    ("course", "book", "--to"): [],
 }
 
 
@@ -180,6 +181,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
     for work in (
         "models.evaluate_folder",
         "bench.crossval.crossval",
+        "course.book.chapters",
         "data.sources.bundled.write_corpus",
         "tasks.keyword_spotting.ArabicCommands.data",
     ):

@@ -9,8 +9,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from vop_core.course.build import EXERCISE, SOLUTION, Built, everything, execute, read, sources
+from tests.notebooks.sentences import unnoticed
+from vop_core.course.build import (
+    EXERCISE,
+    KEPT,
+    SOLUTION,
+    Built,
+    everything,
+    execute,
+    read,
+    sources,
+)
 from vop_core.course.exercises import EXERCISES
+from vop_core.course.sliders import EXPLORER_MIME
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sources()
@@ -42,13 +53,15 @@ def test_there_are_notebooks():
 @every_notebook
 def test_a_notebook_runs_with_its_exercises_open_and_solved(path, forked_kernels):
     """One run under the short budget, quiet on stderr; an open exercise asks for an answer, its
-    solution is right.
+    solution is right; and what guards a sentence notices when its number is turned round.
     """
     notebook = everything(path)
     clock = nbformat.v4.new_code_cell("__import__('os').times().user")
-    notebook.cells.append(clock)
+    turned = nbformat.v4.new_code_cell(unnoticed(notebook, path.stem[:2]))
+    notebook.cells += [clock, turned]
     execute(notebook, environment={"VOP_COURSE_BUDGET": "short", "VOP_DATA": ""})
-    notebook.cells.remove(clock)
+    del notebook.cells[-2:]
+    assert "".join(output.get("text", "") for output in turned.outputs) == ""
     assert float(clock.outputs[0].data["text/plain"]) < LONGEST_SECONDS
     complaints = []
     for cell in notebook.cells:
@@ -154,12 +167,14 @@ def test_the_stored_notebooks_are_those_of_the_source(built):
     assert [cell.source for cell in stored.cells] == [cell.source for cell in built.student.cells]
     solved = nbformat.read(FOLDER / "solutions" / path.name, as_version=4)
     assert [cell.source for cell in solved.cells] == [cell.source for cell in built.solved.cells]
+    for kept, made in ((stored, built.student), (solved, built.solved)):
+        assert [cell.metadata for cell in kept.cells] == [cell.metadata for cell in made.cells]
     fresh = stored.metadata["vop_studio"] == built.student.metadata["vop_studio"]
     assert fresh, f"the committed results changed since; run: vop course build {built.name[:2]}"
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     kinds = {kind for cell in code for output in cell.outputs for kind in output.get("data", {})}
-    assert kinds <= {"text/plain", "text/markdown", "text/html", "image/png"}
+    assert kinds <= {*KEPT, EXPLORER_MIME}
     assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
     text = path.read_text(encoding="utf-8")
     assert "VOP_COURSE_BUDGET is short" not in text

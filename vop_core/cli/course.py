@@ -1,13 +1,16 @@
-"""``vop course``: make the notebooks from their sources, list them."""
+"""``vop course``: make the notebooks from their sources, and a book from the notebooks."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vop_core.errors import VopError
 
-course = typer.Typer(help="The course's notebooks.", no_args_is_help=True)
+course = typer.Typer(
+    help="The course's notebooks, and the book made of them.", no_args_is_help=True
+)
 
 
 @course.command("build")
@@ -32,3 +35,23 @@ def build_notebooks(
         typer.echo(
             f"{student.name} is made in {seconds:.0f} s, {student.stat().st_size // 1000} kB."
         )
+
+
+@course.command("book")
+def write_the_book(
+    to: Annotated[Path, typer.Option("--to", help="Folder for the pages.")] = Path("book"),
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF as well (needs a Chromium).")] = False,
+) -> None:
+    """Make a book of static pages from the stored notebooks: no kernel, no connection."""
+    from vop_core.course.book import print_book, write_book
+
+    begun = time.monotonic()
+    pages = write_book(to)
+    if pdf:
+        print_book(to)
+    size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
+    seconds = time.monotonic() - begun
+    typer.echo(
+        f"{len(pages)} files are made in {seconds:.0f} s, {size / 1e6:.1f} MB; open "
+        f"{to / 'index.html'}."
+    )

@@ -4,11 +4,11 @@
 blocks. From it come
 
     notebooks/NN_name.ipynb             what a student opens: executed, each figure a picture
-    notebooks/solutions/NN_name.ipynb   the same with the exercises solved, not executed
+    notebooks/solutions/NN_name.ipynb   the same with the exercises solved
 
 A code block's tags say who sees it: ``exercise`` (left open; not in the solved notebook),
-``solution`` (only there). Before the first code comes ``GUARD``, for whoever opened the notebook
-with a kernel of another environment.
+``solution`` (only there). What answers a question is stored folded away. Before the first code
+comes ``GUARD``, for whoever opened the notebook with a kernel of another environment.
 """
 
 import base64
@@ -19,12 +19,14 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vop_core.course import material
 from vop_core.course.reading import PLOTLY_MIME
+from vop_core.course.sliders import EXPLORER_MIME
 from vop_core.data.locations import repository_root
 from vop_core.errors import VopError
 from vop_core.writing import make_folder, write_text
@@ -32,6 +34,8 @@ from vop_core.writing import make_folder, write_text
 EXERCISE, SOLUTION = "exercise", "solution"
 LONGEST_CELL = 280  # seconds: a notebook has five minutes
 KEPT = ("image/png", "text/markdown", "text/html", "text/plain")
+QUESTION = r"(\w+) = course\.predict\("
+SHOWS_CODE = ("course.source(", "course.about(")
 COLOURS = 128  # of a stored picture
 GUARD = """\
 try:
@@ -72,21 +76,11 @@ class Built:
 
 def read(path: Path) -> Built:
     """A source in its two forms. Raises VopError where jupytext is not installed."""
-    return Built(
-        path.stem,
-        _chosen(path, lambda tags: SOLUTION not in tags),
-        _chosen(path, lambda tags: EXERCISE not in tags),
-    )
+    return _both_forms(path, everything(path))
 
 
 def everything(path: Path) -> Notebook:
-    """A source with both the open exercises and their solutions, for the tests: one run checks
-    both.
-    """
-    return _chosen(path, lambda tags: True)
-
-
-def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
+    """A source with both the open exercises and their solutions: one run does for both forms."""
     try:
         import jupytext
         import nbformat
@@ -99,19 +93,65 @@ def _chosen(path: Path, keep: Callable[[list[str]], bool]) -> Notebook:
     make_cell = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     for cell in text.cells:
         tags = cell.metadata.get("tags", [])
-        if keep(tags):
-            metadata = {"tags": tags} if tags else {}
-            make = make_cell[cell.cell_type]
-            cells.append(make(cell.source, id=f"cell-{len(cells)}", metadata=metadata))
+        cells.append(
+            make_cell[cell.cell_type](cell.source, metadata={"tags": tags} if tags else {})
+        )
+    for cell in spoilers(cells):
+        cell.metadata["jupyter"] = {"outputs_hidden": True}
     first = next(index for index, cell in enumerate(cells) if cell.cell_type == "code")
-    cells.insert(
-        first,
-        nbformat.v4.new_code_cell(GUARD, id="guard", metadata={"jupyter": {"source_hidden": True}}),
-    )
+    guard = nbformat.v4.new_code_cell(GUARD, metadata={"jupyter": {"source_hidden": True}})
     metadata = {"kernelspec": KERNEL, "vop_studio": {"results": results_read(path)}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-    nbformat.validate(notebook)
-    return notebook
+    return nbformat.v4.new_notebook(
+        cells=[*cells[:first], guard, *cells[first:]], metadata=metadata
+    )
+
+
+def spoilers(cells: Sequence[Any]) -> list[Any]:
+    """The cells whose stored outputs answer a question that a reader has still to predict: that
+    which reveals it, and what is computed between them under the same heading.
+    """
+    found = []
+    for start, question in enumerate(cells):
+        asked = re.search(QUESTION, question.source)
+        if asked is None or question.cell_type != "code":
+            continue
+        same_heading = True
+        for cell in cells[start + 1 :]:
+            if cell.cell_type == "markdown":
+                same_heading &= not re.search("^#", cell.source, re.MULTILINE)
+                continue
+            reveals = f"{asked[1]}.reveal(" in cell.source
+            if reveals or (same_heading and not cell.source.startswith(SHOWS_CODE)):
+                found.append(cell)
+            if reveals:
+                break
+    return found
+
+
+def _both_forms(path: Path, notebook: Notebook) -> Built:
+    return Built(
+        path.stem,
+        _chosen(notebook, lambda tags: SOLUTION not in tags),
+        _chosen(notebook, lambda tags: EXERCISE not in tags),
+    )
+
+
+def _chosen(notebook: Notebook, keep: Callable[[list[str]], bool]) -> Notebook:
+    """The cells whose tags are wanted, numbered anew."""
+    import nbformat
+
+    chosen = deepcopy(notebook)
+    chosen.cells = [cell for cell in chosen.cells if keep(cell.metadata.get("tags", []))]
+    for number, cell in enumerate(chosen.cells):
+        cell.id = f"cell-{number}"
+    code = [cell for cell in chosen.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count = count if cell.execution_count else None
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    nbformat.validate(chosen)
+    return chosen
 
 
 def results_read(path: Path) -> dict[str, str]:
@@ -175,7 +215,8 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
 
 def _static(bundle: dict[str, Any]) -> dict[str, Any]:
     if PLOTLY_MIME in bundle:
-        return _picture(bundle[PLOTLY_MIME]) | {"text/plain": bundle["text/plain"]}
+        kept = {kind: bundle[kind] for kind in (EXPLORER_MIME, "text/plain") if kind in bundle}
+        return _picture(bundle[PLOTLY_MIME]) | kept
     best = next((kind for kind in KEPT if kind in bundle), None)
     return {kind: bundle[kind] for kind in dict.fromkeys((best, "text/plain")) if kind in bundle}
 
@@ -206,11 +247,12 @@ def write(notebook: Notebook, path: Path) -> None:
 
 
 def build(path: Path) -> tuple[Path, Path]:
-    """Make a source's student notebook, executed, and its solved one. Returns where they lie."""
-    built = read(path)
+    """Make a source's student notebook and its solved one, both executed; where they lie."""
+    notebook = everything(path)
     # everybody's pictures: no data that not all have
-    execute(built.student, environment={"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""})
-    make_static(built.student)
+    execute(notebook, environment={"VOP_COURSE_BUDGET": "full", "VOP_DATA": ""})
+    make_static(notebook)
+    built = _both_forms(path, notebook)
     student = notebooks_folder() / f"{built.name}.ipynb"
     solved = student.parent / "solutions" / student.name
     write(built.student, student)

@@ -324,7 +324,7 @@ def ranks(posterior: str, width: float) -> go.Figure:
     width times a factor.
     """
     found = rank_test(posterior, width)
-    return rank_figure(found.counts, found.expected, found.band, name=posterior)
+    return rank_figure(found.counts.tolist(), found.expected, found.band, name=posterior)
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,8 @@ from vop_core.course.reading import PLOTLY_MIME, widget_view
 from vop_core.plots.style import text_alternative
 
 WIDGETS = ("ipywidgets", "anywidget")
+# the scene by name and its controls: a page without a kernel draws all their values beforehand
+EXPLORER_MIME = "application/vnd.vop-studio.explorer+json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,12 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         first = self.first
-        bundle = {"text/plain": text_alternative(first), PLOTLY_MIME: first.to_plotly_json()}
+        controls = {name: [begin, list(values)] for name, (begin, values) in self.controls.items()}
+        bundle = {
+            "text/plain": text_alternative(first),
+            PLOTLY_MIME: first.to_plotly_json(),
+            EXPLORER_MIME: {"scene": self.scene.__name__, "controls": controls},
+        }
         if all(importlib.util.find_spec(name) for name in WIDGETS):
             bundle |= widget_view(self.box)
         return bundle
