@@ -1,4 +1,4 @@
-"""What only the browser knows or can do, in four components. Only the canvas sends anything to the
+"""What only the browser knows or can do, in five components. Only the canvas sends anything to the
 server: the strokes that a visitor gives.
 """
 
@@ -7,6 +7,17 @@ from functools import cache
 
 import streamlit as st
 
+# What the server says of the state stands in the page's address, so that a reload opens it again;
+# what other people wrote there stays.
+ADDRESS = """
+export default function ({ data }) {
+    const there = new URLSearchParams(location.search);
+    data.ours.forEach((name) => there.delete(name));
+    new URLSearchParams(data.query).forEach((value, name) => there.set(name, value));
+    const query = there.size ? "?" + there : "";
+    history.replaceState(history.state, "", location.pathname + query + location.hash);
+}
+"""
 # The browser asks, in its own words, before the page is left or loaded again.
 LEAVING = """
 export default function ({ data }) {
@@ -63,8 +74,8 @@ export default function ({ data, parentElement }) {
     look();
 }
 """
-# The page's own address, with what the server says of the state. Where the browser gives no
-# clipboard (a page without https), the link is shown, ready to be copied by hand.
+# Where the browser gives no clipboard (a page without https), the link is shown, ready to be copied
+# by hand.
 COPY = """
 export default function ({ data, parentElement }) {
     const button = parentElement.querySelector("button");
@@ -74,10 +85,8 @@ export default function ({ data, parentElement }) {
     button.textContent = data.label;
     said.textContent = "";
     shown.hidden = true;
-    // another page may be open by now, without anything new from the server
     button.onclick = () => {
-        const query = data.query ? "?" + data.query : "";
-        shown.value = location.origin + location.pathname + query;
+        shown.value = location.href;
         (navigator.clipboard?.writeText(shown.value) ?? Promise.reject()).then(
             () => { said.textContent = data.copied; },
             () => { shown.hidden = false; shown.select(); said.textContent = data.byHand; },
@@ -203,6 +212,11 @@ def _microphone():
 
 
 @cache
+def _address():
+    return st.components.v2.component("address", js=ADDRESS)
+
+
+@cache
 def _copy_link():
     return st.components.v2.component("copy-link", html=COPY_HTML, css=COPY_CSS, js=COPY)
 
@@ -222,9 +236,17 @@ def canvas(key: str, sentences: Mapping[str, str], *, asks: bool, on_added, on_a
     )
 
 
-def copy_link(query: str, sentences: Mapping[str, str]) -> None:
-    """A button that copies the page's address with ``query`` behind it."""
-    _copy_link()(key="copy-link", data={"query": query, **sentences})
+def copy_link(sentences: Mapping[str, str]) -> None:
+    """A button that copies the page's address."""
+    _copy_link()(key="copy-link", data=dict(sentences))
+
+
+def keep_address(part: str, page: str, query: str, ours: Sequence[str]) -> None:
+    """Let the page's address end in ``query``, in the place of whatever it says under the names
+    ``ours``; another page's address begins without any.
+    """
+    data = {"page": page, "query": query, "ours": list(ours)}
+    _address()(key=f"address-{part}", data=data, height=0)
 
 
 def warn_before_leaving(holds_own: bool) -> None:

@@ -35,6 +35,9 @@ pages = [
 # reached from Hands
 others = [st.Page("app_pages/signs.py", title=texts.SIGNS, icon=":material/gesture:")]
 page = st.navigation(pages + others, position="hidden")
+# a lecture needs the whole width; what is kept of a visitor is one click away
+sidebar = "collapsed" if page.title == texts.LEARN else "auto"
+st.set_page_config(initial_sidebar_state=sidebar)
 st.html(
     "<style>.stMainBlockContainer{padding-top:4rem;max-width:1280px}"
     # Streamlit's button for recording is 20 px wide, and its word on a missing microphone leads to

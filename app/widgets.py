@@ -89,8 +89,15 @@ def sidebar(visit: Visit) -> None:
             on_click=state.guarded(_forget),
         )
         linked = address.shown(visit)
-        browser.copy_link(urlencode(address.query(visit)), texts_of_people.LINK)
+        browser.copy_link(texts_of_people.LINK)
+        keep_address(visit, "page")
         st.caption(texts_of_people.linked(linked, bundled_name(linked.person), visit.empty))
+
+
+def keep_address(visit: Visit, part: str) -> None:
+    """Let the page's address say what is shown; a fragment says it anew, as ``part``."""
+    ours = sorted({*address.OURS, address.STEP})
+    browser.keep_address(part, visit.page, urlencode(address.query(visit)), ours)
 
 
 def _forget() -> None:

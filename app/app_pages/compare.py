@@ -5,7 +5,7 @@ import streamlit as st
 import texts
 import widgets
 from app_pages import personal_test, swap
-from session import answers, clips, models, state
+from session import address, answers, clips, models, state
 from session.shared import bundle, records
 from session.state import Answers
 from texts import clips as texts_of_clips
@@ -317,6 +317,7 @@ elif personal is None:
     else:
         widgets.nothing_yet(compare.NO_MODEL)
 else:
+    address.begin_choice(visit, "view", widgets.key(visit, "view"), list(VIEWS))
     view = st.segmented_control(
         compare.WHAT_TO_COMPARE,
         list(VIEWS),
@@ -328,6 +329,7 @@ else:
         label_visibility="collapsed",
         wrap=True,
     )
+    address.keep_choice(visit, "view", view, list(VIEWS))
     if view == compare.SWAP_MODELS:
         widgets.messages(visit)
         swap.show(visit)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 import texts
 import widgets
-from session import clips, hands, state, subject
+from session import address, clips, hands, state, subject
 from session import inspection as inspect
 from texts import inspection as words
 from texts import waiting
@@ -282,15 +282,19 @@ def show() -> None:
     """One section; nothing of the others is computed."""
     looked_at = inspect.inspected(visit)
     compares = TASKS[task].compares
+    there = [each for each in SECTIONS if not (compares and each in ASKED)]
+    address.begin_choice(visit, "section", f"{SECTION}-{task}", there)
     section = st.segmented_control(
         words.SECTION,
-        [each for each in SECTIONS if not (compares and each in ASKED)],
+        there,
         default=words.LAYERS,
         required=True,
         key=f"{SECTION}-{task}",
         label_visibility="collapsed",
         wrap=True,
     )
+    address.keep_choice(visit, "section", section, there)
+    widgets.keep_address(visit, "section")
     st.header(section, anchor=False)
     SECTIONS[section](looked_at)
     if section != words.TAKE_AWAY:

@@ -63,7 +63,7 @@ def offer(visit: Visit) -> None:
 def prompt(visit: Visit, test: PromptedTest) -> None:
     """The next word, the ways to give it, and what was said so far."""
     now = personal_test.place(test)
-    done = len(test.clips) + len(test.skipped)
+    done, of_all = personal_test.asked_for(test)
 
     def recorded(widget: str) -> None:
         given = state.given(widget)
@@ -78,7 +78,7 @@ def prompt(visit: Visit, test: PromptedTest) -> None:
 
     st.caption(said.HOW)
     with st.container(border=True, key="prompt"):
-        st.progress(done / len(test.words), text=said.progress(done + 1, len(test.words)))
+        st.progress(done / of_all, text=said.progress(done + 1, of_all))
         st.header(texts.say_word(test.words[now]), anchor=False)
         ways = [texts.RECORD, texts.UPLOAD_FILES]
         record, upload = widgets.ways_to_give(ways, key=widgets.key(visit, "test-ways"))
@@ -139,11 +139,11 @@ def ways_on(visit: Visit, test: PromptedTest) -> None:
 
 def go_on(visit: Visit, test: PromptedTest) -> None:
     """Further words, where some are left, or a new test."""
-    left = personal_test.place(test) is not None
+    done, of_all = personal_test.asked_for(test)
     with st.container(horizontal=True):
-        if left:
+        if done < of_all:
             st.button(
-                said.go_on(len(test.words) - len(test.clips) - len(test.skipped)),
+                said.go_on(of_all - done),
                 type="primary",
                 icon=":material/mic:",
                 key="go-on-saying",

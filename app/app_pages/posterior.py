@@ -214,6 +214,7 @@ def show_posterior() -> None:
         widgets.none_on(visit)
         st.caption(posterior.ONLY_PRIOR)
     layer, weight, whole = controls(model)
+    widgets.keep_address(visit, "weight")
     (whole_layer if whole else one_weight)(model, layer, weight)
     evidence()
     with st.expander(posterior.WHICH_NUMBERS):

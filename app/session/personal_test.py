@@ -50,6 +50,14 @@ def place(test: PromptedTest) -> int | None:
     return next((each for each in left if each not in test.skipped), None)
 
 
+def asked_for(test: PromptedTest) -> tuple[int, int]:
+    """How many of the words to say are done with, and how many they are; files of other words come
+    on top.
+    """
+    words = range(min(WORDS, len(test.words)))
+    return sum(each in test.clips or each in test.skipped for each in words), len(words)
+
+
 def take(visit: Visit, data: bytes) -> None:
     """A recording of the present word; on a refusal the word is asked for again."""
     visit.refusals.clear()

@@ -266,7 +266,10 @@ class Visit:
     page: str = ""  # the page seen last
     # the tab is older than the visit: the server was restarted, or the tab was away for long
     lost: bool = False
-    address: dict[str, str] = field(default_factory=dict)  # the one followed last
+    # those followed, and those that the pages themselves made of what they showed
+    addresses: set[frozenset[tuple[str, str]]] = field(default_factory=set)
+    asked_choices: dict[str, str] = field(default_factory=dict)  # by the address, not yet open
+    choices: dict[tuple[str, str], str] = field(default_factory=dict)  # open, by page and name
     # part of every personal widget's key, so that forgetting empties the widgets too
     generation: int = 0
     task: str = "keywords-en"
@@ -393,7 +396,7 @@ def forget() -> None:
     _drop_uploads()
     st.session_state.clear()
     st.session_state["visit"] = Visit(
-        generation=before.generation + 1, task=before.task, address=before.address
+        generation=before.generation + 1, task=before.task, addresses=before.addresses
     )
 
 

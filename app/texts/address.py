@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from vop_core.plots.style import listing
+
 
 def no_such_task(*, asked: str, known: Iterable[str]) -> str:
     """Of models."""
@@ -21,3 +23,18 @@ def no_such_layer(*, asked: str, known: Iterable[str]) -> str:
 def no_such_step(*, asked: str, count: int) -> str:
     """Of the lecture."""
     return f"The address asks for step '{asked}'; there are {count} steps."
+
+
+def no_such_model(*, asked: str, known: Iterable[str]) -> str:
+    """Of what Decide and Inspect are about."""
+    return f"The address asks for the model '{asked}'; there are {listing(list(known))}."
+
+
+def no_such_writer(*, asked: str) -> str:
+    """Of a bundled hand."""
+    return f"The address asks for '{asked}', who is no bundled writer."
+
+
+def no_such_scan(*, asked: str) -> str:
+    """Of how digits are seen."""
+    return f"The address asks for digits seen '{asked}', which no bundled writer has."

@@ -112,3 +112,56 @@ def shown(app):
     from session import address
 
     return address.shown(app.session_state["visit"])
+
+
+# --- what the pages make of the address -----------------------------------------------------------
+
+
+def linked(app) -> dict[str, str]:
+    from session import address
+
+    return address.query(app.session_state["visit"])
+
+
+def test_the_address_says_whose_digits_are_seen_and_opens_them_again(bundle):
+    from session.shared import bundled_persons
+
+    writer = bundled_persons("handwriting")[1]
+    app = open_app("hands", writer=writer.id, scan="by fax", digit="2")
+    hand = app.session_state["visit"].hand
+    assert (hand.writer, hand.environment) == (writer.id, "by fax")
+    assert hand.query.seal.open() == writer.query[2].label
+    again = open_app("hands", **linked(app)).session_state["visit"].hand
+    assert [each.picture.digest for each in (*hand.samples, hand.query)] == [
+        each.picture.digest for each in (*again.samples, again.query)
+    ]
+
+
+def test_the_address_says_which_part_of_a_page_is_open(bundle, persons):
+    app = open_app("compare", person=PERSONS[0], view="swap-models")
+    assert linked(app)["view"] == "swap-models"
+    assert "view" not in linked(open_app("compare", person=PERSONS[0], view="attic"))
+    inspected = open_app("inspection", model="handwriting", section="persons")
+    assert linked(inspected) == {"task": "keywords-en", "model": "handwriting", "section": "persons"}
+
+
+def test_what_the_page_made_of_the_address_is_not_opened_again(bundle, persons):
+    """A reload has an address that this visit made; a run of the same visit has it as well."""
+    app = open_app(person=PERSONS[1], clips="2")
+    state = app.session_state["visit"]
+    number = state.entries[0].number
+    for name, value in linked(app).items():
+        app.query_params[name] = value
+    assert app.run().session_state["visit"].entries[0].number == number
+    assert [entry.person for entry in open_app(**linked(app)).session_state["visit"].entries] == [
+        PERSONS[1]
+    ] * 2
+
+
+def test_an_address_that_asks_for_no_such_hand_or_model_is_one_sentence(bundle):
+    for address, said in (
+        ({"writer": "nobody"}, "asks for 'nobody', who is no bundled writer"),
+        ({"writer": "virtual-writers/01", "scan": "on ice"}, "asks for digits seen 'on ice'"),
+        ({"model": "chess"}, "asks for the model 'chess'; there are "),
+    ):
+        assert said in words(open_app(page=None, **address))
