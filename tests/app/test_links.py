@@ -142,7 +142,11 @@ def test_the_address_says_which_part_of_a_page_is_open(bundle, persons):
     assert linked(app)["view"] == "swap-models"
     assert "view" not in linked(open_app("compare", person=PERSONS[0], view="attic"))
     inspected = open_app("inspection", model="handwriting", section="persons")
-    assert linked(inspected) == {"task": "keywords-en", "model": "handwriting", "section": "persons"}
+    assert linked(inspected) == {
+        "task": "keywords-en",
+        "model": "handwriting",
+        "section": "persons",
+    }
 
 
 def test_what_the_page_made_of_the_address_is_not_opened_again(bundle, persons):

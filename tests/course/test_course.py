@@ -8,15 +8,16 @@ import nbformat.v4
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-import torch
 
 from vop_core import course
 from vop_core.course import predictions
 from vop_core.course.budget import BUDGET
 from vop_core.course.build import make_static
 from vop_core.course.exercises import EXERCISES
+from vop_core.course.exercises.mistakes import MISTAKES
 from vop_core.course.links import LinkedState
 from vop_core.course.reading import PLOTLY_MIME
+from vop_core.course.sliders import EXPLORER_MIME
 from vop_core.errors import VopError
 from vop_core.plots import style
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -121,8 +122,9 @@ def test_an_explorer_shows_a_figure_where_there_are_no_widgets(monkeypatch):
     assert {WIDGET, PLOTLY_MIME, "text/plain"} <= set(explorer._repr_mimebundle_())
     monkeypatch.setattr("vop_core.course.sliders.WIDGETS", ("no_such_package",))
     bundle = explorer._repr_mimebundle_()
-    assert set(bundle) == {PLOTLY_MIME, "text/plain"}
+    assert set(bundle) == {PLOTLY_MIME, EXPLORER_MIME, "text/plain"}
     assert bundle["text/plain"] == "A line of slope 2.0."
+    assert bundle[EXPLORER_MIME] == {"scene": "line", "controls": {"slope": [2.0, [1.0, 2.0, 3.0]]}}
 
 
 def test_a_control_must_begin_among_its_values():
@@ -193,39 +195,37 @@ def test_dots_are_no_answer():
         assert course.check(key, open_answer).sentence.startswith("Your turn")
 
 
-WRONG_ANSWERS = {
-    "spread-by-luck": lambda p, n: p * (1 - p) / n,  # a variance
-    "frames-of-a-clip": lambda samples, hop: samples // hop,
-    "mel-of-hertz": lambda hertz: 2595 * __import__("math").log10(1 + hertz / 700),  # another scale
-    "reparameterised-draw": lambda mean, log_std, noise: mean + log_std * noise,
-    # the other way
-    "kl-by-hand": lambda m, s, pm, ps: (s / ps).log() - 0.5 + (ps**2 + (m - pm) ** 2) / (2 * s**2),
-    "loss-of-a-person": lambda misfits, kl, clips, beta: (
-        misfits.mean() + beta * kl / misfits.numel()
-    ),
-    "beta-of-the-slip": lambda queries, clips: queries / clips,
-    "precision-asked-for": lambda precision, features, noise: (
-        precision + (features**2).mean() / noise**2
-    ),
-    "share-of-the-divergence": lambda kl, queries, clips, persons, beta: beta * kl / queries,
-    "fuse-two": lambda a, b, c, d, m, s: (
-        (a / b**2 + c / d**2) / (1 / b**2 + 1 / d**2),
-        (1 / b**2 + 1 / d**2) ** -0.5,
-    ),
-    # over- hides underconfidence
-    "ece-of-bins": lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),
-    # keeps the promise, and is useless
-    "threshold-for-false-alarms": lambda scores, allowed: max(scores) + 1,
-    # the best control of each person, which nobody can choose beforehand
-    "personal-gain": lambda own, *controls: (own - torch.stack(controls).amax(0)).mean(),
-    "bytes-of-a-person": lambda numbers, clips: 8 * numbers,
-}
+KNOWN_MISTAKES = [(key, each) for key, found in MISTAKES.items() for each in found]
 
 
-def test_every_exercise_refuses_a_plausible_wrong_answer():
-    assert set(WRONG_ANSWERS) == set(EXERCISES)
-    for key, answer in WRONG_ANSWERS.items():
-        assert course.check(key, answer).sentence.startswith("Not yet"), key
+@pytest.mark.parametrize(
+    ("key", "mistake"),
+    KNOWN_MISTAKES,
+    ids=[f"{key}-{n}" for n, (key, _) in enumerate(KNOWN_MISTAKES)],
+)
+def test_a_known_mistake_is_refused_with_its_own_sentence(key, mistake):
+    said = course.check(key, mistake.answer).sentence
+    assert said == f"Not yet: {mistake.sentence} A hint: course.hint({key!r})"
+
+
+def test_every_exercise_knows_three_mistakes_at_least_and_each_once():
+    assert set(MISTAKES) == set(EXERCISES)
+    assert min(map(len, MISTAKES.values())) >= 3
+    sentences = [each.sentence for _, each in KNOWN_MISTAKES]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_a_list_is_as_good_as_a_tuple_and_an_empty_bin_is_named():
+    def fused(a, b, c, d, m, s):
+        precision = 1 / b**2 + 1 / d**2 - 1 / s**2
+        return [(a / b**2 + c / d**2 - m / s**2) / precision, precision**-0.5]
+
+    assert course.check("fuse-two", fused).sentence.startswith("Right")
+    by_bin = course.check(
+        "ece-of-bins",
+        lambda clips, sums, right: (clips / clips.sum() * ((sums - right) / clips).abs()).sum(),
+    )
+    assert "an empty bin divides 0 by 0" in by_bin.sentence
 
 
 def test_a_constant_passes_no_exercise():
@@ -237,7 +237,8 @@ def test_the_picture_of_an_exercise_shows_where_a_plausible_wrong_answer_fails()
     """What a right answer draws is there before there is one; a wrong answer leaves it, a broken
     one draws nothing.
     """
-    for key, answer in WRONG_ANSWERS.items():
+    for key in EXERCISES:
+        answer = MISTAKES[key][0].answer
         aim = course.check(key, ...).picture
         assert [trace.name for trace in aim.data] == ["a right answer"]
         assert np.isfinite(aim.data[0].y).all() and np.ptp(aim.data[0].y) > 0, key

@@ -11,6 +11,7 @@ from typing import Any
 
 from vop_core.course.exercises import bound, foundations, judgement
 from vop_core.course.exercises.exercise import Exercise, Feedback
+from vop_core.course.exercises.mistakes import MISTAKES
 from vop_core.errors import VopError
 
 EXERCISES: Mapping[str, Exercise] = foundations.EXERCISES | bound.EXERCISES | judgement.EXERCISES
@@ -22,7 +23,7 @@ def check(key: str, answer: Any) -> Feedback:
     """Check an answer to the exercise of that name. Raises VopError for an exercise that does not
     exist.
     """
-    return _find(key).feedback(answer, key)
+    return _find(key).feedback(answer, key, MISTAKES.get(key, ()))
 
 
 def hint(key: str) -> str:

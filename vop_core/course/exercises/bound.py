@@ -129,7 +129,7 @@ def _check_fusion(answer: Callable) -> str | None:
     for given in ((0.4, 0.6, -0.2, 0.5, 0.0, 1.0), (1.0, 1.5, 2.0, 0.8, 0.5, 2.0)):
         inputs = tuple(map(number, given))
         found, (mean, std) = answered(answer(*inputs)), _fusion(*inputs)
-        if not (isinstance(found, tuple) and len(found) == 2):
+        if not (isinstance(found, (tuple, list)) and len(found) == 2):
             return "give two numbers: the mean and the standard deviation."
         if not (near(found[0], mean, 1e-4) and near(found[1], std, 1e-4)):
             return (

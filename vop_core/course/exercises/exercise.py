@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
+from vop_core.course.exercises.mistakes import Mistake
 from vop_core.course.reading import display_bundle, show
 from vop_core.plots.exercises import answer_figure
 
@@ -71,7 +72,8 @@ class Picture:
         for place in self.places:
             try:
                 value = answered(answer(*self.inputs(place)))
-                found.append(float(answered(value[0]) if isinstance(value, tuple) else value))
+                several = isinstance(value, (tuple, list))
+                found.append(float(answered(value[0]) if several else value))
             except NotAnswered:
                 return None
             except Exception:  # a first attempt may raise anything; the check says what
@@ -88,12 +90,12 @@ class Exercise:
     hints: tuple[str, ...]
     praise: str  # what a right answer has shown
 
-    def feedback(self, answer: Any, key: str) -> Feedback:
+    def feedback(self, answer: Any, key: str, mistakes: Sequence[Mistake] = ()) -> Feedback:
         """On an answer to this exercise, which notebooks call ``key``."""
-        sentence = self._judged(answer, f"hint: course.hint({key!r})")
+        sentence = self._judged(answer, f"hint: course.hint({key!r})", mistakes)
         return Feedback(sentence, self.picture.draw(answer))
 
-    def _judged(self, answer: Any, hint: str) -> str:
+    def _judged(self, answer: Any, hint: str, mistakes: Sequence[Mistake]) -> str:
         try:
             wrong = self.check(answered(answer))
         except NotAnswered:
@@ -101,7 +103,21 @@ class Exercise:
         # whatever a first attempt raises is an answer to be spoken about
         except Exception as error:
             return f"Not yet: your code stopped with {type(error).__name__}: {error}"
-        return f"Right. {self.praise}" if wrong is None else f"Not yet: {wrong} A {hint}"
+        if wrong is None:
+            return f"Right. {self.praise}"
+        known = (each.sentence for each in mistakes if self._is(answer, each.answer))
+        return f"Not yet: {next(known, wrong)} A {hint}"
+
+    def _is(self, answer: Callable, mistake: Callable) -> bool:
+        """Whether an answer says the same as a known mistake, wherever the picture looks."""
+        inputs = map(self.picture.inputs, self.picture.places)
+        return all(_alike(answer(*each), mistake(*each)) for each in inputs)
+
+
+def _alike(found: Any, other: Any) -> bool:
+    """One number, or several in any row of them."""
+    rows = [each if isinstance(each, (tuple, list)) else [each] for each in (found, other)]
+    return len(rows[0]) == len(rows[1]) and all(map(near, *rows))
 
 
 def answered(value: Any) -> Any:
@@ -123,7 +139,7 @@ def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str
     return check
 
 
-def near(found: object, wanted: float | Tensor, tolerance: float = CLOSE) -> bool:
+def near(found: object, wanted: float | int | Tensor, tolerance: float = CLOSE) -> bool:
     """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and
     relative.
     """

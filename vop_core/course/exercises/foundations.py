@@ -71,13 +71,7 @@ def _check_kl(answer: Callable) -> str | None:
     std, prior_std = torch.rand(2, 20, generator=seeded(), dtype=torch.float64) + 0.1
     found = answered(answer(mean, std, prior_mean, prior_std))
     wanted = _kl(mean, std, prior_mean, prior_std)
-    if near(found, wanted):
-        return None
-    if near(found, _kl(prior_mean, prior_std, mean, std)):
-        return "that is KL(p || q); the average is to be taken under q."
-    if near(-torch.as_tensor(found), wanted):
-        return "the sign is the wrong way round: a divergence is never negative."
-    return "torch has other numbers."
+    return None if near(found, wanted) else "torch has other numbers."
 
 
 EXERCISES = {

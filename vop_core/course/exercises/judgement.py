@@ -1,5 +1,6 @@
 """Exercises of notebooks 07 to 10: calibration, thresholds, gains, and what a person costs."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -45,8 +46,10 @@ def _check_calibration_error(answer: Callable) -> str | None:
         torch.zeros(BINS, dtype=torch.float64).index_add(0, place, each)
         for each in (torch.ones(400).double(), confidence, right)
     )
-    wanted = _calibration_error(confidence, right)
-    return None if near(answer(*bins), wanted, 1e-4) else f"torchmetrics finds {wanted:.4f}."
+    wanted, found = _calibration_error(confidence, right), answered(answer(*bins))
+    if math.isnan(float(found)):
+        return "an empty bin divides 0 by 0 (NaN); it must not count."
+    return None if near(found, wanted, 1e-4) else f"torchmetrics finds {wanted:.4f}."
 
 
 def _two_bins(excess: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,12 +110,6 @@ def _check_gain(answer: Callable) -> str | None:
             found = answer(mine, *turned)
             if near(found, own - best):
                 continue
-            if near(found, (mine - torch.stack(turned).amax(0)).mean()):
-                return (
-                    "you took the best control of each person and then the mean; nobody can choose "
-                    "it person by person once the answers are known. First the means, then the "
-                    "best of them."
-                )
             of_controls = ", ".join(map(str, means[turn:] + means[:turn]))
             gain = f"the gain is {own - best:+.2f}."
             return f"with means {own}, and {of_controls} of the controls, {gain}"

@@ -1,0 +1,253 @@
+"""Known wrong answers, and what is said to each.
+
+A mistake is the answer that makes it; whoever gives the same numbers hears its sentence. They come
+from misconceptions that textbooks and issue threads name: a variance for a standard deviation, the
+inverse of a price, another definition of mel, a control chosen person by person.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Mistake(NamedTuple):
+    """An answer that is wrong in a known way."""
+
+    answer: Callable[..., Any]
+    sentence: str
+
+
+def _kl(mean: Tensor, std: Tensor, prior_mean: Tensor, prior_std: Tensor) -> Tensor:
+    from torch.distributions import Normal, kl_divergence
+
+    return kl_divergence(Normal(mean, std), Normal(prior_mean, prior_std))
+
+
+def _product(a: Any, b: Any, c: Any, d: Any, *prior: Any) -> tuple[Any, Any]:
+    precision = 1 / b**2 + 1 / d**2
+    return (a / b**2 + c / d**2) / precision, precision**-0.5
+
+
+def _fused(a: Any, b: Any, c: Any, d: Any, m: Any, s: Any) -> tuple[Any, Any]:
+    precision = 1 / b**2 + 1 / d**2 - 1 / s**2
+    return (a / b**2 + c / d**2 - m / s**2) / precision, precision**-0.5
+
+
+def _with_variance(*given: Any) -> tuple[Any, Any]:
+    mean, std = _fused(*given)
+    return mean, std**2
+
+
+def _allowed(scores: list[float], allowed: float) -> int:
+    return math.floor(allowed * len(scores) + 1e-9)
+
+
+def _one_too_many(scores: list[float], allowed: float) -> float:
+    ranked, accepted = sorted(scores, reverse=True), _allowed(scores, allowed)
+    return ranked[min(accepted, len(ranked) - 1)]
+
+
+def _from_below(scores: list[float], allowed: float) -> float:
+    return sorted(scores)[_allowed(scores, allowed)]
+
+
+MISTAKES: dict[str, tuple[Mistake, ...]] = {
+    "spread-by-luck": (
+        Mistake(
+            lambda p, n: p * (1 - p) / n, "that is the variance; the spread is its square root."
+        ),
+        Mistake(
+            lambda p, n: math.sqrt(n * p * (1 - p)),
+            "that is the spread of the number of right answers; the share is that number by n.",
+        ),
+        Mistake(
+            lambda p, n: math.sqrt(p * (1 - p)) / n,
+            "the spread of a mean shrinks with the square root of n, not with n.",
+        ),
+    ),
+    "frames-of-a-clip": (
+        Mistake(
+            lambda samples, hop: samples // hop,
+            "that leaves out the frame at the first sample.",
+        ),
+        Mistake(
+            lambda samples, hop: math.ceil(samples / hop),
+            "a hop that is begun makes no frame; only whole hops do, and the first sample has one.",
+        ),
+        Mistake(
+            lambda samples, hop: round(samples / hop) + 1,
+            "count whole hops; rounding makes a frame beyond the end.",
+        ),
+    ),
+    "mel-of-hertz": (
+        Mistake(
+            lambda hertz: 2595 * math.log10(1 + hertz / 700),
+            "that is the mel of HTK; librosa's own (Slaney's) is linear up to 1000 Hz.",
+        ),
+        Mistake(lambda hertz: 3 * hertz / 200, "above 1000 Hz the scale is logarithmic."),
+        Mistake(
+            lambda hertz: 3 * hertz / 200 if hertz < 1000 else 15 + 27 * math.log10(hertz / 1000),
+            "27 steps lead from 1000 to 6400 Hz: the logarithm is divided by that of 6.4.",
+        ),
+    ),
+    "reparameterised-draw": (
+        Mistake(
+            lambda mean, log_std, noise: mean + log_std * noise,
+            "the width is given as its logarithm: sigma is log_std.exp().",
+        ),
+        Mistake(
+            lambda mean, log_std, noise: mean + (2 * log_std).exp() * noise,
+            "that scales by the variance; a draw is scaled by the standard deviation.",
+        ),
+        Mistake(
+            lambda mean, log_std, noise: mean + (0.5 * log_std).exp() * noise,
+            "log_std is no log variance: it is not to be halved.",
+        ),
+    ),
+    "kl-by-hand": (
+        Mistake(
+            lambda m, s, pm, ps: _kl(pm, ps, m, s),
+            "that is KL(p || q); the average is to be taken under q.",
+        ),
+        Mistake(
+            lambda m, s, pm, ps: -_kl(m, s, pm, ps),
+            "the sign is the wrong way round: a divergence is never negative.",
+        ),
+        Mistake(
+            lambda m, s, pm, ps: _kl(m, s**0.5, pm, ps**0.5),
+            "that takes the standard deviations for variances; square them.",
+        ),
+        Mistake(
+            lambda m, s, pm, ps: _kl(m, s, pm, ps) + 0.5,
+            "at q = p it must be 0: a half is missing.",
+        ),
+    ),
+    "loss-of-a-person": (
+        Mistake(
+            lambda misfits, kl, clips, beta: misfits.mean() + beta * kl / misfits.numel(),
+            "that divides the divergence by the queries of the episode; it is shared by the "
+            "person's training clips.",
+        ),
+        Mistake(
+            lambda misfits, kl, clips, beta: misfits.mean() + beta * kl,
+            "that charges the whole divergence for every clip; N_k clips share one.",
+        ),
+        Mistake(
+            lambda misfits, kl, clips, beta: misfits.sum() + beta * kl,
+            "that adds up the misfits of this episode; a few queries only estimate their mean.",
+        ),
+        Mistake(
+            lambda misfits, kl, clips, beta: misfits.mean() - beta * kl / clips,
+            "the divergence is a price: a loss adds it.",
+        ),
+    ),
+    "beta-of-the-slip": (
+        Mistake(lambda queries, clips: queries / clips, "that is its inverse."),
+        Mistake(lambda queries, clips: 1 / queries, "that is the share, not the beta behind it."),
+        Mistake(lambda queries, clips: clips, "so it would be with one query an episode."),
+    ),
+    "precision-asked-for": (
+        Mistake(
+            lambda precision, features, noise: precision + (features**2).mean() / noise**2,
+            "clips add up: it is a sum over them, not a mean.",
+        ),
+        Mistake(
+            lambda precision, features, noise: precision + (features**2).sum() / noise,
+            "noise is a standard deviation; what divides is the variance.",
+        ),
+        Mistake(
+            lambda precision, features, noise: (features**2).sum() / noise**2,
+            "the prior's own precision is missing.",
+        ),
+        Mistake(
+            lambda precision, features, noise: 1 / (precision + (features**2).sum() / noise**2),
+            "that is the variance; the precision is its inverse.",
+        ),
+    ),
+    "share-of-the-divergence": (
+        Mistake(
+            lambda kl, queries, clips, persons, beta: beta * kl / queries,
+            "that is shared among an episode's queries; the person's training clips share it.",
+        ),
+        Mistake(
+            lambda kl, queries, clips, persons, beta: beta * kl / (clips * persons),
+            "other persons pay for themselves: their number does not divide it.",
+        ),
+        Mistake(
+            lambda kl, queries, clips, persons, beta: beta * kl,
+            "that is the whole of it, charged at every clip.",
+        ),
+    ),
+    "fuse-two": (
+        Mistake(_product, "the prior is in both experts and must be counted once: take one out."),
+        Mistake(
+            lambda a, b, c, d, m, s: ((a + c) / 2, (b + d) / 2),
+            "two clips say more than one: precisions add, standard deviations do not average.",
+        ),
+        Mistake(_with_variance, "the second number is the variance; give its square root."),
+    ),
+    "ece-of-bins": (
+        Mistake(
+            lambda clips, sums, right: (sums - right).sum().abs() / clips.sum(),
+            "over- and underconfident bins must not cancel: the distance of each bin first.",
+        ),
+        Mistake(
+            lambda clips, sums, right: ((sums - right) / clips).abs().mean(),
+            "every bin counts by its clips, and an empty one, where 0 is divided by 0, not at all.",
+        ),
+        Mistake(
+            lambda clips, sums, right: (sums - right).abs().sum(),
+            "weights must add up to 1: divide by all clips.",
+        ),
+    ),
+    "threshold-for-false-alarms": (
+        Mistake(
+            lambda scores, allowed: max(scores) + 1,
+            "that keeps the promise and accepts nobody; a lower threshold would do.",
+        ),
+        Mistake(
+            _one_too_many,
+            "the stranger with just that score is accepted as well: go just above it.",
+        ),
+        Mistake(
+            _from_below,
+            "that refuses so many of the lowest scores; count from the highest.",
+        ),
+    ),
+    "personal-gain": (
+        Mistake(
+            lambda own, *controls: (own - torch.stack(controls).amax(0)).mean(),
+            "you took the best control of each person and then the mean; nobody can choose it "
+            "person by person once the answers are known. First the means, then the best of them.",
+        ),
+        Mistake(
+            lambda own, *controls: (own - torch.stack(controls).mean(0)).mean(),
+            "that is against the average control; the best one is to be beaten.",
+        ),
+        Mistake(
+            lambda own, *controls: own.mean() - controls[0].mean(),
+            "that is the gain over the global model; the prior or mixed clips may do better.",
+        ),
+    ),
+    "bytes-of-a-person": (
+        Mistake(
+            lambda numbers, clips: 8 * numbers,
+            "that is the person's own Gaussian; each clip has one as well.",
+        ),
+        Mistake(
+            lambda numbers, clips: 4 * numbers * (clips + 1),
+            "a Gaussian is two for each number: mean and ln sigma.",
+        ),
+        Mistake(
+            lambda numbers, clips: 16 * numbers * (clips + 1),
+            "a number takes four bytes here (float32), not eight.",
+        ),
+        Mistake(
+            lambda numbers, clips: 8 * numbers * clips,
+            "the combined Gaussian is kept as well, beside those of the clips.",
+        ),
+    ),
+}
