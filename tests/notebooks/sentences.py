@@ -89,6 +89,11 @@ SENTENCES = {
         Sentence("at the global model's cost", "own_cost == global_cost", "own_cost += 1"),
         Sentence("the same answers after loading", "again.predict(asked)", "asked = -asked"),
     ),
+    "13": (
+        Sentence("the two steps are the whole way", 'one_way, parts["both"]', "one_way = -one_way"),
+        Sentence("which sets show the person", '"Speech Commands" in by_person', "by_person = []"),
+        Sentence("how many groups gain", "A gain is shown", "certain = [*certain, 'nobody']"),
+    ),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from vop_core.course import material
+from vop_core.course import material, rooms
 from vop_core.course.baselines import MIXED, OWN, WHOSE, accuracies, enrollments
 from vop_core.course.museum import expected_best_epoch
 from vop_core.data.spectrogram import LogMelConfig, log_mel, mel_filterbank
@@ -22,6 +22,7 @@ from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.intervals import paired_interval
 from vop_core.methods.personal import gaussian_of
 from vop_core.plots.elbo import ellipse_figure
+from vop_core.plots.factorial import factorial_figure
 from vop_core.plots.gaps import gaps_figure, rank_figure
 from vop_core.plots.gaussians import densities_figure, divergence_figure
 from vop_core.plots.museum import selection_figure
@@ -408,3 +409,23 @@ def personal_width(voice: str, clips: int) -> go.Figure:
     }
     most = max(views, key=lambda layer: float(views[layer].moved.abs().mean()))
     return layer_figure(views[most], most_moved_first=True)
+
+
+# --- 13: person or room ---------------------------------------------------------------------------
+
+
+def person_or_room(method: str, clips: int) -> go.Figure:
+    """A method on the bundled voices, enrolled by themselves or by a stranger, in the environment
+    in which they are asked or in another; intervals over persons.
+    """
+    found = rooms.cells(method, clips)
+    lines = {
+        whose: {where: _level(found[whose, where]) for where in (rooms.HERE, rooms.ELSEWHERE)}
+        for whose in (rooms.OWN, rooms.STRANGER)
+    }
+    return factorial_figure(lines, float(rooms.accuracy("global").mean()))
+
+
+def _level(values: Tensor) -> tuple[float, float, float]:
+    found = paired_interval(values.numpy())
+    return (found.mean, *(found.bounds or (found.mean, found.mean)))

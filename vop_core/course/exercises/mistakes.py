@@ -54,6 +54,10 @@ def _from_below(scores: list[float], allowed: float) -> float:
     return sorted(scores)[_allowed(scores, allowed)]
 
 
+def _gain_of(chosen: Tensor, gain: Tensor) -> Tensor:
+    return gain[chosen.argsort()[: len(chosen) // 4]].mean()
+
+
 MISTAKES: dict[str, tuple[Mistake, ...]] = {
     "spread-by-luck": (
         Mistake(
@@ -248,6 +252,47 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         Mistake(
             lambda numbers, clips: 8 * numbers * clips,
             "the combined Gaussian is kept as well, beside those of the clips.",
+        ),
+    ),
+    "effects-of-four": (
+        Mistake(
+            lambda own, other, own_there, other_there: (
+                own - other,
+                own - own_there,
+                (own - other) - (own_there - other_there),
+            ),
+            "those are differences at one level of the other factor; an effect is their mean.",
+        ),
+        Mistake(
+            lambda own, other, own_there, other_there: (
+                own - other + own_there - other_there,
+                own - own_there + other - other_there,
+                (own - other) - (own_there - other_there),
+            ),
+            "those are sums of two differences; an effect is their mean.",
+        ),
+        Mistake(
+            lambda own, other, own_there, other_there: (
+                (own - own_there + other - other_there) / 2,
+                (own - other + own_there - other_there) / 2,
+                (own - other) - (own_there - other_there),
+            ),
+            "person and environment have changed places.",
+        ),
+    ),
+    "gain-of-the-worst": (
+        Mistake(
+            lambda chosen, base, own: _gain_of(base, own - base),
+            "you chose on the clips that score: whoever was unlucky there gains by being asked "
+            "again. Choose by the first scores.",
+        ),
+        Mistake(
+            lambda chosen, base, own: _gain_of(chosen, own - chosen),
+            "the gain is against the global model on the same clips; the first scores only choose.",
+        ),
+        Mistake(
+            lambda chosen, base, own: _gain_of(-chosen, own - base),
+            "those are the best served; the worst have the lowest scores.",
         ),
     ),
 }

@@ -1,0 +1,95 @@
+"""Exercises of notebook 13: effects of two factors, and persons chosen on other clips."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near, seeded
+
+CELLS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # own clips or a stranger's, same environment or not
+TRIPLES = ((0.9, 0.84, 0.86, 0.82), (0.7, 0.72, 0.66, 0.5), (0.95, 0.6, 0.9, 0.58))
+
+
+def _effects(*cells: float) -> tuple[float, float, float]:
+    """By least squares on the two factors and their product, coded 1 and -1."""
+    design = [[1, person, place, person * place] for person, place in CELLS]
+    _, person, place, both = np.linalg.lstsq(np.array(design, float), np.array(cells), rcond=None)[
+        0
+    ]
+    return 2 * float(person), 2 * float(place), 4 * float(both)
+
+
+def _check_effects(answer: Callable) -> str | None:
+    for cells in TRIPLES:
+        found, wanted = answered(answer(*cells)), _effects(*cells)
+        if not (isinstance(found, (tuple, list)) and len(found) == 3):
+            return "give three numbers: of the person, of the environment, and the interaction."
+        for name, mine, right in zip(
+            ("person", "environment", "interaction"), found, wanted, strict=True
+        ):
+            if not near(mine, right):
+                return f"for the cells {cells} least squares finds {name}: {right:+.3f}."
+    return None
+
+
+def _worst(chosen: Tensor, base: Tensor, own: Tensor) -> float:
+    """By pandas: the quarter with the lowest scores."""
+    import pandas as pd
+
+    table = pd.DataFrame({"chosen": chosen.numpy(), "gain": (own - base).numpy()})
+    return float(table.nsmallest(len(table) // 4, "chosen")["gain"].mean())
+
+
+def _three(shift: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Of twelve persons: the global model on the clips that choose and on those that score, and the
+    personal one on the latter.
+    """
+    noise = 0.08 * torch.randn(3, 12, generator=seeded(), dtype=torch.float64)
+    truth = torch.linspace(0.5, 0.95, 12, dtype=torch.float64)
+    return truth + noise[0], truth + noise[1], truth + noise[2] + shift * (1 - truth)
+
+
+def _check_worst(answer: Callable) -> str | None:
+    for shift in (0.0, 0.3, -0.2):
+        given = _three(shift)
+        if not near(answer(*given), _worst(*given)):
+            return (
+                "pandas finds another mean, over the three of twelve that the first scores choose."
+            )
+    return None
+
+
+EXERCISES = {
+    "effects-of-four": Exercise(
+        _check_effects,
+        Picture(
+            "own clips, same environment",
+            "effect of the person",
+            line(0.7, 0.95, 11),
+            lambda own: (own, 0.84, 0.86, 0.82),
+            lambda *cells: _effects(*cells)[0],
+        ),
+        (
+            "The person's effect is the mean of two differences: here, and elsewhere.",
+            "The interaction is the difference of the two differences, not their mean.",
+        ),
+        "Least squares says the same: two factors, four cells.",
+    ),
+    "gain-of-the-worst": Exercise(
+        _check_worst,
+        Picture(
+            "what a personal model adds for each point missing",
+            "gain of the worst quarter",
+            line(-0.3, 0.5, 9),
+            _three,
+            _worst,
+        ),
+        (
+            "Who is worst is decided by the first scores alone: argsort them.",
+            "The gain of those persons is own - base, both on the other clips.",
+        ),
+        "Chosen on some clips, scored on others: luck does not come along.",
+    ),
+}
