@@ -89,6 +89,16 @@ SENTENCES = {
         Sentence("at the global model's cost", "own_cost == global_cost", "own_cost += 1"),
         Sentence("the same answers after loading", "again.predict(asked)", "asked = -asked"),
     ),
+    "11": (
+        Sentence("two normals' equal error rate", "abs(found - wanted) < 0.003",
+                 "found = 1 - found"),
+        Sentence("trials say less than they seem to", "width > width_naive",
+                 "width = width_naive / 2"),
+        Sentence("a threshold may not be copied", "max(abroad) - min(abroad) >",
+                 "abroad, at_home = at_home, abroad"),
+        Sentence("in how many settings it helps", "Fewer errors that need",
+                 "helped = len(settings) - helped"),
+    ),
     "13": (
         Sentence("the two steps are the whole way", 'one_way, parts["both"]', "one_way = -one_way"),
         Sentence("which sets show the person", '"Speech Commands" in by_person', "by_person = []"),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from vop_core.course import material, rooms
+from vop_core.course import claims, material, rooms
 from vop_core.course.baselines import MIXED, OWN, WHOSE, accuracies, enrollments
 from vop_core.course.museum import expected_best_epoch
 from vop_core.data.spectrogram import LogMelConfig, log_mel, mel_filterbank
@@ -21,6 +21,7 @@ from vop_core.data.waveform import focus
 from vop_core.evaluation.classification import correctness
 from vop_core.evaluation.intervals import paired_interval
 from vop_core.methods.personal import gaussian_of
+from vop_core.plots.detection import det_figure
 from vop_core.plots.elbo import ellipse_figure
 from vop_core.plots.factorial import factorial_figure
 from vop_core.plots.gaps import gaps_figure, rank_figure
@@ -409,6 +410,22 @@ def personal_width(voice: str, clips: int) -> go.Figure:
     }
     most = max(views, key=lambda layer: float(views[layer].moved.abs().mean()))
     return layer_figure(views[most], most_moved_first=True)
+
+
+# --- 11: speaker verification ---------------------------------------------------------------------
+
+
+def both_errors(weights: str, clips: int) -> go.Figure:
+    """Claims among the bundled voices: misses against false alarms, with intervals over
+    speakers, under one kind of weights beside everybody's.
+    """
+    bands = {"global": claims.band(claims.EVERYBODYS, clips)}
+    if weights != claims.EVERYBODYS:
+        name = "personal" if weights == claims.OWN else "another"
+        bands[name] = claims.band(weights, clips)
+    return det_figure(
+        bands, targets="true claims refused", others="claims of others believed", height=400
+    )
 
 
 # --- 13: person or room ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from vop_core.plots import style
 ROLES = {
     "global": style.GLOBAL,
     "personal": style.Role("personal models", style.PERSONAL.colour, "solid", "diamond"),
+    "another": style.CONTROLS["wrong-person"],
 }
 TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 LEAST = 0.004  # a share below is drawn here: the probit of none is infinite

@@ -9,13 +9,17 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from vop_core.course.exercises import bound, design, foundations, judgement
+from vop_core.course.exercises import bound, decisions, design, foundations, judgement
 from vop_core.course.exercises.exercise import Exercise, Feedback
 from vop_core.course.exercises.mistakes import MISTAKES
 from vop_core.errors import VopError
 
 EXERCISES: Mapping[str, Exercise] = (
-    foundations.EXERCISES | bound.EXERCISES | judgement.EXERCISES | design.EXERCISES
+    foundations.EXERCISES
+    | bound.EXERCISES
+    | judgement.EXERCISES
+    | decisions.EXERCISES
+    | design.EXERCISES
 )
 
 _given: Counter[str] = Counter()  # hints already given, in this kernel

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,6 +53,12 @@ def _one_too_many(scores: list[float], allowed: float) -> float:
 
 def _from_below(scores: list[float], allowed: float) -> float:
     return sorted(scores)[_allowed(scores, allowed)]
+
+
+def _meeting(targets: list[float], others: list[float]) -> float:
+    cuts = np.array([*targets, *others])[:, None]
+    misses = (np.array(targets) < cuts).mean(1)
+    return float(np.maximum(misses, (np.array(others) >= cuts).mean(1)).min())
 
 
 def _gain_of(chosen: Tensor, gain: Tensor) -> Tensor:
@@ -252,6 +259,36 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         Mistake(
             lambda numbers, clips: 8 * numbers * clips,
             "the combined Gaussian is kept as well, beside those of the clips.",
+        ),
+    ),
+    "equal-error-rate": (
+        Mistake(
+            lambda targets, others: 1 - _meeting(targets, others),
+            "that is the share of right decisions; the error is what is missing to 1.",
+        ),
+        Mistake(
+            lambda targets, others: 2 * _meeting(targets, others),
+            "that adds both errors up; at this threshold each is as large as the other.",
+        ),
+        Mistake(
+            lambda targets, others: float(
+                np.mean(np.array(targets) < (np.mean(targets) + np.mean(others)) / 2)
+            ),
+            "half way between the means both errors are equal only where the spreads are.",
+        ),
+    ),
+    "threshold-of-costs": (
+        Mistake(
+            lambda prior, miss, alarm: math.log(prior / (1 - prior)) + math.log(miss / alarm),
+            "the sign is the wrong way round: the rarer true claims are, the higher it must be.",
+        ),
+        Mistake(
+            lambda prior, miss, alarm: (1 - prior) / prior * alarm / miss,
+            "that is the ratio; its logarithm is asked for.",
+        ),
+        Mistake(
+            lambda prior, miss, alarm: 0.0,
+            "0 is right for as many true claims as others and equal costs alone.",
         ),
     ),
     "effects-of-four": (
