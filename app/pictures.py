@@ -28,7 +28,7 @@ def story(ink: str) -> str:
 <path d="{_bell(84, 34, 74)}" stroke="currentColor" opacity=".55" stroke-dasharray="6 5"/>
 <path d="{_bell(120, 15, 160)}" stroke="{own}" fill="{own}" fill-opacity=".16"/>
 </g>
-<text x="272" y="136" opacity=".85" text-anchor="end">{home.ANYBODY}</text>
+<text x="272" y="122" opacity=".85" text-anchor="end">{home.ANYBODY}</text>
 <text x="352" y="96" fill="{own}" font-size="22" font-weight="600">{texts.YOU}</text>
 {_below(301, home.DISTRIBUTION)}
 {_arrow(412, 150)}

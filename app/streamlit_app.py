@@ -51,7 +51,8 @@ st.html(
     "[data-testid=stCheckbox] label{min-height:24px}"
     "[data-testid=stHeaderActionElements]{display:none}"
     # nine pages in one row of a laptop's window
-    ".st-key-pages a{gap:.25rem;padding-inline:.3rem}"
+    ".st-key-pages{column-gap:.1rem}.st-key-pages a{gap:.2rem;padding-inline:.25rem}"
+    ".st-key-pages a p{font-size:.85rem}"
     # where the keyboard is: Streamlit shows it on nothing that is chosen already
     ".stApp :focus-visible:not(input,textarea){outline:2px solid light-dark(#4252C8,#8C9BFF)"
     "!important;outline-offset:-2px}"

@@ -54,7 +54,7 @@ DOORS = (  # page, icon, what it is called, what is behind it
 # the example
 NO_EXAMPLE = "This model’s card names nobody to show: use your own voice, or borrow one."
 WHAT_WAS_SAID = "**What was said**"
-NEVER_ENROLLED = "one word, never enrolled"
+NEVER_ENROLLED = "one more word, not among the clips"
 EVERYBODYS_NETWORK = "**Everybody’s network**"
 GLOBAL_MODEL = "the global model"
 EXAMPLES = {  # outcome -> what an example shows
