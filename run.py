@@ -68,9 +68,12 @@ HTTPS = (
 )
 # what pytest-xdist needs to be told
 ALL_TESTS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
-OFFLINE_LAB = (
+# of the course's folder, what its list of files does not show: a student looks for notebooks
+UNLISTED = ("settings", "source", "solutions", "__pycache__")
+LAB = (  # asks nobody for news
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.news_url=None",
+    *(f"--ContentsManager.hide_globs={name}" for name in UNLISTED),
 )
 
 LOCKED_BYTE = 2**30  # far behind the text of the lock file: Windows lets nobody read a locked byte
@@ -652,9 +655,9 @@ def start(environment: Environment, command: str, arguments) -> int:
             python,
             "-m",
             "jupyterlab",
-            "notebooks",
+            "notebooks/README.md",
             "--ServerApp.ip=localhost",
-            *OFFLINE_LAB,
+            *LAB,
             *arguments,
         ]
     elif command == "test":

@@ -98,7 +98,7 @@ MADE_PLACES = (
 
 def of_person(name: str) -> str:
     """Whose something is."""
-    return f"{name}’s"
+    return f"{name}'s"
 
 
 def sample(number: int) -> str:

@@ -18,7 +18,7 @@ QUESTION = (
     "never heard, set against a network that is the same for everybody."
 )
 CLIPS_EACH = "Clips that each person gives"
-NO_RESULTS = "This model’s card holds no results over people, so there is nothing to decide by yet."
+NO_RESULTS = "This model's card holds no results over people, so there is nothing to decide by yet."
 VERDICTS = {  # verdict -> kind of box, icon, headline
     SHIP: ("success", ":material/check_circle:", "Ship it"),
     SOME: ("success", ":material/rule:", "Ship it, but not for everybody"),
@@ -50,7 +50,7 @@ BY_PLACE = "**By where they are heard**"
 BY_GROUP = "**By gender, dialect and telephone**"
 EVERY_GROUP = "Every group"
 NO_GROUPS = (
-    "By gender, dialect and telephone: not there. The bench’s results are not part of this copy."
+    "By gender, dialect and telephone: not there. The bench's results are not part of this copy."
 )
 NOT_MEASURED = "By age: not there. No data set with these words tells ages."
 GROUPS = {  # as data sets name them -> plain words
@@ -64,7 +64,7 @@ GROUPS = {  # as data sets name them -> plain words
 }
 TRAINED = {"heard": "some of them", "never heard": "none of them"}
 GROUPS_NOTE = (
-    "The bench’s own models, not this one: trained and asked on wake-up words by telephone (WUW), "
+    "The bench's own models, not this one: trained and asked on wake-up words by telephone (WUW), "
     "{clips} from each person, none of whom was trained on. “Trained on” says whether others of "
     "the group were."
 )
@@ -76,7 +76,7 @@ HOW_MANY_PEOPLE = "How many people would make you sure?"
 WORTH_IT = "A gain of so many points would be worth it"
 NEEDED_HOW = (
     "The fewest people whose paired t-test, at 5 %, finds such a gain in 80 of 100 studies: "
-    "roughly ((1.96 + 0.84) × spread ÷ gain)², with the spread of people’s gains as measured "
+    "roughly ((1.96 + 0.84) × spread ÷ gain)², with the spread of people's gains as measured "
     "here (Cohen, Statistical Power Analysis, 1988). More clips a person make it smaller."
 )
 
@@ -85,18 +85,18 @@ ASK_HERE = "Ask people here"
 ASK_HERE_AND_CHOOSE = "Ask people here, and choose when to answer"
 PEOPLE = "Ask the bundled people now"
 PEOPLE_WHY = (
-    "Everything above is read from the model’s card. This computes it here: people who ship with "
+    "Everything above is read from the model's card. This computes it here: people who ship with "
     "this program enroll, their other clips are asked about, and so are words and noise that are "
     "no command. It takes some seconds, once for this server."
 )
 PEOPLE_WHY_SEEN = (
-    "Everything above is read from the model’s card. This computes it here: writers who ship with "
+    "Everything above is read from the model's card. This computes it here: writers who ship with "
     "this program enroll, and their other digits are asked about. It takes some seconds, once for "
     "this server."
 )
 ASKED_HERE = (
     "At most {most} clips of each person are asked about here, and not always the same ones "
-    "enroll: so these figures differ a little from the card’s above."
+    "enroll: so these figures differ a little from the card's above."
 )
 THRESHOLD = (
     "A device that always listens must also **not** answer. It answers only when at least so sure: "
@@ -111,13 +111,13 @@ YOUR_CLIPS = "your clips"
 TIMED = "VoP beside six other ways to personalize, on the same clips: some seconds."
 LEAVES = (
     "**What leaves the device: nothing**, with any of these. If a server had to do it, it would "
-    "get {sent:,} bytes of each person’s clips and send back the bytes kept."
+    "get {sent:,} bytes of each person's clips and send back the bytes kept."
 )
 
 # the report
 TAKE_ALONG = "Take it along"
 DOWNLOAD = "Download the report"
-PAGE = "One HTML page that opens anywhere, without a connection; nobody’s clips are in it."
+PAGE = "One HTML page that opens anywhere, without a connection; nobody's clips are in it."
 BY_CLIPS = "By number of clips"
 RIGHT_BY_CLIPS = "Right answers by number of clips"
 REPORTED_PLACES = "By place"
@@ -146,7 +146,7 @@ CONTROLS = ("Right minus wrong person, points", "Worst tenth, global → persona
 def places_note(clips: int) -> str:
     """Whose figures those of places are."""
     return (
-        f"The bundled people, {counted(clips, 'clip')} each, by the model’s card. Places are made "
+        f"The bundled people, {counted(clips, 'clip')} each, by the model's card. Places are made "
         "by computer. No wrong-person control was run for these."
     )
 
@@ -162,7 +162,8 @@ def ledger_note(clips: int) -> str:
 
 def measure_here(who: str) -> str:
     """A button."""
-    return f"Measure it here, on {who if who == YOUR_CLIPS else who + '’s clips'}"
+    whose = who if who == YOUR_CLIPS else f"{who}'s clips"
+    return f"Measure it here, on {whose}"
 
 
 def other_sounds(speakers: int, noises: int) -> str:
@@ -440,7 +441,7 @@ def right_answers(ledger: Ledger, who: str) -> str:
     if not ledger.queries:
         return "Which words you said is not known here, so right answers are not counted."
     return (
-        f"Right answers are {who}’s, one person’s: an illustration, no comparison of methods. The "
+        f"Right answers are {who}'s, one person's: an illustration, no comparison of methods. The "
         f"global model gets {ledger.right_by_global} of {ledger.queries}."
     )
 

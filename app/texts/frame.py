@@ -79,7 +79,7 @@ def kept_signs(samples: int, signs: int) -> str:
 
 def borrow_voice(name: str) -> str:
     """A button."""
-    return f"Borrow {name}’s voice"
+    return f"Borrow {name}'s voice"
 
 
 def promise(name: str, *, kept: bool) -> str:

@@ -22,7 +22,7 @@ DRAW_HINT = (
     "With a mouse, a finger or a pen. Add a few, whichever digits they are: nobody labels them. "
     "Then draw another one and ask."
 )
-SEVERAL = "Pictures of one person’s digits"
+SEVERAL = "Pictures of one person's digits"
 BORROW = (
     "Virtual persons who write real digits, each in a hand of their own. No model here was trained "
     "on them."
@@ -33,7 +33,7 @@ OFF = ", off"
 WAYS = "How your digits are read"
 HARDER = "Send all of them through something that training never had, and see who reads them still."
 HEALTH = {  # verdict -> icon, what it means here; of others the posterior says it itself
-    "healthy": (":material/check_circle:", "**One hand**: these digits agree as one person’s do."),
+    "healthy": (":material/check_circle:", "**One hand**: these digits agree as one person's do."),
     "several persons": (
         ":material/group:",
         "**Not one hand**: these digits disagree, as those of several people do. Leave out what "
@@ -59,7 +59,7 @@ WRITTEN = "**Written**"
 ASKED = "The digit that is asked about"
 WHICH = "Which digit was it? It counts who was right."
 ASK_NOW = "Draw another digit and press **Ask both models**, or upload a picture of one."
-EVERYBODYS, FOR_ALL = "**Everybody’s**", "model for all hands"
+EVERYBODYS, FOR_ALL = "**Everybody's**", "model for all hands"
 YOURS = "Yours"
 DIGITS = "digits"
 ENROLLED = "It enrolled, so its answer shows nothing new and is not counted."
@@ -79,7 +79,7 @@ def digit(number: int) -> str:
 
 def ask_another(name: str) -> str:
     """A button."""
-    return f"Ask about another of {name}’s digits"
+    return f"Ask about another of {name}'s digits"
 
 
 def made_of(digits: int) -> str:
@@ -120,8 +120,8 @@ def of_writer(name: str, outcomes: Sequence[str]) -> str:
         "as often as" if own == common else "more often than" if own > common else "less often than"
     )
     return (
-        f"Of {name}’s {counted(len(outcomes), 'digit')} that did not enroll, **the personal model "
-        f"gets {own} right, the global one {common}**: {judged} everybody’s."
+        f"Of {name}'s {counted(len(outcomes), 'digit')} that did not enroll, **the personal model "
+        f"gets {own} right, the global one {common}**: {judged} everybody's."
     )
 
 
@@ -130,5 +130,5 @@ def of_tally(outcomes: Sequence[str]) -> str:
     both = outcomes.count("both right")
     return (
         f"So far {counted(len(outcomes), 'digit')} with a known answer: yours right "
-        f"{both + outcomes.count('won')}, everybody’s {both + outcomes.count('lost')}."
+        f"{both + outcomes.count('won')}, everybody's {both + outcomes.count('lost')}."
     )

@@ -25,8 +25,8 @@ PICTURE = (
 )
 A_FEW_WORDS = ("a few words", "of yours")
 ANYBODY = "everybody"
-DISTRIBUTION = ("a distribution over", "the network’s weights")
-OF_EVERYBODY, HEARD_WRONG = "everybody’s", "no"
+DISTRIBUTION = ("a distribution over", "the network's weights")
+OF_EVERYBODY, HEARD_WRONG = "everybody's", "no"
 OF_YOU, HEARD_RIGHT = "yours", "go"
 NEXT_WORD = ("the next word,", "answered twice")
 
@@ -52,10 +52,10 @@ DOORS = (  # page, icon, what it is called, what is behind it
 )
 
 # the example
-NO_EXAMPLE = "This model’s card names nobody to show: use your own voice, or borrow one."
+NO_EXAMPLE = "This model's card names nobody to show: use your own voice, or borrow one."
 WHAT_WAS_SAID = "**What was said**"
 NEVER_ENROLLED = "one more word, not among the clips"
-EVERYBODYS_NETWORK = "**Everybody’s network**"
+EVERYBODYS_NETWORK = "**Everybody's network**"
 GLOBAL_MODEL = "the global model"
 EXAMPLES = {  # outcome -> what an example shows
     "won": "Personalization **turned a wrong answer into the right one**.",
@@ -73,7 +73,7 @@ def says(name: str) -> str:
 
 def network_of(name: str) -> str:
     """Whose network answers."""
-    return f"**{name}’s network**"
+    return f"**{name}'s network**"
 
 
 def made_from(clips: int) -> str:
@@ -86,7 +86,7 @@ def of_examples(name: str, examples: Sequence[Example]) -> str:
     found = [each.outcome for each in examples]
     both = found.count("both right")
     return (
-        f"Over {name}’s {len(found)} words that were not enrolled, everybody’s network is right "
+        f"Over {name}'s {len(found)} words that were not enrolled, everybody's network is right "
         f"{counted(both + found.count('lost'), 'time')}, the personal one "
         f"{counted(both + found.count('won'), 'time')}."
     )

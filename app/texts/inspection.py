@@ -26,7 +26,7 @@ DIAGNOSIS = "Diagnosis"
 TAKE_AWAY = "Take it away"
 SECTION = "Section"
 PICTURES_AS = "Save pictures as"
-BY_THE_CAMERA = "By the camera at a figure’s top right."
+BY_THE_CAMERA = "By the camera at a figure's top right."
 SAVE_TABLE = "Save as CSV"
 
 # layers and persons
@@ -40,7 +40,7 @@ MEASURES = {"width": texts.WIDTH, "kl": "KL", "moved": texts.SHIFT}
 COLOUR_BY = "Colour and shape by"
 COLOURS = {"person": texts.PERSON, "heard": "Where heard"}
 ABOUT_PERSONS = (
-    "Each mark is the mean of one person’s posterior after {shots} clips, each ellipse holds 90 % "
+    "Each mark is the mean of one person's posterior after {shots} clips, each ellipse holds 90 % "
     "of it. The plane is the one in which the bundled persons differ most; it was not fitted to "
     "the posterior that you look at."
 )
@@ -50,12 +50,12 @@ NO_ATTRIBUTES = (
 )
 NOW = "now"  # where whoever is looked at is heard
 ALIKE = (
-    " The ellipses are alike: the width of this model’s posterior depends on the number of clips "
+    " The ellipses are alike: the width of this model's posterior depends on the number of clips "
     "alone."
 )
-NO_PLANE = "Fewer than three bundled persons speak this task’s words, so there is no plane."
+NO_PLANE = "Fewer than three bundled persons speak this task's words, so there is no plane."
 NO_COVERAGE = (
-    "What this model’s posterior is about cannot be seen on clips, so its width cannot be checked."
+    "What this model's posterior is about cannot be seen on clips, so its width cannot be checked."
 )
 
 # draws and methods
@@ -69,7 +69,7 @@ ABOUT_METHODS = (
 )
 SCORES = (
     "Draws, methods and the diagnosis are about words. Verification answers with a score: the page "
-    "Verify shows it under every draw, and under another person’s weights."
+    "Verify shows it under every draw, and under another person's weights."
 )
 NO_QUERIES = "Nothing is asked yet: ask about one more word, or borrow a bundled person."
 NO_LABELS = "Methods that read which words the clips say are left out: your words are not known."
@@ -143,7 +143,7 @@ def spread(table: pd.DataFrame, share: Sequence[float]) -> str:
     apart = float(table[["x", "y"]].var().sum() ** 0.5)
     inside = float((table["var_x"] + table["var_y"]).mean() ** 0.5)
     return (
-        f"The plane shows {percent(sum(share))} of the persons’ variance. Persons scatter by "
+        f"The plane shows {percent(sum(share))} of the persons' variance. Persons scatter by "
         f"{apart:.1f} prior sds in it, one posterior by {inside:.1f}: "
         + (
             "persons differ by more than a posterior leaves open."
@@ -195,7 +195,7 @@ def methods(table: pd.DataFrame) -> str:
     ahead = by[by["right"] > own["right"]].index.tolist()
     apart = by[(by["low"] > own["high"]) | (by["high"] < own["low"])].index.tolist()
     best = "no method has more" if not ahead else f"more have {listing(ahead)}"
-    told = f"intervals apart from VoP’s: {listing(apart)}" if apart else "no interval is apart"
+    told = f"intervals apart from VoP's: {listing(apart)}" if apart else "no interval is apart"
     return (
         f"VoP answers {int(own['right'])} of {int(own['asked'])} rightly; {best}. Over the clips "
         f"of this one person {told}."

@@ -45,12 +45,12 @@ PREDICTED = {  # whether it came true
 PRESENTER_NOTES = "Presenter notes"
 KEYS = (
     "Page Down and Page Up turn the pages, and so does a clicker. Tab and Enter do the rest. While "
-    "a slider has the focus, these keys are the slider’s."
+    "a slider has the focus, these keys are the slider's."
 )
 FIRST_PREDICT = "Predict first: the picture comes with the answer."
 
 # single steps
-EVERYBODY_HEARS = "Everybody’s network hears"
+EVERYBODY_HEARS = "Everybody's network hears"
 CLIPS_HEARD = "Clips that are heard"
 PRIOR_ALONE = "## a = 0: the prior alone"
 POINT_TO_MOVE = "Point to move"
@@ -58,7 +58,7 @@ ADD_A_POINT = "Add a point"
 REMOVE_THE_LAST = "Remove the last"
 AXES = "What is heard, x", "Label, y"
 BOUND_IN_NUMBERS = "The bound in numbers, nats"
-GAINED = "points gained on everybody’s network"
+GAINED = "points gained on everybody's network"
 GAIN_MARKS = "One mark is a person; above them their mean, with its 95 % interval."
 BUNDLED_PEOPLE = "bundled people"
 BUNDLED_WRITERS = "bundled writers"
@@ -78,18 +78,18 @@ PEOPLE = (
 )
 LAST_LAYER = " For the last layer alone it is {head} times, but it needs the words too."
 STRANGERS = (
-    " One’s own clips do {gain} points better than a stranger’s (95 % interval {low} to {high}), "
+    " One's own clips do {gain} points better than a stranger's (95 % interval {low} to {high}), "
     "so {verdict}."
 )
 PERSONAL = {  # verdict of own clips against a stranger's
     0: "what helps is personal",
     1: "nothing shows that what helps is personal",
-    2: "a stranger’s clips serve better",
+    2: "a stranger's clips serve better",
 }
 GAINS = {  # rows of the figures over persons
-    "own": "one’s own clips",
-    "own-samples": "one’s own digits",
-    "wrong-person": "a stranger’s clips",
+    "own": "one's own clips",
+    "own-samples": "one's own digits",
+    "wrong-person": "a stranger's clips",
     "mean": "the mean weights",
     "draws": "the average of draws",
 }
@@ -98,7 +98,7 @@ METHODS = {
     "fine-tune-head": "Fine-tuning the last layer",
     "fine-tune-all": "Fine-tuning every layer",
 }
-HEARD = {0: "Everybody’s", 1: "After 1 clip"}  # how many clips a network was made of
+HEARD = {0: "Everybody's", 1: "After 1 clip"}  # how many clips a network was made of
 HEARD_AFTER = "After {shots} clips"
 LABELS = {True: "yes", False: "no"}
 MANY, SOME, FEW = "many", "some", "few"  # where a card has no number
@@ -114,14 +114,14 @@ STEPS = (
         "A network that hears spoken commands learned from **{trained} people** and is shipped to "
         "all. {name} was not among them. **Listen to one word, and to what the network makes of "
         "it.**",
-        "{name} says {queries} words. How many does everybody’s network get right?",
+        "{name} says {queries} words. How many does everybody's network get right?",
         (
             Option("Nine in ten, or more", "{right} of {queries}.{average}"),
             Option("Six to nine in ten", "{right} of {queries}.{average}"),
             Option("Fewer than six in ten", "{right} of {queries}.{average}"),
         ),
         4,
-        "Play the clip twice before you ask. The person is the app’s own example, chosen because "
+        "Play the clip twice before you ask. The person is the app's own example, chosen because "
         "there should be most to see; step 8 counts everybody, so say so now.",
         "“The network is bad.” It is not: on average it does well. It is one network for many "
         "voices.",
@@ -131,10 +131,10 @@ STEPS = (
         "A few clips of this person",
         "{name} now says a few other words. Nobody says which words they are, and nothing is "
         "trained: the network reads the clips once, and **{weights} of its weights** become a "
-        "person’s own.",
+        "person's own.",
         "After how many clips is the word “{word}” heard right?",
         (
-            Option("None: at once", "Everybody’s network hears it right: here nothing is to gain."),
+            Option("None: at once", "Everybody's network hears it right: here nothing is to gain."),
             Option("1 clip", "The word is heard right after 1 clip."),
             Option("3 clips", "The word is heard right after 3 clips."),
             Option("5 clips", "It takes 5 clips until the word is heard right."),
@@ -227,23 +227,23 @@ STEPS = (
         "two-weights",
         "Two weights that hang together",
         "Now two weights shape the label in nearly the same way: if one is larger, the other may "
-        "be smaller. The true posterior is a **tilted** ellipse. VoP’s Gaussian is *mean-field*: "
+        "be smaller. The true posterior is a **tilted** ellipse. VoP's Gaussian is *mean-field*: "
         "every weight for itself, so its ellipses cannot tilt.",
         "The best mean-field ellipse for a tilted truth: how wide is it?",
         (
             Option(
                 "As wide as the truth",
-                "As wide: the first weight’s standard deviation is {width} of the true one, and "
+                "As wide: the first weight's standard deviation is {width} of the true one, and "
                 "the gap is {gap} nats.",
             ),
             Option(
                 "Too narrow",
-                "Too narrow: the first weight’s standard deviation is {width} of the true one. "
+                "Too narrow: the first weight's standard deviation is {width} of the true one. "
                 "Independence costs {gap} nats that no optimiser gets back.",
             ),
             Option(
                 "Too wide",
-                "Too wide: the first weight’s standard deviation is {width} of the true one, and "
+                "Too wide: the first weight's standard deviation is {width} of the true one, and "
                 "the gap is {gap} nats.",
             ),
         ),
@@ -284,7 +284,7 @@ STEPS = (
         "Does it help?",
         "One person was a story, and a chosen one. Now all **{all} bundled people** enroll {clips} "
         "clips each and are asked all their other words.",
-        "For how many is the personal network right more often than everybody’s?",
+        "For how many is the personal network right more often than everybody's?",
         (
             Option(
                 "For most of them",
@@ -300,17 +300,17 @@ STEPS = (
             ),
         ),
         5,
-        "Most people end where they began: everybody’s network already served them. Ask who would "
+        "Most people end where they began: everybody's network already served them. Ask who would "
         "ship this, and what they would need to know about those who lose.",
         "“It helps on average, so it helps.” An average can hide people who are harmed. Look for "
         "the points left of the line.",
     ),
     Step(
         "stranger",
-        "The wrong person’s clips",
-        "Perhaps any clips would do. So the same network is enrolled with **a stranger’s clips**, "
+        "The wrong person's clips",
+        "Perhaps any clips would do. So the same network is enrolled with **a stranger's clips**, "
         "saying the same words where there are such, and asked about the person again.",
-        "A stranger’s clips: what are they worth, against everybody’s network?",
+        "A stranger's clips: what are they worth, against everybody's network?",
         (
             Option("A gain", "A gain of {gain} points ({low} to {high}).{strangers}"),
             Option(
@@ -320,8 +320,8 @@ STEPS = (
             Option("A loss", "{gain} points ({low} to {high}).{strangers}"),
         ),
         4,
-        "This is the control that makes the claim a claim: only what one’s own clips do beyond a "
-        "stranger’s is personal.",
+        "This is the control that makes the claim a claim: only what one's own clips do beyond a "
+        "stranger's is personal.",
         "“The interval holds zero, so there is no difference.” It says that these people do not "
         "show one.",
     ),
@@ -330,8 +330,8 @@ STEPS = (
         "Not only voices",
         "Nothing in this was about sound. {writer} wrote these {clips} digits, and all of them are "
         "**{seen}**. The same method reads them once, and a network that reads digits becomes a "
-        "person’s own.",
-        "For how many of {writers} writers does it read more digits right than everybody’s?",
+        "person's own.",
+        "For how many of {writers} writers does it read more digits right than everybody's?",
         (
             Option(
                 "For most of them",
@@ -353,16 +353,16 @@ STEPS = (
         "Say that this way of reading opens the page Hands because it was chosen to, and hold "
         "beside it what Decide says of clean digits. A room without microphones can draw there "
         "instead of speaking: let somebody try.",
-        "“It learned this person’s handwriting.” It read a few digits, and moved scales and shifts "
+        "“It learned this person's handwriting.” It read a few digits, and moved scales and shifts "
         "to where such ink lies.",
     ),
     Step(
         "claim",
         "Is it you?",
         "Speaker verification asks not what was said but **who** said it: a score, and a threshold "
-        "above which a claim is believed. On Speech Commands’ people one was chosen, to let "
+        "above which a claim is believed. On Speech Commands' people one was chosen, to let "
         "{alarms} of others pass. Now callers claim to be themselves, **by telephone**.",
-        "It refuses {home} of true claims at home. How many of the callers’?",
+        "It refuses {home} of true claims at home. How many of the callers'?",
         (
             Option("As many, or fewer", "{away}, against {home} at home.{weights}"),
             Option("Up to twice as many", "{away}, against {home} at home.{weights}"),

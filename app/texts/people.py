@@ -28,13 +28,13 @@ IN_ENVIRONMENT = (
     "them back."
 )
 
-FILES = "Save or load a person’s model"
-SAVE = "Save this person’s model"
+FILES = "Save or load a person's model"
+SAVE = "Save this person's model"
 SAVED = (
     "{kilobytes} kB: means and widths of the weights, together and clip by clip, and no sound. It "
     "is personal all the same: the numbers tell how a voice sounds to this network."
 )
-LOAD = "Load a person’s file"
+LOAD = "Load a person's file"
 LOADING = "Made here or by `vop enroll`, for {task}; it becomes another person of this visit."
 CLIP_OF_FILE = "a clip of the file"
 OTHER_TASK = (

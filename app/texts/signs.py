@@ -11,7 +11,7 @@ PROMISE = (
     "Invent signs that no model has ever seen. One drawing of each teaches a classifier of *your* "
     "signs in one forward pass: no training. More drawings make it surer."
 )
-DIGITS_INSTEAD = "Or write digits, and a network becomes your hand’s"
+DIGITS_INSTEAD = "Or write digits, and a network becomes your hand's"
 DRAW = {  # on the canvas
     "label": "Draw one sign here",
     "clear": "Clear",
@@ -98,7 +98,7 @@ def ready(signs: int, samples: int, milliseconds: float, measured: str) -> str:
 
 def ask_another(name: str) -> str:
     """A button."""
-    return f"Ask about another of {name}’s drawings"
+    return f"Ask about another of {name}'s drawings"
 
 
 def runner_up(label: str, share: float) -> str:
@@ -132,6 +132,6 @@ def of_everything(name: str, signs: int, count: int, right: tuple[int, int]) -> 
     """Over all of a bundled person's other drawings of these signs."""
     by_mean, personal = right
     return (
-        f"Of {name}’s {counted(count, 'other drawing')} of these signs **the posterior gets "
+        f"Of {name}'s {counted(count, 'other drawing')} of these signs **the posterior gets "
         f"{personal} right, the nearest mean {by_mean}**; by chance about {count / signs:.0f}."
     )

@@ -61,7 +61,7 @@ def speaks(name: str) -> str:
 
 def model_answers(name: str) -> str:
     """Whose model answers."""
-    return f"{name}’s model answers"
+    return f"{name}'s model answers"
 
 
 def by_own(answered: Answered) -> str:
@@ -93,7 +93,7 @@ def words(answered: Answered) -> str:
 def table(names: Sequence[str], answers: Exchange) -> str:
     """Person by model, in Markdown; each one's own model in bold."""
     lines = [
-        f"| Words of | {names[0]}’s model | {names[1]}’s model | Global model |",
+        f"| Words of | {names[0]}'s model | {names[1]}'s model | Global model |",
         "|---|---|---|---|",
     ]
     for place, person in enumerate(answers.answered):

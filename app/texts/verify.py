@@ -15,7 +15,7 @@ PROMISE = (
     "it says."
 )
 OF_FILE = (
-    "A person’s file holds a posterior of the keyword models and no clip: verification needs the "
+    "A person's file holds a posterior of the keyword models and no clip: verification needs the "
     "clips themselves."
 )
 ASK = "Say one word, or let somebody else try"
@@ -29,12 +29,12 @@ CAREFUL = (
     "that is played back is not told from a person."
 )
 MODELS = {
-    "global": (":material/public: Everybody’s weights", "the same for whoever enrolls"),
+    "global": (":material/public: Everybody's weights", "the same for whoever enrolls"),
     "personal": (
-        ":material/person: The enrolled person’s weights",
+        ":material/person: The enrolled person's weights",
         "made of the clips that enrolled",
     ),
-    "another": (":material/group: Another person’s weights", "the same clips enrolled"),
+    "another": (":material/group: Another person's weights", "the same clips enrolled"),
 }
 ACCEPTED = ":material/check_circle: Accepted"
 REFUSED = ":material/cancel: Refused"
@@ -47,8 +47,8 @@ _SCORE = (
     "other people pass among persons kept for this choice."
 )
 CONTROL = (
-    "Under {name}’s weights the same comparison is made by a network that was made for somebody "
-    "else: if it does as well, it is not the person’s weights that help."
+    "Under {name}'s weights the same comparison is made by a network that was made for somebody "
+    "else: if it does as well, it is not the person's weights that help."
 )
 ENROLLED = "This very clip enrolled: that it is accepted shows nothing."
 
@@ -119,12 +119,12 @@ def of_gain(settings: Sequence[ClaimSetting]) -> str:
     if not below and not above:
         return (
             f"In none of {len(settings)} settings (corpus, calls, clips) is the equal error rate "
-            "under the enrolled person’s weights shown to differ from everybody’s: there is "
+            "under the enrolled person's weights shown to differ from everybody's: there is "
             "nothing to tell, or these trials are too few to tell it."
         )
     return (
         f"Of {len(settings)} settings (corpus, calls, clips), the equal error rate under the "
-        f"enrolled person’s weights is shown to be below everybody’s in {below}, and above in "
+        f"enrolled person's weights is shown to be below everybody's in {below}, and above in "
         f"{above}."
     )
 
@@ -138,7 +138,7 @@ def which_decides(settings: Sequence[ClaimSetting]) -> str:
             f"A lock should go by the **personal** weights: in {shown} of {len(settings)} settings "
             "they are shown to err less, in none more."
         )
-    return "A lock should go by **everybody’s** weights: the personal ones are " + (
+    return "A lock should go by **everybody's** weights: the personal ones are " + (
         "shown to err more somewhere." if harm else "nowhere shown to err less by being theirs."
     )
 
@@ -170,10 +170,10 @@ def settings_table(settings: Sequence[ClaimSetting]) -> list[dict[str, str]]:
             "People of": CORPORA[each.corpus] + ", another call" * each.across_calls,
             "Clips each": str(each.shots),
             "People": str(each.gap.persons),
-            "Everybody’s, % errors": level_words(each.everybody),
+            "Everybody's, % errors": level_words(each.everybody),
             "Personal, % errors": level_words(each.own),
             "Difference, points": points_words(each.gap),
-            "Right minus wrong person’s weights": points_words(each.against_wrong),
+            "Right minus wrong person's weights": points_words(each.against_wrong),
         }
         for each in settings
     ]

@@ -36,11 +36,11 @@ def test_a_borrowed_voice_is_another_person_and_takes_nothing_away(two):
     own, borrowed = visit_of(two).people
     assert [entry.person for entry in own.entries] == [None] * 3
     assert [entry.person for entry in borrowed.entries] == [PERSONS[0]] * 3
-    assert "Speaker 01’s personal model is ready" in words(two)
+    assert "Speaker 01's personal model is ready" in words(two)
     press(two, "borrow")
     assert len(visit_of(two).people) == 2, "the same voice again is the same person"
     turn_to(two, 1)
-    assert "Person 1’s personal model is ready" in words(two) and "recorded ·" in words(two)
+    assert "Person 1's personal model is ready" in words(two) and "recorded ·" in words(two)
 
 
 def test_a_visit_with_one_person_offers_no_choice_of_persons(enrolled):
@@ -51,7 +51,7 @@ def test_a_visit_with_one_person_offers_no_choice_of_persons(enrolled):
 def test_every_page_and_the_receipt_follow_the_person(two):
     open_page(two, "compare")
     press(two, "ask-bundled")
-    assert "**Speaker 01’s model**" in words(two) and two.metric
+    assert "**Speaker 01's model**" in words(two) and two.metric
     turn_to(two, 1)
     said = words(two)
     assert "No query yet" in said and not two.metric
@@ -70,7 +70,7 @@ def test_a_person_is_added_named_and_removed(two, voice):
     assert "No clips yet" in words(two) and len(visit_of(two).people) == 3
     speak(two, voice(5))
     two.text_input[0].set_value("  Anna  *b* ").run()
-    assert "Anna `*b*`’s personal model is ready" in words(two)
+    assert "Anna `*b*`'s personal model is ready" in words(two)
     two.text_input[0].set_value("Speaker 01").run()
     assert "called Speaker 01 already" in two.error[0].value
     two.text_input[0].set_value("x" * 60).run()
@@ -169,7 +169,7 @@ def test_a_saved_person_is_loaded_as_another_who_answers_alike(enrolled, saved, 
     assert not enrolled.exception and "holds no clips" in words(enrolled)
     open_page(enrolled, "compare")
     speak(enrolled, voice(7))
-    assert not enrolled.exception and "**Anna’s model**, from 3 clips" in words(enrolled)
+    assert not enrolled.exception and "**Anna's model**, from 3 clips" in words(enrolled)
     assert not any(each.label == "Show the controls" for each in enrolled.toggle)
     assert not any("is no test of it" in box.value for box in enrolled.warning)
     speak(enrolled, voice(1))
@@ -242,15 +242,15 @@ def test_one_click_exchanges_the_answers(bundle, persons):
     first, second = answers.answered
     assert [first["own"].told, second["own"].told] == [4, 4]
     said = words(app)
-    assert "Speaker 01’s model answers" in said and "Of 8 words of both" in said
+    assert "Speaker 01's model answers" in said and "Of 8 words of both" in said
     assert f"## {first['own'].right} of 4 right" in said
     press(app, "swap")
     said = words(app)
-    assert said.index("Speaker 02’s model answers") < said.index("Speaker 01’s model answers")
+    assert said.index("Speaker 02's model answers") < said.index("Speaker 01's model answers")
     assert said.count(f"## {first['other'].right} of 4 right") >= 1
     assert visit_of(app).exchange[1] is answers, "nothing is asked anew"
     press(app, "swap")
-    assert words(app).index("Speaker 01’s model answers") < words(app).index("Speaker 02’s model")
+    assert words(app).index("Speaker 01's model answers") < words(app).index("Speaker 02's model")
     assert all(
         entry.seal.openings == 0 for person in visit_of(app).people for entry in person.entries
     ), "enrollment labels stay sealed"

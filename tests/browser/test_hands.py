@@ -61,7 +61,7 @@ def test_five_digits_by_a_pen_make_a_model_and_both_read_a_sixth(page, app_addre
     # a plain 2 as a pen draws it: both have seen thousands
     assert page.get_by_role("heading", name="2", exact=True).count() == 2
     page.get_by_role("radio", name="2", exact=True).click()
-    page.get_by_text("yours right 1, everybody’s 1").wait_for()
+    page.get_by_text("yours right 1, everybody's 1").wait_for()
     page.get_by_role("radio", name="photocopied", exact=True).click()
     page.get_by_text("a posterior from 5 digits").wait_for()
     assert page.failures == []

@@ -2,10 +2,12 @@
 is recorded.
 """
 
+import json
 import re
 import shutil
 import socket
 import sys
+import urllib.request
 
 import pytest
 
@@ -48,7 +50,7 @@ def lab(tmp_path_factory):
         sys.executable,
         "-m",
         "jupyterlab",
-        *run.OFFLINE_LAB,
+        *run.LAB,
         *(f"--{name}={value}" for name, value in settings.items()),
     ]
     own = {
@@ -76,6 +78,16 @@ def page(browser):
     opened.set_default_timeout(PATIENCE)
     yield opened
     opened.close()
+
+
+def test_a_student_sees_the_readme_and_notebooks_and_no_solutions(page, lab):
+    """The list of files has what is for students; the README opens as a page, not as its source."""
+    with urllib.request.urlopen(f"{lab}/api/contents") as answer:
+        names = {each["name"] for each in json.load(answer)["content"]}
+    assert "README.md" in names and "03_the_elbo.ipynb" in names
+    assert not names & set(run.UNLISTED)
+    page.goto(f"{lab}/lab/workspaces/readme/tree/README.md?reset")
+    page.locator(".jp-MarkdownViewer h1").wait_for()
 
 
 def open_notebook(page, lab: str, name: str) -> None:

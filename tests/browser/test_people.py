@@ -35,7 +35,7 @@ def test_two_persons_exchange_their_models_by_keyboard(page, app_address):  # no
     scores = {}
     for owners in (names, names[::-1], names):
         for card, owner in zip(cards, owners, strict=True):
-            card.get_by_text(f"{owner}’s model answers").wait_for()
+            card.get_by_text(f"{owner}'s model answers").wait_for()
         scores.setdefault(owners[0], cards[0].get_by_role("heading").inner_text())
         assert cards[0].get_by_role("heading").inner_text() == scores[owners[0]]
         press(page, page.locator(".st-key-swap button"))

@@ -20,8 +20,8 @@ def test_a_claim_shows_every_score_beside_its_threshold():
     ticks = [trace.x for trace in figure.data if trace.name == "under drawn weights"]
     assert set(ticks) == {(0.7, 0.8, 0.9), (0.6, 0.8)}
     said = text_alternative(figure)
-    assert "everybody’s weights: score 0.50, threshold 0.60, refused" in said
-    assert "the enrolled person’s weights: score 0.80, threshold 0.60, accepted" in said
+    assert "everybody's weights: score 0.50, threshold 0.60, refused" in said
+    assert "the enrolled person's weights: score 0.80, threshold 0.60, accepted" in said
 
 
 def test_a_copied_threshold_stands_below_the_corpus_own():

@@ -181,7 +181,8 @@ def load_bundle(task: str, *, folder: Path | None = None) -> Bundle:
         folder = models_root() / task
     if not (folder / MODEL).exists():
         raise CheckpointError(
-            f"There is no trained model for '{task}' yet; make it with: vop train {task}"
+            f"There is no trained model for '{task}' here: restore data/models/{task} from the "
+            f"repository, or make one with: vop train {task}"
         )
     tensors, about = load_tensors(folder / MODEL, kind="model")
     if about.get("task") != task:

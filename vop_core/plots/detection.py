@@ -11,8 +11,8 @@ from vop_core.plots import style
 ROLES = {
     "global": style.GLOBAL,
     "personal": style.Role("personal models", style.PERSONAL.colour, "solid", "diamond"),
-    "another": style.CONTROLS["wrong-person"],
 }
+CURVES = ROLES | {"another": style.CONTROLS["wrong-person"]}
 TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 LEAST = 0.004  # a share below is drawn here: the probit of none is infinite
 
@@ -31,7 +31,7 @@ def det_figure(
     figure = go.Figure()
     said = []
     for name, band in bands.items():
-        role = ROLES[name]
+        role = CURVES[name]
         x = _drawn(band.false_alarms)
         low, high, middle = (_drawn(each) for each in (band.low, band.high, band.misses))
         figure.add_scatter(

@@ -14,9 +14,9 @@ ROLES = {
     "another": style.CONTROLS["wrong-person"],
 }
 NAMES = {
-    "global": "everybody’s weights",
-    "personal": "the enrolled person’s weights",
-    "another": "another person’s weights",
+    "global": "everybody's weights",
+    "personal": "the enrolled person's weights",
+    "another": "another person's weights",
 }
 
 

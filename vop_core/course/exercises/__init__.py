@@ -39,8 +39,8 @@ def hint(key: str) -> str:
     if _given[key] <= len(hints):
         return f"Hint {_given[key]} of {len(hints)}: {hints[_given[key] - 1]}"
     return (
-        "No further hints; the solution is in the folder solutions, in the notebook of the same "
-        "name."
+        "No further hints. The solution is in the notebook of the same name in the folder "
+        "solutions; in JupyterLab: File, Open from Path."
     )
 
 
