@@ -78,7 +78,8 @@ def book() -> Path:
         if not folder.exists():
             command = "import sys; from vop_core.cli import main; sys.argv[0] = 'vop'; main()"
             asked = ["course", "book", "--to", str(folder)]
-            subprocess.run([sys.executable, "-c", command, *asked], check=True, cwd=ROOT)
+            short = os.environ | {"VOP_COURSE_BUDGET": "short"}  # each slider moves by one step
+            subprocess.run([sys.executable, "-c", command, *asked], check=True, cwd=ROOT, env=short)
     return folder
 
 

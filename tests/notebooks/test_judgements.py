@@ -61,13 +61,12 @@ def test_no_sentence_judges_without_a_guard(path):
     assert set(known) <= set(judging_sentences(source)), "a sentence is listed that is gone"
 
 
-@pytest.mark.parametrize("sentence", PLANTED)
-def test_a_planted_judgement_is_found_wherever_it_stands(sentence):
-    for path in sources():
-        source, known = path.read_text(encoding="utf-8"), listed().get(path.stem[:2], {})
-        for place in ("\n## Summary\n", "\n## Questions\n"):
-            planted = source.replace(place, f"\nAll is as expected. {sentence} So it is.\n{place}")
-            assert unguarded(planted, known) == [sentence], path.stem
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)
+def test_planted_judgements_are_found_wherever_they_stand(path):
+    source, known = path.read_text(encoding="utf-8"), listed().get(path.stem[:2], {})
+    for place in ("\n## Summary\n", "\n## Questions\n"):
+        text = " ".join(f"All is as expected. {sentence} So it is." for sentence in PLANTED)
+        assert unguarded(source.replace(place, f"\n{text}\n{place}"), known) == list(PLANTED)
 
 
 def test_a_guard_that_is_taken_out_is_missed():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
 
+from vop_core.course.budget import within_budget
 from vop_core.course.build import EXERCISE, GUARD, QUESTION, SOLUTION
 from vop_core.course.moving import packed, states
 from vop_core.course.prose import Links, as_html, coloured
@@ -101,7 +102,10 @@ class Drawing:
         )
         if explorer is None:
             return f"<figure>{drawn}</figure>"
-        controls = {name: (first, values) for name, (first, values) in explorer["controls"].items()}
+        controls = {
+            name: (first, within_budget(full=values, short=_about(first, values)))
+            for name, (first, values) in explorer["controls"].items()
+        }
         inputs = "".join(_control(name, *each) for name, each in controls.items())
         key = json.dumps(explorer)
         if key not in self.states:
@@ -112,6 +116,12 @@ class Drawing:
             f'<figcaption role="status" aria-live="polite">{escape(picture.words)}</figcaption>'
             f'<script type="text/plain">{self.states[key]}</script></figure>'
         )
+
+
+def _about(first: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """A value and its neighbours."""
+    at = list(values).index(first)
+    return values[max(at - 1, 0) : at + 2]
 
 
 def _bytes(data: str) -> bytes:
