@@ -2,7 +2,6 @@
 the address of what a visitor sees.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -14,6 +13,7 @@ from session.clips import ask_bundled, borrow, borrowed_person
 from session.shared import bundled_persons
 from session.state import Visit
 from vop_core.course.links import LinkedState
+from vop_core.course.prose import slug
 from vop_core.data.environments import CLEAN
 from vop_core.errors import VopError
 from vop_core.tasks.registry import KEYWORD_TASKS
@@ -146,8 +146,3 @@ def keep_choice(visit: Visit, name: str, option: str, options: Sequence[str]) ->
     visit.choices.pop((visit.page, name), None)
     if option != options[0]:
         visit.choices[visit.page, name] = slug(option)
-
-
-def slug(option: str) -> str:
-    """A choice in an address: ``Test me`` -> ``test-me``."""
-    return re.sub(r"\W+", "-", option.lower())
