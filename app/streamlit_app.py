@@ -50,6 +50,8 @@ st.html(
     "[data-testid=stTooltipIcon] button{min-width:24px;min-height:24px}"
     "[data-testid=stCheckbox] label{min-height:24px}"
     "[data-testid=stHeaderActionElements]{display:none}"
+    # a link's words go on in a second line
+    "[data-testid=stPageLink-NavLink] span{white-space:normal}"
     # nine pages in one row of a laptop's window
     ".st-key-pages{column-gap:.1rem}.st-key-pages a{gap:.2rem;padding-inline:.25rem}"
     ".st-key-pages a p{font-size:.85rem}"

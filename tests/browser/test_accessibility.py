@@ -43,7 +43,13 @@ CUT = """
         if (!says || box.width < 3 || style.visibility === "hidden") continue;
         // a table may scroll in a frame of its own [WCAG 1.4.10]
         if (each.closest("table")) continue;
-        const hidden = style.overflowX === "hidden" && each.scrollWidth > each.clientWidth + 1;
+        const words = document.createRange();
+        words.selectNodeContents(each);
+        const end = words.getBoundingClientRect().right;
+        let hidden = style.overflowX === "hidden" && each.scrollWidth > each.clientWidth + 1;
+        for (let one = each; one !== main; one = one.parentElement)
+            hidden ||= getComputedStyle(one).overflowX === "hidden"
+                && end > one.getBoundingClientRect().right + 1;
         if (box.right > innerWidth + 1 || box.left < -1 || hidden)
             found.push(each.textContent.trim().slice(0, 60));
     }
