@@ -2,14 +2,13 @@
 meet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_iter, tree_map_only
 
 ANOTHER = torch.device("meta")  # nothing of its own lies there, so that the name is free
 ATEN = torch.ops.aten
@@ -53,7 +52,7 @@ class AnotherDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        there = any(isinstance(each, Elsewhere) for each in tree_iter((args, kwargs)))
+        there = any(isinstance(each, Elsewhere) for each in _tensors((args, kwargs)))
         if there:
             _check(func, args, kwargs)
         if kwargs.get("device") is not None:
@@ -63,12 +62,35 @@ class AnotherDevice(TorchDispatchMode):
             there = isinstance(args[0], Elsewhere)
         if there and kwargs.get("generator") is not None:
             raise RuntimeError(f"{func} draws on another device by a generator of the CPU")
-        held = tree_map_only(Elsewhere, lambda each: each.held, (args, kwargs))
-        found = func(*held[0], **held[1])
+        args_held, kwargs_held = _map(_held, (args, kwargs))
+        found = func(*args_held, **kwargs_held)
         if not there:
             return found
-        found = tree_map_only(Tensor, Elsewhere, found)
+        found = _map(Elsewhere, found)
         return return_and_correct_aliasing(func, args, kwargs, found)
+
+
+def _map(change: Callable[[Tensor], Tensor], given: Any) -> Any:
+    """What an operation takes or gives, its tensors changed: tensors, and rows of them by place or
+    name. Called for every operation: a general tree of torch's costs as much as the operations.
+    """
+    if isinstance(given, Tensor):
+        return change(given)
+    if isinstance(given, (tuple, list)):
+        return type(given)([_map(change, each) for each in given])
+    if isinstance(given, dict):
+        return {name: _map(change, each) for name, each in given.items()}
+    return given
+
+
+def _held(tensor: Tensor) -> Tensor:
+    return tensor.held if isinstance(tensor, Elsewhere) else tensor
+
+
+def _tensors(given: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    _map(lambda each: found.append(each) or each, given)
+    return found
 
 
 def _check(func: Any, args: Any, kwargs: Any) -> None:
@@ -77,8 +99,9 @@ def _check(func: Any, args: Any, kwargs: Any) -> None:
         return
     if packet in INDEXING:  # indices of the CPU may be asked for, but not the other way round
         args = (args[0], *args[2:]) if isinstance(args[0], Elsewhere) else args
-    met = [each for each in tree_iter((args, kwargs)) if isinstance(each, Tensor)]
-    strangers = [each for each in met if not isinstance(each, Elsewhere) and each.ndim]
+    strangers = [
+        each for each in _tensors((args, kwargs)) if not isinstance(each, Elsewhere) and each.ndim
+    ]
     changes_cpu = func._schema.is_mutable and not isinstance(args[0], Elsewhere)
     if strangers or changes_cpu:
         shapes = [tuple(each.shape) for each in strangers]

@@ -14,6 +14,7 @@ PATIENCE = 240_000  # ms; the tab asks for the server less and less often
 CONNECTING = re.compile("^connecting$", re.IGNORECASE)
 
 
+@pytest.mark.load  # the tab takes most of a minute to ask again
 def test_a_tab_goes_on_after_a_restart_and_says_that_the_clips_are_gone(browser, tmp_path):
     script, page = ROOT / "app" / "streamlit_app.py", browser.new_page()
     page.set_default_timeout(PATIENCE)

@@ -162,7 +162,7 @@ def test_english_words_never_trained_are_mostly_answered_unknown(english, tmp_pa
     )
 
     assert not set(UNKNOWN_TEST_WORDS) & (set(UNKNOWN_TRAINING_WORDS) | set(KEYWORDS_EN))
-    folder = generate_unknown_test(tmp_path / "unknown", persons=6)
+    folder = generate_unknown_test(tmp_path / "unknown", persons=3)
     table = TASKS["keywords-en"].relabel(
         load_features(load_dataset(folder), cache=False), KEYWORDS_EN
     )

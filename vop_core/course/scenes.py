@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from vop_core.course import claims, material, rooms
+from vop_core.course import claims, material, rooms, signs
 from vop_core.course.baselines import MIXED, OWN, WHOSE, accuracies, enrollments
 from vop_core.course.museum import expected_best_epoch
 from vop_core.data.spectrogram import LogMelConfig, log_mel, mel_filterbank
@@ -24,6 +24,7 @@ from vop_core.methods.personal import gaussian_of
 from vop_core.plots.detection import det_figure
 from vop_core.plots.elbo import ellipse_figure
 from vop_core.plots.factorial import factorial_figure
+from vop_core.plots.few_shot import misfits_figure
 from vop_core.plots.gaps import gaps_figure, rank_figure
 from vop_core.plots.gaussians import densities_figure, divergence_figure
 from vop_core.plots.museum import selection_figure
@@ -426,6 +427,22 @@ def both_errors(weights: str, clips: int) -> go.Figure:
     return det_figure(
         bands, targets="true claims refused", others="claims of others believed", height=400
     )
+
+
+# --- 12: few-shot classification ------------------------------------------------------------------
+
+SAMPLES = (1, 2, 3, 5, 8)
+
+
+def known_answers(spread: float) -> go.Figure:
+    """Classes drawn as the method assumes, ``spread`` times as far apart as a class's samples are:
+    what each way to answer pays, over the samples of each.
+    """
+    misfits = {
+        rule: {count: _level(signs.drawn_misfits(count, spread)[rule]) for count in SAMPLES}
+        for rule in signs.RULES
+    }
+    return misfits_figure(misfits, where=f"classes {spread:g} apart")
 
 
 # --- 13: person or room ---------------------------------------------------------------------------

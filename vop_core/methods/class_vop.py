@@ -82,18 +82,26 @@ class ClassPosterior(nn.Module):
         self.class_scale = nn.Parameter(torch.zeros(1))
 
     @property
+    def _first_log_std(self) -> float:
+        """ln sigma before training: logits begin between a sum and a mean over features."""
+        return 0.25 * math.log(self.center.shape[1])
+
+    @property
     def log_clip_std(self) -> Float[Tensor, " feature"]:
-        """ln sigma, the same of all features; logits begin between a sum and a mean over them."""
-        features = self.center.shape[1]
-        first = 0.25 * math.log(features)
-        return (first + SCALE_RATE * self.clip_scale).expand(features)
+        """ln sigma, the same of all features."""
+        return (self._first_log_std + SCALE_RATE * self.clip_scale).expand(self.center.shape[1])
 
     @property
     def log_class_std(self) -> Float[Tensor, " feature"]:
         """ln tau; at first a clip says more of its class than the prior does."""
-        features = self.center.shape[1]
-        first = 0.25 * math.log(features) + math.log(2.0)
-        return (first + SCALE_RATE * self.class_scale).expand(features)
+        first = self._first_log_std + math.log(2.0)
+        return (first + SCALE_RATE * self.class_scale).expand(self.center.shape[1])
+
+    @torch.no_grad()
+    def set_scales(self, *, clip_std: float, class_std: float) -> None:
+        """Known sigma and tau, in the place of learned ones."""
+        self.clip_scale += (math.log(clip_std) - self.log_clip_std[0]) / SCALE_RATE
+        self.class_scale += (math.log(class_std) - self.log_class_std[0]) / SCALE_RATE
 
     def prior(self, persons: int) -> DiagonalGaussian:
         """Of each person's classes without clips; batch axes: person, label."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from vop_core.course.exercises import bound, decisions, design, foundations, judgement
+from vop_core.course.exercises import bound, classes, decisions, design, foundations, judgement
 from vop_core.course.exercises.exercise import Exercise, Feedback
 from vop_core.course.exercises.mistakes import MISTAKES
 from vop_core.errors import VopError
@@ -19,6 +19,7 @@ EXERCISES: Mapping[str, Exercise] = (
     | bound.EXERCISES
     | judgement.EXERCISES
     | decisions.EXERCISES
+    | classes.EXERCISES
     | design.EXERCISES
 )
 

@@ -65,6 +65,12 @@ def _gain_of(chosen: Tensor, gain: Tensor) -> Tensor:
     return gain[chosen.argsort()[: len(chosen) // 4]].mean()
 
 
+def _shrunk(samples: Tensor, prior_mean: Any, class_std: float, clip_std: float) -> Any:
+    precision = 1 / class_std**2 + len(samples) / clip_std**2
+    mean = (prior_mean / class_std**2 + samples.sum() / clip_std**2) / precision
+    return mean, precision**-0.5
+
+
 MISTAKES: dict[str, tuple[Mistake, ...]] = {
     "spread-by-luck": (
         Mistake(
@@ -289,6 +295,52 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         Mistake(
             lambda prior, miss, alarm: 0.0,
             "0 is right for as many true claims as others and equal costs alone.",
+        ),
+    ),
+    "row-of-mean": (
+        Mistake(
+            lambda mean, scale: (scale * (mean @ mean), 2 * scale * mean),
+            "the logit falls with the distance: check the bias's sign.",
+        ),
+        Mistake(
+            lambda mean, scale: (-scale * (mean @ mean), scale * mean),
+            "the bias is right; the mixed term of the square has a factor of 2.",
+        ),
+        Mistake(
+            lambda mean, scale: (-scale * (mean @ mean) ** 0.5, 2 * scale * mean),
+            "the bias holds the squared length of the mean, not its length.",
+        ),
+        Mistake(
+            lambda mean, scale: (0.0 * mean.sum(), 2 * scale * mean),
+            "without a bias the longest mean wins, not the nearest.",
+        ),
+    ),
+    "class-posterior": (
+        Mistake(
+            lambda samples, prior_mean, class_std, clip_std: (
+                samples.mean(),
+                clip_std / len(samples) ** 0.5,
+            ),
+            "that is the mean of the samples and its error; the prior counts as well.",
+        ),
+        Mistake(
+            lambda samples, prior_mean, class_std, clip_std: (
+                _shrunk(samples, prior_mean, class_std, clip_std)[0],
+                _shrunk(samples, prior_mean, class_std, clip_std)[1] ** 2,
+            ),
+            "the second number is a variance; its square root is asked for.",
+        ),
+        Mistake(
+            lambda samples, prior_mean, class_std, clip_std: _shrunk(
+                samples, prior_mean, clip_std, class_std
+            ),
+            "class_std and clip_std have changed places.",
+        ),
+        Mistake(
+            lambda samples, prior_mean, class_std, clip_std: _shrunk(
+                samples.mean()[None], prior_mean, class_std, clip_std
+            ),
+            "that counts the samples as one; each of them adds its precision.",
         ),
     ),
     "effects-of-four": (

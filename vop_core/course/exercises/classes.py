@@ -1,0 +1,113 @@
+"""Exercises of notebook 12: a classifier written down from class means, and how sure of one to
+be.
+"""
+
+from collections.abc import Callable
+
+import torch
+from scipy import integrate, stats
+from torch import Tensor
+
+from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near, number
+
+CASES = (
+    ((0.4, 1.1, -0.2), 0.0, 2.0, 1.0),
+    ((3.0,), 1.0, 0.5, 1.5),
+    ((-1.0, -2.5), 2.0, 1.0, 0.3),
+)
+
+
+def _means() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(12)
+    drawn = torch.randn(3, 5, generator=generator, dtype=torch.float64)
+    return drawn[0], drawn[1], drawn[2]
+
+
+def _check_row(answer: Callable) -> str | None:
+    one, other, query = _means()
+    for scale in (0.5, 1.0, 3.0):
+        rows = [answered(answer(mean, scale)) for mean in (one, other)]
+        if not all(isinstance(row, (tuple, list)) and len(row) == 2 for row in rows):
+            return "give two things: the bias, and the weights."
+        logits = [torch.as_tensor(weights) @ query + bias for bias, weights in rows]
+        nearer = scale * ((query - other).square().sum() - (query - one).square().sum())
+        if not near(logits[0] - logits[1], nearer):
+            return (
+                f"with a scale of {scale:g}, the logits of two classes should differ by as much as "
+                f"the scaled squared distances do, {float(nearer):+.3f}; yours differ by "
+                f"{float(logits[0] - logits[1]):+.3f}."
+            )
+    return None
+
+
+def _moments(samples: Tensor, prior_mean: float, class_std: float, clip_std: float) -> list[float]:
+    """Mean and standard deviation of prior times likelihood, integrated numerically."""
+    given, reach = samples.tolist(), 12 * max(class_std, clip_std)
+    middle = sum(given) / len(given)
+
+    def density(mean: float, power: int) -> float:
+        likely = float(stats.norm.logpdf(given, mean, clip_std).sum())
+        best = float(stats.norm.logpdf(given, middle, clip_std).sum())
+        prior = stats.norm.pdf(mean, prior_mean, class_std)
+        return float(prior * torch.tensor(likely - best).exp()) * mean**power
+
+    ends = min(prior_mean, *given) - reach, max(prior_mean, *given) + reach
+    found = [
+        integrate.quad(density, *ends, args=(power,), points=(middle, prior_mean), limit=200)[0]
+        for power in (0, 1, 2)
+    ]
+    mean = found[1] / found[0]
+    return [mean, (found[2] / found[0] - mean**2) ** 0.5]
+
+
+def _check_posterior(answer: Callable) -> str | None:
+    for samples, prior_mean, class_std, clip_std in CASES:
+        given = (torch.tensor(samples, dtype=torch.float64), prior_mean, class_std, clip_std)
+        mean, std = _moments(*given)
+        found = answered(answer(*given))
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            return "give two numbers: the mean and the standard deviation."
+        if not (near(found[0], mean, 1e-5) and near(found[1], std, 1e-5)):
+            return (
+                f"for the samples {', '.join(map(str, samples))}, a prior N({prior_mean:g}, "
+                f"{class_std:g}^2) and samples {clip_std:g} off, integrating gives N({mean:.4f}, "
+                f"{std:.4f}^2)."
+            )
+    return None
+
+
+EXERCISES = {
+    "row-of-mean": Exercise(
+        _check_row,
+        Picture(
+            "length of the mean",
+            "bias of the class",
+            line(0.0, 3.0, 13),
+            lambda length: (torch.tensor([length, 0.0], dtype=torch.float64), 0.5),
+            lambda mean, scale: float(-scale * (mean @ mean)),
+        ),
+        (
+            "Multiply out -s ||z - c||^2: three terms, of which one holds no c.",
+            "What all classes share changes no softmax. What multiplies z are the weights, the "
+            "rest is the bias.",
+        ),
+        "No training: the samples are the weights.",
+    ),
+    "class-posterior": Exercise(
+        _check_posterior,
+        Picture(
+            "samples, all of them at 1",
+            "posterior mean",
+            (1, 2, 3, 5, 8, 12),
+            lambda count: (torch.ones(int(count), dtype=torch.float64), number(0.0), 1.0, 2.0),
+            lambda samples, prior_mean, class_std, clip_std: _moments(
+                samples, float(prior_mean), class_std, clip_std
+            )[0],
+        ),
+        (
+            "Precisions add: the prior's 1/tau^2, and 1/sigma^2 for every sample.",
+            "The mean is the average of prior mean and samples, weighted by precision.",
+        ),
+        "This is the shipped model's posterior, number by number.",
+    ),
+}
