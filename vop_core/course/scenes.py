@@ -442,7 +442,7 @@ def known_answers(spread: float) -> go.Figure:
         rule: {count: _level(signs.drawn_misfits(count, spread)[rule]) for count in SAMPLES}
         for rule in signs.RULES
     }
-    return misfits_figure(misfits, where=f"classes {spread:g} apart")
+    return misfits_figure(misfits, where=f"class means with a spread of {spread:g}")
 
 
 # --- 13: person or room ---------------------------------------------------------------------------

@@ -62,10 +62,10 @@ def misfits_figure(
             error_y=style.interval(means, lows, highs, role.colour),
         )
         each = [f"{mean:.2f} with {count}" for count, mean in zip(levels, means, strict=True)]
-        said.append(f"{rule}: {style.listing(each)}")
+        said.append(f"by {rule} {style.listing(each)}")
     return style.finish(
         figure,
-        alt=f"-ln p of the truth, in nats, over samples of each sign, {where}. {'; '.join(said)}.",
+        alt=f"-ln p of the truth, in nats, over samples of each sign, {where}: {'; '.join(said)}.",
         height=height,
         x={"title": "samples of each sign", "tickvals": sorted(set().union(*misfits.values()))},
         y={"title": "-ln p of the truth, nats", "rangemode": "tozero"},

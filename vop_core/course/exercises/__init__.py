@@ -9,7 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from vop_core.course.exercises import bound, classes, decisions, design, foundations, judgement
+from vop_core.course.exercises import (
+    bound,
+    classes,
+    decisions,
+    design,
+    foundations,
+    judgement,
+    workshop,
+)
 from vop_core.course.exercises.exercise import Exercise, Feedback
 from vop_core.course.exercises.mistakes import MISTAKES
 from vop_core.errors import VopError
@@ -21,6 +29,7 @@ EXERCISES: Mapping[str, Exercise] = (
     | decisions.EXERCISES
     | classes.EXERCISES
     | design.EXERCISES
+    | workshop.EXERCISES
 )
 
 _given: Counter[str] = Counter()  # hints already given, in this kernel

@@ -72,7 +72,7 @@ class Picture:
         for place in self.places:
             try:
                 value = answered(answer(*self.inputs(place)))
-                several = isinstance(value, (tuple, list))
+                several = isinstance(value, (tuple, list)) or torch.as_tensor(value).ndim
                 found.append(float(answered(value[0]) if several else value))
             except NotAnswered:
                 return None
@@ -124,7 +124,7 @@ def answered(value: Any) -> Any:
     """``value``, for use in checks. Raises NotAnswered where the dots still stand."""
     if value is ...:
         raise NotAnswered
-    return value
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str) -> Check:

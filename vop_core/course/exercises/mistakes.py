@@ -71,6 +71,38 @@ def _shrunk(samples: Tensor, prior_mean: Any, class_std: float, clip_std: float)
     return mean, precision**-0.5
 
 
+def _climb(make: Any, crowd: Any, bound: Any, steps: int, *, sign: float = -1.0) -> float:
+    network = make()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    for step in range(steps):
+        optimiser.zero_grad()
+        (sign * bound(network, crowd(step)).mean()).backward()
+        optimiser.step()
+    return bound(network, crowd(steps)).mean().item()
+
+
+def _components(shown: Tensor, *, correction: int = 1) -> tuple[Tensor, Tensor]:
+    within = shown.var(1, correction=correction).mean()
+    return shown.mean(1).var(correction=correction) - within / shown.shape[1], within
+
+
+def _cascade(clips: Tensor, layers: Any, prior: float, *, at_once: bool = False) -> list[Tensor]:
+    taken, heard = [], clips
+    for usual, weights in layers:
+        offset = (heard - usual).sum(0) / (len(heard) + prior)
+        heard = ((heard if at_once else heard - offset) @ weights).tanh()
+        taken.append(offset)
+    return taken
+
+
+def _ranks(truth: Any, clips: Any, draws: Any, persons: int, count: int) -> Tensor:
+    found = torch.zeros(count + 1, dtype=torch.float64)
+    for person in range(persons):
+        own = truth(person)
+        found[int((draws(clips(person, own), count) < own).sum())] += 1
+    return found
+
+
 MISTAKES: dict[str, tuple[Mistake, ...]] = {
     "spread-by-luck": (
         Mistake(
@@ -382,6 +414,77 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         Mistake(
             lambda chosen, base, own: _gain_of(-chosen, own - base),
             "those are the best served; the worst have the lowest scores.",
+        ),
+    ),
+    "climb-the-bound": (
+        Mistake(
+            lambda make, crowd, bound, steps: _climb(make, crowd, bound, steps, sign=1.0),
+            "it went down: a loss is lowered, and the bound is to rise. Take minus the bound.",
+        ),
+        Mistake(
+            lambda make, crowd, bound, steps: bound(make(), crowd(steps)).mean().item(),
+            "the network is as it began. Does optimiser.step() come after backward(), and "
+            "zero_grad() before it?",
+        ),
+        Mistake(
+            lambda make, crowd, bound, steps: -_climb(make, crowd, bound, steps),
+            "that is the loss; the bound is minus that.",
+        ),
+    ),
+    "variance-components": (
+        Mistake(
+            lambda shown: (shown.mean(1).var(), shown.var(1).mean()),
+            "persons' means scatter by their own error as well: take sigma^2 / n off.",
+        ),
+        Mistake(
+            lambda shown: _components(shown, correction=0),
+            "divide the squares by one less than there are: a mean was estimated.",
+        ),
+        Mistake(
+            lambda shown: _components(shown)[::-1],
+            "the variance over persons comes first, that of a clip second.",
+        ),
+        Mistake(
+            lambda shown: tuple(each**0.5 for each in _components(shown)),
+            "those are standard deviations; variances are asked for.",
+        ),
+    ),
+    "cascade": (
+        Mistake(
+            lambda clips, layers, prior: _cascade(clips, layers, 0.0),
+            "the offset is to be shrunk: by n / (n + n_0).",
+        ),
+        Mistake(
+            lambda clips, layers, prior: _cascade(clips, layers, prior, at_once=True),
+            "every layer reads what the un-adapted network hands on. In a cascade it reads what "
+            "is left after the layers below took theirs off.",
+        ),
+        Mistake(
+            lambda clips, layers, prior: _cascade(
+                clips, [(0 * usual, weights) for usual, weights in layers], prior
+            ),
+            "an offset is from what is usual: take that off the mean.",
+        ),
+    ),
+    "rank-histogram": (
+        Mistake(
+            lambda truth, clips, draws, persons, count: _ranks(
+                truth, clips, draws, persons, count
+            ).flip(0),
+            "you counted the draws above the truth; its rank is the number below.",
+        ),
+        Mistake(
+            lambda truth, clips, draws, persons, count: (
+                _ranks(truth, clips, draws, persons, count) / persons
+            ),
+            "those are shares; give numbers of persons.",
+        ),
+        Mistake(
+            lambda truth, clips, draws, persons, count: _ranks(
+                lambda person: truth(0), clips, draws, persons, count
+            ),
+            "everybody had the same truth; it is to be drawn anew for each person, or only one "
+            "place of the prior is checked.",
         ),
     ),
 }

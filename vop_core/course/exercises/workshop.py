@@ -1,0 +1,297 @@
+"""Exercises worth an hour: a training loop, variances by the table, a cascade, a calibration."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near, seeded
+from vop_core.course.offsets import draw_shown
+
+# --- 04: up the bound -----------------------------------------------------------------------------
+
+CLIP_NOISE, LABEL_NOISE = 1.0, 0.5
+CLIPS, CROWD = 2, 64
+STEPS, SLACK = 400, 0.1  # nats from the best that are still right
+
+
+class People(NamedTuple):
+    """One weight a person, drawn from N(0, 1); clips show it, labels as well."""
+
+    clips: Tensor  # (person, clip)
+    labels: Tensor
+
+
+class Guess(nn.Module):
+    """Mean and standard deviation of a weight, from the mean of a person's clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope, self.log_std = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, clips: Tensor) -> Normal:
+        """q(w | x) of each person."""
+        mean = self.slope * clips.mean(1)
+        return Normal(mean, self.log_std.exp().expand_as(mean))
+
+
+def people(number: int) -> People:
+    """A crowd, always the same for a number."""
+    generator = torch.Generator().manual_seed(number)
+    weights = torch.randn(CROWD, 1, generator=generator)
+    clips, labels = (
+        weights + noise * torch.randn(CROWD, CLIPS, generator=generator)
+        for noise in (CLIP_NOISE, LABEL_NOISE)
+    )
+    return People(clips, labels)
+
+
+def known(clips: Tensor) -> Normal:
+    """p(w | x)."""
+    precision = 1 + clips.shape[1] / CLIP_NOISE**2
+    return Normal(clips.sum(1) / CLIP_NOISE**2 / precision, precision**-0.5)
+
+
+def bound_of(network: Callable[[Tensor], Normal], persons: People) -> Tensor:
+    """The bound of each person, in nats."""
+    q = network(persons.clips)
+    fit = Normal(persons.labels, LABEL_NOISE).log_prob(q.mean[:, None]).sum(1)
+    fit = fit - CLIPS * q.variance / (2 * LABEL_NOISE**2)
+    return fit - kl_divergence(q, known(persons.clips))
+
+
+def _best(clips: Tensor) -> Normal:
+    """The q without labels that the bound asks for, in closed form."""
+    told = known(clips)
+    return Normal(told.mean, (1 / told.variance + CLIPS / LABEL_NOISE**2) ** -0.5)
+
+
+def _check_climb(answer: Callable) -> str | None:
+    found = answered(answer(Guess, people, bound_of, STEPS))
+    best = float(bound_of(_best, people(STEPS)).mean())
+    if not abs(float(found) - best) <= SLACK:
+        return (
+            f"after {STEPS} steps the mean bound of the crowd {STEPS} should be within {SLACK} of "
+            f"{best:.3f} nats, the best without labels; yours is {float(found):.3f}."
+        )
+    return None
+
+
+def _climbed(make_network: Any, draw_people: Any, bound: Any, steps: int) -> float:
+    network = make_network()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    for step in range(steps):
+        optimiser.zero_grad()
+        (-bound(network, draw_people(step)).mean()).backward()
+        optimiser.step()
+    return bound(network, draw_people(steps)).mean().item()
+
+
+# --- 06: variance components, and a cascade -------------------------------------------------------
+
+
+def _table(person_std: float) -> Tensor:
+    return draw_shown(30, 6, person_std=person_std, clip_std=1.0, generator=seeded()).clips
+
+
+def _by_f_test(shown: Tensor) -> tuple[float, float]:
+    """Through the F of scipy's analysis of variance: the ratio of both mean squares."""
+    rows = shown.numpy()
+    within = float(np.mean([np.var(row, ddof=1) for row in rows]))
+    ratio = float(stats.f_oneway(*rows).statistic)
+    return (ratio - 1) * within / rows.shape[1], within
+
+
+def _check_components(answer: Callable) -> str | None:
+    for person_std in (0.8, 1.5, 3.0):
+        shown = _table(person_std)
+        wanted, found = _by_f_test(shown), answered(answer(shown))
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            return "give two numbers: the variance over persons, and that of a clip."
+        if not all(map(near, found, wanted)):
+            return (
+                f"of a table drawn with variances {person_std**2:g} and 1, the F of scipy's "
+                f"analysis of variance gives {wanted[0]:.4f} and {wanted[1]:.4f}."
+            )
+    return None
+
+
+def _layers(count: int, channels: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    generator = torch.Generator().manual_seed(6 + channels)
+    kinds: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
+    clips = torch.randn(4, channels, **kinds) + 1
+    mixture = torch.eye(channels, dtype=torch.float64)
+    return clips, [
+        (0.3 * torch.randn(channels, **kinds), mixture + 0.2 * torch.randn(*mixture.shape, **kinds))
+        for _ in range(count)
+    ]
+
+
+def _clip_by_clip(
+    clips: Tensor, layers: Sequence[tuple[Tensor, Tensor]], prior_clips: float
+) -> list[Tensor]:
+    """The offsets, with every sum written out."""
+    values, taken = clips.tolist(), []
+    for usual, weights in layers:
+        channels, count = range(len(usual)), len(values)
+        offsets = [
+            sum(clip[channel] - float(usual[channel]) for clip in values) / (count + prior_clips)
+            for channel in channels
+        ]
+        values = [
+            [
+                math.tanh(
+                    sum(
+                        (clip[channel] - offsets[channel]) * float(weights[channel, out])
+                        for channel in channels
+                    )
+                )
+                for out in channels
+            ]
+            for clip in values
+        ]
+        taken.append(torch.tensor(offsets, dtype=torch.float64))
+    return taken
+
+
+def _check_cascade(answer: Callable) -> str | None:
+    for count, channels, prior_clips in ((1, 2, 1.0), (2, 3, 4.0), (3, 2, 0.5)):
+        given = (*_layers(count, channels), prior_clips)
+        found, wanted = answered(answer(*given)), _clip_by_clip(*given)
+        if not isinstance(found, (tuple, list)) or len(found) != count:
+            return "give a list with one offset, a number a channel, for each layer."
+        for number, (one, other) in enumerate(zip(found, wanted, strict=True), start=1):
+            if not near(one, other):
+                return (
+                    f"with {count} layers, a prior worth {prior_clips:g} clips and 4 clips, layer "
+                    f"{number} should take {', '.join(f'{each:+.4f}' for each in other.tolist())}."
+                )
+    return None
+
+
+# --- 07: simulation-based calibration -------------------------------------------------------------
+
+HEARD = 3
+
+
+def _truth(person: int) -> float:
+    return float(torch.randn((), generator=torch.Generator().manual_seed(person)))
+
+
+def _clips(person: int, truth: float) -> Tensor:
+    generator = torch.Generator().manual_seed(10_000 + person)
+    return truth + torch.randn(HEARD, generator=generator, dtype=torch.float64)
+
+
+def _draws_of(width: float) -> Callable[[Tensor, int], Tensor]:
+    """From the exact posterior, so many times as wide."""
+
+    def draws(clips: Tensor, count: int) -> Tensor:
+        precision = 1 + len(clips)
+        generator = torch.Generator().manual_seed(int(1e6 * abs(float(clips[0]))))
+        noise = torch.randn(count, generator=generator, dtype=torch.float64)
+        return clips.sum() / precision + width * precision**-0.5 * noise
+
+    return draws
+
+
+def _histogram(truth_of: Any, clips_of: Any, draws_of: Any, persons: int, count: int) -> list[int]:
+    found = [0] * (count + 1)
+    for person in range(persons):
+        truth = truth_of(person)
+        drawn = draws_of(clips_of(person, truth), count).tolist()
+        found[sorted([truth, *drawn]).index(truth)] += 1
+    return found
+
+
+def _world(width: float) -> tuple:
+    return _truth, _clips, _draws_of(width), 200, 9
+
+
+def _check_ranks(answer: Callable) -> str | None:
+    for width, persons, count in ((1.0, 300, 9), (0.4, 200, 19), (2.5, 150, 4)):
+        given = (_truth, _clips, _draws_of(width), persons, count)
+        found, wanted = answered(answer(*given)), _histogram(*given)
+        if torch.as_tensor(found).shape != (count + 1,):
+            return f"a truth can lie in {count + 1} places among {count} draws; count each of them."
+        if not near(found, torch.tensor(wanted)):
+            return (
+                f"for {persons} persons, {count} draws each and a posterior {width:g} times as "
+                f"wide as the exact one, sorting each truth among its draws gives {wanted}."
+            )
+    return None
+
+
+EXERCISES = {
+    "climb-the-bound": Exercise(
+        _check_climb,
+        Picture(
+            "steps",
+            "mean bound of new persons, nats",
+            (0, 25, 50, 100, 200),
+            lambda steps: (Guess, people, bound_of, int(steps)),
+            _climbed,
+        ),
+        (
+            "Optimisers go down: what they are to lower is minus the mean bound of a crowd.",
+            "In every step: the gradients of the last one to zero, a loss of a new crowd "
+            "draw_people(step), backward, step.",
+            "At the end, the mean bound of draw_people(steps), whom no step has seen.",
+        ),
+        "One network, everybody's posterior: that is amortised inference, and it stops where the "
+        "bound without labels does.",
+    ),
+    "variance-components": Exercise(
+        _check_components,
+        Picture(
+            "true spread over persons",
+            "estimated variance over persons",
+            line(0.5, 3.0, 6),
+            lambda person_std: (_table(person_std),),
+            lambda shown: _by_f_test(shown)[0],
+        ),
+        (
+            "sigma^2: the mean, over persons, of the variance of each person's clips.",
+            "The variance of persons' means is too large: each mean still has an error of its own.",
+        ),
+        "What a prior over persons needs, from a table that anybody can make.",
+    ),
+    "cascade": Exercise(
+        _check_cascade,
+        Picture(
+            "clips that the prior is worth",
+            "what the first layer takes",
+            line(0.0, 6.0, 7),
+            lambda prior_clips: (*_layers(2, 1), prior_clips),
+            lambda clips, layers, prior_clips: float(
+                _clip_by_clip(clips, layers, prior_clips)[0][0]
+            ),
+        ),
+        (
+            "A layer's offset is what its own input shows: the mean over clips less the usual.",
+            "Of that the share n / (n + n_0) is taken off every clip, and what is left goes "
+            "through the weights and tanh, into the next layer.",
+        ),
+        "One pass, and every layer was personal before the next one looked.",
+    ),
+    "rank-histogram": Exercise(
+        _check_ranks,
+        Picture(
+            "posterior's width, of the exact one",
+            "persons whose truth lies below all draws",
+            (0.3, 0.5, 1.0, 1.5, 2.5),
+            _world,
+            lambda *given: float(_histogram(*given)[0]),
+        ),
+        (
+            "For each person: a truth, clips of it, draws of the posterior of these clips.",
+            "The rank is the number of draws below the truth, 0 to count; add one to its bin.",
+        ),
+        "No likelihood, no formula: a check of any posterior that can be drawn from.",
+    ),
+}
