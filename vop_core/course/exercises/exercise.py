@@ -73,7 +73,8 @@ class Picture:
             try:
                 value = answered(answer(*self.inputs(place)))
                 several = isinstance(value, (tuple, list)) or torch.as_tensor(value).ndim
-                found.append(float(answered(value[0]) if several else value))
+                first = answered(value[0]) if several else value
+                found.append(float(torch.as_tensor(first).item()))
             except NotAnswered:
                 return None
             except Exception:  # a first attempt may raise anything; the check says what
@@ -124,7 +125,7 @@ def answered(value: Any) -> Any:
     """``value``, for use in checks. Raises NotAnswered where the dots still stand."""
     if value is ...:
         raise NotAnswered
-    return value.detach() if isinstance(value, Tensor) else value
+    return value
 
 
 def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str) -> Check:
@@ -143,7 +144,7 @@ def near(found: object, wanted: float | int | Tensor, tolerance: float = CLOSE) 
     """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and
     relative.
     """
-    value = torch.as_tensor(answered(found), dtype=torch.float64)
+    value = torch.as_tensor(answered(found), dtype=torch.float64).detach()
     goal = torch.as_tensor(wanted, dtype=torch.float64)
     return value.shape == goal.shape and bool(
         ((value - goal).abs() <= tolerance * (1 + goal.abs())).all()

@@ -72,12 +72,12 @@ def _best(clips: Tensor) -> Normal:
 
 
 def _check_climb(answer: Callable) -> str | None:
-    found = answered(answer(Guess, people, bound_of, STEPS))
+    found = float(torch.as_tensor(answered(answer(Guess, people, bound_of, STEPS))).item())
     best = float(bound_of(_best, people(STEPS)).mean())
-    if not abs(float(found) - best) <= SLACK:
+    if not abs(found - best) <= SLACK:
         return (
             f"after {STEPS} steps the mean bound of the crowd {STEPS} should be within {SLACK} of "
-            f"{best:.3f} nats, the best without labels; yours is {float(found):.3f}."
+            f"{best:.3f} nats, the best without labels; yours is {found:.3f}."
         )
     return None
 
