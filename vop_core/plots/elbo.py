@@ -91,6 +91,7 @@ def gap_figure(
 
 
 ELLIPSE_SDS = 2.0  # radius of an ellipse, in standard deviations
+SMALLEST_GAP = 1e-3  # nats that are drawn
 
 
 def ellipse_figure(
@@ -187,17 +188,18 @@ def price_figure(
     *,
     height: int = 420,
 ) -> go.Figure:
-    """What the price of the divergence does: distance from the truth, and width, over beta (log
-    axis).
+    """What the price of the divergence does: distance from the truth (log axis, from
+    ``SMALLEST_GAP`` on), and width, over beta (log axis).
 
     ``marks`` names prices to point at, as beta: {"the bound": 1.0, ...}.
     """
     figure = style.two_panels(
-        {"title": "gap, nats"},
+        {"title": "gap, nats", "type": "log", "exponentformat": "none"},
         {"title": "sd / prior sd", "range": [0, 1.05]},
         {"title": "beta in: loss = mean cross-entropy + (beta / N_k) KL"},
     )
-    _curve(figure, betas, gap, "evidence - ELBO", BOUND, row=1, col=1)
+    # on a linear axis a gap that is small, but there, could not be told from none
+    _curve(figure, betas, gap.clamp_min(SMALLEST_GAP), "evidence - ELBO", BOUND, row=1, col=1)
     _curve(figure, betas, std_ratio, "sd of q / sd of prior", DIVERGENCE, row=2, col=1)
     for name, beta in marks.items():
         figure.add_vline(x=beta, line={"color": style.AXIS, "dash": "dot"})
