@@ -1,6 +1,7 @@
 """The course's own tools: budget, predictions, exercises, sliders, links, sources."""
 
 import json
+import math
 import sys
 from types import ModuleType
 
@@ -8,6 +9,7 @@ import nbformat.v4
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 
 from vop_core import course
 from vop_core.course import predictions
@@ -215,6 +217,99 @@ def test_every_exercise_knows_three_mistakes_at_least_and_each_once():
     assert len(set(sentences)) == len(sentences)
 
 
+def climbing(*, first=0, rate=0.02, score=None, seen=None):
+    """The training loop, with slips to be asked for."""
+
+    def climb(make_network, draw_people, bound, steps):
+        network = make_network()
+        optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+        for step in range(first, steps + first):
+            optimiser.zero_grad()
+            (-bound(network, draw_people(step if seen is None else seen)).mean()).backward()
+            optimiser.step()
+        return bound(network, draw_people(steps if score is None else score)).mean()
+
+    return climb
+
+
+def ranked(truth_of, clips_of, draws_of, persons, count):
+    ranks = [
+        int((draws_of(clips_of(each, truth_of(each)), count) < truth_of(each)).sum())
+        for each in range(persons)
+    ]
+    return torch.tensor(ranks)
+
+
+def loss_with(power):
+    return lambda misfits, kl, clips, beta: misfits.mean() + beta**power * kl / clips
+
+
+def tied(targets, others):
+    cuts = np.array([*targets, *others])[:, None]
+    misses, alarms = (np.array(targets) < cuts).mean(1), (np.array(others) > cuts).mean(1)
+    return float(np.maximum(misses, alarms).min())
+
+
+def components(shown, floor=None):
+    within = shown.var(1).mean()
+    between = shown.mean(1).var() - within / shown.shape[1]
+    return torch.stack([between if floor is None else between.clamp_min(floor), within])
+
+
+def taken_in_place(clips, layers, prior_clips):
+    taken = []
+    for usual, weights in layers:
+        offset = (clips - usual).sum(0) / (len(clips) + prior_clips)
+        clips -= offset
+        clips = (clips @ weights).tanh()
+        taken.append(offset)
+    return torch.stack(taken)
+
+
+WRONG = {
+    "a threshold that is none": ("threshold-for-false-alarms", lambda *_: math.nan),
+    "the worst, without looking": (
+        "gain-of-the-worst",
+        lambda _, base, own: (own - base)[:3].mean(),
+    ),
+    "a typed number": ("climb-the-bound", lambda *_: -3.36),
+    "scored on what was trained on": ("climb-the-bound", climbing(first=1)),
+    "one crowd again and again": ("climb-the-bound", climbing(seen=3)),
+    "another crowd scored": ("climb-the-bound", climbing(score=0)),
+    "beta squared": ("loss-of-a-person", loss_with(2)),
+    "beta's root": ("loss-of-a-person", loss_with(0.5)),
+    "cut off at 0": ("variance-components", lambda shown: components(shown, floor=0.0)),
+    "a tie that is no error": ("equal-error-rate", tied),
+    "bins left out": ("rank-histogram", lambda *given: ranked(*given).bincount()),
+    "no return": ("fuse-two", lambda *_: None),
+    "text": ("bytes-of-a-person", lambda *_: "many"),
+    "one less, which may be none": ("spread-by-luck", lambda p, n: (p * (1 - p) / (n - 1)) ** 0.5),
+    "the end of the kernel": ("mel-of-hertz", lambda hertz: sys.exit()),
+}
+RIGHT = {
+    "as an array": ("variance-components", lambda shown: components(shown).numpy()),
+    "in place": ("cascade", taken_in_place),
+    "with its gradient": ("climb-the-bound", climbing()),
+    "counted": (
+        "rank-histogram",
+        lambda *given: ranked(*given).bincount(minlength=given[-1] + 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_student_might_try_is_refused_in_a_sentence(name):
+    key, answer = WRONG[name]
+    said = course.check(key, answer).sentence
+    assert said.startswith("Not yet: ") and said.endswith(f"A hint: course.hint({key!r})")
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_is_right_in_whatever_form(name):
+    key, answer = RIGHT[name]
+    assert course.check(key, answer).sentence.startswith("Right")
+
+
 def test_a_list_is_as_good_as_a_tuple_and_an_empty_bin_is_named():
     def fused(a, b, c, d, m, s):
         precision = 1 / b**2 + 1 / d**2 - 1 / s**2
@@ -225,7 +320,7 @@ def test_a_list_is_as_good_as_a_tuple_and_an_empty_bin_is_named():
         "ece-of-bins",
         lambda clips, sums, right: (clips / clips.sum() * ((sums - right) / clips).abs()).sum(),
     )
-    assert "an empty bin divides 0 by 0" in by_bin.sentence
+    assert "0 is divided by 0, as by an empty bin" in by_bin.sentence
 
 
 def test_a_constant_passes_no_exercise():

@@ -16,6 +16,7 @@ from vop_core.course.exercises.exercise import (
     line,
     near,
     number,
+    parts_of,
     seeded,
 )
 from vop_core.variational.twin import LinearGaussianTwin
@@ -54,6 +55,11 @@ def _check_loss(answer: Callable) -> str | None:
         )
     if not near(answer(misfits, kl, 9, 0.0), misfits.mean()):
         return "with beta = 0 only the mean misfit is left."
+    steps = [float(answer(misfits, kl, 9, beta)) for beta in (0.0, 0.5, 1.0, 2.0)]
+    if not near(steps[1] - steps[0], (steps[2] - steps[0]) / 2) or not near(
+        steps[3] - steps[2], steps[2] - steps[0]
+    ):
+        return "twice the beta must charge twice as much."
     return None
 
 
@@ -129,11 +135,14 @@ def _check_fusion(answer: Callable) -> str | None:
     for given in ((0.4, 0.6, -0.2, 0.5, 0.0, 1.0), (1.0, 1.5, 2.0, 0.8, 0.5, 2.0)):
         inputs = tuple(map(number, given))
         found, (mean, std) = answered(answer(*inputs)), _fusion(*inputs)
-        if not (isinstance(found, (tuple, list)) and len(found) == 2):
+        parts = parts_of(found, 2)
+        if parts is None:
             return "give two numbers: the mean and the standard deviation."
-        if not (near(found[0], mean, 1e-4) and near(found[1], std, 1e-4)):
+        if not (near(parts[0], mean, 1e-4) and near(parts[1], std, 1e-4)):
+            one, other, prior = (f"N({given[n]:g}, {given[n + 1]:g}^2)" for n in (0, 2, 4))
             return (
-                f"on a grid, mean {mean:.3f} and standard deviation {std:.3f} come out for {given}."
+                f"for the experts {one} and {other} and the prior {prior}, multiplying on a grid "
+                f"gives mean {mean:.3f} and standard deviation {std:.3f}."
             )
     return None
 
@@ -193,6 +202,7 @@ EXERCISES = {
         ),
         "It is the precision of a posterior that has seen the labels; nothing in it says how "
         "little q knows.",
+        cases=tuple((0.7, torch.linspace(0.5, 2.0, n, dtype=torch.float64), 0.3) for n in (1, 5)),
     ),
     "share-of-the-divergence": Exercise(
         everywhere(

@@ -9,7 +9,7 @@ import torch
 from scipy import special, stats
 from torch import Tensor
 
-from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near, number
+from vop_core.course.exercises.exercise import Exercise, Picture, line, near, number, parts_of
 
 CASES = (
     ((0.4, 1.1, -0.2), 0.0, 2.0, 1.0),
@@ -27,10 +27,15 @@ def _means() -> tuple[Tensor, Tensor, Tensor]:
 def _check_row(answer: Callable) -> str | None:
     one, other, query = _means()
     for scale in (0.5, 1.0, 3.0):
-        rows = [answered(answer(mean, scale)) for mean in (one, other)]
-        if not all(isinstance(row, (tuple, list)) and len(row) == 2 for row in rows):
-            return "give two things: the bias, and the weights."
-        logits = [torch.as_tensor(weights) @ query + bias for bias, weights in rows]
+        rows = [parts_of(answer(mean, scale), 2) for mean in (one, other)]
+        if None in rows:
+            return "give two things: the bias first, then the weights."
+        rows = [[torch.as_tensor(part, dtype=torch.float64) for part in row] for row in rows]
+        if any((bias.ndim, weights.shape) != (0, one.shape) for bias, weights in rows):
+            return (
+                "the bias, which comes first, is one number; the weights are as long as the mean."
+            )
+        logits = [weights @ query + bias for bias, weights in rows]
         nearer = scale * ((query - other).square().sum() - (query - one).square().sum())
         if not near(logits[0] - logits[1], nearer):
             return (
@@ -58,14 +63,14 @@ def _check_posterior(answer: Callable) -> str | None:
     for samples, prior_mean, class_std, clip_std in CASES:
         given = (torch.tensor(samples, dtype=torch.float64), prior_mean, class_std, clip_std)
         mean, std = _moments(*given)
-        found = answered(answer(*given))
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
+        found = parts_of(answer(*given), 2)
+        if found is None:
             return "give two numbers: the mean and the standard deviation."
         if not (near(found[0], mean, 1e-5) and near(found[1], std, 1e-5)):
             return (
-                f"for the samples {', '.join(map(str, samples))}, a prior N({prior_mean:g}, "
-                f"{class_std:g}^2) and samples {clip_std:g} off, prior times likelihood is "
-                f"N({mean:.4f}, {std:.4f}^2)."
+                f"samples {', '.join(map(str, samples))}, a prior N({prior_mean:g}, "
+                f"{class_std:g}^2) and sample_std {clip_std:g} give N({mean:.4f}, {std:.4f}^2); "
+                f"yours is N({float(found[0]):.4f}, {float(found[1]):.4f}^2)."
             )
     return None
 
@@ -103,5 +108,8 @@ EXERCISES = {
             "The mean is the average of prior mean and samples, weighted by precision.",
         ),
         "This is the shipped model's posterior, number by number.",
+        cases=tuple(
+            (torch.tensor(samples, dtype=torch.float64), *rest) for samples, *rest in CASES
+        ),
     ),
 }

@@ -29,13 +29,17 @@ def _smallest(targets: Sequence[float], others: Sequence[float]) -> float:
 
 
 def _check_equal(answer: Callable) -> str | None:
-    for distance, count in ((1.0, 40), (2.0, 60), (0.3, 25)):
-        given = _scores(distance, count)
-        wanted = _smallest(*given)
-        if not near(answer(*given), wanted):
+    for distance, count, others in ((1.0, 40, 40), (2.0, 60, 25), (0.3, 25, 60), (0.5, 9, 30)):
+        # one decimal: scores tie, and a claim at the threshold is believed
+        given = (
+            [round(score, 1) for score in _scores(distance, count)[0]],
+            [round(score, 1) for score in _scores(distance, others)[1]],
+        )
+        wanted, found = _smallest(*given), answer(*given)
+        if not near(found, wanted):
             return (
-                f"for {count} of each, {distance:g} standard deviations apart, scikit-learn's "
-                f"curve has {wanted:.4f}."
+                f"for {count} true claims and {others} others, some of them with the same score, "
+                f"scikit-learn's curve has {wanted:.4f}; yours is {float(found):.4f}."
             )
     return None
 
@@ -95,5 +99,6 @@ EXERCISES = {
             "alarm_cost / miss_cost, and take the logarithm.",
         ),
         "The model gives the ratio; the share of true claims and the costs are yours.",
+        cases=COSTS,
     ),
 }

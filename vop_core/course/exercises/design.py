@@ -6,7 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near, seeded
+from vop_core.course.exercises.exercise import (
+    Exercise,
+    Picture,
+    answered,
+    line,
+    near,
+    parts_of,
+    seeded,
+)
 
 CELLS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # own clips or a stranger's, same environment or not
 TRIPLES = ((0.9, 0.84, 0.86, 0.82), (0.7, 0.72, 0.66, 0.5), (0.95, 0.6, 0.9, 0.58))
@@ -24,10 +32,11 @@ def _effects(*cells: float) -> tuple[float, float, float]:
 def _check_effects(answer: Callable) -> str | None:
     for cells in TRIPLES:
         found, wanted = answered(answer(*cells)), _effects(*cells)
-        if not (isinstance(found, (tuple, list)) and len(found) == 3):
+        parts = parts_of(found, 3)
+        if parts is None:
             return "give three numbers: of the person, of the environment, and the interaction."
         for name, mine, right in zip(
-            ("person", "environment", "interaction"), found, wanted, strict=True
+            ("person", "environment", "interaction"), parts, wanted, strict=True
         ):
             if not near(mine, right):
                 return f"for the cells {cells} least squares finds {name}: {right:+.3f}."
@@ -47,16 +56,19 @@ def _three(shift: float) -> tuple[Tensor, Tensor, Tensor]:
     personal one on the latter.
     """
     noise = 0.08 * torch.randn(3, 12, generator=seeded(), dtype=torch.float64)
-    truth = torch.linspace(0.5, 0.95, 12, dtype=torch.float64)
+    # not in order: whoever does not look at the first scores finds others
+    truth = torch.linspace(0.5, 0.95, 12, dtype=torch.float64)[torch.arange(12) * 5 % 12]
     return truth + noise[0], truth + noise[1], truth + noise[2] + shift * (1 - truth)
 
 
 def _check_worst(answer: Callable) -> str | None:
     for shift in (0.0, 0.3, -0.2):
         given = _three(shift)
-        if not near(answer(*given), _worst(*given)):
+        found, wanted = answer(*given), _worst(*given)
+        if not near(found, wanted):
             return (
-                "pandas finds another mean, over the three of twelve that the first scores choose."
+                f"over the three of twelve that the first scores choose, pandas finds "
+                f"{wanted:+.4f}; yours is {float(found):+.4f}."
             )
     return None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
@@ -26,6 +27,10 @@ Check = Callable[[Callable], str | None]
 
 class NotAnswered(Exception):
     """The dots still stand."""
+
+
+class NoNumbers(Exception):
+    """An answer gave something that nobody can check; says what."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,15 @@ class Picture:
         found = []
         for place in self.places:
             try:
-                value = answered(answer(*self.inputs(place)))
-                several = isinstance(value, (tuple, list)) or torch.as_tensor(value).ndim
-                first = answered(value[0]) if several else value
+                value = asked(answer)(*self.inputs(place))
+                first, *_ = parts_of(value) or [value]
                 found.append(float(torch.as_tensor(first).item()))
             except NotAnswered:
                 return None
-            except Exception:  # a first attempt may raise anything; the check says what
+            except (
+                Exception,
+                SystemExit,
+            ):  # a first attempt may raise anything; the check says what
                 found.append(math.nan)
         return found
 
@@ -90,6 +97,8 @@ class Exercise:
     picture: Picture
     hints: tuple[str, ...]
     praise: str  # what a right answer has shown
+    # what tells mistakes apart besides the picture's inputs
+    cases: Sequence[tuple] = ()
 
     def feedback(self, answer: Any, key: str, mistakes: Sequence[Mistake] = ()) -> Feedback:
         """On an answer to this exercise, which notebooks call ``key``."""
@@ -98,27 +107,79 @@ class Exercise:
 
     def _judged(self, answer: Any, hint: str, mistakes: Sequence[Mistake]) -> str:
         try:
-            wrong = self.check(answered(answer))
+            wrong = self.check(asked(answered(answer)))
         except NotAnswered:
             return f"Your turn: replace the dots and run the cell again. A {hint}"
+        except NoNumbers as error:
+            wrong = str(error)
         # whatever a first attempt raises is an answer to be spoken about
-        except Exception as error:
-            return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:
+            return f"Not yet: your code stopped with {type(error).__name__}: {error}. A {hint}"
         if wrong is None:
             return f"Right. {self.praise}"
         known = (each.sentence for each in mistakes if self._is(answer, each.answer))
         return f"Not yet: {next(known, wrong)} A {hint}"
 
     def _is(self, answer: Callable, mistake: Callable) -> bool:
-        """Whether an answer says the same as a known mistake, wherever the picture looks."""
-        inputs = map(self.picture.inputs, self.picture.places)
-        return all(_alike(answer(*each), mistake(*each)) for each in inputs)
+        """Whether an answer says the same as a known mistake, wherever the picture looks and in
+        every further case.
+        """
+        inputs = [*map(self.picture.inputs, self.picture.places), *self.cases]
+        try:
+            return all(_alike(asked(answer)(*each), mistake(*each)) for each in inputs)
+        except (Exception, SystemExit):  # then it is another mistake
+            return False
 
 
 def _alike(found: Any, other: Any) -> bool:
     """One number, or several in any row of them."""
-    rows = [each if isinstance(each, (tuple, list)) else [each] for each in (found, other)]
+    rows = [parts_of(each) or [each] for each in (found, other)]
     return len(rows[0]) == len(rows[1]) and all(map(near, *rows))
+
+
+def asked(answer: Callable) -> Callable:
+    """The answer, on copies of what it is given. Raises NoNumbers for what is no number."""
+
+    def ask(*given: Any) -> Any:
+        found = answer(*map(_copy, given))
+        return _as_numbers(found)
+
+    return ask
+
+
+def _copy(given: Any) -> Any:
+    if isinstance(given, Tensor):
+        return given.clone()
+    if isinstance(given, (tuple, list)) and type(given) in (tuple, list):
+        return type(given)(map(_copy, given))
+    return given
+
+
+def _as_numbers(found: Any) -> Any:
+    """What an answer gave, arrays as tensors."""
+    answered(found)
+    if found is None:
+        raise NoNumbers("your function gave None: is there a return, with something behind it?")
+    if isinstance(found, str):
+        raise NoNumbers("your function gave text; give numbers.")
+    if isinstance(found, (tuple, list)):
+        return type(found)(map(_as_numbers, found))
+    if isinstance(found, (np.ndarray, np.generic)):
+        found = torch.as_tensor(found)
+    if isinstance(found, (float, Tensor)) and torch.as_tensor(found).isnan().any():
+        raise NoNumbers("your function gave NaN: somewhere 0 is divided by 0, as by an empty bin.")
+    return found
+
+
+def parts_of(found: Any, count: int | None = None) -> list | None:
+    """The parts of an answer, in whatever row it gave them; None where there is none, or not so
+    many.
+    """
+    if isinstance(found, Tensor) and found.ndim:
+        found = list(found)
+    if not isinstance(found, (tuple, list)) or count not in (None, len(found)):
+        return None
+    return list(found)
 
 
 def answered(value: Any) -> Any:
