@@ -6,12 +6,11 @@ import plotly.graph_objects as go
 
 from vop_core.plots import style
 
-Level = tuple[float, float, float]  # a mean, and its interval's ends
 LINES = (style.PERSONAL, style.CONTROLS["wrong-person"])
 
 
 def factorial_figure(
-    lines: Mapping[str, Mapping[str, Level]], base: float, *, height: int = 340
+    lines: Mapping[str, Mapping[str, style.Level]], base: float, *, height: int = 340
 ) -> go.Figure:
     """A line for each giver of clips over the environments in which they were given, and
     everybody's model across; shares in [0, 1]. Parallel lines: what the person adds does not depend
@@ -20,16 +19,7 @@ def factorial_figure(
     figure = go.Figure()
     said = []
     for (name, levels), look in zip(lines.items(), LINES, strict=True):
-        means, lows, highs = zip(*levels.values(), strict=True)
-        figure.add_scatter(
-            x=list(levels),
-            y=list(means),
-            name=name,
-            mode="lines+markers",
-            line=look.line(),
-            marker=look.marker(11, edge=2),
-            error_y=style.interval(means, lows, highs, look.colour),
-        )
+        style.add_levels(figure, name, levels, look)
         said.append(
             f"{name}: "
             + style.listing(

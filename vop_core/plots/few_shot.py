@@ -8,7 +8,6 @@ from torch import Tensor
 
 from vop_core.plots import style
 
-Level = tuple[float, float, float]  # a mean, and its interval's ends
 LOOKS = (style.GLOBAL, style.CLIP, style.PERSONAL)
 ALIGNED = {"scaleanchor": "y", "constrain": "domain"}
 
@@ -45,23 +44,14 @@ def drawings_figure(
 
 
 def misfits_figure(
-    misfits: Mapping[str, Mapping[int, Level]], *, where: str, height: int = 360
+    misfits: Mapping[str, Mapping[int, style.Level]], *, where: str, height: int = 360
 ) -> go.Figure:
     """-ln p of the truth over the samples of each sign, by up to three rules, with intervals."""
     figure = go.Figure()
     said = []
     for (rule, levels), role in zip(misfits.items(), LOOKS, strict=False):
-        means, lows, highs = zip(*levels.values(), strict=True)
-        figure.add_scatter(
-            x=list(levels),
-            y=list(means),
-            name=rule,
-            mode="lines+markers",
-            line=role.line(),
-            marker=role.marker(10, edge=2),
-            error_y=style.interval(means, lows, highs, role.colour),
-        )
-        each = [f"{mean:.2f} with {count}" for count, mean in zip(levels, means, strict=True)]
+        style.add_levels(figure, rule, levels, role)
+        each = [f"{mean:.2f} with {count}" for count, (mean, *_) in levels.items()]
         said.append(f"by {rule} {style.listing(each)}")
     return style.finish(
         figure,

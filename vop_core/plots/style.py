@@ -204,3 +204,22 @@ def interval(
         "thickness": 1.5,
         "color": colour,
     }
+
+
+Level = tuple[float, float, float]  # a mean, and its interval's ends
+
+
+def add_levels(
+    figure: go.Figure, name: str, levels: Mapping[str, Level] | Mapping[int, Level], role: Role
+) -> None:
+    """A line through means with their intervals, by place."""
+    means, lows, highs = zip(*levels.values(), strict=True)
+    figure.add_scatter(
+        x=list(levels),
+        y=list(means),
+        name=name,
+        mode="lines+markers",
+        line=role.line(),
+        marker=role.marker(11, edge=2),
+        error_y=interval(means, lows, highs, role.colour),
+    )

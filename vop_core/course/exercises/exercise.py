@@ -20,6 +20,8 @@ from vop_core.course.reading import display_bundle, show
 from vop_core.plots.exercises import answer_figure
 
 CLOSE = 1e-6
+# whatever a first attempt raises is an answer to be spoken about
+ANYTHING = (Exception, SystemExit)
 
 Check = Callable[[Callable], str | None]
 """An answer to None where it is right, else to a sentence on what is wrong."""
@@ -81,10 +83,7 @@ class Picture:
                 found.append(float(torch.as_tensor(first).item()))
             except NotAnswered:
                 return None
-            except (
-                Exception,
-                SystemExit,
-            ):  # a first attempt may raise anything; the check says what
+            except ANYTHING:  # the check says what
                 found.append(math.nan)
         return found
 
@@ -112,8 +111,7 @@ class Exercise:
             return f"Your turn: replace the dots and run the cell again. A {hint}"
         except NoNumbers as error:
             wrong = str(error)
-        # whatever a first attempt raises is an answer to be spoken about
-        except (Exception, SystemExit) as error:
+        except ANYTHING as error:
             return f"Not yet: your code stopped with {type(error).__name__}: {error}. A {hint}"
         if wrong is None:
             return f"Right. {self.praise}"
@@ -127,7 +125,7 @@ class Exercise:
         inputs = [*map(self.picture.inputs, self.picture.places), *self.cases]
         try:
             return all(_alike(asked(answer)(*each), mistake(*each)) for each in inputs)
-        except (Exception, SystemExit):  # then it is another mistake
+        except ANYTHING:  # then it is another mistake
             return False
 
 

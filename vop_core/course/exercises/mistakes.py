@@ -71,7 +71,8 @@ def _shrunk(samples: Tensor, prior_mean: Any, class_std: float, clip_std: float)
     return mean, precision**-0.5
 
 
-def _climb(make: Any, crowd: Any, bound: Any, steps: int, *, sign: float = -1.0) -> float:
+def climb(make: Any, crowd: Any, bound: Any, steps: int, *, sign: float = -1.0) -> float:
+    """The mean bound of a new crowd after so many steps up; down with the other ``sign``."""
     network = make()
     optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
     for step in range(steps):
@@ -418,7 +419,7 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
     ),
     "climb-the-bound": (
         Mistake(
-            lambda make, crowd, bound, steps: _climb(make, crowd, bound, steps, sign=1.0),
+            lambda make, crowd, bound, steps: climb(make, crowd, bound, steps, sign=1.0),
             "it went down: a loss is lowered, and the bound is to rise. Take minus the bound.",
         ),
         Mistake(
@@ -427,7 +428,7 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
             "zero_grad() before it?",
         ),
         Mistake(
-            lambda make, crowd, bound, steps: -_climb(make, crowd, bound, steps),
+            lambda make, crowd, bound, steps: -climb(make, crowd, bound, steps),
             "that is the loss; the bound is minus that.",
         ),
     ),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from vop_core.course.exercises.exercise import Exercise, Picture, line, near, parts_of
+from vop_core.course.exercises.mistakes import climb
 from vop_core.course.offsets import draw_shown
 
 # --- 04: up the bound -----------------------------------------------------------------------------
@@ -102,16 +103,6 @@ def _check_climb(answer: Callable) -> str | None:
             "it? Else it may still be climbing: try a larger learning rate."
         )
     return None
-
-
-def _climbed(make_network: Any, draw_people: Any, bound: Any, steps: int) -> float:
-    network = make_network()
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
-    for step in range(steps):
-        optimiser.zero_grad()
-        (-bound(network, draw_people(step)).mean()).backward()
-        optimiser.step()
-    return bound(network, draw_people(steps)).mean().item()
 
 
 # --- 06: variance components, and a cascade -------------------------------------------------------
@@ -277,7 +268,7 @@ EXERCISES = {
             "mean bound of new persons, nats",
             (0, 25, 50, 100, 200),
             lambda steps: (Guess, people, bound_of, int(steps)),
-            _climbed,
+            climb,
         ),
         (
             "Optimisers go down: what they are to lower is minus the mean bound of a crowd.",
