@@ -69,7 +69,7 @@ def drawn_misfits(samples: int, spread: float) -> dict[str, Float[Tensor, " epis
     N(0, spread^2), samples and queries being one unit off in each feature.
     """
     generator = torch.Generator().manual_seed(12)
-    episodes = within_budget(full=400, short=100)
+    episodes = within_budget(full=200, short=100)
     classes = ClassPosterior(WAYS, FEATURES)
     classes.set_scales(clip_std=1.0, class_std=spread)
     means = spread * torch.randn(episodes, WAYS, FEATURES, generator=generator)
