@@ -122,7 +122,7 @@ def one_weight(model, layer: str, weight: int) -> None:
     """The curves of one weight, and how the combined one is made."""
     left, right = st.columns([7, 5], gap="large")
     with left:
-        curves(layer, weight)
+        curves(plots.weight_figure(models.layer_view(visit, layer), weight), layer, weight)
     with right:
         st.header(posterior.HOW_MADE, anchor=False)
         for step in posterior.derived(model.shrinkage(layer, weight)):
@@ -130,13 +130,13 @@ def one_weight(model, layer: str, weight: int) -> None:
 
 
 @st.fragment
-def curves(layer: str, weight: int) -> None:
+def curves(figure, layer: str, weight: int) -> None:
     """The curves and their draws; a draw more makes nothing else anew."""
     place = st.container()
     columns = st.columns([5, 3], vertical_alignment="bottom", gap="medium")
-    view = models.layer_view(visit, layer, draws(*columns))
+    shown = models.drawn(visit, layer)[: draws(*columns), weight]
     with place:
-        widgets.show(plots.weight_figure(view, weight), "weight-figure")
+        widgets.show(plots.with_draws(figure, shown), "weight-figure")
 
 
 def whole_layer(model, layer: str, weight: int) -> None:

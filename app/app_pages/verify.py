@@ -122,8 +122,15 @@ def worth() -> None:
         st.markdown(said.of_rate(verify.miss_rate(visit), whose))
     st.header(said.FROM_ELSEWHERE, anchor=False)
     st.markdown(said.COPIED)
-    copied = bundle(verify.TASK).card["copied_thresholds"]["vop"]
-    widgets.show(copied_figure(copied, said.CORPORA, asked=FALSE_ALARMS), "claim-copied")
+    card = bundle(verify.TASK).card
+    places = (
+        ("claim-copied", said.BETWEEN_CORPORA, card["copied_thresholds"]["vop"], said.CORPORA),
+        ("claim-ages", said.BETWEEN_AGES, card["copied_between_ages"]["vop"], said.AGES),
+    )
+    for column, (key, title, copied, names) in zip(st.columns(2), places, strict=True):
+        with column:
+            st.markdown(title)
+            widgets.show(copied_figure(copied, names, asked=FALSE_ALARMS), key)
 
 
 st.title(texts.VERIFY, anchor=False)

@@ -78,9 +78,6 @@ def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
     made, before = model(visit), visit.before
     if before and before.key[0] != visit.task:
         before = None
-    # as many as can be shown, so that one more leaves the others where they are
-    most = plots.MOST_DRAWS
-    drawn = made.sample_weights(most, generator=generator_for(visit.draw_seed)) if draws else {}
     return plots.LayerView(
         prior=made.layer_posterior(layer, "prior"),
         combined=made.layer_posterior(layer, "combined"),
@@ -89,8 +86,16 @@ def layer_view(visit: Visit, layer: str, draws: int = 0) -> plots.LayerView:
             for index, (title, look) in enumerate(_clips_of(visit, made))
         ],
         before=before.model.layer_posterior(layer, "combined") if before else None,
-        draws=drawn[layer][:draws] if draws else None,
+        draws=drawn(visit, layer)[:draws] if draws else None,
     )
+
+
+def drawn(visit: Visit, layer: str):
+    """As many draws of a layer as can be shown, so that one more leaves the others where they
+    are.
+    """
+    generator = generator_for(visit.draw_seed)
+    return model(visit).sample_weights(plots.MOST_DRAWS, generator=generator)[layer]
 
 
 def _clips_of(visit: Visit, made) -> list[tuple[str, int]]:

@@ -67,10 +67,16 @@ ERRORS = (
     "pass. Lower is better. Intervals are over speakers, who were never trained or chosen on."
 )
 COPIED = (
-    "A threshold belongs to the people and microphones that it was chosen on. Each line is a "
-    "corpus and where its threshold is from; the dashed line is the share of others that was asked "
-    "for."
+    "A threshold belongs to the people and microphones that it was chosen on. Each line is of some "
+    "people and where their threshold is from; the dashed line is the share of others that was "
+    "asked for."
 )
+BETWEEN_CORPORA = "**From one corpus to another**"
+BETWEEN_AGES = "**From one age to another, in speechocean762**"
+AGES = {
+    "speechocean762, adults": "adults",
+    "speechocean762, children": "children to 17",
+}
 
 
 def claimant(name: str, *, enrolled: bool) -> str:

@@ -15,7 +15,7 @@ from tests.browser.conftest import noted_page, one_voice, record, serve, settled
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
+    pytest.mark.load,
     pytest.mark.alone,
     pytest.mark.timeout(3600),
 ]
@@ -78,14 +78,14 @@ def pages(browser, app_address, nothing_address):
 
 
 def at_most_half_as_late_again(
-    rounds: int, nothing: Callable[[int], float], app: Callable[[int], float]
+    nothing: Callable[[int], float], app: Callable[[int], float]
 ) -> None:
-    """Of as many rounds, the median of how many times as late the app is."""
+    """The median of how many times as late the app is."""
     ratios = []
     for sitting in range(SITTINGS):
         # the first of each warms up caches: it is about a visit, not about its first click
-        first = 1 + sitting * (rounds + 1)
-        took = [(nothing(n), app(n)) for n in range(first, first + rounds + 1)][1:]
+        first = 1 + sitting * (ROUNDS + 1)
+        took = [(nothing(n), app(n)) for n in range(first, first + ROUNDS + 1)][1:]
         ratios.append(statistics.median(later / sooner for sooner, later in took))
         sooner, later = map(statistics.median, zip(*took, strict=True))
         print(f"{sooner:.0f} ms, in the app {later:.0f} ms: {ratios[-1]:.2f} times as late")
@@ -94,9 +94,8 @@ def at_most_half_as_late_again(
     raise AssertionError(ratios)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(ROUNDS, marks=pytest.mark.load)])
 @pytest.mark.parametrize("nothing_address", [ECHO], indirect=True, ids=["echo"])
-def test_both_answers_after_a_recording(pages, app_address, rounds):
+def test_both_answers_after_a_recording(pages, app_address):
     app, echo = pages
     app.goto(f"{app_address}/compare?{one_voice()}")
     # who borrowed a voice is offered its clips first
@@ -113,10 +112,9 @@ def test_both_answers_after_a_recording(pages, app_address, rounds):
         app.get_by_text("draws of its weights").wait_for()
         return took
 
-    at_most_half_as_late_again(rounds, echoed, answered)
+    at_most_half_as_late_again(echoed, answered)
 
 
-@pytest.mark.load
 @pytest.mark.parametrize("nothing_address", [ONE_CHART], indirect=True, ids=["one chart"])
 def test_the_posterior_after_a_click(pages, app_address):
     app, chart = pages
@@ -128,4 +126,4 @@ def test_the_posterior_after_a_click(pages, app_address):
         settled(page)
         return page.evaluate(CLICK_AND_WAIT)
 
-    at_most_half_as_late_again(ROUNDS, lambda _: clicked(chart), lambda _: clicked(app))
+    at_most_half_as_late_again(lambda _: clicked(chart), lambda _: clicked(app))

@@ -20,12 +20,14 @@ from vop_core.models.verification import (
     MOST_CERTAIN,
     Verifier,
     beta_over_persons,
+    copied_between_groups,
     copied_thresholds,
     operating_points,
 )
 from vop_core.tasks.registry import TASKS
 
 TASK = TASKS["verification"]
+AGES = ("children", "adults")
 
 
 def as_table(set_name: str, corpus: str, trials: Trials) -> pd.DataFrame:
@@ -69,6 +71,34 @@ def test_a_threshold_that_is_copied_to_louder_persons_lets_others_pass():
         assert cells[corpus, corpus]["false_alarms"] <= 0.05
     assert cells["quiet", "loud"]["false_alarms"] > 0.15
     assert cells["loud", "quiet"]["misses"] > cells["quiet", "quiet"]["misses"]
+
+
+def test_a_threshold_from_one_age_misses_those_of_another():
+    """Children's voices are told apart by less here: what is asked of adults refuses them."""
+    persons = 12
+    trials = simulated(seed=1, persons=persons), simulated(seed=2, persons=persons)
+    child = np.arange(persons) < persons // 2
+    lower = [
+        dataclasses.replace(each, score=each.score - 1.5 * child[each.claimant]) for each in trials
+    ]
+    table = pd.concat(
+        as_table(name, corpus, each)
+        for corpus in ("a", "b")
+        for name, each in zip((KEPT, OPEN), lower, strict=True)
+    )
+    ages = {
+        f"a/{number:02d}": "a, children" if child[number] else "a, adults"
+        for number in range(persons)
+    }
+    cells = {(cell["from"], cell["to"]): cell for cell in copied_between_groups(table, 3, ages)}
+    assert set(cells) == {(f"a, {x}", f"a, {y}") for x in AGES for y in AGES}
+    for age in AGES:
+        # at most so many of those it was chosen on: 180 claims of others
+        assert cells[f"a, {age}", f"a, {age}"]["false_alarms"] < 0.05 + 4 * (0.05 / 180) ** 0.5
+    assert cells["a, children", "a, adults"]["false_alarms"] > 0.2
+    own = cells["a, children", "a, children"]["misses"]
+    assert cells["a, adults", "a, children"]["misses"] > own + 0.2
+    assert copied_between_groups(table, 3, {"a/00": "a, children"}) == []
 
 
 def persons_with(rates: np.ndarray, clips: int, seed: int = 0) -> Trials:

@@ -45,7 +45,7 @@ class BenchConfig:
     """
 
     checkpoint: CheckpointConfig
-    further: TrainConfig
+    further: TrainConfig | None  # None: a model is asked as it starts
     scoring: Scoring = field(default_factory=Scoring)
 
     @classmethod
@@ -77,11 +77,11 @@ class BenchConfig:
     def clips_per_person(self) -> int:
         """Clips that every training person must have."""
         trainings = (self.checkpoint.training, self.further)
-        return max(training.clips_per_person for training in trainings if training)
+        return max((each.clips_per_person for each in trainings if each), default=1)
 
     def with_seed(self, seed: int) -> "BenchConfig":
         """The same from another seed; the episodes that are scored stay the same."""
-        further = replace(self.further, seed=1000 + seed)
+        further = self.further and replace(self.further, seed=1000 + seed)
         return replace(self, checkpoint=self.checkpoint.with_seed(seed), further=further)
 
 

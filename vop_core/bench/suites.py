@@ -46,6 +46,7 @@ from vop_core.data.locations import (
     voices_root,
 )
 from vop_core.data.persons import Fold, spread
+from vop_core.data.pretrained import has_speaker_encoder
 from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError, EvaluationError
@@ -61,12 +62,16 @@ from vop_core.methods.vop import VopConfig
 from vop_core.tasks.base import Task, choice_fold
 from vop_core.tasks.few_shot import FEW_SHOT
 from vop_core.tasks.registry import TASKS
-from vop_core.tasks.speaker_verification import SPEAKERS, SpeakerVerification
+from vop_core.tasks.speaker_verification import (
+    SPEAKERS,
+    PretrainedVerification,
+    SpeakerVerification,
+)
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
 KEYWORDS, HANDWRITING = TASKS["keywords-ar"], TASKS["handwriting"]
-VERIFICATION = SpeakerVerification()
+VERIFICATION, PRETRAINED_VERIFICATION = SpeakerVerification(), PretrainedVerification()
 HANDS = ("mnist_train_writers", "unipen_characters", "chinese_mnist")
 FEW_WRITERS = (10, 30, 100)
 SPEECH = ("speech_commands_test", "wuw2", "arabic_speech_commands", "dspspeech20")
@@ -104,6 +109,11 @@ FEW_SHOT_METHODS = (
     "labeled-samovar-2fc",
     "anil-trained-encoder",
     "simple-cnaps",
+)
+PRETRAINED = "global, resemblyzer"
+NOT_INSTALLED = (
+    "The row of a pretrained speaker encoder is left out; it needs its weights: "
+    "pip install --no-deps resemblyzer"
 )
 VERIFICATION_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn")
 TASKS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "fine-tune-film")
@@ -622,7 +632,9 @@ def _few_shot(asked: Asked) -> list[BenchJob]:
 
 
 def _verification(asked: Asked) -> list[BenchJob]:
-    """One model on the persons of all corpora, asked by the trial lists of each."""
+    """One model on the persons of all corpora, asked by the trial lists of each; an encoder trained
+    elsewhere likewise, where it is installed.
+    """
     if asked.datasets is not None and SPEAKERS not in asked.datasets:
         return []
     try:
@@ -632,23 +644,34 @@ def _verification(asked: Asked) -> list[BenchJob]:
             return []
         raise
     config, store = BenchConfig.of_task(VERIFICATION, VERIFICATION_SCORING), Store.of("tasks")
-    return [
-        BenchJob(
-            suite="tasks",
-            task=VERIFICATION,
-            dataset=SPEAKERS,
-            recordings=recordings,
-            fold=0,
-            folds=1,
-            persons=persons,
-            contenders=asked.chosen(*VERIFICATION_METHODS),
-            config=config.with_seed(seed),
-            runs=cache_root() / "runs" / SPEAKERS,
-            folder=store.folder,
-            done=frozenset(store.done()),
-        )
-        for seed in asked.seeds or PAPER_SEEDS
-    ]
+    trained = BenchJob(
+        suite="tasks",
+        task=VERIFICATION,
+        dataset=SPEAKERS,
+        recordings=recordings,
+        fold=0,
+        folds=1,
+        persons=persons,
+        contenders=asked.chosen(*VERIFICATION_METHODS),
+        config=config,
+        runs=cache_root() / "runs" / SPEAKERS,
+        folder=store.folder,
+        done=frozenset(store.done()),
+    )
+    found = [replace(trained, config=config.with_seed(seed)) for seed in asked.seeds or PAPER_SEEDS]
+    if PRETRAINED not in (asked.methods or (PRETRAINED,)):
+        return found
+    if not has_speaker_encoder():
+        return [replace(job, remarks=(*job.remarks, NOT_INSTALLED)) for job in found]
+    usual = BenchConfig.of_task(PRETRAINED_VERIFICATION, VERIFICATION_SCORING)
+    checkpoint = replace(usual.checkpoint, training=None, augmentation=OFF)
+    elsewhere = replace(
+        trained,
+        task=PRETRAINED_VERIFICATION,
+        contenders=(Contender(variant=PRETRAINED, method=GLOBAL),),
+        config=replace(usual, checkpoint=checkpoint, further=None),
+    )
+    return [*found, elsewhere]
 
 
 def _of_few(job: BenchJob, counts: Sequence[int], word: str) -> list[BenchJob]:

@@ -173,8 +173,9 @@ class Trainer:
         return module.eval()
 
     def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
-        paced = paced_training(self.config.further, contender.settings)
-        self._steps(module, paced, state, contender.variant)
+        if self.config.further:
+            paced = paced_training(self.config.further, contender.settings)
+            self._steps(module, paced, state, contender.variant)
 
     def _fit_on_embeddings(
         self, module: PersonalizationMethod, contender: Contender, state: Path
@@ -219,11 +220,13 @@ def training_of(contender: Contender, config: BenchConfig) -> tuple[Any, ...]:
 
 
 def fresh_model(data: TaskData, config: CheckpointConfig) -> GlobalModel:
-    """A task's global model before any training."""
+    """A task's global model before any training here."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         settings = {"labels": len(data.labels), **config.encoder["config"]}
-        return GlobalModel(build_encoder({**config.encoder, "config": settings}))
+        encoder = build_encoder({**config.encoder, "config": settings})
+        encoder.load_state_dict(encoder.state_dict() | data.start)
+        return GlobalModel(encoder)
 
 
 def paced_training(further: TrainConfig, settings: Any) -> TrainConfig:

@@ -81,12 +81,22 @@ def mel_filterbank(config: LogMelConfig) -> Float[Tensor, "mel bin"]:
     [LIBROSA]
     """
     bins = torch.linspace(0, config.sample_rate / 2, config.fft // 2 + 1, dtype=torch.float64)
-    ends = _to_mel(config.lowest_hz), _to_mel(config.highest_hz)
-    edges = _to_hz(torch.linspace(*ends, config.mels + 2, dtype=torch.float64))
+    edges = _edges(config)
     lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - lower) / (centre - lower)
     falling = (upper - bins) / (upper - centre)
     return torch.minimum(rising, falling).clamp(min=0) * 2 / (upper - lower)
+
+
+def band_widths(config: LogMelConfig) -> Float[Tensor, " mel"]:
+    """From where each band begins to where it ends, Hz."""
+    edges = _edges(config)
+    return edges[2:] - edges[:-2]
+
+
+def _edges(config: LogMelConfig) -> Float[Tensor, " edge"]:
+    ends = _to_mel(config.lowest_hz), _to_mel(config.highest_hz)
+    return _to_hz(torch.linspace(*ends, config.mels + 2, dtype=torch.float64))
 
 
 @functools.cache

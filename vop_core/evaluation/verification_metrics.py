@@ -10,7 +10,7 @@ A threshold comes from other persons, and so does the line from scores to log li
 (logistic regression, targets and others weighing alike) that Cllr needs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,11 @@ class Trials:
         """Some of the trials."""
         parts = (self.claimant, self.speaker, self.score, self.same_gender)
         return Trials(self.persons, *(part[keep] for part in parts))
+
+    def among(self, persons: Collection[str]) -> "Trials":
+        """Claims to be one of these persons, by one of them."""
+        inside = np.array([person in persons for person in self.persons])
+        return self.select(inside[self.claimant] & inside[self.speaker])
 
     def among_same_gender(self) -> "Trials":
         """Targets, and others of the claimant's gender."""

@@ -30,7 +30,11 @@ from vop_core.models.bundled import bundled_results
 from vop_core.models.card import model_card
 from vop_core.models.evaluate import overview_of, scene_tables
 from vop_core.models.health import health_errors, health_reference
-from vop_core.models.verification import copied_thresholds, operating_points
+from vop_core.models.verification import (
+    copied_between_groups,
+    copied_thresholds,
+    operating_points,
+)
 from vop_core.tasks.base import Task, TaskData
 from vop_core.tasks.registry import TASKS
 from vop_core.training.device import training_device
@@ -103,7 +107,15 @@ def train_task(
     if asked.compares:
         most = {name: max(table["shots"]) for name, table in tables.items()}
         copied = {name: copied_thresholds(table, most[name]) for name, table in tables.items()}
-        card |= {"operating": operating_points(tables), "copied_thresholds": copied}
+        ages = asked.age_groups()
+        by_age = {
+            name: copied_between_groups(table, most[name], ages) for name, table in tables.items()
+        }
+        card |= {
+            "operating": operating_points(tables),
+            "copied_thresholds": copied,
+            "copied_between_ages": by_age,
+        }
     if light:
         card["health"] = health_of(vop, data.open) | {"errors": errors}
     if persons and not asked.compares:

@@ -81,20 +81,56 @@ def answering_row(scores: pd.DataFrame) -> str:
     return DRAWS if (scores["row"] == DRAWS).any() else OWN
 
 
+# whose trials, kept and tested
+Sides = tuple[str, Trials, Trials]
+
+
 def copied_thresholds(scores: pd.DataFrame, shots: int) -> list[dict[str, Any]]:
     """What a threshold from one corpus' kept persons does to another's persons, by corpus."""
-    corpora = [each for each in corpora_of(scores) if _has(scores, KEPT, each)]
+    return _copied(_sides(scores, shots))
+
+
+def copied_between_groups(
+    scores: pd.DataFrame, shots: int, group_of: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The same from group to group of a corpus; ``group_of`` are persons' groups, ``corpus,
+    group``.
+
+    A group's claims are by its own persons, too. A corpus that lacks a group has none.
+    """
+    found: list[dict[str, Any]] = []
+    for corpus, kept, tested in _sides(scores, shots):
+        groups = sorted({group for group in group_of.values() if group.startswith(f"{corpus}, ")})
+        parts = [
+            (group, *(each.among(_persons_of(group, group_of)) for each in (kept, tested)))
+            for group in groups
+        ]
+        trials = [each for _, *sides in parts for each in sides]
+        if len(parts) > 1 and all(each.target.any() and not each.target.all() for each in trials):
+            found += _copied(parts)
+    return found
+
+
+def _persons_of(group: str, group_of: Mapping[str, str]) -> set[str]:
+    return {person for person, its in group_of.items() if its == group}
+
+
+def _sides(scores: pd.DataFrame, shots: int) -> list[Sides]:
     row = answering_row(scores)
     return [
+        (corpus, *(trials_of(scores, name, shots, row, corpus) for name in (KEPT, OPEN)))
+        for corpus in corpora_of(scores)
+        if _has(scores, KEPT, corpus)
+    ]
+
+
+def _copied(parts: Sequence[Sides]) -> list[dict[str, Any]]:
+    return [
         {"from": source, "to": target, "misses": misses, "false_alarms": alarms}
-        for source in corpora
-        for target in corpora
-        for misses, alarms in [
-            errors_at(
-                trials_of(scores, OPEN, shots, row, target),
-                threshold_at(trials_of(scores, KEPT, shots, row, source), FALSE_ALARMS).value,
-            )
-        ]
+        for source, kept, _ in parts
+        for threshold in [threshold_at(kept, FALSE_ALARMS).value]
+        for target, _, tested in parts
+        for misses, alarms in [errors_at(tested, threshold)]
     ]
 
 

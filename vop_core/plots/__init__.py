@@ -23,6 +23,7 @@ from vop_core.plots.posterior import (
     layer_figure,
     most_told,
     weight_figure,
+    with_draws,
 )
 from vop_core.plots.style import percent, text_alternative
 
@@ -49,5 +50,6 @@ __all__ = [
     "uncertainty_figure",
     "warm_up",
     "weight_figure",
+    "with_draws",
     "withholding_figure",
 ]

@@ -19,7 +19,7 @@ from vop_core.plots import style
 from vop_core.text import counted
 from vop_core.variational.gaussian import DiagonalGaussian
 
-CURVE_POINTS = 161
+CURVE_POINTS = 121
 LAYER_WEIGHTS_SHOWN = 120
 MOST_DRAWS = 20  # in a picture: more would be a blot
 NORMAL_95 = 1.959964
@@ -91,8 +91,7 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     high = max(mean + 3.3 * std for *_, mean, std in curves)
     # as plain values, which plotly checks once: a draw more is seen at once
     traces = [trace for curve in curves for trace in _density(*curve, (low, high))]
-    if view.draws is not None:
-        traces.append(_rug(view.draws[:, weight]))
+    traces.append(_rug(torch.empty(0) if view.draws is None else view.draws[:, weight]))
     shared = float(view.combined.global_weights[weight])
     everybody = _global_weight(shared) if math.isfinite(shared) else {}
     figure = go.Figure(data=traces, layout=everybody)
@@ -116,6 +115,14 @@ def weight_figure(view: LayerView, weight: int, *, height: int = 380) -> go.Figu
     )
 
 
+def with_draws(figure: go.Figure, draws: Float[Tensor, " draw"]) -> go.Figure:
+    """A ``weight_figure`` with these draws in place of those that it has: nothing else of it is
+    made or checked again.
+    """
+    figure.data[-1].update(_rug(draws))
+    return figure
+
+
 def _density(
     label: str,
     look: style.Role,
@@ -124,9 +131,9 @@ def _density(
     std: float,
     bounds: tuple[float, float],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    # a narrow curve keeps its shape on a wide axis
-    own = torch.linspace(mean - 4 * std, mean + 4 * std, CURVE_POINTS)
-    values = torch.cat([torch.linspace(*bounds, CURVE_POINTS), own]).sort().values
+    # its own range, so that a narrow curve keeps its shape on a wide axis; outside, it lies flat
+    own = torch.linspace(mean - 5 * std, mean + 5 * std, CURVE_POINTS)
+    values = torch.cat([torch.tensor(bounds), own]).sort().values
     density = torch.distributions.Normal(mean, max(std, 1e-12)).log_prob(values).exp()
     common = {"type": "scatter", "name": label, "legendgroup": label, "line": look.line(width)}
     curve = {
@@ -157,6 +164,7 @@ def _rug(draws: Float[Tensor, " draw"]) -> dict[str, Any]:
         "y": torch.zeros_like(draws).numpy(),
         "mode": "markers",
         "name": counted(draws.numel(), "draw"),
+        "visible": draws.numel() > 0,
         "cliponaxis": False,
         "marker": {
             "symbol": "line-ns-open",

@@ -11,7 +11,7 @@ tables; a task that ``compares`` has claims to be somebody instead, and one simi
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -74,6 +74,8 @@ class TaskData:
     ways: Ways | None = None
     # clips of persons who are neither trained on nor tested, where there are such
     kept: FeatureTable | None = None
+    # weights of a pretrained encoder, by their names; all others start at random
+    start: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -243,6 +245,12 @@ class Task(ABC):
         Raises EvaluationError where it does not, or nobody has clips enough.
         """
         raise EvaluationError(f"'{self.name}' compares nothing.")
+
+    def age_groups(self) -> dict[str, str]:
+        """``corpus, children`` or ``corpus, adults`` of every person whose age is known, where a
+        task ``compares``.
+        """
+        return {}
 
     def episodes(
         self,

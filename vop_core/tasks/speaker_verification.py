@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from vop_core.data import voices
+from vop_core.data import pretrained, voices
+from vop_core.data.audio import LogMelConfig
 from vop_core.data.features import FeatureTable, join_tables, load_features
 from vop_core.data.persons import Fold, PersonDataset
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
@@ -34,6 +35,7 @@ from vop_core.data.voices import BundledPerson
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.plan import OPEN, PlannedEpisode
 from vop_core.evaluation.verification import KEPT, Claims
+from vop_core.nets.resemblyzer import Resemblyzer
 from vop_core.tasks.base import BRANCH, SHARED, Progress, TaskData
 from vop_core.tasks.keyword_spotting import KeywordSpotting
 from vop_core.tasks.speech import SpeechTask
@@ -41,6 +43,7 @@ from vop_core.text import counted
 from vop_core.training.config import TrainConfig
 
 TRAINED_ON = (*CORPORA, "arabic_speech_commands", "dspspeech20")
+ADULT = 18  # years
 SPEAKERS = "speakers"  # the corpora together, as the bench names them
 
 
@@ -52,6 +55,7 @@ class SpeakerVerification(SpeechTask):
     title = "Speaker verification"
     compares = True
     encoder: ClassVar[Mapping[str, Any]] = {"name": "conv5", "config": {"tau": 1.5}}
+    front_end: ClassVar[LogMelConfig] = LogMelConfig()
     augmentation = FreshChannels()
     shared: ClassVar[TrainConfig] = replace(
         SHARED, steps=600, persons_per_step=32, queries_per_person=4
@@ -85,7 +89,9 @@ class SpeakerVerification(SpeechTask):
         progress: Progress = None,
     ) -> FeatureTable:
         """Log-mels of every clip, labeled with its person. Raises AudioError."""
-        found = load_features(dataset, variants=variants, cache=cache, progress=progress)
+        found = load_features(
+            dataset, variants=variants, config=self.front_end, cache=cache, progress=progress
+        )
         return replace(found, label=found.person, labels=found.persons)
 
     def bundled_persons(self) -> tuple[BundledPerson, ...]:
@@ -213,6 +219,16 @@ class SpeakerVerification(SpeechTask):
             gender=gender,
         )
 
+    def age_groups(self) -> dict[str, str]:
+        """Of those who have trial lists."""
+        found = {}
+        for name in CORPORA:
+            for record in self.dataset(name).records:
+                if (age := record.attributes.get("age", "")).isdigit():
+                    group = "children" if int(age) < ADULT else "adults"
+                    found[record.person] = f"{name}, {group}"
+        return found
+
     def _lists(
         self, dataset: PersonDataset, persons: Collection[str]
     ) -> list[tuple[str, tuple[Claim, ...]]]:
@@ -229,6 +245,33 @@ class SpeakerVerification(SpeechTask):
         own = [person for person in dataset.persons if person in set(persons)]
         generator = torch.Generator().manual_seed(seed_of(dataset.name))
         return [(OPEN, draw_trials(dataset, own, generator=generator).claims)]
+
+
+class PretrainedVerification(SpeakerVerification):
+    """The same asked of an encoder that thousands of other voices trained [RESEMBLYZER].
+
+    Departs: silence is not cut out; a clip is one second.
+    """
+
+    encoder: ClassVar[Mapping[str, Any]] = {"name": Resemblyzer.name, "config": {}}
+    front_end: ClassVar[LogMelConfig] = pretrained.FRONT_END
+
+    def table(
+        self,
+        dataset: PersonDataset,
+        *,
+        variants: Sequence[str] = (),
+        cache: bool = True,
+        progress: Progress = None,
+    ) -> FeatureTable:
+        """As loud as the encoder expects."""
+        found = super().table(dataset, variants=variants, cache=cache, progress=progress)
+        louder = {name: pretrained.raised(value) for name, value in found.variants.items()}
+        return replace(found, variants=louder)
+
+    def _of(self, *about: Any) -> TaskData:
+        """With the encoder's weights. Raises DataError where they are not installed."""
+        return replace(super()._of(*about), start=pretrained.speaker_weights())
 
 
 def _short(persons: Collection[str]) -> set[str]:

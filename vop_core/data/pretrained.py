@@ -1,0 +1,79 @@
+"""A pretrained speaker encoder's weights, and the front end that it must be given.
+
+``resemblyzer`` [RESEMBLYZER] is an optional extra that brings its weights as a pickle. They are
+read once, as tensors alone, and kept as safetensors in the cache; the package's own code is never
+run.
+"""
+
+import pickle
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vop_core.data.audio import LogMelConfig
+from vop_core.data.locations import cache_folder
+from vop_core.data.spectrogram import band_widths
+from vop_core.errors import DataError
+from vop_core.writing import whole_file
+
+PACKAGE, WEIGHTS = "resemblyzer", "pretrained.pt"
+LEARNED = ("lstm.", "linear.")  # the rest belongs to its own loss
+# power, as far as a logarithm can say it
+FRONT_END = LogMelConfig(window=400, fft=400, floor=1e-12)
+QUIETEST_DB = -30.0  # of full scale: quieter clips are raised to this
+
+
+def has_speaker_encoder() -> bool:
+    """Whether the extra is installed."""
+    return find_spec(PACKAGE) is not None
+
+
+def speaker_weights() -> dict[str, Tensor]:
+    """By the names that the encoder has for them.
+
+    Raises DataError where the extra is not installed or brings something else, and VopError where
+    the cache cannot be written.
+    """
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise DataError(
+            "The pretrained speaker encoder is not installed; its weights alone are needed: "
+            "pip install --no-deps resemblyzer"
+        )
+    source = Path(found.origin).parent / WEIGHTS
+    try:
+        size = source.stat().st_size
+        kept = cache_folder("pretrained") / f"{PACKAGE}-{size}.safetensors"
+        if not kept.exists():
+            state = torch.load(source, map_location="cpu", weights_only=True)["model_state"]
+            learned = {
+                name: value.contiguous()
+                for name, value in state.items()
+                if name.startswith(LEARNED)
+            }
+            with whole_file(kept) as part:
+                save_file(learned, part)
+        return load_file(kept)
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError):
+        raise DataError(
+            f"The weights of '{PACKAGE}' are missing or damaged; install it anew: "
+            "pip install --no-deps --force-reinstall resemblyzer"
+        ) from None
+
+
+def raised(
+    log_mels: Float[Tensor, "clip mel frame"], config: LogMelConfig = FRONT_END
+) -> Float[Tensor, "clip mel frame"]:
+    """Quiet clips as loud as the encoder expects, others as they are.
+
+    Neighbouring bands, each times its width, add up to the spectrum, and its mean to the level.
+    """
+    spectrum = (band_widths(config)[:, None] / 2 * log_mels.double().exp()).sum(1).mean(-1)
+    window = torch.hann_window(config.window, dtype=torch.float64).square().sum()
+    level = 2 * spectrum / (config.fft * window)
+    gain = (QUIETEST_DB / 10 * torch.log(torch.tensor(10.0)) - level.log()).clamp(min=0)
+    return log_mels + gain[:, None, None].to(log_mels)
