@@ -5,7 +5,6 @@ read once, as tensors alone, and kept as safetensors in the cache; the package's
 run.
 """
 
-import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,10 +43,9 @@ def speaker_weights() -> dict[str, Tensor]:
             "The pretrained speaker encoder is not installed; its weights alone are needed: "
             "pip install --no-deps resemblyzer"
         )
-    source = Path(found.origin).parent / WEIGHTS
+    folder, source = cache_folder("pretrained"), Path(found.origin).parent / WEIGHTS
     try:
-        size = source.stat().st_size
-        kept = cache_folder("pretrained") / f"{PACKAGE}-{size}.safetensors"
+        kept = folder / f"{PACKAGE}-{source.stat().st_size}.safetensors"
         if not kept.exists():
             state = torch.load(source, map_location="cpu", weights_only=True)["model_state"]
             learned = {
@@ -58,7 +56,8 @@ def speaker_weights() -> dict[str, Tensor]:
             with whole_file(kept) as part:
                 save_file(learned, part)
         return load_file(kept)
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError):
+    # a damaged pickle raises whatever it likes
+    except Exception:
         raise DataError(
             f"The weights of '{PACKAGE}' are missing or damaged; install it anew: "
             "pip install --no-deps --force-reinstall resemblyzer"
