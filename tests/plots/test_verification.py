@@ -38,9 +38,9 @@ def test_a_copied_threshold_stands_below_the_corpus_own():
     figure = copied_figure(cells, {"a": "Corpus A"}, asked=0.05)
     alarms = figure.data[0]
     lines = dict(zip(alarms.y, alarms.x, strict=True))
-    assert list(lines)[:2] == ["<b>Corpus A,<br>its own</b>", "Corpus A,<br>from b"]
+    assert list(lines)[:2] == ["<b>Corpus A,<br>own threshold</b>", "Corpus A,<br>from b"]
     assert (
-        round(lines["<b>Corpus A,<br>its own</b>"], 6) == 5
+        round(lines["<b>Corpus A,<br>own threshold</b>"], 6) == 5
         and round(lines["b,<br>from Corpus A"]) == 15
     )
     assert figure.layout.shapes[0].x0 == 5

@@ -99,7 +99,7 @@ def copied_figure(
 
     ordered = sorted(cells, key=lambda cell: (cell["to"], cell["from"] != cell["to"], cell["from"]))
     lines = [
-        f"<b>{name(cell['to'])},<br>its own</b>"
+        f"<b>{name(cell['to'])},<br>own threshold</b>"
         if cell["from"] == cell["to"]
         else f"{name(cell['to'])},<br>from {name(cell['from'])}"
         for cell in ordered
