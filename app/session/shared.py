@@ -2,6 +2,7 @@
 caches.
 """
 
+import gc
 import sys
 import threading
 
@@ -28,9 +29,17 @@ def bundle(task: str):
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Let librosa load and compile beside the first page, once per server."""
-    thread = threading.Thread(target=plots.warm_up, name="warm-up", daemon=True)
+    thread = threading.Thread(target=_load_once, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+def _load_once() -> None:
+    plots.warm_up()
+    # Streamlit looks for garbage after every run of a page, and nobody is answered meanwhile:
+    # a third of a second, were it to look through all that is loaded
+    gc.collect()
+    gc.freeze()
 
 
 def records() -> bool:
