@@ -217,17 +217,19 @@ def test_every_exercise_knows_three_mistakes_at_least_and_each_once():
     assert len(set(sentences)) == len(sentences)
 
 
-def climbing(*, first=0, rate=0.02, score=None, seen=None):
+def climbing(*, first=0, rate=0.02, score=None, seen=None, mean=torch.mean, early=False):
     """The training loop, with slips to be asked for."""
 
     def climb(make_network, draw_people, bound, steps):
         network = make_network()
+        asked = draw_people(steps) if early else None
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
         for step in range(first, steps + first):
             optimiser.zero_grad()
             (-bound(network, draw_people(step if seen is None else seen)).mean()).backward()
             optimiser.step()
-        return bound(network, draw_people(steps if score is None else score)).mean()
+        asked = asked or draw_people(steps if score is None else score)
+        return mean(bound(network, asked))
 
     return climb
 
@@ -272,6 +274,49 @@ WRONG = {
         "gain-of-the-worst",
         lambda _, base, own: (own - base)[:3].mean(),
     ),
+    "without its gradient": (
+        "reparameterised-draw",
+        lambda mean, log_std, noise: (mean + log_std.exp() * noise).detach(),
+    ),
+    "clips that do not add up": (
+        "precision-asked-for",
+        lambda prior, features, noise: prior + features**2 / noise**2,
+    ),
+    "a precision below 0": ("precision-asked-for", lambda *_: -1.0),
+    "a pair": ("equal-error-rate", lambda *_: (0.1, 0.2)),
+    "a dict": ("spread-by-luck", lambda *_: {"spread": 0.1}),
+    "true": ("reparameterised-draw", lambda *_: True),
+    "the control that is best for most": (
+        "personal-gain",
+        lambda own, *controls: (own - max(controls, key=lambda each: each.median())).mean(),
+    ),
+    "the control that is never worst": (
+        "personal-gain",
+        lambda own, *controls: (own - max(controls, key=lambda each: each.min())).mean(),
+    ),
+    "a figure that was read": ("ece-of-bins", lambda *_: 0.1773),
+    "one stranger too few": (
+        "threshold-for-false-alarms",
+        lambda scores, allowed: (
+            sorted(scores, reverse=True)[max(int(allowed * len(scores) + 1e-9) - 1, 0)] + 1e-9
+        ),
+    ),
+    "four clips, always": (
+        "cascade",
+        lambda clips, layers, prior: taken_in_place(
+            torch.cat((clips, clips.mean(0).expand(max(4 - len(clips), 0), -1)))[:4], layers, prior
+        ),
+    ),
+    "six clips, always": (
+        "variance-components",
+        lambda shown: (shown.mean(1).var() - shown.var(1).mean() / 6, shown.var(1).mean()),
+    ),
+    "three persons, always": (
+        "gain-of-the-worst",
+        lambda chosen, base, own: (own - base)[chosen.argsort()[:3]].mean(),
+    ),
+    "a bound a person": ("climb-the-bound", climbing(mean=lambda bounds: bounds)),
+    "the bound's sum": ("climb-the-bound", climbing(mean=torch.sum)),
     "a typed number": ("climb-the-bound", lambda *_: -3.36),
     "scored on what was trained on": ("climb-the-bound", climbing(first=1)),
     "one crowd again and again": ("climb-the-bound", climbing(seen=3)),
@@ -290,6 +335,21 @@ RIGHT = {
     "as an array": ("variance-components", lambda shown: components(shown).numpy()),
     "in place": ("cascade", taken_in_place),
     "with its gradient": ("climb-the-bound", climbing()),
+    "who is asked, drawn first": ("climb-the-bound", climbing(early=True)),
+    "a row of one": ("spread-by-luck", lambda p, n: [(p * (1 - p) / n) ** 0.5]),
+    "one after the other": (
+        "row-of-mean",
+        lambda mean, scale: (each for each in (-scale * (mean @ mean), 2 * scale * mean)),
+    ),
+    "weight by weight": (
+        "kl-by-hand",
+        lambda m, s, pm, ps: torch.stack(
+            [
+                (d / b).log() + (b**2 + (a - c) ** 2) / (2 * d**2) - 0.5
+                for a, b, c, d in zip(m, s, pm, ps, strict=True)
+            ]
+        ),
+    ),
     "counted": (
         "rank-histogram",
         lambda *given: ranked(*given).bincount(minlength=given[-1] + 1),
@@ -302,6 +362,16 @@ def test_what_a_student_might_try_is_refused_in_a_sentence(name):
     key, answer = WRONG[name]
     said = course.check(key, answer).sentence
     assert said.startswith("Not yet: ") and said.endswith(f"A hint: course.hint({key!r})")
+
+
+def test_only_what_an_answer_s_own_code_raises_is_said_to_be_its_own():
+    stopped = course.check("spread-by-luck", lambda p, n: p / 0).sentence
+    assert "your code stopped with ZeroDivisionError" in stopped
+    for name in ("without its gradient", "clips that do not add up", "a pair", "a dict", "true"):
+        key, answer = WRONG[name]
+        assert "stopped" not in course.check(key, answer).sentence, name
+    by_numpy = course.check("class-posterior", lambda samples, *_: (np.mean(samples), 1.0))
+    assert "torch tensors" in by_numpy.sentence
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -320,7 +390,7 @@ def test_a_list_is_as_good_as_a_tuple_and_an_empty_bin_is_named():
         "ece-of-bins",
         lambda clips, sums, right: (clips / clips.sum() * ((sums - right) / clips).abs()).sum(),
     )
-    assert "0 is divided by 0, as by an empty bin" in by_bin.sentence
+    assert "0 is divided by 0" in by_bin.sentence
 
 
 def test_a_constant_passes_no_exercise():

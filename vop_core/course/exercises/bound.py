@@ -84,6 +84,10 @@ def _check_precision(answer: Callable) -> str | None:
         precision = torch.as_tensor(
             answered(answer(prior_precision, features, LESSON_NOISE)), dtype=torch.float64
         )
+        if precision.numel() != 1:
+            return "a precision is one number: clips add up."
+        if not 0 < float(precision) < math.inf:
+            return f"a precision lies above 0, and below infinity; yours is {float(precision):g}."
         log_std = (-0.5 * precision.log()).detach().requires_grad_()
         q, prior = (
             Normal(torch.zeros(()), log_std.exp()),

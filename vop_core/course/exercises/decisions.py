@@ -19,6 +19,14 @@ def _scores(distance: float, count: int) -> tuple[list[float], list[float]]:
     )
 
 
+def _tied(distance: float, count: int, others: int) -> tuple[list[float], list[float]]:
+    """To one decimal: some scores are the same, and a claim at the threshold is believed."""
+    return (
+        [round(score, 1) for score in _scores(distance, count)[0]],
+        [round(score, 1) for score in _scores(distance, others)[1]],
+    )
+
+
 def _smallest(targets: Sequence[float], others: Sequence[float]) -> float:
     """By scikit-learn's ROC: the least, over all thresholds, of the larger of both errors."""
     from sklearn.metrics import roc_curve
@@ -30,11 +38,7 @@ def _smallest(targets: Sequence[float], others: Sequence[float]) -> float:
 
 def _check_equal(answer: Callable) -> str | None:
     for distance, count, others in ((1.0, 40, 40), (2.0, 60, 25), (0.3, 25, 60), (0.5, 9, 30)):
-        # one decimal: scores tie, and a claim at the threshold is believed
-        given = (
-            [round(score, 1) for score in _scores(distance, count)[0]],
-            [round(score, 1) for score in _scores(distance, others)[1]],
-        )
+        given = _tied(distance, count, others)
         wanted, found = _smallest(*given), answer(*given)
         if not near(found, wanted):
             return (
@@ -83,6 +87,7 @@ EXERCISES = {
             "both is smallest.",
         ),
         "One number for a curve; what a lock needs is a point of it.",
+        cases=(_tied(1.0, 40, 40), _tied(0.5, 9, 30)),
     ),
     "threshold-of-costs": Exercise(
         _check_ratio,

@@ -51,23 +51,24 @@ def _worst(chosen: Tensor, base: Tensor, own: Tensor) -> float:
     return float(table.nsmallest(len(table) // 4, "chosen")["gain"].mean())
 
 
-def _three(shift: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Of twelve persons: the global model on the clips that choose and on those that score, and the
+def _three(shift: float, persons: int = 12) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each person: the global model on the clips that choose and on those that score, and the
     personal one on the latter.
     """
-    noise = 0.08 * torch.randn(3, 12, generator=seeded(), dtype=torch.float64)
+    noise = 0.08 * torch.randn(3, persons, generator=seeded(), dtype=torch.float64)
     # not in order: whoever does not look at the first scores finds others
-    truth = torch.linspace(0.5, 0.95, 12, dtype=torch.float64)[torch.arange(12) * 5 % 12]
+    truth = torch.linspace(0.5, 0.95, persons, dtype=torch.float64)
+    truth = truth[torch.arange(persons) * 7 % persons]
     return truth + noise[0], truth + noise[1], truth + noise[2] + shift * (1 - truth)
 
 
 def _check_worst(answer: Callable) -> str | None:
-    for shift in (0.0, 0.3, -0.2):
-        given = _three(shift)
+    for shift, persons in ((0.0, 12), (0.3, 12), (-0.2, 15), (0.1, 33)):
+        given = _three(shift, persons)
         found, wanted = answer(*given), _worst(*given)
         if not near(found, wanted):
             return (
-                f"over the three of twelve that the first scores choose, pandas finds "
+                f"over the {persons // 4} of {persons} that the first scores choose, pandas finds "
                 f"{wanted:+.4f}; yours is {float(found):+.4f}."
             )
     return None

@@ -6,8 +6,10 @@ wrong. Inputs of a check are drawn or several, so that a typed number does not p
 """
 
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,10 @@ class NotAnswered(Exception):
 
 class NoNumbers(Exception):
     """An answer gave something that nobody can check; says what."""
+
+
+class CodeStopped(Exception):
+    """An answer's own code raised something; says what."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,19 @@ class Exercise:
         return Feedback(sentence, self.picture.draw(answer))
 
     def _judged(self, answer: Any, hint: str, mistakes: Sequence[Mistake]) -> str:
+        given: list[Any] = [None]  # what the answer gave, last
         try:
-            wrong = self.check(asked(answered(answer)))
+            wrong = self.check(asked(answered(answer), given))
         except NotAnswered:
             return f"Your turn: replace the dots and run the cell again. A {hint}"
+        except CodeStopped as error:
+            return f"Not yet: {error} A {hint}"
         except NoNumbers as error:
             wrong = str(error)
-        except ANYTHING as error:
-            return f"Not yet: your code stopped with {type(error).__name__}: {error}. A {hint}"
+        except ANYTHING:  # of the check, on what it was given
+            wrong = (
+                f"your function gave {_described(given[-1])}; the cell says what it should give."
+            )
         if wrong is None:
             return f"Right. {self.praise}"
         known = (each.sentence for each in mistakes if self._is(answer, each.answer))
@@ -135,14 +146,47 @@ def _alike(found: Any, other: Any) -> bool:
     return len(rows[0]) == len(rows[1]) and all(map(near, *rows))
 
 
-def asked(answer: Callable) -> Callable:
-    """The answer, on copies of what it is given. Raises NoNumbers for what is no number."""
+def asked(answer: Callable, kept: list[Any] | None = None) -> Callable:
+    """The answer, on copies of what it is given; what it gives is ``kept`` as well.
+
+    Raises CodeStopped where it raises something, and NoNumbers for what is no number.
+    """
 
     def ask(*given: Any) -> Any:
-        found = answer(*map(_copy, given))
+        try:
+            found = answer(*map(_copy, given))
+            if isinstance(found, Iterator):  # it may stop as well
+                found = list(found)
+        except ANYTHING as error:
+            raise CodeStopped(_stopped(error, given)) from None
+        if kept is not None:
+            kept[:] = [found]
         return _as_numbers(found)
 
     return ask
+
+
+def _stopped(error: BaseException, given: Sequence[Any]) -> str:
+    said = f"{type(error).__name__}: {error}".rstrip(". :")
+    places = (frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__))
+    by_numpy = any(f"{os.sep}numpy{os.sep}" in place for place in places)
+    if by_numpy and any(isinstance(each, Tensor) for each in given):
+        return (
+            f"your code stopped with {said}. What it is given are torch tensors: take their own "
+            "functions, such as x.mean(), or x.numpy() first."
+        )
+    return f"your code stopped with {said}."
+
+
+def _described(found: Any) -> str:
+    """What an answer gave, in words."""
+    if isinstance(found, (Tensor, np.ndarray)):
+        return f"numbers of the shape {tuple(found.shape)}"
+    if isinstance(found, (tuple, list)):
+        return f"a {type(found).__name__} of {len(found)}"
+    if isinstance(found, (int, float)):
+        return f"the number {found:g}"
+    return f"a {type(found).__name__}"
 
 
 def _copy(given: Any) -> Any:
@@ -162,10 +206,17 @@ def _as_numbers(found: Any) -> Any:
         raise NoNumbers("your function gave text; give numbers.")
     if isinstance(found, (tuple, list)):
         return type(found)(map(_as_numbers, found))
-    if isinstance(found, (np.ndarray, np.generic)):
+    if isinstance(found, (np.ndarray, np.generic)) and found.dtype.kind in "iufb":
         found = torch.as_tensor(found)
-    if isinstance(found, (float, Tensor)) and torch.as_tensor(found).isnan().any():
-        raise NoNumbers("your function gave NaN: somewhere 0 is divided by 0, as by an empty bin.")
+    truth = isinstance(found, bool) or (isinstance(found, Tensor) and found.dtype == torch.bool)
+    if truth or not isinstance(found, (int, float, Tensor)):
+        kind = "True or False" if truth else f"a {type(found).__name__}"
+        raise NoNumbers(f"your function gave {kind}; give numbers.")
+    if torch.as_tensor(found).isnan().any():
+        raise NoNumbers(
+            "your function gave NaN: somewhere 0 is divided by 0, or a root or logarithm taken of "
+            "a negative number."
+        )
     return found
 
 
@@ -200,11 +251,13 @@ def everywhere(wanted: Callable[..., Any], cases: Sequence[tuple], sentence: str
 
 
 def near(found: object, wanted: float | int | Tensor, tolerance: float = CLOSE) -> bool:
-    """Whether an answer is what is wanted, in shape and numbers; the tolerance is absolute and
-    relative.
+    """Whether an answer is what is wanted, in shape and numbers; a row of one number is that
+    number. The tolerance is absolute and relative.
     """
     value = torch.as_tensor(answered(found), dtype=torch.float64).detach()
     goal = torch.as_tensor(wanted, dtype=torch.float64)
+    if value.numel() == goal.numel() == 1:
+        value, goal = value.flatten(), goal.flatten()
     return value.shape == goal.shape and bool(
         ((value - goal).abs() <= tolerance * (1 + goal.abs())).all()
     )

@@ -20,6 +20,10 @@ from vop_core.course.exercises.exercise import (
 )
 from vop_core.data.spectrogram import LogMelConfig, log_mel
 
+NO_GRADIENT = (
+    "no gradient reaches the mean and the width: compute with them, do not copy their values."
+)
+
 
 def _spread(share: float, clips: int) -> float:
     return stats.binom.std(clips, share) / clips
@@ -39,6 +43,8 @@ def _check_draw(answer: Callable) -> str | None:
     mean, log_std, noise = torch.randn(3, 50, generator=seeded(), dtype=torch.float64)
     mean.requires_grad_(), log_std.requires_grad_()
     drawn = answered(answer(mean, log_std, noise))
+    if isinstance(drawn, Tensor) and not drawn.requires_grad:
+        return NO_GRADIENT
     standardised = (drawn - mean) / log_std.exp()
     if not near(standardised.detach(), noise):
         return (
@@ -47,10 +53,7 @@ def _check_draw(answer: Callable) -> str | None:
         )
     drawn.sum().backward()
     if mean.grad is None or log_std.grad is None:
-        return (
-            "no gradient reaches the mean and the width: compute with them, do not copy their "
-            "values."
-        )
+        return NO_GRADIENT
     return (
         None
         if near(log_std.grad, noise * log_std.detach().exp())
@@ -71,7 +74,14 @@ def _check_kl(answer: Callable) -> str | None:
     std, prior_std = torch.rand(2, 20, generator=seeded(), dtype=torch.float64) + 0.1
     found = answered(answer(mean, std, prior_mean, prior_std))
     wanted = _kl(mean, std, prior_mean, prior_std)
-    return None if near(found, wanted) else "torch has other numbers."
+    if near(found, wanted):
+        return None
+    if torch.as_tensor(found).shape != wanted.shape:
+        return f"{len(mean)} weights have {len(mean)} divergences: give one of each."
+    return (
+        f"of q = N({mean[0]:.2f}, {std[0]:.2f}^2) from N({prior_mean[0]:.2f}, "
+        f"{prior_std[0]:.2f}^2), torch finds {wanted[0]:.4f} nats; yours is {float(found[0]):.4f}."
+    )
 
 
 EXERCISES = {
@@ -149,7 +159,7 @@ EXERCISES = {
             "mean of q = N(mean, 0.25)",
             "KL(q || N(0, 1)), nats",
             line(-2.0, 2.0, 21),
-            lambda mean: tuple(map(number, (mean, 0.5, 0.0, 1.0))),
+            lambda mean: tuple(number(each)[None] for each in (mean, 0.5, 0.0, 1.0)),
             _kl,
         ),
         (

@@ -32,21 +32,28 @@ def _calibration_error(confidence: Tensor, right: Tensor) -> float:
 
 def _check_calibration_error(answer: Callable) -> str | None:
     """On answers that were binned here."""
+    found = (_compared(answer, answers) for answers in (400, 90))
+    return next((wrong for wrong in found if wrong), None)
+
+
+def _compared(answer: Callable, answers: int) -> str | None:
     generator = seeded()
     # the lower bins stay empty
-    confidence = 0.55 + 0.45 * torch.rand(400, generator=generator, dtype=torch.float64)
+    confidence = 0.55 + 0.45 * torch.rand(answers, generator=generator, dtype=torch.float64)
     # overconfident below, underconfident above
     shift = torch.where(confidence < 0.775, -0.25, 0.15)
     right = (
-        torch.rand(400, generator=generator, dtype=torch.float64) < confidence + shift
+        torch.rand(answers, generator=generator, dtype=torch.float64) < confidence + shift
     ).double()
     place = (confidence * BINS).ceil().long() - 1
     bins = (
         torch.zeros(BINS, dtype=torch.float64).index_add(0, place, each)
-        for each in (torch.ones(400).double(), confidence, right)
+        for each in (torch.ones(answers).double(), confidence, right)
     )
     wanted, found = _calibration_error(confidence, right), answered(answer(*bins))
-    return None if near(found, wanted, 1e-4) else f"torchmetrics finds {wanted:.4f}."
+    if near(found, wanted, 1e-4):
+        return None
+    return f"of {answers} answers torchmetrics finds {wanted:.4f}; yours is {float(found):.4f}."
 
 
 def _two_bins(excess: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -90,9 +97,10 @@ def _check_threshold(answer: Callable) -> str | None:
     for count, allowed in ((40, 0.05), (101, 0.1), (20, 0.01)):
         strangers = torch.randn(count, generator=generator, dtype=torch.float64).tolist()
         threshold = float(answered(answer(strangers, allowed)))
-        if sum(score >= threshold for score in strangers) > allowed * count:
+        accepted, most = sum(score >= threshold for score in strangers), allowed * count
+        if accepted > most:
             return f"more than {allowed:.0%} of {count} strangers are accepted."
-        if threshold > _lowest_accepted(strangers, allowed) + 1e-9:
+        if accepted < int(most + 1e-9):
             return f"a lower threshold would still keep the promise, for {count} strangers."
     return None
 
@@ -110,7 +118,22 @@ def _check_gain(answer: Callable) -> str | None:
             of_controls = ", ".join(map(str, means[turn:] + means[:turn]))
             gain = f"the gain is {own - best:+.2f}."
             return f"with means {own}, and {of_controls} of the controls, {gain}"
+    for middle in ((0.74, 0.72, 0.6), (0.7, 0.72, 0.6)):
+        given = _lopsided(0.8, *middle)
+        if not near(answer(*given), 0.8 - max(middle)):
+            return (
+                f"with means 0.8, and {', '.join(map(str, middle))} of the controls, the gain is "
+                f"{0.8 - max(middle):+.2f}, whichever control is better for most persons."
+            )
     return None
+
+
+def _lopsided(own: float, *means: float) -> tuple[Tensor, ...]:
+    """Of twelve persons: one control fails for one of them alone, the next serves one alone."""
+    odd = torch.full((12,), 1 / 11, dtype=torch.float64)
+    odd[5] = -1
+    ways = (0 * odd, 0.3 * odd, -0.45 * odd, 0 * odd)
+    return tuple(mean + way for mean, way in zip((own, *means), ways, strict=True))
 
 
 def _persons(mixed: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -171,12 +194,16 @@ EXERCISES = {
             lambda own, *controls: float(own.mean() - torch.stack(controls).mean(1).max()),
         ),
         (
-            "First find out which control is better on average over persons.",
-            "Then the mean of own - control, person by person; with the other control it would "
+            "First find out which of the three controls is best on average over persons.",
+            "Then the mean of own - control, person by person; with another control it would "
             "flatter the method.",
         ),
         "The best control is the one to beat.",
-        cases=(_persons(0.95), tuple(each.flip(0) for each in _persons(0.2))),
+        cases=(
+            _persons(0.95),
+            tuple(each.flip(0) for each in _persons(0.2)),
+            tuple(_persons(0.2)[place] for place in (0, 2, 1, 3)),  # the prior is best
+        ),
     ),
     "bytes-of-a-person": Exercise(
         everywhere(

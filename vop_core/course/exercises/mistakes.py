@@ -281,6 +281,10 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
             lambda own, *controls: own.mean() - controls[0].mean(),
             "that is the gain over the global model; the prior or mixed clips may do better.",
         ),
+        Mistake(
+            lambda own, *controls: own.mean() - torch.stack(controls[:2]).mean(1).max(),
+            "that leaves the mixed clips out, which may do better than global model and prior.",
+        ),
     ),
     "bytes-of-a-person": (
         Mistake(
@@ -301,6 +305,10 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         ),
     ),
     "equal-error-rate": (
+        Mistake(
+            lambda targets, others: _meeting(others, targets),
+            "true claims come first, others second: they have changed places.",
+        ),
         Mistake(
             lambda targets, others: 1 - _meeting(targets, others),
             "that is the share of right decisions; the error is what is missing to 1.",

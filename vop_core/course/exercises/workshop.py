@@ -79,18 +79,22 @@ def _check_climb(answer: Callable) -> str | None:
         drawn.append(int(number))
         return people(number)
 
-    found = float(torch.as_tensor(answer(Guess, crowd, bound_of, STEPS)).detach().mean())
-    trained, last = drawn[:-1], drawn[-1:]
-    if last != [STEPS]:
-        return "score the crowd draw_people(steps), and draw it last: no step has seen it."
-    if STEPS in trained:
+    given = torch.as_tensor(answer(Guess, crowd, bound_of, STEPS)).detach()
+    trained, scored = [each for each in drawn if each != STEPS], drawn.count(STEPS)
+    if not scored:
+        return "score the crowd draw_people(steps): no step has seen it."
+    if scored > 1:
         return "the crowd that is scored was trained on; the steps take draw_people(step)."
     if set(trained) != set(range(STEPS)):
         return (
             f"{STEPS} steps take the crowds 0 to {STEPS - 1}, a new one each; yours took "
             f"{len(set(trained))} of them."
         )
-    best = float(bound_of(_best, people(STEPS)).mean())
+    if given.numel() != 1:
+        return "give one number: the mean bound over the persons of that crowd."
+    found, best = float(given), float(bound_of(_best, people(STEPS)).mean())
+    if abs(found - CROWD * best) < CROWD * SLACK:
+        return f"that is the sum over {CROWD} persons; give their mean."
     if found > best + SLACK:
         return (
             f"without labels nobody gets above {best:.3f} nats a person there, and yours is "
@@ -108,10 +112,12 @@ def _check_climb(answer: Callable) -> str | None:
 # --- 06: variance components, and a cascade -------------------------------------------------------
 
 
-def _table(person_std: float) -> Tensor:
+def _table(person_std: float, persons: int = 30, clips: int = 6) -> Tensor:
     # its draws make persons who are alike seem more so: the estimate is below 0
     generator = torch.Generator().manual_seed(6)
-    return draw_shown(30, 6, person_std=person_std, clip_std=1.0, generator=generator).clips
+    return draw_shown(
+        persons, clips, person_std=person_std, clip_std=1.0, generator=generator
+    ).clips
 
 
 def _by_f_test(shown: Tensor) -> tuple[float, float]:
@@ -123,8 +129,8 @@ def _by_f_test(shown: Tensor) -> tuple[float, float]:
 
 
 def _check_components(answer: Callable) -> str | None:
-    for person_std in (0.8, 1.5, 3.0, 0.0):
-        shown = _table(person_std)
+    for person_std, *shape in ((0.8, 30, 6), (1.5, 20, 4), (3.0, 30, 6), (0.0, 30, 6)):
+        shown = _table(person_std, *shape)
         wanted, found = _by_f_test(shown), parts_of(answer(shown), 2)
         if found is None:
             return "give two numbers: the variance over persons, and that of a clip."
@@ -143,12 +149,14 @@ def _check_components(answer: Callable) -> str | None:
     return None
 
 
-def _layers(count: int, channels: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+def _layers(
+    count: int, channels: int, clips: int = 4
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     generator = torch.Generator().manual_seed(6 + channels)
     kinds: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
-    clips = torch.randn(4, channels, **kinds) + 1
+    heard = torch.randn(clips, channels, **kinds) + 1
     mixture = torch.eye(channels, dtype=torch.float64)
-    return clips, [
+    return heard, [
         (0.3 * torch.randn(channels, **kinds), mixture + 0.2 * torch.randn(*mixture.shape, **kinds))
         for _ in range(count)
     ]
@@ -186,8 +194,8 @@ def _signed(values: Any) -> str:
 
 
 def _check_cascade(answer: Callable) -> str | None:
-    for count, channels, prior_clips in ((1, 2, 1.0), (2, 3, 4.0), (3, 2, 0.5)):
-        given = (*_layers(count, channels), prior_clips)
+    for clips, count, channels, prior_clips in ((4, 1, 2, 1.0), (4, 2, 3, 4.0), (7, 3, 2, 0.5)):
+        given = (*_layers(count, channels, clips), prior_clips)
         found, wanted = parts_of(answer(*given), count), _clip_by_clip(*given)
         if found is None:
             return "give a list: for each layer one offset, with a number for each channel."
@@ -196,8 +204,8 @@ def _check_cascade(answer: Callable) -> str | None:
                 return "an offset has one number for each channel: it is taken off every clip."
             if not near(one, other):
                 return (
-                    f"of 4 clips, with prior_clips {prior_clips:g}, layer {number} of {count} "
-                    f"should take {_signed(other)}; yours takes {_signed(one)}."
+                    f"of {clips} clips, with prior_clips {prior_clips:g}, layer {number} of "
+                    f"{count} should take {_signed(other)}; yours takes {_signed(one)}."
                 )
     return None
 
