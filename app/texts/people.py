@@ -31,8 +31,9 @@ IN_ENVIRONMENT = (
 FILES = "Save or load a person's model"
 SAVE = "Save this person's model"
 SAVED = (
-    "{kilobytes} kB: means and widths of the weights, together and clip by clip, and no sound. It "
-    "is personal all the same: the numbers tell how a voice sounds to this network."
+    "{kilobytes} kB: means and widths of the weights, together and clip by clip, eight numbers by "
+    "which each clip is known again, and no sound. It is personal all the same: the numbers tell "
+    "how a voice sounds to this network."
 )
 LOAD = "Load a person's file"
 LOADING = "Made here or by `vop enroll`, for {task}; it becomes another person of this visit."
