@@ -1,5 +1,6 @@
 """What the way in which the app was started changes on its pages."""
 
+import gc
 import sys
 
 import pytest
@@ -42,3 +43,11 @@ def test_the_numbers_of_a_figure_are_made_when_they_are_asked_for(app, monkeypat
     press(app, "borrow")
     open_page(app, "posterior")
     assert len(app.get("plotly_chart")) == 3 and made == []
+
+
+def test_no_run_of_a_page_ends_with_a_look_for_garbage_among_what_is_loaded(app):
+    from session import shared
+
+    shared.warm_up().join()
+    # torch alone makes more
+    assert gc.get_freeze_count() > 100_000
