@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from vop_core.evaluation.detection import det_curve, equal_error_rate
-from vop_core.evaluation.score import COLUMNS, OPEN, OWN
+from vop_core.evaluation.score import COLUMNS, OPEN, OWN, START
 from vop_core.evaluation.verification import SAME_GENDER, SIMILARITY, SPEAKER
 from vop_core.evaluation.verification_metrics import (
     Trials,
@@ -157,6 +157,8 @@ def test_trials_come_from_the_table_of_scores():
         (*other, SPEAKER, 5.0, [5.0, 3.0]),
         (*other, SAME_GENDER, np.nan, [1.0, np.nan]),
     ]
+    # the global model's answers, which what is made of it brings along
+    lines += [(*line[:4], START, *line[5:]) for line in lines]
     table = pd.DataFrame(lines, columns=list(COLUMNS))
     found = trials_of(table, OPEN, 1, OWN, "corpus")
     assert found.persons == ("corpus/a", "corpus/b")

@@ -29,6 +29,7 @@ from vop_core.evaluation.detection import (
     misses_at,
 )
 from vop_core.evaluation.intervals import LEVEL, Interval
+from vop_core.evaluation.score import OWN
 from vop_core.evaluation.verification import SAME_GENDER, SIMILARITY, SPEAKER
 
 Scores = Float[np.ndarray, " _score"]
@@ -75,8 +76,10 @@ def trials_of(scores: pd.DataFrame, set_name: str, shots: int, row: str, corpus:
     found = scores[(scores["set"] == set_name) & (scores["shots"] == shots)]
     found = found[found["person"].str.startswith(corpus + "/")]
     asked = found[(found["row"] == row) & (found["metric"] == SIMILARITY)].set_index("person")
+    # they stand by the first row, and by those of a model that the method was made of
+    first = found[found["row"] == OWN]
     told = {
-        name: found[found["metric"] == name].set_index("person") for name in (SPEAKER, SAME_GENDER)
+        name: first[first["metric"] == name].set_index("person") for name in (SPEAKER, SAME_GENDER)
     }
     if asked.empty:
         raise ValueError(f"no trial of {corpus}, {set_name}, {shots} clips, {row}")
