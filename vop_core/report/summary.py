@@ -143,7 +143,7 @@ def summary(results: Mapping[str, Sequence[Result]], suite: str) -> Entry:
         "datasets": tables,
     }
     if claimed:
-        content["claims"] = {name: _claims(name, found) for name, found in claimed.items()}
+        content["claims"] = {name: claims_table(name, found) for name, found in claimed.items()}
     return plain(content)
 
 
@@ -151,7 +151,7 @@ def _of_claims(result: Result) -> bool:
     return bool((result.scores["metric"] == SIMILARITY).any())
 
 
-def _claims(dataset: str, results: Sequence[Result]) -> Entry:
+def claims_table(dataset: str, results: Sequence[Result]) -> Entry:
     """A task that compares: the tables of its first seed that is done by all."""
     done = [result for result in results if len(result.scores)]
     seeds = {
