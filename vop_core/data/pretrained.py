@@ -1,15 +1,17 @@
 """A pretrained speaker encoder's weights, and the front end that it must be given.
 
-``resemblyzer`` [RESEMBLYZER] is an optional extra that brings its weights as a pickle. They are
+``resemblyzer`` [RESEMBLYZER] is an optional package that brings its weights as a pickle. They are
 read once, as tensors alone, and kept as safetensors in the cache; the package's own code is never
 run.
 """
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -27,14 +29,14 @@ QUIETEST_DB = -30.0  # of full scale: quieter clips are raised to this
 
 
 def has_speaker_encoder() -> bool:
-    """Whether the extra is installed."""
+    """Whether the package is installed."""
     return find_spec(PACKAGE) is not None
 
 
 def speaker_weights() -> dict[str, Tensor]:
     """By the names that the encoder has for them.
 
-    Raises DataError where the extra is not installed or brings something else, and VopError where
+    Raises DataError where the package is not installed or brings something else, and VopError where
     the cache cannot be written.
     """
     found = find_spec(PACKAGE)
@@ -46,22 +48,21 @@ def speaker_weights() -> dict[str, Tensor]:
     folder, source = cache_folder("pretrained"), Path(found.origin).parent / WEIGHTS
     try:
         kept = folder / f"{PACKAGE}-{source.stat().st_size}.safetensors"
-        if not kept.exists():
-            state = torch.load(source, map_location="cpu", weights_only=True)["model_state"]
-            learned = {
-                name: value.contiguous()
-                for name, value in state.items()
-                if name.startswith(LEARNED)
-            }
-            with whole_file(kept) as part:
-                save_file(learned, part)
-        return load_file(kept)
+        with suppress(OSError, SafetensorError):
+            return load_file(kept)
+        state = torch.load(source, map_location="cpu", weights_only=True)["model_state"]
     # a damaged pickle raises whatever it likes
     except Exception:
         raise DataError(
             f"The weights of '{PACKAGE}' are missing or damaged; install it anew: "
             "pip install --no-deps --force-reinstall resemblyzer"
         ) from None
+    learned = {
+        name: value.contiguous() for name, value in state.items() if name.startswith(LEARNED)
+    }
+    with whole_file(kept) as part:
+        save_file(learned, part)
+    return learned
 
 
 def raised(
