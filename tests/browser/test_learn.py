@@ -88,8 +88,8 @@ def test_a_click_moves_the_chosen_point_there(page, app_address):
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     page.mouse.click(*page.evaluate(WHERE, [-1.0, 2.0]))
     page.wait_for_function(
-        "() => { const points = document.querySelector('.js-plotly-plot').data"
-        ".find(each => each.mode == 'markers+text');"
-        " return points.x.at(-1) == -1 && points.y.at(-1) == 2; }"
+        "() => { const points = document.querySelector('.js-plotly-plot')?.data"
+        "?.find(each => each.mode == 'markers+text');"
+        " return points?.x.at(-1) == -1 && points.y.at(-1) == 2; }"
     )
     assert page.failures == []
