@@ -46,7 +46,7 @@ from vop_core.data.locations import (
     voices_root,
 )
 from vop_core.data.persons import Fold, spread
-from vop_core.data.pretrained import has_speaker_encoder
+from vop_core.data.pretrained import GET_IT, has_speaker_encoder
 from vop_core.data.splits import CHOOSE, persons_with_role
 from vop_core.data.virtual_persons import OFF
 from vop_core.errors import DataError, EvaluationError
@@ -112,8 +112,7 @@ FEW_SHOT_METHODS = (
 )
 PRETRAINED = "global, resemblyzer"
 NOT_INSTALLED = (
-    "The row of a pretrained speaker encoder is left out; it needs its weights: "
-    "pip install --no-deps resemblyzer"
+    f"The row of a pretrained speaker encoder is left out; it needs its weights: {GET_IT}"
 )
 VERIFICATION_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn")
 TASKS_METHODS = ("global", "vop", "untrained-vop", "film-hypernetwork", "adabn", "fine-tune-film")

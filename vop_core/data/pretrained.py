@@ -22,6 +22,7 @@ from vop_core.errors import DataError
 from vop_core.writing import whole_file
 
 PACKAGE, WEIGHTS = "resemblyzer", "pretrained.pt"
+GET_IT = f"pip install --no-deps {PACKAGE}"
 LEARNED = ("lstm.", "linear.")  # the rest belongs to its own loss
 # power, as far as a logarithm can say it
 FRONT_END = LogMelConfig(window=400, fft=400, floor=1e-12)
@@ -42,8 +43,7 @@ def speaker_weights() -> dict[str, Tensor]:
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise DataError(
-            "The pretrained speaker encoder is not installed; its weights alone are needed: "
-            "pip install --no-deps resemblyzer"
+            f"The pretrained speaker encoder is not installed; its weights are needed: {GET_IT}"
         )
     folder, source = cache_folder("pretrained"), Path(found.origin).parent / WEIGHTS
     try:
@@ -54,8 +54,8 @@ def speaker_weights() -> dict[str, Tensor]:
     # a damaged pickle raises whatever it likes
     except Exception:
         raise DataError(
-            f"The weights of '{PACKAGE}' are missing or damaged; install it anew: "
-            "pip install --no-deps --force-reinstall resemblyzer"
+            f"The weights of '{PACKAGE}' are missing or damaged; install it anew: {GET_IT} "
+            "--force-reinstall"
         ) from None
     learned = {
         name: value.contiguous() for name, value in state.items() if name.startswith(LEARNED)

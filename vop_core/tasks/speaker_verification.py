@@ -256,16 +256,9 @@ class PretrainedVerification(SpeakerVerification):
     encoder: ClassVar[Mapping[str, Any]] = {"name": Resemblyzer.name, "config": {}}
     front_end: ClassVar[LogMelConfig] = pretrained.FRONT_END
 
-    def table(
-        self,
-        dataset: PersonDataset,
-        *,
-        variants: Sequence[str] = (),
-        cache: bool = True,
-        progress: Progress = None,
-    ) -> FeatureTable:
+    def table(self, dataset: PersonDataset, **asked: Any) -> FeatureTable:
         """As loud as the encoder expects."""
-        found = super().table(dataset, variants=variants, cache=cache, progress=progress)
+        found = super().table(dataset, **asked)
         louder = {name: pretrained.raised(value) for name, value in found.variants.items()}
         return replace(found, variants=louder)
 
