@@ -146,9 +146,9 @@ def tally(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
     return ", ".join(f"{kind} on {listing(names)}" for kind, names in groups.items() if names)
 
 
-def shown_on(estimates: Mapping[str, Estimate | None]) -> str:
+def shown_on(estimates: Mapping[str, Estimate | None], *, better: int = 1) -> str:
     """Where a difference is shown: "a and b"; empty where nowhere."""
-    names = [name for name, each in estimates.items() if verdict(each) == SHOWN]
+    names = [name for name, each in estimates.items() if verdict(each, better=better) == SHOWN]
     return listing(names) if names else ""
 
 

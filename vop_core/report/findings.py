@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
 from vop_core.methods.registry import METHODS
-from vop_core.report.questions import QUESTIONS, Table
+from vop_core.report.other_tasks import OTHER_TASKS, VERIFICATION, by_task
+from vop_core.report.questions import QUESTIONS, Question, Suites, Table
 from vop_core.report.tables import completeness, rows_of
 from vop_core.report.targets import judgements
 from vop_core.report.words import TEMPLATES
@@ -39,7 +40,7 @@ def of_this_method(summaries: Summaries) -> dict[str, dict[str, Any]]:
     for suite, content in summaries.items():
         earlier = set(_of_earlier(content))
         kept = {name: each for name, each in content["datasets"].items() if name not in earlier}
-        if kept:
+        if kept or content.get("claims"):
             found[suite] = {**content, "datasets": kept}
     return found
 
@@ -55,9 +56,13 @@ def findings(summaries: Summaries) -> str:
     tables = [table for content in summaries.values() for table in content["datasets"].values()]
     shots = sorted({table["main_shots"] for table in tables})
     document = TEMPLATES.get_template("findings.md")
-    suites = {suite: content["datasets"] for suite, content in summaries.items()}
+    suites = by_task(summaries)
     return document.render(
-        shots=shots, earlier=earlier, answers=list(answers(summaries)), targets=judgements(suites)
+        shots=shots,
+        earlier=earlier,
+        answers=list(answers(summaries)),
+        others=[_answer(question, suites) for question in OTHER_TASKS.values()],
+        targets=judgements(suites),
     )
 
 
@@ -78,19 +83,25 @@ def short_answers(summaries: Summaries) -> list[tuple[str, str]]:
 
 def answers(summaries: Summaries) -> Iterator[Answer]:
     """Of every question, also where a suite that it is asked of has not run."""
-    suites = {suite: content["datasets"] for suite, content in summaries.items()}
-    for question in QUESTIONS.values():
-        behind = [
-            f"suite {suite}, "
-            + "; ".join(f"{name}: {_behind(table)}" for name, table in suites[suite].items())
-            for suite in question.suites
-            if suites.get(suite)
-        ]
-        short, full = question.in_short(suites), question.in_full(suites)
-        yield Answer(question.words, short, full, "; ".join(behind))
+    suites = by_task(summaries)
+    return (_answer(question, suites) for question in QUESTIONS.values())
 
 
-def _behind(table: Table) -> str:
+def _answer(question: Question, suites: Suites) -> Answer:
+    behind = [
+        f"suite {suite}, "
+        + "; ".join(f"{name}: {_behind(suite, table)}" for name, table in suites[suite].items())
+        for suite in question.suites
+        if suites.get(suite)
+    ]
+    short, full = question.in_short(suites), question.in_full(suites)
+    return Answer(question.words, short, full, "; ".join(behind))
+
+
+def _behind(suite: str, table: Table) -> str:
+    if suite == VERIFICATION:
+        speakers = {row["corpus"]: row["speakers"] for row in table["rows"]}
+        return f"{sum(speakers.values())} unknown persons, seed {table['config']['seed']}"
     by_method = {method["variant"]: method for method in table["methods"]}
     persons = max((row["accuracy"]["persons"] for row in rows_of(table, OPEN)), default=0)
     shown = by_method.get(GLOBAL) or next(iter(by_method.values()))

@@ -81,6 +81,16 @@ DIGITS = 6
 PAPER, ABLATIONS, CONDITIONS = "paper", "ablations", "conditions"
 ADABN, WITHOUT_GAUSSIAN, CHECKPOINT = "adabn", "film-hypernetwork", "checkpoint"
 FINE_TUNING = ("fine-tune-head", "fine-tune-film", "fine-tune-all")
+CLASS_VOP = "class-vop"
+# what publications say of one another, and VoP against each
+FEW_SHOT_COMPARISONS = (
+    ("VERSA above prototypes, as published", "versa-trained-encoder", "prototypical"),
+    ("SAMOVAR above VERSA, as published", "labeled-samovar-2fc", "versa-trained-encoder"),
+    ("Mahalanobis distances above prototypes, as published", "simple-cnaps", "prototypical"),
+    ("VoP above SAMOVAR, as published of keywords", CLASS_VOP, "labeled-samovar-2fc"),
+    ("VoP above prototypes", CLASS_VOP, "prototypical"),
+    ("VoP with film above VoP without", f"{CLASS_VOP}-film", CLASS_VOP),
+)
 FORMS_OF_VOP = (VOP, WITHOUT_GAUSSIAN, "conditional-vop")
 SETS = (OPEN, CLOSED)
 # means over persons, own row
@@ -513,14 +523,20 @@ def named_comparisons(variants: Variants, picked_baseline: str | None) -> list[E
             for method in FINE_TUNING
         ),
     ]
-    found = [
-        {"name": name, "a": variant, "b": f"{other}{comma}{setting}", "set": set_name}
-        | differences(variants[variant], variants[f"{other}{comma}{setting}"], set_name)
+    pairs = [
+        (name, variant, f"{other}{comma}{setting}")
         for variant in variants
         for method, comma, setting in (variant.partition(", "),)
         if method == VOP
         for name, other in asked
-        if f"{other}{comma}{setting}" in variants
+    ]
+    if CLASS_VOP in variants:
+        pairs += FEW_SHOT_COMPARISONS
+    found = [
+        {"name": name, "a": a, "b": b, "set": set_name}
+        | differences(variants[a], variants[b], set_name)
+        for name, a, b in pairs
+        if a in variants and b in variants
         for set_name in SETS
     ]
     return [each for each in found if each["accuracy"] is not None]
