@@ -25,6 +25,17 @@ def test_it_has_the_published_size():
     assert encoder(side=84).embed(torch.zeros(2, 84, 84)).shape == (2, 64 * 5 * 5)
 
 
+def test_planes_above_one_another_are_maps_side_by_side():
+    network = encoder(planes=3, side=16, channels=8)
+    pictures = torch.randn(2, 3, 16, 16, generator=seeded(3))
+    assert network.input_shape == (48, 16)
+    first = functional.conv2d(pictures, network.convolutions[0].weight, padding=1)
+    seen = []
+    network.convolutions[0].register_forward_hook(lambda *call: seen.append(call[2]))
+    network.embed(pictures.flatten(1, 2))
+    torch.testing.assert_close(seen[0], first)
+
+
 def test_a_picture_that_would_be_halved_to_nothing_is_refused():
     with pytest.raises(ValueError, match="16"):
         Conv4Config(labels=5, side=15)

@@ -20,7 +20,6 @@ from vop_core.data.ways import WayDrawer, Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.score import Scoring
 from vop_core.models import evaluate_folder, train_task
-from vop_core.tasks import few_shot
 from vop_core.tasks.base import comparison_folds
 from vop_core.tasks.few_shot import FEW_SHOT, OMNIGLOT, FewShot
 from vop_core.tasks.registry import TASKS
@@ -33,7 +32,7 @@ CHARACTERS, DRAWERS = 4, 8
 def folder(tmp_path, monkeypatch):
     """Three alphabets of four scribbles each, as Omniglot's file is made."""
     monkeypatch.setenv("VOP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(few_shot, "EPISODES", 6)
+    monkeypatch.setattr(FewShot, "episode_count", 6)
     rng = np.random.default_rng(0)
     alphabet, character, drawer = (
         value.flatten()

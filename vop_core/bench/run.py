@@ -34,7 +34,7 @@ from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS
-from vop_core.tasks.base import Task, TaskData, comparison_folds
+from vop_core.tasks.base import Task, TaskData
 from vop_core.training.device import training_device
 from vop_core.writing import make_folder
 
@@ -234,7 +234,7 @@ def bench(
     done = frozenset(store.done())
     found = task.dataset(dataset)
     name = Path(dataset).name
-    split = comparison_folds(found, folds, clips=config.clips_per_person)
+    split = task.folds(found, folds, clips=config.clips_per_person)
     remarks = tuple(fold_remarks(found, split, config))
     return [
         BenchJob(
@@ -243,7 +243,7 @@ def bench(
             dataset=dataset,
             recordings=found.fingerprint,
             fold=fold,
-            folds=folds,
+            folds=len(split),
             persons=persons,
             remarks=remarks,
             contenders=tuple(contenders),

@@ -67,6 +67,7 @@ from vop_core.tasks.speaker_verification import (
     PretrainedVerification,
     SpeakerVerification,
 )
+from vop_core.tasks.standard_few_shot import STANDARD
 from vop_core.training.config import TrainConfig
 from vop_core.writing import make_folder, write_text
 
@@ -583,7 +584,8 @@ def _tasks(asked: Asked) -> list[BenchJob]:
     classification, by the first of those that are tried.
     """
     jobs = _verification(asked) + _few_shot(asked)
-    others = {SPEAKERS, *(task.named(name) for task in FEW_SHOT for name in task.sets)}
+    ways = (task.named(name) for task in (*FEW_SHOT, *STANDARD) for name in task.sets)
+    others = {SPEAKERS, *ways}
     hands = None if asked.datasets is None else [n for n in asked.datasets if n not in others]
     for name in _present(hands, HANDS) if hands != [] else ():
         for condition in (CLEAN, OWN_ENVIRONMENT, UNFORESEEN):
@@ -611,10 +613,12 @@ def _tasks(asked: Asked) -> list[BenchJob]:
 
 
 def _few_shot(asked: Asked) -> list[BenchJob]:
-    """Every shape of episode on every set that has enough for it, as data sets of their own."""
+    """Every shape of episode on every set that has enough for it, as data sets of their own; the
+    standard benchmarks where their data are.
+    """
     jobs = []
     wanted = [name for name in FEW_SHOT_METHODS if asked.methods is None or name in asked.methods]
-    for task in FEW_SHOT:
+    for task in (*FEW_SHOT, *STANDARD):
         names = [task.named(name) for name in task.sets if has_dataset(name)]
         for name in names:
             if asked.datasets is None or name in asked.datasets:

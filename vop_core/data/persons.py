@@ -17,6 +17,7 @@ import torch
 from vop_core.data.archives import archive_in, read_archive
 from vop_core.data.metadata import METADATA, ClipRecord, dataset_name, person_id, read_metadata
 from vop_core.data.names import normalized
+from vop_core.data.picture_folders import published_pictures
 from vop_core.data.tables import read_table
 from vop_core.errors import DataError, EvaluationError
 
@@ -164,7 +165,8 @@ def _require_known(
 
 
 def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDataset:
-    """Read ``metadata.csv``, which opens no clip; where there is none, the one npz of the folder.
+    """Read ``metadata.csv``, which opens no clip; where there is none, the one npz of the folder,
+    or pictures as they are published (:mod:`vop_core.data.picture_folders`).
 
     ``name`` is the data set's name, else the folder's.
 
@@ -175,10 +177,12 @@ def load_dataset(folder: str | Path, *, name: str | None = None) -> PersonDatase
         :func:`vop_core.data.metadata.read_metadata`, or that of
         :func:`vop_core.data.archives.read_archive`.
     """
-    archive = None if (Path(folder) / METADATA).exists() else archive_in(Path(folder))
-    if archive is not None:
-        records = read_archive(archive)
-        return PersonDataset(name or dataset_name(folder), Path(os.path.abspath(folder)), records)
+    if not (Path(folder) / METADATA).exists():
+        root, named = Path(os.path.abspath(folder)), name or dataset_name(folder)
+        archive = archive_in(Path(folder))
+        records = read_archive(archive) if archive else published_pictures(root, named)
+        if records:
+            return PersonDataset(named, root, records)
     metadata = read_metadata(folder, name=name)
     for problem in metadata.problems:
         raise DataError(problem)

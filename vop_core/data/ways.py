@@ -137,3 +137,37 @@ class QuarterTurns:
             turned = turns == quarter
             seen[turned] = seen[turned].rot90(quarter, (2, 3))
         return seen
+
+
+@dataclass(frozen=True)
+class AsTheyAre:
+    """No augmentation: every sample as it stands in the table."""
+
+    def __call__(
+        self,
+        variants: Mapping[str, Tensor],  # name -> (entry, *input)
+        rows: Int[Tensor, "person clip"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "person clip *input"]:
+        """The samples of these rows."""
+        return variants["original"][rows]
+
+
+def with_quarter_turns(table: FeatureTable) -> FeatureTable:
+    """Each class by itself, and turned by one, two and three right angles as classes of their
+    own.
+    """
+    turned = [table.features.rot90(quarter, (1, 2)) for quarter in range(4)]
+    classes = len(table.labels)
+    return replace(
+        table,
+        variants={"original": torch.cat(turned)},
+        person=table.person.repeat(4),
+        label=torch.cat([table.label + quarter * classes for quarter in range(4)]),
+        take=table.take.repeat(4),
+        labels=tuple(
+            f"{label}, turned {quarter}" for quarter in range(4) for label in table.labels
+        ),
+        call=None,
+    )

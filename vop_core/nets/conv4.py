@@ -33,12 +33,13 @@ class Conv4Config(Settings):
     labels: int = at_least(2)
     channels: int = at_least(1, 64)
     side: int = at_least(SMALLEST_SIDE, 28)  # of a picture, pixels
+    planes: int = at_least(1, 1)  # of a picture, above one another: three of a coloured one
     # further input maps beside the picture, for methods that show the encoder a context
     context_channels: int = 0
 
 
 class Conv4(Encoder):
-    """Square grey pictures to logits, with or without personal deviations."""
+    """Square pictures to logits, with or without personal deviations."""
 
     name = "conv4"
     config_type = Conv4Config
@@ -47,7 +48,7 @@ class Conv4(Encoder):
     def __init__(self, config: Conv4Config) -> None:
         super().__init__()
         self.config = config
-        before = (1 + config.context_channels, *(BLOCKS - 1) * (config.channels,))
+        before = (config.planes + config.context_channels, *(BLOCKS - 1) * (config.channels,))
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inside, config.channels, 3, padding=1, bias=False) for inside in before
         )
@@ -60,8 +61,8 @@ class Conv4(Encoder):
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """A square of fixed size."""
-        return self.config.side, self.config.side
+        """A square of fixed size, or several above one another."""
+        return self.config.planes * self.config.side, self.config.side
 
     @property
     def personal_norms(self) -> dict[str, PersonalSubSpectralNorm]:
@@ -88,7 +89,7 @@ class Conv4(Encoder):
     ) -> Float[Tensor, "clip feature"]:
         """What the classifier reads: all that the last convolution leaves."""
         own = dict(deviations or {})
-        value = _maps(inputs, context)
+        value = self._maps(inputs, context)
         for index, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
@@ -104,17 +105,17 @@ class Conv4(Encoder):
         """Mean and standard deviation of each channel after each normalisation, norm by norm."""
         found = []
         with evaluation_mode(self):
-            value = _maps(inputs, None)
+            value = self._maps(inputs, None)
             for convolution, norm in zip(self.convolutions, self.norms, strict=True):
                 value = norm(convolution(value))
                 found.append(norm.statistics(value))
                 value = functional.max_pool2d(torch.relu(value), 2)
         return torch.cat(found, dim=1)
 
-
-def _maps(
-    inputs: Float[Tensor, "clip row column"],
-    context: Float[Tensor, "clip channel row column"] | None,
-) -> Float[Tensor, "clip map row column"]:
-    maps = inputs[:, None]
-    return maps if context is None else torch.cat((maps, context), dim=1)
+    def _maps(
+        self,
+        inputs: Float[Tensor, "clip row column"],
+        context: Float[Tensor, "clip channel side side"] | None,
+    ) -> Float[Tensor, "clip map side side"]:
+        maps = inputs.unflatten(1, (self.config.planes, self.config.side))
+        return maps if context is None else torch.cat((maps, context), dim=1)

@@ -208,6 +208,12 @@ class Task(ABC):
         parts = train.of_persons(fold.train), closed.of_persons(fold.train), unknown_persons
         return TaskData.of(dataset.name, dataset.fingerprint, parts)
 
+    def folds(self, dataset: PersonDataset, count: int, *, clips: int) -> tuple[Fold, ...]:
+        """Whom each part of a comparison trains on and tests. Raises EvaluationError as
+        :func:`comparison_folds`.
+        """
+        return comparison_folds(dataset, count, clips=clips)
+
     def kept_for_choices(
         self, data: TaskData, sources: Sequence[str] | None = None
     ) -> FeatureTable | None:
