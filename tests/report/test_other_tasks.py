@@ -104,6 +104,14 @@ def test_published_orders_are_asked_of_the_same_episodes_by_set():
     assert said == f"{name}: shown on {place}. other: the reverse shown on {place}."
 
 
+def test_rows_stand_with_intervals_over_groups_and_over_episodes():
+    suites = by_task({"tasks": content(ways=[{"name": "x", "set": "open", "accuracy": gap(0.1)}])})
+    table = suites["few-shot"]["signs 5-way 1-shot"]
+    table["episodes"] = [{"variant": "class-vop", "accuracy": {**gap(0.9), "ci95": [0.88, 0.92]}}]
+    (line,) = OTHER_TASKS["ways"].in_full(suites)
+    assert line.endswith("class-vop 90.0 [45.0, 135.0] % and 90.0 [88.0, 92.0] %.")
+
+
 def test_no_pair_is_compared_outside_few_shot_episodes():
     assert named_comparisons({}, None) == []
 

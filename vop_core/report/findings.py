@@ -13,12 +13,19 @@ from typing import Any, NamedTuple
 from vop_core.bench.recipes import GLOBAL, VOP
 from vop_core.evaluation.plan import OPEN
 from vop_core.methods.registry import METHODS
-from vop_core.report.other_tasks import OTHER_TASKS, VERIFICATION, by_task
+from vop_core.report.other_tasks import (
+    FEW_SHOT,
+    HANDWRITING,
+    OTHER_TASKS,
+    VERIFICATION,
+    by_task,
+)
 from vop_core.report.questions import QUESTIONS, Question, Suites, Table
 from vop_core.report.tables import completeness, rows_of
 from vop_core.report.targets import judgements
 from vop_core.report.words import TEMPLATES
 
+WHO = {FEW_SHOT: "alphabets or writers", HANDWRITING: "writers"}  # instead of persons
 FINDINGS = Path("data") / "results" / "FINDINGS.md"
 Summaries = Mapping[str, Mapping[str, Any]]  # suite -> its summary
 
@@ -105,4 +112,4 @@ def _behind(suite: str, table: Table) -> str:
     by_method = {method["variant"]: method for method in table["methods"]}
     persons = max((row["accuracy"]["persons"] for row in rows_of(table, OPEN)), default=0)
     shown = by_method.get(GLOBAL) or next(iter(by_method.values()))
-    return f"{persons} unknown persons, {completeness(shown)}"
+    return f"{persons} unknown {WHO.get(suite, 'persons')}, {completeness(shown)}"

@@ -94,8 +94,9 @@ def _ways(suites: Suites) -> Facts:
 
 
 def _order(table: Table) -> Facts:
-    rows = entries(table, "rows", set=OPEN)
-    return {"entries": sorted(rows, key=lambda row: -row["accuracy"]["mean"])}
+    episodes = {entry["variant"]: entry["accuracy"] for entry in table.get("episodes", ())}
+    rows = sorted(entries(table, "rows", set=OPEN), key=lambda row: -row["accuracy"]["mean"])
+    return {"entries": [{**row, "episodes": episodes.get(row["variant"])} for row in rows]}
 
 
 # --- handwriting ----------------------------------------------------------------------------------

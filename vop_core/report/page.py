@@ -146,6 +146,7 @@ def _blocks(content: Table, table: Table, *, whole: bool) -> Iterator[Any]:
         yield from _further(table, shown)
     yield text.changes_table(table)
     for name in (
+        "episodes",
         "groups",
         "environments",
         "calls",

@@ -239,6 +239,8 @@ def bench_table(dataset: str, variants: Variants, picked_baseline: str | None, s
             if suite == CONDITIONS
             else {}
         ),
+        # few-shot: the same means over episodes, each of which asks for other classes
+        **({"episodes": episode_rows(done)} if CLASS_VOP in done else {}),
         # what never to have heard the test persons' group costs
         **({"groups": group_rows(done, others)} if suite == GROUPS else {}),
     }
@@ -567,6 +569,22 @@ def gain_taken_apart(
             if entry["accuracy"]["whole"] is not None:
                 found.append(entry)
     return found
+
+
+def episode_rows(variants: Variants) -> list[Entry]:
+    """Accuracy of unknown groups' episodes; the interval is over episodes."""
+    found = {
+        variant: runs.scores.values(OWN, OPEN, runs.main_shots)
+        for variant, runs in variants.items()
+    }
+    return [
+        {
+            "variant": variant,
+            "accuracy": estimate(level_of({str(key): each for key, each in values.items()})),
+        }
+        for variant, values in found.items()
+        if values
+    ]
 
 
 # --- place or person; one setting changed --------------------------------------------------------

@@ -295,6 +295,14 @@ SPECIFICATIONS: dict[str, tuple[str, Sequence[Column]]] = {
             *STANDING,
         ),
     ),
+    "episodes": (
+        "{dataset}: the same means, with intervals over episodes",
+        (
+            METHOD,
+            Column("accuracy %", "accuracy", level),
+            Column("episodes", "accuracy.persons", words),
+        ),
+    ),
     "groups": (
         "{dataset}: after training that never heard the group, and after one of as many persons "
         "that did, the same queries, {main_shots} clips",
