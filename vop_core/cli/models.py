@@ -59,6 +59,8 @@ def train(
                 f"{task} {phase}", step, steps, _logs(logs)
             ),
         )
+    if bundle is None:  # the first of the processes that trained it says what came of it
+        return
     if "results" in bundle.card:
         show(rich_tables(bundle.card["results"]))
     typer.echo(f"{task} is trained (weights {bundle.fingerprint}).")

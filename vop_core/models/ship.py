@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from vop_core.models.verification import (
     copied_thresholds,
     operating_points,
 )
+from vop_core.processes import first_before_others, number, together
 from vop_core.tasks.base import Task, TaskData
 from vop_core.tasks.registry import TASKS
 from vop_core.training.device import training_device
@@ -59,16 +60,17 @@ def train_task(
     folder: Path | None = None,
     resume: bool = True,
     report: Callable[[str, int, int, Logs], None] | None = None,
-) -> Bundle:
+) -> Bundle | None:
     """Train, test and write a task's models; goes on with an interrupted training, or with
-    ``resume=False`` forgets it.
+    ``resume=False`` forgets it. Processes that ``torchrun`` started train together; the first one
+    tests and writes, the others give None.
 
     Raises DataError when the task's data are not there, EvaluationError when a training diverges,
     and VopError, before anything is trained, where the folder cannot be written or holds something
     else than an earlier model, or where another training of the task goes on.
     """
-    with _alone(task):
-        if not resume:
+    with together(), _alone(task) if number() == 0 else nullcontext():
+        if not resume and number() == 0:
             with suppress(FileNotFoundError):
                 shutil.rmtree(cache_root() / "runs" / task)
         return _train_task(task, recipe, seed, config, folder, report)
@@ -98,7 +100,7 @@ def _train_task(
     config: BenchConfig | None,
     folder: Path | None,
     report: Callable[[str, int, int, Logs], None] | None,
-) -> Bundle:
+) -> Bundle | None:
     asked = TASKS[task]
     contender = shipped_contender(asked, recipe)
     config = config or BenchConfig.of_shipped(asked, asked.scoring).with_seed(seed)
@@ -106,16 +108,22 @@ def _train_task(
     check_bundle_folder(destination)
     cache_folder("runs")
     persons = asked.bundled_persons()
-    data = asked.data()
+    data = first_before_others(asked.data)
     kept = asked.kept_for_choices(data)
     data = replace(data, kept=kept and asked.enrollable(kept))
     trainer = Trainer(
-        data.to(training_device()), config, cache_folder("runs", task), report, asked.compares
+        data.to(training_device()),
+        config,
+        cache_folder("runs", task),
+        report if number() == 0 else None,
+        asked.compares,
     )
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
-    vop.prepare(asked.enrollable(data.train), data.kept)
     baseline = Contender(variant=asked.baseline, method=asked.baseline)
     global_model = trainer.make(baseline).cpu()
+    if number():
+        return None
+    vop.prepare(asked.enrollable(data.train), data.kept)
     methods = {asked.baseline: global_model, VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     light = isinstance(vop, GaussianMethod)  # whose enrollments it can judge
