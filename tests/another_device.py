@@ -114,6 +114,9 @@ class PlainFabric:
     def __init__(self, **settings: Any) -> None:
         pass
 
+    def launch(self) -> None:
+        pass
+
     def setup(self, module: nn.Module, optimizer: Any) -> tuple[Any, Any]:
         return _Held(module), optimizer
 

@@ -10,6 +10,7 @@ their own while they train see other episodes from the second step on.
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from vop_core.methods.global_model import GlobalModel
 from vop_core.methods.prototypical import PrototypicalNetwork
 from vop_core.nets.batched import embeddings_of
 from vop_core.nets.registry import build_encoder
+from vop_core.processes import count, number, of_first
 from vop_core.tasks.base import TaskData
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes, WaySampler
 from vop_core.training.checkpoint import load_tensors, save_tensors
@@ -155,21 +157,22 @@ class Trainer:
         # was trained.
         module.encoder.to(memory_format=torch.channels_last)
         make_folder(file.parent)
-        with FileLock(file.with_suffix(".lock")):  # jobs side by side may need the same
-            if file.exists():
-                tensors, about = load_tensors(file, kind="trained run")
+        # jobs side by side may need the same; of processes that train it together one asks
+        with FileLock(file.with_suffix(".lock")) if number() == 0 else nullcontext():
+            kept = of_first(
+                lambda: load_tensors(file, kind="trained run") if file.exists() else None
+            )
+            if kept is not None:
+                tensors, about = kept
                 self.seconds[file.name] = about["seconds"]
                 module.load_state_dict(tensors)
                 return module.eval()
             started = time.monotonic()
             fit(module, file.with_suffix(".state"))
             self.seconds[file.name] = time.monotonic() - started
-            save_tensors(
-                file,
-                module.state_dict(),
-                kind="trained run",
-                about={"seconds": self.seconds[file.name]},
-            )
+            about = {"seconds": self.seconds[file.name]}
+            state = module.state_dict()
+            of_first(lambda: save_tensors(file, state, kind="trained run", about=about))
         return module.eval()
 
     def _fit(self, module: PersonalizationMethod, contender: Contender, state: Path) -> None:
@@ -195,6 +198,10 @@ class Trainer:
             # it has no answer to classes that are new: its encoder learns by their means
             module = PrototypicalNetwork(module.encoder).to(self._device)
         if self.compares:
+            if count() > 1:
+                raise EvaluationError(
+                    "Comparing needs all persons of a step in one process; train without torchrun."
+                )
             config = replace(config, min_shots=max(1, config.min_shots))
             corpora = [person.rpartition("/")[0] for person in self.data.train.persons]
             order = {name: place for place, name in enumerate(dict.fromkeys(corpora))}

@@ -1,8 +1,6 @@
 """``vop train``, ``vop evaluate`` and ``vop crossval``."""
 
-import shutil
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, SupportsFloat
 
@@ -43,7 +41,6 @@ def train(
 ) -> None:
     """Train a task's global and personal models, test them and write their card."""
     from vop_core.bench.recipes import DEFAULT_RECIPE, RECIPES
-    from vop_core.data.locations import cache_root
     from vop_core.evaluation.tables import rich_tables
     from vop_core.models import train_task
     from vop_core.tasks.registry import TASKS
@@ -51,19 +48,19 @@ def train(
     _check_known("task", [task], TASKS)
     recipe = recipe or DEFAULT_RECIPE
     _check_known("recipe", [recipe], RECIPES)
-    if not resume:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(cache_root() / "runs" / task)
     with progress_bars() as bars:
         bundle = train_task(
             task,
             recipe=recipe,
             seed=seed,
             folder=to,
+            resume=resume,
             report=lambda phase, step, steps, logs: bars.update(
                 f"{task} {phase}", step, steps, _logs(logs)
             ),
         )
+    if bundle is None:  # the first of the processes that trained it says what came of it
+        return
     if "results" in bundle.card:
         show(rich_tables(bundle.card["results"]))
     typer.echo(f"{task} is trained (weights {bundle.fingerprint}).")

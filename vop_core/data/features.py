@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,8 +20,8 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from vop_core.data.audio import LogMelConfig, decode_file, focus, log_mel, low_pass_4khz
@@ -244,12 +245,13 @@ def cached_table(
 ) -> FeatureTable:
     """Variants of every clip as inputs, one file a variant in the cache, as float16.
 
-    ``compute`` makes those that are not there, and ``about`` says what a variant depends on beside
-    the clips themselves; None: nothing is kept on disk.
+    ``compute`` makes those that are not there, or are damaged, and ``about`` says what a variant
+    depends on beside the clips themselves; None: nothing is kept on disk.
     """
     wanted = list(dict.fromkeys(variants))
     files = {name: _cache_file(dataset, name, about(name)) for name in wanted} if about else {}
-    computed = {name: kept for name in files if (kept := _kept(files[name])) is not None}
+    found = {name: _kept(file, len(dataset)) for name, file in files.items()}
+    computed = {name: kept for name, kept in found.items() if kept is not None}
     if missing := [name for name in wanted if name not in computed]:
         for name, value in compute(missing).items():
             computed[name] = value.half()
@@ -327,13 +329,16 @@ def _compute(
     return {name: torch.stack([row[index] for row in rows]) for index, name in enumerate(variants)}
 
 
-def _kept(file: Path) -> Tensor | None:
-    """What an earlier call kept; a damaged file counts as none."""
+def _kept(file: Path, clips: int) -> Tensor | None:
+    """What an earlier call kept of so many clips; a file that is damaged anywhere counts as
+    none.
+    """
     try:
-        (inputs,) = load_file(file).values()
+        with safe_open(file, "pt") as kept:
+            inputs, said = kept.get_tensor("inputs"), kept.metadata() or {}
     except (OSError, SafetensorError, ValueError):
         return None
-    return inputs
+    return inputs if len(inputs) == clips and said == _told(inputs) else None
 
 
 def _keep(file: Path, inputs: Tensor) -> None:
@@ -342,4 +347,11 @@ def _keep(file: Path, inputs: Tensor) -> None:
     with suppress(VopError, SafetensorError):
         make_folder(file.parent)
         with whole_file(file) as part:
-            save_file({"inputs": inputs}, part)
+            save_file({"inputs": inputs}, part, _told(inputs))
+
+
+def _told(inputs: Tensor) -> dict[str, str]:
+    """What a file says of its own bytes: one that flips on a disk makes features that are numbers
+    all the same.
+    """
+    return {"crc32": str(zlib.crc32(inputs.contiguous().view(torch.uint8).numpy()))}

@@ -43,6 +43,7 @@ from vop_core.methods.personal import Adaptation, WeightPosterior, gaussian_of
 from vop_core.nets.classifier_inference import spread
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.hyper_personalizer import HyperPersonalizer, HyperPersonalizerConfig
+from vop_core.processes import rows_of_all
 from vop_core.settings import not_negative, one_of
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.elbo import negative_elbo
@@ -317,6 +318,7 @@ def same_person_loss(
     Mean over all pairs of clips of one person. Reconstruction: not in the slides; our first
     experiments found that such a loss makes the posterior tell persons apart.
     """
+    features, present = rows_of_all(features), rows_of_all(present.to(features)) > 0
     flat = functional.normalize(features[present], dim=-1)
     owner = torch.arange(len(present), device=flat.device)[:, None].expand_as(present)[present]
     itself = torch.eye(len(flat), dtype=torch.bool, device=flat.device)

@@ -28,6 +28,7 @@ from vop_core.methods.base import MethodFacts
 from vop_core.methods.prototypes import person_class_means
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.personal_layers import PersonalLayout
+from vop_core.processes import mean_of_all
 from vop_core.settings import not_negative, positive
 
 SMALLEST_DEVIATION = 0.05  # of an activation: below it, a relative change means nothing
@@ -92,7 +93,7 @@ class ConditionalPrior(nn.Module):
         if self.training:
             with torch.no_grad():
                 self.typical.lerp_(
-                    statistics[present].mean(0), FORGETTING if self.steps_seen > 0 else 1.0
+                    mean_of_all(statistics[present]), FORGETTING if self.steps_seen > 0 else 1.0
                 )
                 self.steps_seen += 1
         count = present.sum(1, keepdim=True).to(statistics.dtype)

@@ -81,6 +81,7 @@ from vop_core.modes import evaluation_mode, visited
 from vop_core.nets.batched import CLIPS_AT_ONCE
 from vop_core.nets.classifier_inference import spread
 from vop_core.nets.encoder import Encoder
+from vop_core.processes import greatest_of_all, mean_of_all, sum_of_all, variance_of_all
 from vop_core.settings import at_least, not_negative, positive
 from vop_core.training.batches import EpisodeBatch
 from vop_core.variational.gaussian import DiagonalGaussian
@@ -233,8 +234,8 @@ class Vop(GaussianMethod):
         """The running mean of what each word's clips show; what a step holds more often of it
         teaches it more.
         """
-        heard = torch.bincount(label, minlength=len(self.word_offsets)).float()
-        own = torch.zeros_like(self.word_offsets).index_add_(0, label, shown)
+        heard = sum_of_all(torch.bincount(label, minlength=len(self.word_offsets)).float())
+        own = sum_of_all(torch.zeros_like(self.word_offsets).index_add_(0, label, shown))
         rate = (FORGETTING * heard / heard.mean()).clamp_max(1.0)
         self.word_offsets.lerp_(own / heard.clamp_min(1)[:, None], rate[:, None])
 
@@ -362,7 +363,7 @@ class Vop(GaussianMethod):
         """
         count = torch.bincount(owner, enrolls.float())
         if self.training:
-            self._follow_most(count.max())
+            self._follow_most(greatest_of_all(count.max()))
         run = _Run(owner, enrolls, count, words, noise, shown, others)
         visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
         with visited(visits):
@@ -386,8 +387,8 @@ class Vop(GaussianMethod):
         value = inputs[0]
         mean, variance = _Moments.apply(value)
         if self.training:
-            usual_mean = mean.mean(0)
-            usual_variance = variance.mean(0) + mean.var(0, correction=0)
+            usual_mean = mean_of_all(mean)
+            usual_variance = mean_of_all(variance) + variance_of_all(mean, usual_mean)
         else:
             usual_mean, usual_variance = norm.running_mean, norm.running_var
         inverse = (usual_variance + norm.eps).rsqrt()
@@ -431,7 +432,7 @@ class Vop(GaussianMethod):
         """The usual narrowness; in training that of the step, from which the running one learns."""
         if not self.training:
             return self.typical_narrowness[place]
-        typical = narrowness.mean(0)
+        typical = mean_of_all(narrowness)
         with torch.no_grad():
             self.typical_narrowness[place] = torch.lerp(
                 self.typical_narrowness[place], typical, FORGETTING
@@ -702,7 +703,7 @@ class _Code(nn.Module):
         numbers = self.read(shown)
         if not self.training:
             return numbers - self.usual
-        usual = numbers.mean(0)
+        usual = mean_of_all(numbers)
         with torch.no_grad():
             self.usual.lerp_(usual, FORGETTING)
         return numbers - usual

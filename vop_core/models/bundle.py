@@ -29,7 +29,7 @@ from vop_core.training.checkpoint import (
     told,
 )
 from vop_core.variational.enrollment_health import HealthReference
-from vop_core.writing import JSON, Kind, check_output, make_folder, write_text
+from vop_core.writing import JSON, Kind, check_output, make_folder, whole_file
 
 MODEL, CARD, README = "model.safetensors", "card.json", "README.md"
 
@@ -152,9 +152,13 @@ def save_bundle(
     }
     kept = {} if vop.health_reference is None else vop.health_reference.tensors()
     tensors = _tensors(global_model, vop) | {f"health.{name}": each for name, each in kept.items()}
-    save_tensors(folder / MODEL, tensors, kind="model", about=about)
+    make_folder(folder)
     check_output(folder / CARD, replaces=JSON)
-    write_text(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    # the card takes its place when the weights have: on a full disk neither does
+    with whole_file(folder / CARD) as part:
+        text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        save_tensors(folder / MODEL, tensors, kind="model", about=about)
 
 
 def check_bundle_folder(folder: Path) -> None:

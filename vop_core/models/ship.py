@@ -1,11 +1,14 @@
 """Train the models that come in the box, test them, and write their cards."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from vop_core.bench.measure import Scene
 from vop_core.bench.recipes import (
@@ -21,7 +24,8 @@ from vop_core.bench.run import described
 from vop_core.bench.training import Trainer
 from vop_core.data.episodes import draw_episodes
 from vop_core.data.features import FeatureTable
-from vop_core.data.locations import cache_folder, models_root
+from vop_core.data.locations import cache_folder, cache_root, models_root
+from vop_core.errors import VopError
 from vop_core.evaluation.cost import multiply_accumulates, parameter_count
 from vop_core.methods.base import GaussianMethod, PersonalizationMethod
 from vop_core.methods.personal import gaussian_of
@@ -35,6 +39,7 @@ from vop_core.models.verification import (
     copied_thresholds,
     operating_points,
 )
+from vop_core.processes import first_before_others, number, together
 from vop_core.tasks.base import Task, TaskData
 from vop_core.tasks.registry import TASKS
 from vop_core.training.device import training_device
@@ -53,14 +58,49 @@ def train_task(
     seed: int = 0,
     config: BenchConfig | None = None,
     folder: Path | None = None,
+    resume: bool = True,
     report: Callable[[str, int, int, Logs], None] | None = None,
-) -> Bundle:
-    """Train, test and write a task's models; resumes an interrupted training.
+) -> Bundle | None:
+    """Train, test and write a task's models; goes on with an interrupted training, or with
+    ``resume=False`` forgets it. Processes that ``torchrun`` started train together; the first one
+    tests and writes, the others give None.
 
     Raises DataError when the task's data are not there, EvaluationError when a training diverges,
     and VopError, before anything is trained, where the folder cannot be written or holds something
-    else than an earlier model.
+    else than an earlier model, or where another training of the task goes on.
     """
+    with together(), _alone(task) if number() == 0 else nullcontext():
+        if not resume and number() == 0:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(cache_root() / "runs" / task)
+        return _train_task(task, recipe, seed, config, folder, report)
+
+
+@contextmanager
+def _alone(task: str) -> Iterator[None]:
+    """While a task is trained; the system lets the lock go when its holder is killed."""
+    lock = FileLock(cache_folder("runs") / f"{task}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise VopError(
+            f"Another training of {task} goes on in '{cache_root()}'; wait until it has ended, or "
+            "set VOP_CACHE to another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train_task(
+    task: str,
+    recipe: str,
+    seed: int,
+    config: BenchConfig | None,
+    folder: Path | None,
+    report: Callable[[str, int, int, Logs], None] | None,
+) -> Bundle | None:
     asked = TASKS[task]
     contender = shipped_contender(asked, recipe)
     config = config or BenchConfig.of_shipped(asked, asked.scoring).with_seed(seed)
@@ -68,16 +108,22 @@ def train_task(
     check_bundle_folder(destination)
     cache_folder("runs")
     persons = asked.bundled_persons()
-    data = asked.data()
+    data = first_before_others(asked.data)
     kept = asked.kept_for_choices(data)
     data = replace(data, kept=kept and asked.enrollable(kept))
     trainer = Trainer(
-        data.to(training_device()), config, cache_folder("runs", task), report, asked.compares
+        data.to(training_device()),
+        config,
+        cache_folder("runs", task),
+        report if number() == 0 else None,
+        asked.compares,
     )
     vop = trainer.make(contender).cpu()  # where it is tested, as persons use it
-    vop.prepare(asked.enrollable(data.train), data.kept)
     baseline = Contender(variant=asked.baseline, method=asked.baseline)
     global_model = trainer.make(baseline).cpu()
+    if number():
+        return None
+    vop.prepare(asked.enrollable(data.train), data.kept)
     methods = {asked.baseline: global_model, VOP: vop}
     about = {"recipe": recipe, "vop": as_plain(contender.settings)} | described(config)
     light = isinstance(vop, GaussianMethod)  # whose enrollments it can judge

@@ -3,7 +3,7 @@ labeled queries.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import cycle
 from typing import Protocol, runtime_checkable
 
@@ -30,6 +30,12 @@ class EpisodeBatch:
     training_clips: Float[Tensor, " person"]  # N_k, the person's clips in the training set
     # for methods that read labels; VoP does not
     enrollment_labels: Int[Tensor, "person shot"] | None = None
+
+    def of(self, persons: slice) -> "EpisodeBatch":
+        """The step of some of its persons."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        own = {name: value[persons] for name, value in values.items() if value is not None}
+        return replace(self, **own)
 
     def together(
         self,

@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from vop_core.errors import CheckpointError, VopError
+from vop_core.processes import of_first
 from vop_core.training.config import TrainConfig
 from vop_core.writing import Kind, check_output, make_folder, whole_file
 
@@ -77,17 +78,21 @@ def load_tensors(
     Raises ``error`` with one sentence when the file is missing, pickled, truncated, of another kind
     or version, and a person's when it is over 20 MB.
     """
-    path = Path(path)
+    return read_tensors(
+        _file_bytes(Path(path), kind, error), Path(path).name, kind=kind, error=error
+    )
+
+
+def _file_bytes(path: Path, kind: str, error: type[VopError]) -> bytes:
     if not path.is_file():
         raise error(f"There is no file '{path.name}'; check the path, or make the file first.")
     if kind == "person" and path.stat().st_size > MOST_PERSON_BYTES:
         raise _too_large(path.name, error)
     try:
         # from bytes: by name, only UTF-8 names could be opened
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError:
         raise _damaged(path.name, error) from None
-    return read_tensors(data, path.name, kind=kind, error=error)
 
 
 def read_tensors(
@@ -173,7 +178,9 @@ def save_training_state(
     config: TrainConfig,
     step: int,
 ) -> None:
-    """Everything that an interrupted training needs to go on exactly where it was."""
+    """Everything that an interrupted training needs to go on exactly where it was, with as many
+    processes or others. Raises VopError where it cannot be written.
+    """
     tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {
@@ -181,9 +188,8 @@ def save_training_state(
         }
     tensors["generator"] = generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
-    save_tensors(
-        path, tensors, kind="training state", about={"step": step, "config": asdict(config)}
-    )
+    about = {"step": step, "config": asdict(config)}
+    of_first(lambda: save_tensors(path, tensors, kind="training state", about=about))
 
 
 def load_training_state(
@@ -194,12 +200,15 @@ def load_training_state(
     config: TrainConfig,
 ) -> int:
     """Put an interrupted training back where it was and return its step; 0 when there is none.
+    Of several processes the first one reads.
 
     Raises CheckpointError when the state belongs to a training with other settings.
     """
-    if not path.exists():
+    kind = "training state"
+    data = of_first(lambda: _file_bytes(path, kind, CheckpointError) if path.exists() else None)
+    if data is None:
         return 0
-    tensors, about = load_tensors(path, kind="training state")
+    tensors, about = read_tensors(data, path.name, kind=kind)
     if about["config"] != json.loads(json.dumps(asdict(config))):
         raise CheckpointError(
             f"'{path.name}' belongs to a training with other settings; remove it, or go back to "
