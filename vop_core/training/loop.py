@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from vop_core.training.batches import EpisodeSampler, RepresentedEpisodes, WaySampler
@@ -62,6 +61,8 @@ def train(
     training goes on from it; on the CPU it ends in the same weights as one that was never
     interrupted.
     """
+    from lightning_fabric import Fabric  # brings torch's compiler along, which takes seconds
+
     fabric = Fabric(accelerator=next(module.parameters()).device.type, devices=1)
     groups = parameter_groups(module, config)
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
