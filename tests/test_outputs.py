@@ -65,6 +65,7 @@ ARGUMENTS = {
     ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
     ("voices", "build", "--to"): [],
     ("course", "book", "--to"): [],
+    ("perf", "--json"): ["--only", "log-mel-kaldi"],
 }
 
 
