@@ -104,13 +104,10 @@ NO_NETWORK = (
 
 IN_USE = ("being used by another process", "access is denied", "winerror 5]", "winerror 32]")
 
-# What a first click would otherwise wait for: librosa's compiler (about 14 s), and Python's own for
-# the rest.
+# What a first click would otherwise wait for: Python's own compiler.
 WARM_UP = (
-    "import librosa, numpy; tone = numpy.zeros(16000, 'float32'); "
-    "librosa.power_to_db(librosa.feature.melspectrogram(y=tone, sr=16000))",
     "import torch, streamlit.web.cli, streamlit.elements.plotly_chart, plotly.graph_objects, "
-    "torchmetrics",
+    "torchmetrics, librosa"
 )
 
 
@@ -424,17 +421,9 @@ def warm_up(environment: Environment) -> None:
     """
     python = str(environment.program("python"))
     step = "Compiling what the first click would wait for"
-    other = subprocess.Popen(
-        [python, "-c", WARM_UP[1]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    code, output = follow(step, [python, "-c", WARM_UP[0]], environment)
-    other_output, _ = other.communicate()
-    if code or other.returncode:
-        raise SetupError(explain(step, output + other_output, environment))
+    code, output = follow(step, [python, "-c", WARM_UP], environment)
+    if code:
+        raise SetupError(explain(step, output, environment))
 
 
 def pip(environment: Environment):

@@ -7,7 +7,7 @@ import streamlit as st
 import texts
 import widgets
 from session import address, state
-from session.shared import warm_up
+from session.shared import settle
 from texts import frame
 
 from vop_core.errors import VopError
@@ -62,7 +62,7 @@ st.html(
     "button[kind=primary]:not(:disabled,:hover){color:light-dark(#FFFFFF,#10131B)}</style>"
 )
 widgets.page_links(pages)
-warm_up()
+settle()
 visit = state.current()
 state.enter(visit, page.title)
 address.follow(visit, st.query_params.to_dict())

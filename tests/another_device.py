@@ -142,5 +142,5 @@ def another_device(monkeypatch: Any) -> Iterator[None]:
     """Where the bench trains and compares meanwhile."""
     with monkeypatch.context() as patch, AnotherDevice():
         patch.setattr("vop_core.bench.run.training_device", lambda: ANOTHER)
-        patch.setattr("vop_core.training.loop.Fabric", PlainFabric)
+        patch.setattr("lightning_fabric.Fabric", PlainFabric)
         yield

@@ -65,6 +65,7 @@ ARGUMENTS = {
     ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
     ("voices", "build", "--to"): [],
     ("course", "book", "--to"): [],
+    ("perf", "--json"): ["--only", "log-mel-kaldi"],
 }
 
 
@@ -179,7 +180,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
 
     monkeypatch.setattr("vop_core.data.sources.registry.fetch", fetched)
     for work in (
-        "models.evaluate_folder",
+        "models.evaluate.evaluate_folder",
         "bench.crossval.crossval",
         "course.book.chapters",
         "data.sources.bundled.write_corpus",

@@ -17,13 +17,14 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 
     Batch normalisation must not learn from a visitor, nor from being counted.
     """
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
+    training = [part for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
     try:
         yield
     finally:
-        for part, training in modes.items():
-            part.training = training
+        for part in training:
+            part.training = True
 
 
 @contextmanager

@@ -4,12 +4,11 @@ caches.
 
 import gc
 import sys
-import threading
 
 import streamlit as st
 from texts import waiting
 
-from vop_core import models, plots
+from vop_core import models
 from vop_core.course import lesson
 from vop_core.data.environments import CLEAN, OWN_ENVIRONMENT, heard_as
 from vop_core.data.voices import BundledClip, BundledPerson
@@ -27,15 +26,8 @@ def bundle(task: str):
 
 
 @st.cache_resource(show_spinner=False)
-def warm_up() -> threading.Thread:
-    """Let librosa load and compile beside the first page, once per server."""
-    thread = threading.Thread(target=_load_once, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
-def _load_once() -> None:
-    plots.warm_up()
+def settle() -> None:
+    """Once per server, after everything is imported."""
     # Streamlit looks for garbage after every run of a page, and nobody is answered meanwhile:
     # a third of a second, were it to look through all that is loaded
     gc.collect()

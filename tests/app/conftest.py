@@ -57,7 +57,7 @@ def bundle(monkeypatch):
     """The models of words, replaced by random ones; returns what changes their card."""
     import streamlit
 
-    from vop_core import models, plots
+    from vop_core import models
     from vop_core.tasks.registry import KEYWORD_TASKS
 
     streamlit.cache_resource.clear()
@@ -67,7 +67,6 @@ def bundle(monkeypatch):
         "load_bundle",
         lambda task: make_bundle(task, **card) if task in KEYWORD_TASKS else shipped(task),
     )
-    monkeypatch.setattr(plots, "warm_up", lambda: None)
     yield card
     streamlit.cache_resource.clear()
 

@@ -31,7 +31,7 @@ def test_the_shared_caches_take_nothing_of_a_visitor():
     ]
     assert {node.name: [argument.arg for argument in node.args.args] for node in cached} == {
         "bundle": ["task"],
-        "warm_up": [],
+        "settle": [],
         "bundled_persons": ["task"],
         # of bundled persons
         "examples": ["task", "person", "environment", "shots"],

@@ -48,6 +48,6 @@ def test_the_numbers_of_a_figure_are_made_when_they_are_asked_for(app, monkeypat
 def test_no_run_of_a_page_ends_with_a_look_for_garbage_among_what_is_loaded(app):
     from session import shared
 
-    shared.warm_up().join()
+    shared.settle()
     # torch alone makes more
     assert gc.get_freeze_count() > 100_000

@@ -303,7 +303,7 @@ def test_the_voice_is_played_from_the_page_itself_not_from_an_address(enrolled):
 def test_a_missing_model_is_one_sentence(persons, monkeypatch):
     import streamlit
 
-    from vop_core import models, plots
+    from vop_core import models
     from vop_core.errors import CheckpointError
 
     def missing(task):
@@ -311,7 +311,6 @@ def test_a_missing_model_is_one_sentence(persons, monkeypatch):
 
     streamlit.cache_resource.clear()
     monkeypatch.setattr(models, "load_bundle", missing)
-    monkeypatch.setattr(plots, "warm_up", lambda: None)
     app = open_app()
     assert not app.exception
     assert "vop train" in app.error[0].value

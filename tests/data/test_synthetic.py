@@ -13,15 +13,17 @@ import soundfile
 from vop_core.data import acoustics, opus
 from vop_core.data.format import check_dataset
 from vop_core.data.persons import load_dataset
-from vop_core.data.sources.synthetic import (
+from vop_core.data.sources.synthetic import build
+from vop_core.data.sources.synthetic.build import (
+    generate_training_persons,
+    generate_unknown_test,
+    write_talkers,
+)
+from vop_core.data.sources.synthetic.words import (
     KEYWORD_WORDS,
     UNKNOWN_TEST_WORDS,
     UNKNOWN_TRAINING_WORDS,
-    build,
-    generate_training_persons,
-    generate_unknown_test,
     invent_word,
-    write_talkers,
 )
 from vop_core.errors import DataError
 

@@ -8,7 +8,8 @@ from tests.buzzing import KEYWORDS, SCORING, WORDS, write_persons
 from vop_core.data.persons import Fold, load_dataset
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON, Scoring
-from vop_core.models import evaluate_folder, load_bundle
+from vop_core.models import load_bundle
+from vop_core.models.evaluate import evaluate_folder
 
 ONE = Scoring.everywhere((1,), repetitions=1, draws=2)
 

@@ -155,11 +155,8 @@ def test_low_passing_held_out_clips_does_not_make_commands_unknown(english):
 @pytest.mark.slow
 def test_english_words_never_trained_are_mostly_answered_unknown(english, tmp_path):
     pytest.importorskip("espeakng_loader", reason="needs the synth extra")
-    from vop_core.data.sources.synthetic import (
-        UNKNOWN_TEST_WORDS,
-        UNKNOWN_TRAINING_WORDS,
-        generate_unknown_test,
-    )
+    from vop_core.data.sources.synthetic.build import generate_unknown_test
+    from vop_core.data.sources.synthetic.words import UNKNOWN_TEST_WORDS, UNKNOWN_TRAINING_WORDS
 
     assert not set(UNKNOWN_TEST_WORDS) & (set(UNKNOWN_TRAINING_WORDS) | set(KEYWORDS_EN))
     folder = generate_unknown_test(tmp_path / "unknown", persons=3)

@@ -19,7 +19,8 @@ from vop_core.data.pictures import drawn_picture
 from vop_core.data.ways import WayDrawer, Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.score import Scoring
-from vop_core.models import evaluate_folder, train_task
+from vop_core.models.evaluate import evaluate_folder
+from vop_core.models.ship import train_task
 from vop_core.tasks.base import comparison_folds
 from vop_core.tasks.few_shot import FEW_SHOT, OMNIGLOT, FewShot
 from vop_core.tasks.registry import TASKS

@@ -20,8 +20,9 @@ from vop_core.evaluation.score import DRAWS, OWN, WRONG_PERSON, Scoring
 from vop_core.evaluation.tables import markdown
 from vop_core.evaluation.verification import AS_NORM
 from vop_core.evaluation.verification_overview import verification_overview
-from vop_core.models import evaluate_folder, load_bundle
+from vop_core.models import load_bundle
 from vop_core.models.bundle import save_bundle
+from vop_core.models.evaluate import evaluate_folder
 from vop_core.tasks.registry import TASKS
 from vop_core.training.config import TrainConfig
 

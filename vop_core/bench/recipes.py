@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
 from vop_core.errors import EvaluationError
-from vop_core.evaluation.comparison import GLOBAL
-from vop_core.evaluation.score import Scoring
+from vop_core.evaluation.score import GLOBAL, Scoring
 from vop_core.methods.amortised_vop import PERSONAL, AmortisedVopConfig
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.methods.registry import METHODS

@@ -42,7 +42,7 @@ def train(
     """Train a task's global and personal models, test them and write their card."""
     from vop_core.bench.recipes import DEFAULT_RECIPE, RECIPES
     from vop_core.evaluation.tables import rich_tables
-    from vop_core.models import train_task
+    from vop_core.models.ship import train_task
     from vop_core.tasks.registry import TASKS
 
     _check_known("task", [task], TASKS)
@@ -97,7 +97,8 @@ def evaluate(
     from vop_core.data.locations import find_dataset, models_root
     from vop_core.evaluation.score import Scoring
     from vop_core.evaluation.tables import rich_tables
-    from vop_core.models import evaluate_folder, load_bundle
+    from vop_core.models import load_bundle
+    from vop_core.models.evaluate import evaluate_folder
 
     counts = whole_numbers(shots, "--shots", least=1)
     folder = find_dataset(data)

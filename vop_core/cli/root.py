@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import bench, course, data, models, person, programs, report
+from vop_core.cli import bench, course, data, models, perf, person, programs, report
 from vop_core.errors import VopError
 from vop_core.text import printable
 
@@ -117,6 +117,7 @@ app.command()(models.evaluate)
 app.command()(models.crossval)
 app.command()(bench.bench)
 app.command()(report.report)
+app.command()(perf.perf)
 app.add_typer(course.course, name="course")
 app.command()(person.enroll)
 app.command()(person.predict)

@@ -12,12 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.cost import multiply_accumulates_of
 from vop_core.evaluation.intervals import Interval, paired_interval
 from vop_core.evaluation.narrowing import HEADLINE_SHOTS
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import OWN
+from vop_core.evaluation.score import GLOBAL, OWN
 from vop_core.methods.fine_tune import FineTuneAll, FineTuneHead
 from vop_core.models import Bundle
 from vop_core.plots.posterior import LayerView

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy import stats
-from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
@@ -82,6 +81,8 @@ def nearest_neighbour_accuracy(
     """Right answers on the tested clips of a classifier that repeats what the nearest other clip
     said.
     """
+    from sklearn.neighbors import KNeighborsClassifier  # takes half a second
+
     nearest = KNeighborsClassifier(n_neighbors=1).fit(
         features[~tested].numpy(), labels[~tested].numpy()
     )
@@ -122,7 +123,7 @@ def expected_best_epoch(epochs: int, clips: int, share: float, *, repeats: int =
     Each epoch's accuracy is binomial, and the epochs are independent: the largest luck there is.
     Epochs whose answers resemble each other give less.
     """
-    seen = stats.binom.rvs(clips, share, size=(repeats, epochs), random_state=0) / clips
+    seen = scipy.stats.binom.rvs(clips, share, size=(repeats, epochs), random_state=0) / clips
     return float(seen.max(1).mean())
 
 

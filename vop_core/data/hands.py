@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float
-from scipy import ndimage
 from torch import Tensor
 
 from vop_core.data.locations import repository_root
@@ -123,7 +123,7 @@ def written_digits() -> Float[Tensor, "writer digit row column"]:
 
 
 def _enlarged(image: np.ndarray) -> np.ndarray:
-    large = ndimage.zoom(np.pad(image, 2), ENLARGED, order=3)
+    large = scipy.ndimage.zoom(np.pad(image, 2), ENLARGED, order=3)
     return 255 * np.clip((large - PALEST) / (DARKEST - PALEST), 0, 1)
 
 

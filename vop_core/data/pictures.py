@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Real
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
-from scipy import ndimage
 
 from vop_core.errors import PictureError
 from vop_core.types import PICTURE_SIDE, Picture
@@ -187,8 +187,8 @@ def _ink(grey: np.ndarray) -> np.ndarray | None:
     marked = grey if lighter > darker else -grey
     # what is paper all around, through ink of any width: light need not be even
     size = max(grey.shape) // 2 | 1
-    smooth = ndimage.gaussian_filter(marked, 1) if size > INK_SIDE else marked
-    ground = ndimage.grey_opening(smooth, size, mode="nearest")
+    smooth = scipy.ndimage.gaussian_filter(marked, 1) if size > INK_SIDE else marked
+    ground = scipy.ndimage.grey_opening(smooth, size, mode="nearest")
     found = np.clip(marked - ground, 0, None)
     if darker >= lighter:  # ink takes a share of the light that the paper would send back
         brightest = -float(ground.min())
@@ -213,7 +213,7 @@ def _centred(ink: np.ndarray) -> Float[torch.Tensor, "row column"]:
         cut = np.clip(np.asarray(resized), 0, None)
     cut = np.clip(cut / max(float(cut.max()), 1e-6), 0, 1)
     height, width = cut.shape
-    centre = ndimage.center_of_mass(cut)
+    centre = scipy.ndimage.center_of_mass(cut)
     canvas = np.zeros((PICTURE_SIDE, PICTURE_SIDE), dtype=np.float32)
     # the middle of MNIST's pictures, and never over the edge
     top, left = (
@@ -226,7 +226,7 @@ def _centred(ink: np.ndarray) -> Float[torch.Tensor, "row column"]:
 
 def _writing(ink: np.ndarray) -> np.ndarray:
     """Where ink is that belongs to the writing: all but specks."""
-    spots, count = ndimage.label(ink > LEAST_INK, structure=np.ones((3, 3)))
-    amount = ndimage.sum_labels(ink, spots, np.arange(count + 1))
+    spots, count = scipy.ndimage.label(ink > LEAST_INK, structure=np.ones((3, 3)))
+    amount = scipy.ndimage.sum_labels(ink, spots, np.arange(count + 1))
     amount[0] = 0
     return (amount >= SPECK * amount.sum())[spots] & (spots > 0)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from vop_core.types import SAMPLE_RATE
 
@@ -60,20 +61,12 @@ def log_mel(
     """
     config = config or LogMelConfig()
     window, bands = _constants(config, waveform.dtype, waveform.device)
-    spectrum = torch.stft(
-        waveform.reshape(-1, waveform.shape[-1]),
-        config.fft,
-        hop_length=config.hop,
-        win_length=config.window,
-        window=window,
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )
+    # frame by frame in memory, which torch.stft's result is not
+    padded = functional.pad(waveform, (config.fft // 2, config.fft // 2))
+    spectrum = torch.fft.rfft(padded.unfold(-1, config.fft, config.hop) * window)
     # abs() would take a root only to square it again
     power = spectrum.real.square() + spectrum.imag.square()
-    mel = (bands @ power + config.floor).log()
-    return mel.reshape(*waveform.shape[:-1], config.mels, -1)
+    return (power @ bands.mT + config.floor).log().mT.contiguous()
 
 
 def mel_filterbank(config: LogMelConfig) -> Float[Tensor, "mel bin"]:
@@ -103,11 +96,13 @@ def _edges(config: LogMelConfig) -> Float[Tensor, " edge"]:
 def _constants(
     config: LogMelConfig, dtype: torch.dtype, device: torch.device
 ) -> tuple[Float[Tensor, " window"], Float[Tensor, "mel bin"]]:
-    """Window and filterbank, made once; ordinary tensors even when first asked for in inference
-    mode.
+    """Window, in the middle of a transform, and filterbank, made once; ordinary tensors even when
+    first asked for in inference mode.
     """
+    before = (config.fft - config.window) // 2
     with torch.inference_mode(False):
         window = torch.hann_window(config.window, periodic=True, dtype=torch.float64)
+        window = functional.pad(window, (before, config.fft - config.window - before))
         return window.to(device, dtype), mel_filterbank(config).to(device, dtype)
 
 

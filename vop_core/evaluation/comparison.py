@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import Reliability
@@ -39,9 +39,8 @@ from vop_core.evaluation.intervals import (
     relative_error_reduction,
 )
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import COLUMNS, MIXED, OWN, PRIOR
+from vop_core.evaluation.score import COLUMNS, GLOBAL, MIXED, OWN, PRIOR
 
-GLOBAL = "global"  # the method that all others are compared with
 EXACT_PERSONS = 16  # 2^16 sign patterns are counted one by one
 RANDOM_PATTERNS = 99_999
 
@@ -428,6 +427,6 @@ class WorstQuarter(NamedTuple):
         if count < SIGN_FLIP_PERSONS:
             return Interval(mean, None, count, "none")
         spread = np.sqrt(count / (count - 1) * np.square(sums - mean * weights).sum())
-        half_width = float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * spread)
+        half_width = float(scipy.stats.t.ppf((1 + LEVEL) / 2, count - 1) * spread)
         bounds = (mean - half_width, mean + half_width)
         return Interval(mean, bounds, count, "Student's t over persons")

@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from vop_core.evaluation.intervals import LEVEL, Interval, interval_over_persons, paired_interval
 
@@ -80,7 +80,7 @@ def log_likelihood_ratio_cost(targets: Scores, non_targets: Scores) -> float:
 
 def probit(shares: Float[np.ndarray, " share"]) -> Float[np.ndarray, " share"]:
     """Phi^-1, where a DET curve draws a share."""
-    return stats.norm.ppf(shares)
+    return scipy.stats.norm.ppf(shares)
 
 
 def _at_most(scores: Scores, thresholds: Scores) -> Float[np.ndarray, " threshold"]:
@@ -152,7 +152,8 @@ def det_band(detector: Detector, *, level: float = LEVEL, seed: int = 0) -> Band
 
 def drawn_alarms() -> Float[np.ndarray, " point"]:
     """The shares of false alarms at which bands are drawn, evenly on a probit axis."""
-    return stats.norm.cdf(np.linspace(*probit(np.array([DRAWN_FROM, DRAWN_TO])), DRAWN_POINTS))
+    ends = probit(np.array([DRAWN_FROM, DRAWN_TO]))
+    return scipy.stats.norm.cdf(np.linspace(*ends, DRAWN_POINTS))
 
 
 def misses_at(alarms: Scores, misses: Scores, asked: Scores) -> Scores:

@@ -21,8 +21,8 @@ from functools import lru_cache
 from itertools import chain, combinations
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 LEVEL = 0.95
 BOOTSTRAP_PERSONS = 12  # from here on the bootstrap; below, every person is shown too
@@ -182,7 +182,7 @@ def persons_needed(
         raise ValueError(f"a standard deviation is not below 0, got {spread}")
     if gain <= 0:
         return None
-    quantiles = stats.norm.ppf([(1 + level) / 2, power]).sum()
+    quantiles = scipy.stats.norm.ppf([(1 + level) / 2, power]).sum()
     count = max(2, int(np.ceil((quantiles * spread / gain) ** 2)))
     while spread and count < _MANY and _found(count, gain / spread, level) < power:
         count += 1
@@ -191,8 +191,8 @@ def persons_needed(
 
 def _found(count: int, effect: float, level: float) -> float:
     """Chance that the paired t-test of so many persons finds an effect, in standard deviations."""
-    bar = stats.t.ppf((1 + level) / 2, count - 1)
-    return float(stats.nct.sf(bar, count - 1, effect * np.sqrt(count)))
+    bar = scipy.stats.t.ppf((1 + level) / 2, count - 1)
+    return float(scipy.stats.nct.sf(bar, count - 1, effect * np.sqrt(count)))
 
 
 def seed_standard_deviation(means: Sequence[float]) -> float | None:
@@ -206,7 +206,7 @@ def _student(values: Float[np.ndarray, " unit"], level: float) -> tuple[float, f
     count = len(values)
     if count < 2:
         return None
-    half = stats.t.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count)
+    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count)
     return float(values.mean() - half), float(values.mean() + half)
 
 
@@ -216,12 +216,12 @@ def _bootstrap(values: tuple[float, ...], level: float, seed: int) -> tuple[floa
     if np.ptp(values) == 0:
         return values[0], values[0]
     count = len(values)
-    widened = np.sqrt(count / (count - 1)) * stats.t.ppf((1 + level) / 2, count - 1)
-    level = float(1 - 2 * stats.norm.sf(widened))
+    widened = np.sqrt(count / (count - 1)) * scipy.stats.t.ppf((1 + level) / 2, count - 1)
+    level = float(1 - 2 * scipy.stats.norm.sf(widened))
     for method in ("BCa", "percentile"):  # BCa has no answer where almost all persons agree
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = stats.bootstrap(
+            found = scipy.stats.bootstrap(
                 (values,),
                 np.mean,
                 confidence_level=level,
@@ -247,7 +247,7 @@ def proportion_interval(right: int, asked: int, *, level: float = LEVEL) -> tupl
     """
     if not 0 <= right <= asked or asked < 1:
         raise ValueError(f"{right} right answers of {asked} are not possible")
-    found = stats.binomtest(right, asked).proportion_ci(level, method="wilson")
+    found = scipy.stats.binomtest(right, asked).proportion_ci(level, method="wilson")
     return float(found.low), float(found.high)
 
 
@@ -261,7 +261,7 @@ def spread_if_alike(
     between them.
     """
     tail = (1 - level) / 2
-    counts = stats.binom.ppf([tail, 1 - tail], asked_of_each, right / asked)
+    counts = scipy.stats.binom.ppf([tail, 1 - tail], asked_of_each, right / asked)
     return float(counts[0] / asked_of_each), float(counts[1] / asked_of_each)
 
 
@@ -299,7 +299,7 @@ def _beta_quantiles(above: int, below: int) -> Float[np.ndarray, " step"]:
     """Of a beta distribution, evenly spaced in probability; one of no width at its end."""
     if not (above and below):
         return np.array([0.0 if not above else 1.0])
-    return stats.beta.ppf((np.arange(_STEPS) + 0.5) / _STEPS, above, below)
+    return scipy.stats.beta.ppf((np.arange(_STEPS) + 0.5) / _STEPS, above, below)
 
 
 def clips_needed(
@@ -314,6 +314,6 @@ def clips_needed(
     difference, differing = won - lost, won + lost
     if not difference:
         return None
-    by_chance, by_power = stats.norm.ppf([(1 + level) / 2, power])
+    by_chance, by_power = scipy.stats.norm.ppf([(1 + level) / 2, power])
     root = by_chance * differing**0.5 + by_power * max(differing - difference**2, 0.0) ** 0.5
     return int(np.ceil((root / difference) ** 2))

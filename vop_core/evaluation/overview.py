@@ -26,7 +26,6 @@ from typing import Any
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.comparison import (
-    GLOBAL,
     ScoreIndex,
     Values,
     by_person,
@@ -38,7 +37,7 @@ from vop_core.evaluation.comparison import (
 )
 from vop_core.evaluation.intervals import seed_standard_deviation, worst_decile
 from vop_core.evaluation.plan import CLOSED, OPEN
-from vop_core.evaluation.score import DRAWS, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
+from vop_core.evaluation.score import DRAWS, GLOBAL, MIXED, NOISE, OWN, PRIOR, WRONG_PERSON
 
 ORDER = (OWN, DRAWS, PRIOR, MIXED, WRONG_PERSON, NOISE)
 PERSONAL_GAIN, RIGHT_MINUS_WRONG = "personal gain", "right minus wrong"

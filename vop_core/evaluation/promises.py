@@ -152,7 +152,8 @@ def _versions(model: nn.Module) -> list[tuple[int, int]]:
 
 
 def _is_code(path: str) -> bool:
-    return PurePath(path).suffix in CODE_SUFFIXES
+    # bytecode has a further suffix while it is written
+    return not CODE_SUFFIXES.isdisjoint(PurePath(path).suffixes)
 
 
 def _source_free(data_files: Sequence[str], connections: int) -> Promise:

@@ -26,10 +26,9 @@ one, clips ascending; ece the sums of its bins (clips, confidence, accuracy).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -60,6 +59,9 @@ from vop_core.evaluation.selective import (
     rejection_auroc,
 )
 
+if TYPE_CHECKING:  # what only answers imports nothing of tables
+    import pandas
+
 OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = (
     "own",
     "prior",
@@ -71,6 +73,7 @@ OWN, PRIOR, DRAWS, NOISE, MIXED, WRONG_PERSON = (
 # not the method: the global model that it was made of, on the episodes of its own row
 START = "start"
 OWN_ELSEWHERE, WRONG_HERE = "own, other environment", "wrong-person, same environment"
+GLOBAL = "global"  # the method that all others are compared with
 COLUMNS = ("set", "shots", "person", "repetition", "row", "metric", "value", "parts")
 
 OWN_SAME_CALL = "own, same call"
@@ -154,7 +157,7 @@ def score_method(
     metrics: Metrics = classification_metrics,
     unknown: Float[Tensor, " unknown *shape"] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> pd.DataFrame:
+) -> "pandas.DataFrame":
     """All rows of one method on planned episodes; clips and unknown words in the method's own
     representation.
 
@@ -167,6 +170,8 @@ def score_method(
     ValueError
         A method in training mode.
     """
+    import pandas
+
     check_evaluation_mode(method)
     facts = method.facts
     asked = Questions(method, clips.features, clips.labels, metrics, scoring.chunk_clips)
@@ -220,7 +225,7 @@ def score_method(
             told = heard.get(episode) if trials[0].row == OWN else None
             found = _figures(trials, clips.even, told, closely)
             lines += [(*key, metric, value, parts) for metric, value, parts in found]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return pandas.DataFrame(lines, columns=list(COLUMNS))
 
 
 def check_evaluation_mode(method: ScoredMethod) -> None:

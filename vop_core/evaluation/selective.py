@@ -12,7 +12,6 @@ A clip is answered when its confidence (the probability of the label answered) i
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_auc_score
 
 FALSE_ALARM_RATE = 0.05
 KEPT_KEYWORDS = 0.95
@@ -49,6 +48,8 @@ def rejection_auroc(
     known: Float[np.ndarray, " clip"], unknown: Float[np.ndarray, " other"]
 ) -> float:
     """Area under the ROC curve of confidence as a test for "this is a keyword"."""
+    from sklearn.metrics import roc_auc_score  # takes half a second
+
     truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
     return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 

@@ -9,10 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.intervals import BOOTSTRAP_PERSONS
 from vop_core.evaluation.overview import PERSONAL_GAIN, Overview
-from vop_core.evaluation.score import MIXED, PRIOR
+from vop_core.evaluation.score import GLOBAL, MIXED, PRIOR
 from vop_core.text import counted, printable
 
 MOST_NAMED = 4  # persons in a cell; the JSON names them all

@@ -29,9 +29,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -41,6 +40,9 @@ from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.plan import PlannedEpisode
 from vop_core.evaluation.score import COLUMNS, DRAWS, OWN, PRIOR, WRONG_PERSON, Scoring
 from vop_core.variational.two_covariance import TwoCovariance
+
+if TYPE_CHECKING:
+    import pandas
 
 PRIOR_DRAWS, WRONG_DRAWS = f"{PRIOR}, {DRAWS}", f"{WRONG_PERSON}, {DRAWS}"
 DRAWN = {OWN: DRAWS, PRIOR: PRIOR_DRAWS, WRONG_PERSON: WRONG_DRAWS}
@@ -143,8 +145,10 @@ def backends_of(method: Any, claims: Claims) -> Mapping[str, Any]:
 
 
 @torch.no_grad()
-def score_claims(method: Any, claims: Claims, scoring: Scoring) -> pd.DataFrame:
+def score_claims(method: Any, claims: Claims, scoring: Scoring) -> "pandas.DataFrame":
     """All rows of one method on the claims. Persons are batched by number of shots."""
+    import pandas
+
     claims = claims.represented(method)
     backends = backends_of(method, claims)
     lines: list[tuple] = []
@@ -156,7 +160,7 @@ def score_claims(method: Any, claims: Claims, scoring: Scoring) -> pd.DataFrame:
         for row, scores in _rows(method, enrollment, asked, batch, backends, claims, scoring):
             for each, found in zip(batch, scores, strict=True):
                 lines += _lines(each, row, found[: len(each.query)].cpu(), claims)
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return pandas.DataFrame(lines, columns=list(COLUMNS))
 
 
 def _rows(

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
-from sklearn.linear_model import LogisticRegression
 
 from vop_core.evaluation.detection import (
     Band,
@@ -295,6 +294,8 @@ def errors_at(trials: Trials, threshold: float) -> tuple[float, float]:
 
 def calibration(trials: Trials) -> Callable[[Scores], Scores]:
     """From scores to natural log likelihood ratios, as these trials have them."""
+    from sklearn.linear_model import LogisticRegression  # takes half a second
+
     scale = trials.score.std() or 1.0
     fitted = LogisticRegression(class_weight="balanced", C=1e6)
     fitted.fit(trials.score[:, None] / scale, trials.target)

@@ -19,11 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.detection import equal_error_rate
 from vop_core.evaluation.overview import Overview
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import DRAWS, OWN, PRIOR, WRONG_PERSON
+from vop_core.evaluation.score import DRAWS, GLOBAL, OWN, PRIOR, WRONG_PERSON
 from vop_core.evaluation.verification import (
     AS_NORM,
     FINE_TUNED,

@@ -23,8 +23,9 @@ Reconstruction: layers, family, aggregation, sizes, beta and the auxiliary perso
 paper's were not available.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -258,12 +259,12 @@ class AmortisedVop(GaussianMethod):
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
-    ) -> tuple[Adaptation, Adaptation]:
+    ) -> tuple[Adaptation, Callable[[], Adaptation]]:
         """A person's posterior, and each clip's own; every clip is heard once."""
         present = every_clip(clips[None])
         heard = self._hear(clips[None], present)
         alone = [None if part is None else part[0][:, None] for part in heard]
-        return self._adaptation(*heard, present), self._adaptation(*alone, present.mT)
+        return self._adaptation(*heard, present), partial(self._adaptation, *alone, present.mT)
 
     def _adaptation(
         self, features: Tensor, statistics: Tensor | None, present: Tensor

@@ -169,9 +169,11 @@ class PersonalizationMethod(nn.Module, ABC):
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *shape"], labels: Int[Tensor, " shot"] | None
-    ) -> tuple[Adaptation, Adaptation]:
-        """One person's adaptation, and where a posterior is kept that of each clip by itself."""
-        return self.adapt(clips[None], None if labels is None else labels[None]), {}
+    ) -> tuple[Adaptation, Callable[[], Adaptation]]:
+        """One person's adaptation, and where a posterior is kept how to make that of each clip by
+        itself, which nobody may ask for.
+        """
+        return self.adapt(clips[None], None if labels is None else labels[None]), dict
 
     def prior(self, persons: int) -> Adaptation:
         """The adaptations of persons of whom there is no clip. Raises EvaluationError where there
@@ -293,7 +295,7 @@ class PersonalizationMethod(nn.Module, ABC):
         none = (
             {name: value[:0] for name, value in adaptation.items()} if self.facts.posterior else {}
         )
-        return PersonalModel(self, adaptation, clips=none)
+        return PersonalModel(self, adaptation, clips=lambda: none)
 
     def load_person(self, path: Path | str, *, task: str | None = None) -> PersonalModel:
         """Read a person's file made by ``PersonalModel.save`` with this very model.

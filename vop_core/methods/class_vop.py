@@ -317,7 +317,7 @@ class ClassVopFilm(Vop):
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
-    ) -> tuple[Adaptation, Adaptation]:
+    ) -> tuple[Adaptation, Callable[[], Adaptation]]:
         """One person's adaptation; single clips have none of their own."""
         return PersonalizationMethod.adapt_one(self, clips, labels)
 

@@ -8,6 +8,7 @@ that enrolled is known again: neither sound nor label.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -125,14 +126,22 @@ class PersonalModel:
         method: nn.Module,  # a vop_core.methods.base.PersonalizationMethod
         adaptation: Adaptation,  # person axis of length 1
         *,
-        # of each enrollment clip by itself, where there is a posterior
-        clips: Adaptation | None = None,
+        # makes that of each enrollment clip by itself, where there is a posterior
+        clips: Callable[[], Adaptation] = dict,
         signatures: Float[Tensor, "shot number"] | None = None,
         input_shape: Sequence[int] = (),  # of the clips that enrolled
     ) -> None:
-        self.method, self.adaptation, self.clips = method, adaptation, clips or {}
+        self.method, self.adaptation, self._make_clips = method, adaptation, clips
         self.signatures = torch.zeros(0, SIGNATURE) if signatures is None else signatures
         self.input_shape = tuple(input_shape)
+
+    @cached_property
+    def clips(self) -> Adaptation:
+        """Of each enrollment clip by itself, where there is a posterior: made when first asked for,
+        because no answer needs it.
+        """
+        with evaluation_mode(self.method), torch.no_grad():
+            return self._make_clips()
 
     @property
     def shots(self) -> int:
@@ -327,7 +336,7 @@ def _person(
     person = PersonalModel(
         method,
         parts["person."],
-        clips=parts["clips."],
+        clips=lambda: parts["clips."],
         signatures=signatures,
         input_shape=input_shape,
     )
@@ -399,9 +408,15 @@ def signatures_of(inputs: Float[Tensor, " clip *input"]) -> Float[Tensor, "clip 
     cosine moments.
     """
     flat = inputs.flatten(1).float()
-    position = (torch.arange(flat.shape[1], device=flat.device) + 0.5) / flat.shape[1]
-    waves = torch.cos(torch.pi * torch.arange(SIGNATURE, device=flat.device)[:, None] * position)
-    return flat @ waves.mT / flat.shape[1]
+    return flat @ _waves(flat.shape[1], flat.device).mT / flat.shape[1]
+
+
+@lru_cache(4)
+def _waves(size: int, device: torch.device) -> Float[Tensor, "number place"]:
+    """The slowest cosines; ordinary tensors even when first asked for in inference mode."""
+    with torch.inference_mode(False):
+        position = (torch.arange(size, device=device) + 0.5) / size
+        return torch.cos(torch.pi * torch.arange(SIGNATURE, device=device)[:, None] * position)
 
 
 def gaussian_of(adaptation: Adaptation) -> DiagonalGaussian:

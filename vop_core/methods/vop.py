@@ -60,7 +60,7 @@ weights are what endless clips would make.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -68,6 +68,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from vop_core.data.features import ENVIRONMENTS, FeatureTable
 from vop_core.methods.base import (
@@ -362,15 +363,25 @@ class Vop(GaussianMethod):
         offsets in the clips that do not enroll in ``others``.
         """
         count = torch.bincount(owner, enrolls.float())
+        belongs = owner == torch.arange(len(count), device=owner.device)[:, None]
         if self.training:
             self._follow_most(greatest_of_all(count.max()))
-        run = _Run(owner, enrolls, count, words, noise, shown, others)
+        run = _Run(
+            owner=owner,
+            share=self._share(count[:, None]),
+            enrolling=_mean_of(belongs & enrolls, clips.dtype),
+            asked=None if others is None else _mean_of(belongs & ~enrolls, clips.dtype),
+            apart=None if noise is None else noise * self._log_std(count).exp(),
+            words=words,
+            shown=shown,
+            others=others,
+        )
         visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
         with visited(visits):
             embedded = self.encoder.embed(clips)
         offsets = torch.cat(run.offsets, dim=1)
         if not self.config.cascade:
-            own = self.deviations({"mean": self._drawn(run, offsets, slice(None))[owner]})
+            own = self.deviations({"mean": run.drawn(offsets, slice(None))[owner]})
             embedded = self.encoder.embed(clips, own)
         return embedded, offsets
 
@@ -391,8 +402,9 @@ class Vop(GaussianMethod):
             usual_variance = mean_of_all(variance) + variance_of_all(mean, usual_mean)
         else:
             usual_mean, usual_variance = norm.running_mean, norm.running_var
-        inverse = (usual_variance + norm.eps).rsqrt()
-        narrowness = (variance * inverse.square() + FLOOR).rsqrt()
+        usual_variance = usual_variance + norm.eps
+        inverse = usual_variance.rsqrt()
+        narrowness = (variance / usual_variance + FLOOR).rsqrt()
         place = slice(run.channels, run.channels + mean.shape[1])
         typical = self._typical(narrowness, place)
         shown = torch.cat((narrowness / typical - 1, (mean - usual_mean) * inverse), dim=1)
@@ -403,28 +415,19 @@ class Vop(GaussianMethod):
             shown = shown - run.words @ self.word_offsets[:, 2 * place.start : 2 * place.stop]
         if code is not None:
             shown = torch.cat((shown, code(shown)), dim=1)
-        offsets = run.means(shown, run.enrolls)
+        offsets = run.enrolling @ shown
         run.offsets.append(offsets)
         if run.others is not None:
-            run.others.append(run.means(shown, ~run.enrolls))
+            run.others.append(run.asked @ shown)
         if not self.config.cascade:
             return output
-        drawn = self._drawn(run, offsets, part)
+        drawn = run.drawn(offsets, part)
         if code is not None:
             drawn = code.written(drawn)
         scale, shift = drawn[run.owner].chunk(2, dim=1)
         scale = norm.weight * (1 + scale) * inverse
         shift = norm.bias - norm.weight * shift - usual_mean * scale
         return _scaled_and_shifted(value, scale, shift)
-
-    def _drawn(
-        self, run: "_Run", offsets: Float[Tensor, "person weight"], part: slice
-    ) -> Float[Tensor, "person weight"]:
-        """The posterior's mean, or a draw where the run has noise."""
-        posterior = self._posterior(offsets, run.count, part)
-        if run.noise is None:
-            return posterior.mean
-        return posterior.mean + posterior.std * run.noise[:, part]
 
     def _typical(
         self, narrowness: Float[Tensor, "clip channel"], place: slice
@@ -459,14 +462,17 @@ class Vop(GaussianMethod):
         self,
         offsets: Float[Tensor, "person weight"],
         count: Float[Tensor, " person"],
-        part: slice = slice(None),
     ) -> DiagonalGaussian:
         """Over persons' offsets, given the mean ones of so many clips."""
-        share, unknown, scatter = self._error(count, part)
-        return DiagonalGaussian(share * offsets, 0.5 * (unknown + scatter).log())
+        return DiagonalGaussian(self._share(count[:, None]) * offsets, self._log_std(count))
+
+    def _log_std(self, count: Float[Tensor, " person"]) -> Float[Tensor, "person weight"]:
+        """The posterior's, which depends on nothing but the number of clips."""
+        _, unknown, scatter = self._error(count)
+        return 0.5 * (unknown + scatter).log()
 
     def _error(
-        self, count: Float[Tensor, " person"], part: slice = slice(None)
+        self, count: Float[Tensor, " person"]
     ) -> tuple[
         Float[Tensor, "person weight"],
         Float[Tensor, "person weight"],
@@ -476,16 +482,16 @@ class Vop(GaussianMethod):
         that of the clips' own error.
         """
         n = count[:, None]
-        share = self._share(n, part)
+        share = self._share(n)
         if self._learns_prior:  # sigma is then what makes the posterior exact
-            person = lasting = (2 * self.log_person_std[part]).exp()
-            within = person * self.prior_clips[part]
+            person = lasting = (2 * self.log_person_std).exp()
+            within = person * self.prior_clips
         else:
-            person, lasting = self.person_variance[part], self.lasting_variance[part]
-            within = self.clip_variance[part]
+            person, lasting = self.person_variance, self.lasting_variance
+            within = self.clip_variance
         between = lasting + (1 - share).square() * (person - lasting)
         each = self._each_of_all(n)
-        full = self._full_share(n, part)
+        full = self._full_share(n)
         unheard = full.square() * (1 - n * each) * each * within
         unknown = (full - share).square() * between + unheard
         return share, unknown, (full * n * each - share).square() * within / n.clamp_min(1)
@@ -496,21 +502,17 @@ class Vop(GaussianMethod):
             return torch.zeros_like(count)
         return 1 / (count + 1).clamp_min(ALL_CLIPS)
 
-    def _share(
-        self, count: Float[Tensor, "*shape"], part: slice = slice(None)
-    ) -> Float[Tensor, "*person weight"]:
+    def _share(self, count: Float[Tensor, "*shape"]) -> Float[Tensor, "*person weight"]:
         """a_n: what the answers take of the mean of so many clips."""
         if not self.config.beta:  # under the bound n_0 is that of the exact posterior
             count = count.minimum(self.most_clips)
-        return count / (count + self.prior_clips[part])
+        return count / (count + self.prior_clips)
 
-    def _full_share(
-        self, count: Float[Tensor, "*person 1"], part: slice = slice(None)
-    ) -> Float[Tensor, "*person weight"]:
+    def _full_share(self, count: Float[Tensor, "*person 1"]) -> Float[Tensor, "*person weight"]:
         """a_N, which all clips together would take when so many have been heard."""
         if self.config.beta:
-            return torch.ones_like(self._share(count, part))
-        return self._share((count + 1).clamp_min(ALL_CLIPS), part)
+            return torch.ones_like(self._share(count))
+        return self._share((count + 1).clamp_min(ALL_CLIPS))
 
     def _prior(self) -> DiagonalGaussian:
         _, unknown, _ = self._error(self.person_variance.new_zeros(1))
@@ -604,9 +606,9 @@ class Vop(GaussianMethod):
 
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
-    ) -> tuple[Adaptation, Adaptation]:
-        """A person's posterior, and that of each clip as if it were alone."""
-        return self.adapt(clips[None]), self.adapt(clips[:, None])
+    ) -> tuple[Adaptation, Callable[[], Adaptation]]:
+        """A person's posterior, and that of each clip as if it were alone, which takes as long."""
+        return self.adapt(clips[None]), partial(self.adapt, clips[:, None])
 
     def prior(self, persons: int) -> Adaptation:
         """Offsets of persons of whom there is no clip."""
@@ -700,7 +702,8 @@ class _Code(nn.Module):
 
     def forward(self, shown: Float[Tensor, "clip offset"]) -> Float[Tensor, "clip number"]:
         """Of each clip; in training less the step's mean, from which the usual one learns."""
-        numbers = self.read(shown)
+        into, _, out = self.read
+        numbers = linear(linear(shown, into.weight, into.bias).tanh(), out.weight)
         if not self.training:
             return numbers - self.usual
         usual = mean_of_all(numbers)
@@ -719,24 +722,29 @@ class _Run:
     """One pass through the cascade."""
 
     owner: Int[Tensor, " clip"]
-    enrolls: Bool[Tensor, " clip"]
-    count: Float[Tensor, " person"]  # of clips that enroll
+    enrolling: Float[Tensor, "person clip"]  # means over each person's clips that enroll
+    share: Float[Tensor, "person weight"]  # what the answers take of these means
+    asked: Float[Tensor, "person clip"] | None = None  # means over the others
+    apart: Float[Tensor, "person weight"] | None = None  # what is drawn, less the posterior's mean
     words: Float[Tensor, "clip label"] | None = None
-    noise: Float[Tensor, "person weight"] | None = None
     shown: list[Tensor] | None = None
     others: list[Tensor] | None = None
     offsets: list[Tensor] = field(default_factory=list)  # the persons' mean ones, layer by layer
     channels: int = 0  # of the layers that were passed
 
-    def means(
-        self, shown: Float[Tensor, "clip weight"], counted: Bool[Tensor, " clip"]
+    def drawn(
+        self, offsets: Float[Tensor, "person weight"], part: slice
     ) -> Float[Tensor, "person weight"]:
-        """Of what each person's counted clips show; 0 where there is none."""
-        persons = len(self.count)
-        total = shown.new_zeros(persons, shown.shape[1])
-        total = total.index_add(0, self.owner, shown * counted[:, None])
-        count = torch.bincount(self.owner, counted.float(), minlength=persons)
-        return total / count.clamp_min(1)[:, None]
+        """The posterior's mean of a layer's numbers, or a draw where the run has noise."""
+        mean = self.share[:, part] * offsets
+        return mean if self.apart is None else mean + self.apart[:, part]
+
+
+def _mean_of(
+    counted: Bool[Tensor, "person clip"], dtype: torch.dtype
+) -> Float[Tensor, "person clip"]:
+    """The matrix that takes means over each person's counted clips; 0 where there is none."""
+    return counted.to(dtype) / counted.sum(1, keepdim=True).clamp_min(1)
 
 
 def two_parts(

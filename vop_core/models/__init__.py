@@ -1,7 +1,5 @@
-"""The shipped models: read, made and tested anew."""
+"""The shipped models: read here; `evaluate` tests them anew and `ship` makes them."""
 
 from vop_core.models.bundle import Bundle, load_bundle, open_person_file
-from vop_core.models.evaluate import evaluate_folder
-from vop_core.models.ship import train_task
 
-__all__ = ["Bundle", "evaluate_folder", "load_bundle", "open_person_file", "train_task"]
+__all__ = ["Bundle", "load_bundle", "open_person_file"]

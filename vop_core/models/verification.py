@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from jaxtyping import Float
-from scipy import stats
 from torch import Tensor
 
-from vop_core.evaluation.comparison import GLOBAL
 from vop_core.evaluation.controls import generator_for
 from vop_core.evaluation.detection import Band
 from vop_core.evaluation.intervals import Interval
 from vop_core.evaluation.plan import OPEN
-from vop_core.evaluation.score import DRAWS, OWN, Scoring
+from vop_core.evaluation.score import DRAWS, GLOBAL, OWN, Scoring
 from vop_core.evaluation.verification import KEPT, WRONG_DRAWS, cosine_with_mean
 from vop_core.evaluation.verification_metrics import (
     Threshold,
@@ -335,7 +334,7 @@ class Verifier:
             missed = int((scores.mean(0) <= before["threshold"]).sum())
         claimed = count if count > 1 else 0
         first, second = before["rate"]
-        posterior = stats.beta(first + missed, second + claimed - missed)
+        posterior = scipy.stats.beta(first + missed, second + claimed - missed)
         low, high = posterior.interval(level)
         rate = first / (first + second)
         return MissRate(

@@ -18,7 +18,8 @@ from torch.func import functional_call, vmap
 from vop_core.nets.encoder import Encoder
 from vop_core.nets.personal_layers import Deviations
 
-CLIPS_AT_ONCE = 512  # bounds the memory of a pass
+# of a pass: more bounds no time, for what it hands on leaves the processor's cache
+CLIPS_AT_ONCE = 64
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from vop_core.plots.bench import (
     reliability_figure,
     shots_figure,
 )
-from vop_core.plots.clips import clip_figure, warm_up
+from vop_core.plots.clips import clip_figure
 from vop_core.plots.comparison import probability_figure, uncertainty_figure
 from vop_core.plots.evidence import narrowing_figure
 from vop_core.plots.numbers import table
@@ -48,7 +48,6 @@ __all__ = [
     "table",
     "text_alternative",
     "uncertainty_figure",
-    "warm_up",
     "weight_figure",
     "with_draws",
     "withholding_figure",

@@ -1,9 +1,7 @@
 """What a clip looks like: its waveform above its mel spectrogram, on one time axis."""
 
 import math
-import threading
 
-import numpy as np
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
@@ -23,47 +21,12 @@ RANGE_DECIBELS = 70.0  # shown below the loudest cell
 # placeholder of its theme and replaces by a pink.
 LOUDNESS = ("#0b0716", "#231151", "#5f187f", "#982d80", "#d3436e", "#f8765c", "#febb81", "#fcfdbf")
 
-_librosa_is_warm = threading.Event()
-
-
-def warm_up() -> None:
-    """Load and compile what librosa needs (1 s; 15-30 s in a new environment); call it off a page's
-    path.
-    """
-    config = LogMelConfig()
-    _librosa_power(torch.zeros(config.sample_rate), config)
-    _librosa_is_warm.set()
-
 
 def mel_decibels(
     waveform: Float[Tensor, " sample"], config: LogMelConfig | None = None
 ) -> Float[Tensor, "mel frame"]:
-    """Mel power in dB re full scale [LIBROSA].
-
-    librosa makes it once ``warm_up`` has run; until then our own log-mel does, which a test holds
-    equal to librosa's, because librosa's first call takes seconds and a visitor would wait for a
-    compiler.
-    """
-    config = config or LogMelConfig()
-    if not _librosa_is_warm.is_set():
-        return log_mel(waveform, config) * (10 / math.log(10))
-    return 10 * torch.from_numpy(_librosa_power(waveform, config) + config.floor).log10()
-
-
-def _librosa_power(waveform: Float[Tensor, " sample"], config: LogMelConfig) -> np.ndarray:
-    import librosa
-
-    return librosa.feature.melspectrogram(
-        y=waveform.numpy(),
-        sr=config.sample_rate,
-        n_fft=config.fft,
-        win_length=config.window,
-        hop_length=config.hop,
-        n_mels=config.mels,
-        center=True,
-        pad_mode="constant",
-        power=2.0,
-    )
+    """Mel power in dB re full scale: the models' own features, in the unit that people know."""
+    return log_mel(waveform, config) * (10 / math.log(10))
 
 
 def envelope(

@@ -15,6 +15,7 @@ from vop_core.errors import EvaluationError
 from vop_core.report.findings import FINDINGS, findings
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
 from vop_core.report.readme import fill, readme_section
+from vop_core.report.speed import speed_files
 from vop_core.report.summary import FORMAT, as_text, summary
 from vop_core.writing import make_folder, write_text
 
@@ -64,7 +65,7 @@ def report_files(
         summaries = {
             suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()
         }
-    return files | pages(summaries, root)
+    return files | pages(summaries, root) | speed_files(root)
 
 
 def pages(summaries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[Path, str]:
@@ -94,8 +95,8 @@ def write_files(files: Mapping[Path, str]) -> list[Path]:
 
 def outdated(files: Mapping[Path, str], root: Path) -> list[Path]:
     """Files that say something else than the results do, and summaries without any result."""
-    # not committed
-    ours = {path: text for path, text in files.items() if path.parent != (root / PAGE).parent}
+    not_committed = {root / PAGE, (root / PAGE).with_name(LIBRARY)}
+    ours = {path: text for path, text in files.items() if path not in not_committed}
     stale = [path for path, text in ours.items() if not _agrees(path, text)]
     left_over = set((root / "data" / "results").glob("bench-*.json")) - files.keys()
     return sorted({*stale, *left_over})

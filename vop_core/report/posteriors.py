@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from vop_core.bench.method_runs import MethodRuns
 from vop_core.evaluation.comparison import Values, by_person, level_of, paired
@@ -145,7 +145,7 @@ def _rank_products(width: Values, accuracy: Values) -> dict[str, float]:
 
 def _standard_ranks(values: pd.Series) -> Float[np.ndarray, " person"]:
     """Ranks, ties shared, with mean 0 and variance 1; not a number where all are alike."""
-    ranks = stats.rankdata(values)
+    ranks = scipy.stats.rankdata(values)
     spread = ranks.std()
     return (ranks - ranks.mean()) / (spread if spread > 0 else np.nan)
 

@@ -38,8 +38,7 @@ from vop_core.data.ways import Ways
 from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.ask import Metrics
 from vop_core.evaluation.classification import classification_metrics
-from vop_core.evaluation.comparison import GLOBAL
-from vop_core.evaluation.score import Scoring
+from vop_core.evaluation.score import GLOBAL, Scoring
 from vop_core.evaluation.verification import Claims
 from vop_core.methods.base import PersonalizationMethod
 from vop_core.training.batches import Augmentation

@@ -315,7 +315,7 @@ def synthetic_training_folder() -> Path:
     """The synthetic training persons, made on first use (needs the ``synth`` extra)."""
     folder = cache_root() / "synthetic-training-3"  # the number goes up when what they say changes
     if not (folder / "metadata.csv").exists():
-        from vop_core.data.sources.synthetic import generate_training_persons
+        from vop_core.data.sources.synthetic.build import generate_training_persons
 
         generate_training_persons(folder)
     return folder
@@ -325,7 +325,7 @@ def unknown_test_folder() -> Path:
     """Synthetic persons' words that were never trained, made on first use (the same extra)."""
     folder = cache_root() / "synthetic-test-2"
     if not (folder / "metadata.csv").exists():
-        from vop_core.data.sources.synthetic import generate_unknown_test
+        from vop_core.data.sources.synthetic.build import generate_unknown_test
 
         generate_unknown_test(folder)
     return folder

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from vop_core.errors import DataError
@@ -77,6 +75,8 @@ def train(
     whole step's. Weights that a method draws in a step are then other ones. Raises DataError for
     steps of fewer persons than processes.
     """
+    from lightning_fabric import Fabric  # brings torch's compiler along, which takes seconds
+
     fabric = Fabric(accelerator=next(module.parameters()).device.type, **_devices())
     fabric.launch()
     groups = parameter_groups(module, config)
@@ -118,6 +118,8 @@ def _devices() -> dict[str, Any]:
     """On which devices Lightning trains: one, or those that ``torchrun`` gave to its processes."""
     if count() == 1:
         return {"devices": 1}
+    from lightning_fabric.strategies import DDPStrategy
+
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     strategy = DDPStrategy(find_unused_parameters=True)  # a step may leave some without a gradient
     return {"devices": here, "num_nodes": count() // here, "strategy": strategy}

@@ -10,8 +10,8 @@ histogram with horns), too wide a one too rarely (a hill).
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 from torch import Tensor
 
 
@@ -43,7 +43,10 @@ def uniformity(ranks: Int[Tensor, " person"], draws: int, *, bins: int = 20) -> 
             f"{draws + 1} ranks do not fall evenly into {bins} bins; draw {bins} m - 1 times"
         )
     counts = np.bincount((ranks.numpy() * bins) // (draws + 1), minlength=bins)
-    low, high = stats.binom.ppf([0.005, 0.995], len(ranks), 1 / bins)
+    low, high = scipy.stats.binom.ppf([0.005, 0.995], len(ranks), 1 / bins)
     return Uniformity(
-        counts, len(ranks) / bins, (float(low), float(high)), float(stats.chisquare(counts).pvalue)
+        counts,
+        len(ranks) / bins,
+        (float(low), float(high)),
+        float(scipy.stats.chisquare(counts).pvalue),
     )

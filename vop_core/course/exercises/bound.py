@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
+import scipy
 import torch
-from scipy import optimize
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
@@ -70,7 +70,7 @@ def _loss(misfits: Tensor, kl: Tensor, clips: int, beta: float) -> float:
 
 
 def _beta(queries: int, clips: int) -> float:
-    return optimize.brentq(lambda beta: 1 / queries - beta / clips, 0, 100)
+    return scipy.optimize.brentq(lambda beta: 1 / queries - beta / clips, 0, 100)
 
 
 def _check_precision(answer: Callable) -> str | None:
@@ -115,7 +115,9 @@ def _precision(prior_precision: float, features: Tensor, noise: float) -> float:
         )
 
     return math.exp(
-        optimize.minimize_scalar(slack, bounds=(-5, 8), method="bounded", options={"xatol": 1e-9}).x
+        scipy.optimize.minimize_scalar(
+            slack, bounds=(-5, 8), method="bounded", options={"xatol": 1e-9}
+        ).x
     )
 
 
@@ -123,7 +125,7 @@ def _share(kl: float, queries: int, clips: int, persons: int, beta: float) -> fl
     """The shares of all episodes that together ask about each of a person's clips once add up to
     beta * KL.
     """
-    return optimize.brentq(lambda share: clips * share - beta * kl, 0, beta * kl)
+    return scipy.optimize.brentq(lambda share: clips * share - beta * kl, 0, beta * kl)
 
 
 def _fusion(*given: Tensor) -> tuple[float, float]:

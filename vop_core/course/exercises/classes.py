@@ -5,8 +5,8 @@ be.
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import torch
-from scipy import special, stats
 from torch import Tensor
 
 from vop_core.course.exercises.exercise import Exercise, Picture, line, near, number, parts_of
@@ -52,9 +52,9 @@ def _moments(samples: Tensor, prior_mean: float, class_std: float, clip_std: flo
     grid = np.linspace(
         min(prior_mean, *samples.tolist()) - reach, max(prior_mean, *samples.tolist()) + reach, 4001
     )
-    log_density = stats.norm.logpdf(grid, prior_mean, class_std)
-    log_density += stats.norm.logpdf(samples.numpy()[:, None], grid, clip_std).sum(0)
-    share = special.softmax(log_density)
+    log_density = scipy.stats.norm.logpdf(grid, prior_mean, class_std)
+    log_density += scipy.stats.norm.logpdf(samples.numpy()[:, None], grid, clip_std).sum(0)
+    share = scipy.special.softmax(log_density)
     mean = share @ grid
     return [float(mean), float(share @ (grid - mean) ** 2) ** 0.5]
 

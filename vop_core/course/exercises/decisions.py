@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from vop_core.course.exercises.exercise import Exercise, Picture, answered, line, near
 
@@ -56,7 +56,7 @@ def _ratio(prior: float, miss_cost: float, alarm_cost: float) -> float:
         true = odds / (1 + odds)
         return true * miss_cost - (1 - true) * alarm_cost
 
-    return optimize.brentq(difference, -30, 30, xtol=1e-12)
+    return scipy.optimize.brentq(difference, -30, 30, xtol=1e-12)
 
 
 def _check_ratio(answer: Callable) -> str | None:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
+import scipy
 import torch
-from scipy import stats
 from torch import Tensor
 from torch.distributions import AffineTransform, Normal, kl_divergence
 
@@ -26,7 +26,7 @@ NO_GRADIENT = (
 
 
 def _spread(share: float, clips: int) -> float:
-    return stats.binom.std(clips, share) / clips
+    return scipy.stats.binom.std(clips, share) / clips
 
 
 def _frames(samples: int, hop: int) -> int:

@@ -1,9 +1,9 @@
 """Exercises of notebooks 07 to 10: calibration, thresholds, gains, and what a person costs."""
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from vop_core.course.exercises.exercise import (
@@ -17,7 +17,7 @@ from vop_core.course.exercises.exercise import (
 )
 
 # forty scores like a normal's
-STRANGERS = tuple(stats.norm.ppf((torch.arange(1, 41) / 41).numpy()).tolist())
+STRANGERS = tuple(NormalDist().inv_cdf(place / 41) for place in range(1, 41))
 BINS = 15
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy import stats
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -124,7 +124,7 @@ def _by_f_test(shown: Tensor) -> tuple[float, float]:
     """Through the F of scipy's analysis of variance: the ratio of both mean squares."""
     rows = shown.numpy()
     within = float(np.mean([np.var(row, ddof=1) for row in rows]))
-    ratio = float(stats.f_oneway(*rows).statistic)
+    ratio = float(scipy.stats.f_oneway(*rows).statistic)
     return (ratio - 1) * within / rows.shape[1], within
 
 
