@@ -30,7 +30,8 @@ numbers = np.vstack([0 * mean, mean, drawn]).astype("float32")
 by_everybody, by_person = answers[0].argmax(-1), answers[1].argmax(-1)
 probabilities = np.exp(answers[2:]).mean(0)  # over the draws
 """
-"""How a folder is run, by onnxruntime alone: ``spoken`` and ``asked`` are float32, (clip, 16000)."""
+"""How a folder is run, by onnxruntime alone; ``spoken`` and ``asked`` are float32, (clip, sample).
+"""
 
 
 def readme(about: Mapping[str, Any]) -> str:
