@@ -52,7 +52,12 @@ else:
     import fcntl
 
 REPOSITORY = Path(__file__).resolve().parent
-EXTRAS = {"app": (), "vop": (), "lab": ("notebooks",), "test": ("notebooks", "synth", "test")}
+EXTRAS = {
+    "app": (),
+    "vop": (),
+    "lab": ("notebooks",),
+    "test": ("export", "notebooks", "synth", "test"),
+}
 FREE_BYTES = 4 * 10**9  # the packages take 2 to 3 GB, and pip unpacks beside them
 INSTALLER = "uv>=0.8,<1"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"

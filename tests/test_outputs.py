@@ -63,6 +63,7 @@ ARGUMENTS = {
     ("enroll", "--out"): ["a.opus", "b.opus", "--task", "keywords-en"],
     ("predict", "--json"): ["a.opus", "b.opus", "--person", "me.safetensors"],
     ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
+    ("export", "--to"): ["keywords-en"],
     ("voices", "build", "--to"): [],
     ("course", "book", "--to"): [],
     ("perf", "--json"): ["--only", "log-mel-kaldi"],
@@ -183,6 +184,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
         "models.evaluate.evaluate_folder",
         "bench.crossval.crossval",
         "course.book.chapters",
+        "export.folder.bundled",
         "data.sources.bundled.write_corpus",
         "tasks.keyword_spotting.ArabicCommands.data",
     ):

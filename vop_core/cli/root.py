@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import bench, course, data, models, perf, person, programs, report
+from vop_core.cli import bench, course, data, export, models, perf, person, programs, report
 from vop_core.errors import VopError
 from vop_core.text import printable
 
@@ -122,6 +122,7 @@ app.add_typer(course.course, name="course")
 app.command()(person.enroll)
 app.command()(person.predict)
 app.command()(person.verify)
+app.command()(export.export)
 app.add_typer(programs.voices, name="voices")
 app.command("app", context_settings=programs.PASS_ON)(programs.run_app)
 app.command("lab", context_settings=programs.PASS_ON)(programs.run_lab)

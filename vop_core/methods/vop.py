@@ -604,6 +604,30 @@ class Vop(GaussianMethod):
         clips = torch.cat((enrollment, others), dim=1).flatten(0, 1)
         return self._offsets_of(clips, list(rows[:, :shots]), list(rows[:, shots:]))
 
+    @torch.no_grad()
+    def enroll_one(self, clips: Float[Tensor, " shot *input"]) -> DiagonalGaussian:
+        """The posterior of one person, whose clips all enroll, batch axis (1,): what ``adapt``
+        makes of them, by operations that other engines know.
+        """
+        owner = torch.zeros(clips.shape[0], dtype=torch.long, device=clips.device)
+        count = torch.ones_like(owner, dtype=clips.dtype).sum(0, keepdim=True)
+        run = _OnePerson(owner, owner == 0, count)
+        visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
+        with visited(visits):
+            self.encoder.embed(clips)
+        return self._posterior(torch.cat(run.offsets, dim=1), count)
+
+    def moved_norms(
+        self, numbers: Float[Tensor, "person number"]
+    ) -> Iterator[
+        tuple[nn.BatchNorm2d, Float[Tensor, "person weight"], Float[Tensor, "person weight"]]
+    ]:
+        """Each normalisation, with the scales and shifts that persons' numbers make of its own."""
+        for norm, part, code in self._parts():
+            offsets = code.written(numbers[:, part]) if code else numbers[:, part]
+            scale, shift = offsets.chunk(2, dim=1)
+            yield norm, norm.weight * (1 + scale), norm.bias - norm.weight * shift
+
     def adapt_one(
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Callable[[], Adaptation]]:
@@ -745,6 +769,16 @@ def _mean_of(
 ) -> Float[Tensor, "person clip"]:
     """The matrix that takes means over each person's counted clips; 0 where there is none."""
     return counted.to(dtype) / counted.sum(1, keepdim=True).clamp_min(1)
+
+
+class _OnePerson(_Run):
+    """A pass in which every clip is one person's and enrolls."""
+
+    def means(
+        self, shown: Float[Tensor, "clip weight"], counted: Bool[Tensor, " clip"]
+    ) -> Float[Tensor, "person weight"]:
+        """Of what all clips show."""
+        return shown.mean(0, keepdim=True)
 
 
 def two_parts(
