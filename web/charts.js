@@ -9,11 +9,18 @@ export function shape(name, attributes, ...children) {
   return made;
 }
 
+// The picture's units are pixels, so that type has its size on a phone as well.
+function fitted(svg) {
+  const { width, height } = svg.getBoundingClientRect();
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  return { width, height };
+}
+
 const density = (x, { mean, std }) => Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
 
 // prior, posterior and earlier posteriors as {mean, std}; anybody's weight as a line.
 export function bellCurves(svg, { prior, posterior, earlier, anybody, labels }) {
-  const { width, height } = svg.viewBox.baseVal;
+  const { width, height } = fitted(svg);
   const bottom = height - 26;
   const all = [prior, posterior, ...earlier];
   const low = Math.min(...all.map(({ mean, std }) => mean - 3.2 * std));
@@ -52,7 +59,7 @@ function ticks(low, high) {
 
 // The last queries of a stream: both networks' smoothed probabilities, the threshold, and detections.
 export function streamLines(svg, { heard, queries, threshold }) {
-  const { width, height } = svg.viewBox.baseVal;
+  const { width, height } = fitted(svg);
   const x = (place) => ((place + queries - heard.length) / (queries - 1)) * width;
   const y = (share) => height - 6 - share * (height - 18);
   const line = (name) => heard.map((each, n) => `${n ? "L" : "M"}${x(n).toFixed(1)} ${y(each[name]).toFixed(1)}`).join("");

@@ -1,4 +1,4 @@
-const VERSION = "vop-515abb0ab91902b2";
+const VERSION = "vop-76c3a65795cfb4ae";
 const FILES = [
   "./",
   "charts.js",

@@ -104,6 +104,7 @@ async function refresh(visit = state) {
   for (let count = 1; count <= visit.clips.length; count++) persons.push(await enrolled(visit, visit.clips.slice(0, count)));
   if (visit !== state) return;
   visit.person = persons.at(-1) ?? null;
+  if (!visit.person) await stopListening?.();
   visit.earlier = persons.slice(0, -1);
   visit.widths = persons.map(({ weight_std, prior_std }) => mean(weight_std.map((std, place) => std / prior_std[place])));
   if (visit.query) await answer(visit);
@@ -119,6 +120,7 @@ function show() {
   find("clips").replaceChildren(...clips.map(tile));
   say("status", person ? texts.ready(clips.length, person.milliseconds) : texts.READY);
   ["weights", "compare", "stream"].forEach((id) => (find(id).hidden = !person));
+  find("next").hidden = Boolean(person);
   find("forget").disabled = !person && !state.query;
   find("borrowed").hidden = !state.borrowed;
   if (person) showWeights();
@@ -171,7 +173,7 @@ function showWeights() {
   const words = texts.curve(weightNames[place], curves);
   bellCurves(find("curves"), { ...curves, labels: words });
   say("curve-words", words);
-  say("narrowed", texts.narrowed(clips.length, widths));
+  say("narrowed", texts.narrowed({ clips: clips.length, shares: widths, weights: model.weights, allClips: model.all_clips }));
   const [heads, cells] = find("widths").querySelectorAll("tr");
   heads.replaceChildren(heads.firstElementChild, ...widths.map((_, place) => element("th", { scope: "col", textContent: place + 1 })));
   cells.replaceChildren(cells.firstElementChild, ...widths.map((share) => element("td", { textContent: texts.percent(share) })));
@@ -240,9 +242,9 @@ function answerOf(ranked, truth) {
   for (const [name, each] of ranked.slice(0, SHOWN)) {
     const bar = element("div", { className: "bar" });
     bar.style.width = `${Math.max(100 * each, 0.5)}%`;
-    bars.append(element("dt", { textContent: name }), element("div", { ariaHidden: "true" }, bar), element("dd", { textContent: texts.percent(each) }));
+    bars.append(element("dt", { textContent: texts.named(name) }), element("div", { ariaHidden: "true" }, bar), element("dd", { textContent: texts.percent(each) }));
   }
-  return [element("p", { className: "said" }, label, mark), bars];
+  return [element("p", { className: "said" }, texts.named(label), mark), bars];
 }
 
 function judge() {
@@ -271,6 +273,7 @@ function showAlarms() {
   find("threshold-value").textContent = texts.percent(threshold());
   find("threshold").setAttribute("aria-valuetext", texts.percent(threshold()));
   const found = { word: find("word").value, whose: find("whose").value, threshold: threshold(), takes, hours };
+  if (!stopListening) streamLines(find("lines"), { heard: [], queries: STREAM_SHOWN, threshold: threshold() });
   say("alarms", texts.alarms({ ...found, alarmsAnHour: alarms_an_hour[place], caught: caught[place] }));
 }
 
@@ -280,11 +283,14 @@ async function startListening() {
   const trail = [];
   const detectors = { global: new Detector(detection.stream), personal: new Detector(detection.stream) };
   let busy = false;
+  let late = 0; // share of queries that were left out of late
   const hear = async (tenth, rate) => {
     second.push(tenth);
     if (second.length > 10) second.shift();
     if (second.length < 10) return;
-    if (busy) return say("stream-refused", texts.tooSlow);
+    late = 0.95 * late + 0.05 * busy;
+    say("stream-refused", late > 0.2 ? texts.tooSlow : "");
+    if (busy) return;
     busy = true;
     try {
       const samples = new Float32Array(second.reduce((sum, each) => sum + each.length, 0));
@@ -342,7 +348,7 @@ async function forget() {
 }
 
 function option(label) {
-  return element("option", { value: label, textContent: { unknown: "none of the ten", silence: "nothing" }[label] ?? label });
+  return element("option", { value: label, textContent: texts.named(label) });
 }
 
 function wire(voices) {
@@ -434,12 +440,13 @@ function wire(voices) {
           }
         });
   find("forget").onclick = forget;
+  new ResizeObserver(() => state.person && show()).observe(find("weights"));
   ["record", "upload"].forEach((id) => (find(id).disabled = false));
 }
 
 // A borrowed voice takes the place of what was there: two persons' clips make nobody's network.
 async function borrow(person, goOn) {
-  const clips = await Promise.all(person.enrollment.map((clip, number) => fromVoice(clip, `${person.name}, ${number + 1}`)));
+  const clips = await Promise.all(person.enrollment.map((clip, number) => fromVoice(clip, texts.recorded(number + 1))));
   goOn();
   state = { ...nothing(), clips, borrowed: { person } };
   find("borrowed-clip").replaceChildren(...person.query.map((clip, number) => element("option", { value: number, textContent: clip.label })));

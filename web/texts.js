@@ -3,10 +3,14 @@
 const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 export function percent(share) {
-  if (share > 0 && share < 0.005) return "under 1 %";
-  if (share > 0.995 && share < 1) return "over 99 %";
-  return `${Math.round(100 * share)} %`;
+  if (share > 0 && share < 0.005) return "under 1\u00a0%";
+  if (share > 0.995 && share < 1) return "over 99\u00a0%";
+  return `${Math.round(100 * share)}\u00a0%`;
 }
+
+const NO_WORDS = { unknown: "none of the ten", silence: "nothing" };
+export const named = (label) => NO_WORDS[label] ?? label;
+const quoted = (label) => (label in NO_WORDS ? named(label) : `“${label}”`);
 
 export const READY = "Say, upload or borrow a first word.";
 export const SPEAK = "Speak now …";
@@ -14,8 +18,8 @@ export const LISTENING = "Listening …";
 export const FORGOTTEN = "Everything is forgotten: no clip and nothing made of one is left on this page.";
 export const MOST = 10; // clips, as many as training enrolled
 
-export const offline = "It is now kept on this device and works without a connection: switch yours off and try.";
-export const notKept = "This browser does not keep it for later: it needs a secure address (https or localhost).";
+export const offline = "The page is now kept on this device and sends no request at all: switch your connection off and try.";
+export const notKept = "This browser does not keep the page for use offline: it asks for an https or localhost address.";
 
 export function broken(reason) {
   return `The network could not be loaded (${reason}); reload the page, or try a current browser.`;
@@ -37,10 +41,8 @@ export function ready(clips, milliseconds) {
   return `Your network is ready: ${counted(clips, "clip")}, one forward pass, ${milliseconds.toFixed(0)} ms, no training.${more}`;
 }
 
-export function narrowed(clips, shares) {
-  const now = shares[clips - 1];
-  const than = now < 0.995 ? `${percent(now)} as wide as anybody’s` : "as wide as anybody’s";
-  return `Each weight that is yours is a bell curve: where it may lie. After ${counted(clips, "clip")} your curves are on average ${than}. One of them:`;
+export function narrowed({ clips, shares, weights, allClips }) {
+  return `Each of your ${weights} weights is a bell curve. Dashed: where it may lie for anybody. Solid: where it may lie for you, that is, where it would end up if you gave ${allClips} clips. After ${counted(clips, "clip")} yours are on average ${percent(shares[clips - 1])} as wide. One of them:`;
 }
 
 export function curve(name, { prior, posterior }) {
@@ -52,17 +54,17 @@ export function curve(name, { prior, posterior }) {
 
 // Answers are lists of [label, probability], the likeliest first.
 export function verdict({ everybody, yours, truth, lower, upper }) {
-  const range = `Under ${DRAWS} draws of your weights it is ${percent(lower)} to ${percent(upper)}.`;
+  const range = `95\u00a0% of ${DRAWS} draws of your weights give ${quoted(yours[0][0])} ${percent(lower)} to ${percent(upper)}.`;
   const [theirs, mine] = [everybody[0][0], yours[0][0]];
   if (!truth) {
-    const together = theirs === mine ? `Both hear “${mine}”.` : `Everybody’s network hears “${theirs}”, yours hears “${mine}”.`;
+    const together = theirs === mine ? `Both hear ${quoted(mine)}.` : `Everybody’s network hears ${quoted(theirs)}, yours hears ${quoted(mine)}.`;
     return `${together} ${range} Say below which word it was.`;
   }
   const right = [theirs === truth, mine === truth];
   if (right[0] && right[1]) {
     const gap = yours[0][1] - everybody[0][1];
-    const surer = Math.abs(gap) < 0.01 ? "equally sure" : `${gap > 0 ? "yours" : "everybody’s"} is surer`;
-    return `Both are right, ${surer}. ${range}`;
+    const surer = Math.abs(gap) < 0.01 ? "they are equally sure" : `${gap > 0 ? "yours" : "everybody’s"} is surer`;
+    return `Both are right; ${surer}. ${range}`;
   }
   if (right[1]) return `Yours is right where everybody’s is wrong. ${range}`;
   if (right[0]) return `Yours is wrong where everybody’s is right: here your clips did harm. ${range}`;

@@ -22,6 +22,7 @@ from vop_core.data.environments import CLEAN
 from vop_core.data.locations import repository_root
 from vop_core.data.voices import CORPORA, BundledPerson, BundledSample
 from vop_core.errors import VopError
+from vop_core.methods.vop import ALL_CLIPS
 from vop_core.models.bundle import Bundle, load_bundle
 from vop_core.tasks.registry import TASKS
 from vop_core.writing import write_text
@@ -61,6 +62,7 @@ def write_parts(folder: Path, graphs: Path) -> None:
     model = _emptied(folder / "model")
     for name in GRAPHS:
         shutil.copyfile(graphs / name, model / name)
+    about["all_clips"] = ALL_CLIPS
     about["files"] = {name: about["files"][name] for name in GRAPHS}
     _write(model / "model.json", about)
     _write(model / "detection.json", alarms)
