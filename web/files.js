@@ -1,4 +1,4 @@
-const VERSION = "vop-76c3a65795cfb4ae";
+const VERSION = "vop-2c5d02eec41bef0c";
 const FILES = [
   "./",
   "charts.js",

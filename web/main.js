@@ -296,7 +296,7 @@ async function startListening() {
       const samples = new Float32Array(second.reduce((sum, each) => sum + each.length, 0));
       second.reduce((place, each) => (samples.set(each, place), place + each.length), 0);
       const heardNow = new Float32Array(SAMPLE_RATE);
-      heardNow.set((await at16kHz(samples, rate)).subarray(0, SAMPLE_RATE));
+      heardNow.set(at16kHz(samples, rate).subarray(0, SAMPLE_RATE));
       const { person } = state;
       if (!person || !stopListening) return;
       const [everybody, yours] = await ask("ask", { second: heardNow, settings: [everybodys(person), person.mean] });

@@ -40,7 +40,8 @@ SOUND_ALIKE = {"no": {"no", "know"}, "right": {"right", "write"}}
 SHOTS = 5
 LISTENERS = 8  # persons whose models hear the other sound
 MOST_ALARMS = 1.0  # an hour, that a chosen threshold lets through
-THRESHOLDS = np.round(np.concatenate([np.arange(0.3, 0.95, 0.05), np.arange(0.95, 1.0, 0.005)]), 3)
+# even in log odds: the last of 9 in 10 and of 9 in 10,000 are equally far from the next
+THRESHOLDS = np.round(1 / (1 + np.exp(-np.arange(-0.8, 9.21, 0.25))), 5)
 LATEST = SAMPLE_RATE // 2  # samples after a clip's end in which its word is still caught
 FLOOR = 1e-3  # amplitude of the noise before and after what is said, -60 dB re full scale
 AT_ONCE = 50  # windows
