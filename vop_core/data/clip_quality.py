@@ -127,6 +127,19 @@ def assess(waveform: Float[Tensor, " sample"]) -> ClipQuality:
     )
 
 
+# what no model can use -> the sentence; {name} opens it
+REFUSALS = {
+    "not finite": "{name} holds values that are no numbers (NaN or infinity); export it again.",
+    "too long": "{name} lasts longer than 60 s; cut it to the words you want to use.",
+    "empty": "{name} is empty; record it again or choose another file.",
+    "silent": "{name} is silent; check that the microphone is on, then record it again.",
+    "too short": "{name} holds less than 0.1 s of audible sound; record the whole word.",
+    "clipped": (
+        "{name} is clipped from end to end; turn the microphone down, then record it again."
+    ),
+}
+
+
 def check_usable(
     waveform: Float[Tensor, " sample"], sample_rate: int = SAMPLE_RATE, *, name: str = "The clip"
 ) -> None:
@@ -138,28 +151,26 @@ def check_usable(
     seconds = waveform.numel() / sample_rate
     check_finite(waveform, name=name)
     if seconds > LONGEST_SECONDS:
-        raise AudioError(f"{name} lasts longer than 60 s; cut it to the words you want to use.")
+        raise _refusal("too long", name)
     if not waveform.numel():
-        raise AudioError(f"{name} is empty; record it again or choose another file.")
+        raise _refusal("empty", name)
     sounding = _sounding(waveform, sample_rate)
     if seconds >= SHORTEST_SECONDS and not sounding.any():
-        raise AudioError(
-            f"{name} is silent; check that the microphone is on, then record it again."
-        )
+        raise _refusal("silent", name)
     if min(float(sounding.sum()) * PIECE_SECONDS, seconds) < SHORTEST_SECONDS:
-        raise AudioError(f"{name} holds less than 0.1 s of audible sound; record the whole word.")
+        raise _refusal("too short", name)
     if float(_clipped(waveform).sum()) > FULLY_CLIPPED * float((waveform.abs() > SILENCE).sum()):
-        raise AudioError(
-            f"{name} is clipped from end to end; turn the microphone down, then record it again."
-        )
+        raise _refusal("clipped", name)
 
 
 def check_finite(waveform: Float[Tensor, " sample"], *, name: str = "The clip") -> None:
     """Raise AudioError for NaN and infinity, which spoil everything computed from them."""
     if not waveform.isfinite().all():
-        raise AudioError(
-            f"{name} holds values that are no numbers (NaN or infinity); export it again."
-        )
+        raise _refusal("not finite", name)
+
+
+def _refusal(reason: str, name: str) -> AudioError:
+    return AudioError(REFUSALS[reason].format(name=name))
 
 
 def _grade(value: float, usable: float, poor: float) -> Grade:

@@ -21,6 +21,7 @@ from vop_core.types import MOST_CLIPS, SAMPLE_RATE, Clip
 # reach 0.93 (the most alike of 3,000 pairs in five public data sets); a recording and its mp3 at 32
 # kbit/s exceed 0.98.
 SAME_RECORDING = 0.97
+TWICE = "{name} is given twice; a clip counts once, so leave one of them out."
 
 
 class PoorClipWarning(UserWarning):
@@ -58,9 +59,12 @@ def check_enrollment(clips: Sequence[Any]) -> None:
         )
     for position, clip in enumerate(clips):
         if first := twin_of(clip, clips[:position]):
-            alike = f"the same recording as {first.name}"
-            named = f"{clip.name} is {'given twice' if clip.name == first.name else alike}"
-            raise AudioError(f"{named}; a clip counts once, so leave one of them out.")
+            if clip.name == first.name:
+                raise AudioError(TWICE.format(name=clip.name))
+            raise AudioError(
+                f"{clip.name} is the same recording as {first.name}; a clip counts once, so leave "
+                "one of them out."
+            )
 
 
 def check_query(clip: Clip, enrolled: Sequence[Clip], asked: Sequence[Clip] = ()) -> None:
