@@ -64,6 +64,7 @@ ARGUMENTS = {
     ("predict", "--json"): ["a.opus", "b.opus", "--person", "me.safetensors"],
     ("verify", "--json"): ["a.opus", "--enrolled", "b.opus"],
     ("export", "--to"): ["keywords-en"],
+    ("alarms", "--json"): [],
     ("voices", "build", "--to"): [],
     ("course", "book", "--to"): [],
     ("perf", "--json"): ["--only", "log-mel-kaldi"],
@@ -185,6 +186,7 @@ def stop_before_the_work(monkeypatch, folder: Path) -> None:
         "bench.crossval.crossval",
         "course.book.chapters",
         "export.folder.bundled",
+        "models.streaming.false_alarms",
         "data.sources.bundled.write_corpus",
         "tasks.keyword_spotting.ArabicCommands.data",
     ):

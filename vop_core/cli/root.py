@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from vop_core import __version__
-from vop_core.cli import bench, course, data, export, models, perf, person, programs, report
+from vop_core.cli import (
+    bench,
+    course,
+    data,
+    export,
+    models,
+    perf,
+    person,
+    programs,
+    report,
+    web,
+)
 from vop_core.errors import VopError
 from vop_core.text import printable
 
@@ -123,6 +134,8 @@ app.command()(person.enroll)
 app.command()(person.predict)
 app.command()(person.verify)
 app.command()(export.export)
+app.command()(web.web)
+app.command()(web.alarms)
 app.add_typer(programs.voices, name="voices")
 app.command("app", context_settings=programs.PASS_ON)(programs.run_app)
 app.command("lab", context_settings=programs.PASS_ON)(programs.run_lab)

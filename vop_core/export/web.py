@@ -51,13 +51,13 @@ def write_parts(folder: Path, graphs: Path) -> None:
     Raises VopError where graphs or the stream's costs are missing, or of another model.
     """
     bundle = load_bundle(TASK)
-    about = _read(graphs / "model.json", "run vop export keywords-en")
-    alarms = _read(alarms_file(), "run vop alarms keywords-en")
+    about = _read(graphs / "model.json", "run vop export")
+    alarms = _read(alarms_file(), f"run  vop alarms --json data/results/{alarms_file().name}")
     for found in (about, alarms):
         if found["model"] != bundle.vop.fingerprint:
             raise VopError(
-                f"'{TASK}' was trained again since its graphs or false alarms were made; run "
-                "vop export and vop alarms anew."
+                f"'{TASK}' was trained again since its false alarms were counted; run  vop alarms "
+                f"--json data/results/{alarms_file().name}  anew."
             )
     model = _emptied(folder / "model")
     for name in GRAPHS:
