@@ -1,4 +1,4 @@
-const VERSION = "vop-2c5d02eec41bef0c";
+const VERSION = "vop-f23544714fce1b49";
 const FILES = [
   "./",
   "charts.js",
@@ -18,6 +18,7 @@ const FILES = [
   "stream.js",
   "style.css",
   "texts.js",
+  "vendor/onnxruntime-web/LICENSE",
   "vendor/onnxruntime-web/ort-wasm-simd-threaded.wasm.gz",
   "vendor/onnxruntime-web/ort.wasm.bundle.min.mjs",
   "voices/beb458a4/down_01.opus",

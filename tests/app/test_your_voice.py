@@ -273,7 +273,7 @@ def test_another_visitor_sees_nothing_of_this_one(enrolled, bundle):
 def test_what_is_shared_between_visitors_holds_no_sound(enrolled):
     from session import shared as cached
 
-    shared = [cached.bundle("keywords-en"), cached.bundled_persons("keywords-en"), cached.warm_up()]
+    shared = [cached.bundle("keywords-en"), cached.bundled_persons("keywords-en")]
     waveforms = {id(entry.clip.waveform) for entry in enrolled.session_state["visit"].entries}
     import gc
 

@@ -187,7 +187,9 @@ def test_posterior_and_answers_equal_those_of_python(open_page, bundle, person):
 
 
 def test_what_a_microphone_hears_is_resampled_as_soxr_does(open_page, person):
-    """With sound above 8 kHz that must not fold back, at the rates that microphones have."""
+    """With sound above 8 kHz that must not fold back, at the rates that microphones have. Only in
+    the last two bands, where both filters fall off, do two resamplers differ.
+    """
     page = open_page()
     generator = np.random.default_rng(0)
     for clip, rate in zip(person.query[:2], (48_000, 44_100), strict=True):
@@ -199,7 +201,7 @@ def test_what_a_microphone_hears_is_resampled_as_soxr_does(open_page, person):
         assert len(found) == len(own)
         both = [log_mel(each) for each in (found, own)]
         by_band = (both[0] - both[1]).abs().mean(1)
-        print(rate, by_band, (both[0] - both[1]).abs().max())
+        assert float(by_band[:-2].max()) < 1e-3 and float(by_band[-2:].max()) < 0.1
 
 
 def test_a_stream_is_detected_in_as_in_python(open_page):

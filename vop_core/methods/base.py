@@ -278,6 +278,8 @@ class PersonalizationMethod(nn.Module, ABC):
         known = needed_labels(labels) if self.facts.labels else None
         with evaluation_mode(self), torch.no_grad():
             adaptation, clips = self.adapt_one(self.represent(enrollment), known)
+        # laid out as a person's file is: whoever is loaded answers by the same sums
+        adaptation = {name: value.contiguous() for name, value in adaptation.items()}
         return PersonalModel(
             self,
             adaptation,

@@ -611,7 +611,8 @@ class Vop(GaussianMethod):
         """
         owner = torch.zeros(clips.shape[0], dtype=torch.long, device=clips.device)
         count = torch.ones_like(owner, dtype=clips.dtype).sum(0, keepdim=True)
-        run = _OnePerson(owner, owner == 0, count)
+        each = torch.ones_like(owner, dtype=clips.dtype)[None] / count
+        run = _Run(owner=owner, enrolling=each, share=self._share(count[:, None]))
         visits = {norm: partial(self._visit, part, code, run) for norm, part, code in self._parts()}
         with visited(visits):
             self.encoder.embed(clips)
@@ -769,16 +770,6 @@ def _mean_of(
 ) -> Float[Tensor, "person clip"]:
     """The matrix that takes means over each person's counted clips; 0 where there is none."""
     return counted.to(dtype) / counted.sum(1, keepdim=True).clamp_min(1)
-
-
-class _OnePerson(_Run):
-    """A pass in which every clip is one person's and enrolls."""
-
-    def means(
-        self, shown: Float[Tensor, "clip weight"], counted: Bool[Tensor, " clip"]
-    ) -> Float[Tensor, "person weight"]:
-        """Of what all clips show."""
-        return shown.mean(0, keepdim=True)
 
 
 def two_parts(
