@@ -303,6 +303,10 @@ def test_the_package_says_that_it_is_typed_and_under_which_licence():
 # What is never committed
 
 
+# of Emscripten's made-up file system, in ONNX Runtime as it is published: on no machine
+VIRTUAL_HOME = "/" + "home/web_user"
+
+
 def test_no_machine_path_and_no_registry_host_is_committed():
     # Put together from pieces, so that this file does not hold what it forbids.
     folders = "|".join(("work", "farm", "root", "tmp", "home"))
@@ -313,9 +317,10 @@ def test_no_machine_path_and_no_registry_host_is_committed():
     offences = []
     for path in tracked_files():
         data = path.read_bytes()
-        if b"\0" in data[:8000] or "vendor" in path.parts:  # others' code is as they wrote it
+        if b"\0" in data[:8000]:
             continue
-        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1):
+        text = data.decode(errors="replace").replace(VIRTUAL_HOME, "")
+        for number, line in enumerate(text.splitlines(), start=1):
             if forbidden.search(line):
                 offences.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
     assert not offences, "\n".join(offences)
