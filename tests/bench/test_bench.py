@@ -317,6 +317,15 @@ def test_a_later_run_takes_the_place_of_the_earlier_and_of_those_with_other_sett
     assert [result.hash for result in store.results()] == ["other00", "slow"]
 
 
+def test_runs_made_before_a_fact_was_told_stay_beside_later_ones(store):
+    earlier, later = made(), made(seed=1)
+    earlier = replace(earlier, facts={"draws": 1})
+    keep(store, earlier, replace(later, facts={"draws": 1, "every_class": False}))
+    assert [result.seed for result in store.results()] == [0, 1]
+    keep(store, replace(made(seed=2), facts={"draws": 2, "every_class": False}))
+    assert [result.seed for result in store.results()] == [2]
+
+
 def test_what_did_not_converge_is_forgotten_where_that_is_asked_for(store):
     failed = made(fold=1, status=FAILED, reason="It diverged.", scores=made().scores[:0])
     keep(store, made(), failed)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
+from vop_core.bench import suites
 from vop_core.bench.recipes import BenchConfig, Contender
 from vop_core.bench.results import Store, load_results
 from vop_core.bench.run import bench, run_job
@@ -216,3 +218,15 @@ def test_a_model_of_signs_is_trained_carded_and_evaluated(folder, tmp_path, monk
 def test_there_is_no_model_in_the_box():
     with pytest.raises(EvaluationError, match="made anew in every episode"):
         FEW_SHOT[0].data()
+
+
+def test_a_set_asked_for_by_its_name_is_asked_in_every_shape_and_for_nothing_else(monkeypatch):
+    names = []
+    monkeypatch.setattr(suites, "bench", lambda *args, **_: names.append(args[2]) or [])
+    monkeypatch.setattr(suites, "find_dataset", Path)
+    (omniglot,) = {name for task in FEW_SHOT for name in task.sets if name.startswith("omni")}
+    shapes = [task.named(omniglot) for task in FEW_SHOT if omniglot in task.sets]
+    for asked, expected in ((omniglot, shapes), (shapes[0], shapes[:1])):
+        names.clear()
+        suites.suite_jobs("tasks", datasets=[asked])
+        assert names == expected

@@ -246,13 +246,13 @@ def merged(results: Sequence[Result]) -> tuple[Result, ...]:
 
 def differing_settings(one: Any, other: Any, path: str = "") -> list[str]:
     """Dotted names of what differs between two nested settings; what only one of them has at the
-    top is no difference.
+    top, or among its facts, is no difference.
 
-    A run that failed has fewer parts than one that did not.
+    A run that failed has fewer parts than one that did not, an older one fewer facts.
     """
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return [] if one == other else [path]
-    names = one.keys() | other.keys() if path else one.keys() & other.keys()
+    names = one.keys() & other.keys() if path in ("", "facts") else one.keys() | other.keys()
     return [
         difference
         for name in sorted(names)

@@ -584,8 +584,10 @@ def _tasks(asked: Asked) -> list[BenchJob]:
     classification, by the first of those that are tried.
     """
     jobs = _verification(asked) + _few_shot(asked)
-    ways = (task.named(name) for task in (*FEW_SHOT, *STANDARD) for name in task.sets)
-    others = {SPEAKERS, *ways}
+    others = {SPEAKERS}
+    for task in (*FEW_SHOT, *STANDARD):
+        others |= {task.named(name) for name in task.sets} | set(task.sets)
+    others -= set(HANDS)  # letters of writers are both
     hands = None if asked.datasets is None else [n for n in asked.datasets if n not in others]
     for name in _present(hands, HANDS) if hands != [] else ():
         for condition in (CLEAN, OWN_ENVIRONMENT, UNFORESEEN):
@@ -619,13 +621,17 @@ def _few_shot(asked: Asked) -> list[BenchJob]:
     jobs = []
     wanted = [name for name in FEW_SHOT_METHODS if asked.methods is None or name in asked.methods]
     for task in (*FEW_SHOT, *STANDARD):
-        names = [task.named(name) for name in task.sets if has_dataset(name)]
-        for name in names:
-            if asked.datasets is None or name in asked.datasets:
+        for name in task.sets:
+            ways = task.named(name)
+            if asked.datasets is None:
+                there = has_dataset(name)
+            elif there := not {name, ways}.isdisjoint(asked.datasets):
+                find_dataset(name)  # says what to do where it is missing
+            if there:
                 jobs += bench(
                     "tasks",
                     task,
-                    name,
+                    ways,
                     [Contender(variant=method, method=method) for method in wanted],
                     config=BenchConfig.of_task(task, task.scoring),
                     folds=FOLDS,
