@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from vop_core.bench.machines import run_on_cluster
 from vop_core.bench.measure import (
     Scene,
     cost_figures,
@@ -29,7 +30,7 @@ from vop_core.bench.training import Trainer, training_of
 from vop_core.bench.workers import JobLog, OnProgress, run_all
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.data.persons import Fold, PersonDataset
-from vop_core.errors import EvaluationError
+from vop_core.errors import DataError, EvaluationError
 from vop_core.evaluation.plan import short_of_clips
 from vop_core.evaluation.score import OWN, START
 from vop_core.methods.base import PersonalizationMethod
@@ -122,6 +123,20 @@ class BenchJob:
         data = self.task.fold_data(self.dataset, self.persons, variants=variants)
         return replace(data, kept=self.task.kept_for_choices(data, [self.dataset]))
 
+    def rest(self) -> "BenchJob | None":
+        """What of it has no result yet."""
+        return replace(self, contenders=self.missing) if self.missing else None
+
+    def elsewhere(self, folder: Path) -> "BenchJob":
+        """The same job on another machine, with results in ``folder`` and trainings in the cache
+        there.
+        """
+        return replace(self, folder=folder, runs=cache_folder("runs") / self.runs.name)
+
+    def place(self, name: str) -> Path:
+        """Where the result file of this name belongs."""
+        return self.folder / name
+
     @property
     def missing(self) -> tuple[Contender, ...]:
         """Contenders without a result."""
@@ -141,7 +156,16 @@ def described(config: BenchConfig) -> dict[str, Any]:
 
 
 def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
-    """Do what is not done yet of a job, contender by contender."""
+    """Do what is not done yet of a job. Raises as :func:`finish`."""
+    for _ in finish(job, on_progress):
+        pass
+
+
+def finish(job: BenchJob, on_progress: OnProgress = None) -> Iterator[Path]:
+    """Do what is not done yet of a job, contender by contender; gives each result's file.
+
+    Raises DataError where the recordings are not those that the job was planned with.
+    """
     torch.set_num_threads(1)
     missing = job.missing
     if not missing:
@@ -163,6 +187,7 @@ def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
             steps=1,
             seconds=time.monotonic() - started,
         )
+        yield job.result_file(contender)
 
 
 class Sitting:
@@ -171,6 +196,11 @@ class Sitting:
     def __init__(self, job: BenchJob, log: JobLog) -> None:
         self.job = job
         self.data = job.data().to(training_device())
+        if self.data.recordings != job.recordings:
+            raise DataError(
+                f"The recordings of {job.name} are not those that were planned with; every machine "
+                "needs the same, in the folder that VOP_DATA names."
+            )
         self.trainer = Trainer(self.data, job.config, job.runs, log.report, job.task.compares)
         self.scene = Scene.of_task(job.task, self.data, job.config.scoring)
 
@@ -277,11 +307,17 @@ def fold_remarks(
 
 
 def run_bench(
-    jobs: Sequence[BenchJob], *, processes: int | None = None, on_progress: OnProgress = None
+    jobs: Sequence[BenchJob],
+    *,
+    processes: int | None = None,
+    cluster: str | None = None,
+    on_progress: OnProgress = None,
 ) -> None:
-    """Run what is missing, side by side; an interrupted bench goes on where it stopped.
+    """Run what is missing, side by side, here or on the machines of a Ray cluster, which is named
+    by its address; an interrupted bench goes on where it stopped.
 
-    Raises, before anything is trained, VopError where nothing can be written.
+    Raises, before anything is trained, VopError where nothing can be written, no cluster answers
+    or Ray is not installed.
     """
     waiting = [job for job in jobs if job.missing]
     if waiting:
@@ -293,6 +329,9 @@ def run_bench(
         # fills the feature cache once, before the workers ask for it
         job.data()
         job.task.rejects(name, job.config.scoring.unknown_clips)
+    if cluster is not None:
+        run_on_cluster(finish, waiting, cluster, on_progress)
+        return
     run_all(
         run_job, waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting))), on_progress
     )

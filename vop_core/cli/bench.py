@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from vop_core.cli.output import progress_bars, remark, say, whole_numbers
+from vop_core.errors import VopError
 
 
 def bench(
@@ -31,6 +32,12 @@ def bench(
         int | None,
         typer.Option(min=1, help="Folds side by side; the number of cores unless given."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Run on the machines of this Ray cluster, by its address or auto, not here."
+        ),
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what is done and what is missing.")
     ] = False,
@@ -48,6 +55,8 @@ def bench(
     from vop_core.bench.suites import CHOICES, store_of, suite_jobs, write_choices
     from vop_core.methods.registry import METHODS
 
+    if cluster is not None and jobs is not None:
+        raise VopError("--jobs counts cores of this machine; on a cluster Ray places the work.")
     if retry:
         store_of(suite).forget_failed()
     work = suite_jobs(
@@ -68,7 +77,7 @@ def bench(
             say(f"{job.tested} fold {job.fold} seed {job.seed} lacks {left}")
         return
     with progress_bars() as bars:
-        run_bench(work, processes=jobs, on_progress=bars.follow)
+        run_bench(work, processes=jobs, cluster=cluster, on_progress=bars.follow)
     for line in outcome(work, store_of(suite).results()):
         say(line)
     if suite == "tuning":
