@@ -15,7 +15,7 @@ from vop_core.perf.scaling import GROWING, scaling
 from vop_core.perf.subject import SHOTS, subject
 from vop_core.perf.table import COMPARISONS, machine, measure
 from vop_core.perf.timing import Effort
-from vop_core.report.speed import speed_files, speed_page
+from vop_core.report.speed import scale_page, speed_files, speed_page
 
 QUICK = Effort(rounds=2, slice_seconds=0.0, slow_rounds=2, largest=16)
 PROCESSES = {"import", "predict", "app-memory", "first-page"}  # take seconds each
@@ -123,8 +123,21 @@ def test_the_page_is_made_of_the_json(found, tmp_path):
     kept.mkdir(parents=True)
     (kept / "perf.json").write_text(json.dumps(found), encoding="utf-8")
     files = speed_files(tmp_path)
-    assert {path.name for path in files} == {"perf.md", "perf-time.svg", "perf-memory.svg"}
+    made = {"perf.md", "scale.md", "perf-time.svg", "perf-memory.svg"}
+    assert {path.name for path in files} == made
     assert files[tmp_path / "docs" / "perf.md"] == page
+
+
+def test_many_persons_take_what_one_takes_as_often(found):
+    (size,) = (row["facts"]["bytes_of_a_file"] for row in found["rows"] if row["name"] == "persons")
+    (row,) = (line for line in scale_page(found).splitlines() if "whole file" in line)
+    assert f"{size:,} bytes" in row
+    for cell, persons in zip(row.split("|")[2:5], (1e3, 1e6, 1e9), strict=True):
+        count, unit = cell.split()
+        power = ("bytes", "kB", "MB", "GB", "TB").index(unit)
+        assert float(count.replace(",", "")) * 1000**power == pytest.approx(
+            size * persons, rel=0.006
+        )
 
 
 def test_the_committed_page_is_that_of_the_committed_figures():

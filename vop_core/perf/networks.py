@@ -8,6 +8,7 @@ from torch import nn
 
 from vop_core.evaluation.cost import multiply_accumulates, multiply_accumulates_of
 from vop_core.methods.base import PersonalizationMethod
+from vop_core.methods.personal import person_bytes
 from vop_core.methods.registry import METHODS
 from vop_core.methods.vop import Vop
 from vop_core.perf.comparison import Finding
@@ -140,7 +141,14 @@ def persons_in_a_batch(effort: Effort) -> Finding:
         effort,
         whole=True,
     )
-    facts = {"persons": persons, "plain_passes_one_by_one": one_pass.value}
+    person = vop.enroll(enrollment[0])
+    facts = {
+        "persons": persons,
+        "plain_passes_one_by_one": one_pass.value,
+        "bytes_of_a_file": len(person_bytes(person)),
+        "bytes_of_a_posterior": sum(each.nbytes for each in person.adaptation.values()),
+        "bytes_of_a_network": sum(each.nbytes for each in person.freeze().state_dict().values()),
+    }
     return Finding.of_ratio(calls, facts=facts)
 
 

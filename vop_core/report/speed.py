@@ -1,6 +1,9 @@
-"""The page about speed, docs/perf.md, and its two figures, of the last `vop perf` that is kept."""
+"""The pages about speed, of the last `vop perf` that is kept: docs/perf.md, its two figures, and
+docs/scale.md.
+"""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,14 @@ from vop_core.plots.vector import as_svg
 from vop_core.report.words import TEMPLATES
 
 RESULT = Path("data") / "results" / "perf.json"
-PAGE = Path("docs") / "perf.md"
+PAGE, SCALE = Path("docs") / "perf.md", Path("docs") / "scale.md"
 GROWING = ("time", "memory")
+POPULATIONS = (10**3, 10**6, 10**9)
+QUESTIONS = 20  # a person asks a day
+PEAK = 5  # times the mean, at the busiest hour
+CLIP = 5 * 16_000 * 2  # bytes of five clips of a second, 16 bits at 16 kHz
+DAY = 24 * 60 * 60
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 IN_THE_TABLE = ("timed_seconds", "against_seconds", "rounds")
 
 
@@ -27,7 +36,7 @@ def speed_files(root: Path) -> dict[Path, str]:
         return {}
     try:
         found = json.loads((root / RESULT).read_text(encoding="utf-8"))
-        files = {root / PAGE: speed_page(found)}
+        files = {root / PAGE: speed_page(found), root / SCALE: scale_page(found)}
         for what in GROWING if "scaling" in found else ():
             drawn = as_svg(growth_figure(found["scaling"], what))
             # as a file of its own, on pages of any colour
@@ -59,6 +68,46 @@ def speed_page(found: Mapping[str, Any]) -> str:
         growth=[_exponents(row) for row in growing],
         alt={what: text_alternative(growth_figure(growing, what)) for what in GROWING},
     )
+
+
+def scale_page(found: Mapping[str, Any]) -> str:
+    """What many persons would take by what `vop perf` found, in Markdown."""
+    facts = {row["name"]: row.get("facts", {}) for row in found["rows"]}
+    batch, draws = facts["persons"], facts["classifier-draws"]
+    seconds = {
+        "enroll": facts["enrollment"]["timed_seconds"],
+        "together": batch["against_seconds"] / batch["persons"],
+        "answer": draws["against_seconds"],
+    }
+    size = {each: batch[f"bytes_of_a_{each}"] for each in ("file", "posterior", "network")}
+    return TEMPLATES.get_template("scale.md").render(
+        machine=found["machine"],
+        questions=QUESTIONS,
+        peak=PEAK,
+        persons=POPULATIONS,
+        size=size,
+        clip=CLIP,
+        milliseconds={name: figure(1000 * value) for name, value in seconds.items()},
+        rate=figure(1 / seconds["enroll"]),
+        files=[_bytes(size["file"] * count) for count in POPULATIONS],
+        posteriors=[_bytes(size["posterior"] * count) for count in POPULATIONS],
+        networks=[_bytes(size["network"] * count) for count in POPULATIONS],
+        clips=[_bytes(CLIP * count) for count in POPULATIONS],
+        enrolling=[_cores(seconds["enroll"] * count / DAY) for count in POPULATIONS],
+        answering=[
+            _cores(seconds["answer"] * count * QUESTIONS * PEAK / DAY) for count in POPULATIONS
+        ],
+        ratio={name: figure(size["network"] / size[name]) for name in ("file", "posterior")},
+    )
+
+
+def _bytes(count: int | float) -> str:
+    place = min(int(math.log10(max(count, 1)) // 3), len(UNITS) - 1)
+    return f"{figure(count / 1000**place)} {UNITS[place]}"
+
+
+def _cores(count: float) -> str:
+    return "less than one" if count < 1 else f"{math.ceil(count):,}"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
