@@ -64,9 +64,10 @@ def log_mel(
     # frame by frame in memory, which torch.stft's result is not
     padded = functional.pad(waveform, (config.fft // 2, config.fft // 2))
     spectrum = torch.fft.rfft(padded.unfold(-1, config.fft, config.hop) * window)
-    # abs() would take a root only to square it again
-    power = spectrum.real.square() + spectrum.imag.square()
-    return (power @ bands.mT + config.floor).log().mT.contiguous()
+    # abs() would take a root only to square it again; both parts are squared as they lie
+    squares = torch.view_as_real(spectrum).square()
+    power = squares[..., 0] + squares[..., 1]
+    return (bands @ power.mT).add_(config.floor).log()
 
 
 def mel_filterbank(config: LogMelConfig) -> Float[Tensor, "mel bin"]:

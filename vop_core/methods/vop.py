@@ -633,7 +633,11 @@ class Vop(GaussianMethod):
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Callable[[], Adaptation]]:
         """A person's posterior, and that of each clip as if it were alone, which takes as long."""
-        return self.adapt(clips[None]), partial(self.adapt, clips[:, None])
+        each = partial(self.adapt, clips[:, None])
+        if self.config.content or not self.config.cascade:
+            return self.adapt(clips[None]), each
+        posterior = self.enroll_one(clips)
+        return {"mean": posterior.mean, "log_std": posterior.log_std}, each
 
     def prior(self, persons: int) -> Adaptation:
         """Offsets of persons of whom there is no clip."""
