@@ -15,7 +15,8 @@ above. Where many methods are tested together, Holm's step-down adjustment keeps
 false claim below the level [HOLM].
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import scipy
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vop_core.errors import EvaluationError
 from vop_core.evaluation.calibration import Reliability
@@ -93,27 +94,32 @@ class ScoreIndex:
         kept: dict[Cell, dict[EpisodeKey, np.ndarray]] = {}
         home: dict[tuple[str, int], int] = {}
         for seed, fold, scores in runs:
-            columns = (scores[name].tolist() for name in COLUMNS)
-            for set_name, shots, person, repetition, row, metric, value, parts in zip(
-                *columns, strict=True
-            ):
-                cell, episode = (
-                    Cell(row, set_name, shots, metric),
-                    EpisodeKey(person, repetition, seed, fold),
-                )
-                if episode in cells.setdefault(cell, {}):
-                    raise EvaluationError(
-                        f"Person '{person}' is scored twice in fold {fold} with seed {seed}; keep "
-                        "one result of each."
-                    )
-                if set_name == OPEN and home.setdefault((person, seed), fold) != fold:
+            asked = scores["person"].tolist(), scores["repetition"].tolist()
+            # one object for all scores of an episode: they are millions
+            known = {each: EpisodeKey(*each, seed, fold) for each in set(zip(*asked, strict=True))}
+            episodes = [known[each] for each in zip(*asked, strict=True)]
+            unknown = (scores["set"] == OPEN).to_numpy()
+            for person in scores["person"][unknown].unique():
+                if home.setdefault((person, seed), fold) != fold:
                     raise EvaluationError(
                         f"Person '{person}' is unknown in two folds of seed {seed}; folds must "
                         "test different persons."
                     )
-                cells[cell][episode] = value
-                if parts is not None:
-                    kept.setdefault(cell, {})[episode] = np.asarray(parts, dtype=float)
+            values, parts = scores["value"].to_numpy(), scores["parts"].to_numpy()
+            for cell, rows in _places(scores):
+                own = dict(zip((episodes[row] for row in rows), values[rows].tolist(), strict=True))
+                found = cells.setdefault(cell, {})
+                if len(own) < len(rows) or not own.keys().isdisjoint(found):
+                    twice = Counter([*found, *(episodes[row] for row in rows)])
+                    raise EvaluationError(
+                        f"Person '{twice.most_common(1)[0][0].person}' is scored twice in fold "
+                        f"{fold} with seed {seed}; keep one result of each."
+                    )
+                found.update(own)
+                for row in rows:
+                    if parts[row] is not None:
+                        made = np.asarray(parts[row], dtype=float)
+                        kept.setdefault(cell, {})[episodes[row]] = made
         return cls(cells, kept)
 
     def rows(self, set_name: str, shots: int) -> tuple[str, ...]:
@@ -149,6 +155,18 @@ class ScoreIndex:
             bins = Reliability.of_parts(parts)
             sums[episode.seed] = sums[episode.seed] + bins if episode.seed in sums else bins
         return sums
+
+
+def _places(scores: pd.DataFrame) -> Iterator[tuple[Cell, Int[np.ndarray, " row"]]]:
+    """Each cell of a table, in the order they come, with its rows."""
+    names = [name for name in COLUMNS if name in Cell._fields]
+    group = scores.groupby(names, observed=True, sort=False).ngroup().to_numpy()
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    first = scores.iloc[order[starts]]
+    cells = zip(*(first[name].tolist() for name in Cell._fields), strict=True)
+    if len(order):
+        yield from zip(map(Cell._make, cells), np.split(order, starts[1:]), strict=True)
 
 
 def by_person(values: Values) -> dict[str, float]:
