@@ -394,7 +394,7 @@ def large_set(tmp_path, monkeypatch):
     return folder.name
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_a_large_public_set_runs_by_the_same_command_with_those_who_said_little(large_set):
     kinds = "global", "adabn", "laplace", "vop"  # every method runs the suite on digits
     little = [f"speech_commands_test/{person}" for person in SAID_LITTLE]

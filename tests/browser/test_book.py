@@ -124,6 +124,7 @@ def test_without_its_script_a_page_shows_the_figure_as_it_stands_at_first(view, 
     context.close()
 
 
+@pytest.mark.load
 def test_the_book_is_printed(book, monkeypatch, chromium):
     monkeypatch.setenv("BROWSER_PATH", chromium)
     printed = print_book(book).read_bytes()

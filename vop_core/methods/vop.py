@@ -552,8 +552,11 @@ class Vop(GaussianMethod):
         """Mean and log standard deviation of each person's offsets; labels are not read."""
         persons, shots = enrollment.shape[:2]
         with torch.no_grad():
-            offsets, _ = self._seen(enrollment, enrollment[:, :0])
-            posterior = self._posterior(offsets, offsets.new_full((persons,), float(shots)))
+            if persons == 1 and self.config.cascade and not self.config.content:
+                posterior = self.enroll_one(enrollment[0])  # without the bookkeeping of many
+            else:
+                offsets, _ = self._seen(enrollment, enrollment[:, :0])
+                posterior = self._posterior(offsets, offsets.new_full((persons,), float(shots)))
         return {"mean": posterior.mean, "log_std": posterior.log_std}
 
     @torch.no_grad()
@@ -633,11 +636,7 @@ class Vop(GaussianMethod):
         self, clips: Float[Tensor, " shot *input"], labels: Int[Tensor, " shot"] | None
     ) -> tuple[Adaptation, Callable[[], Adaptation]]:
         """A person's posterior, and that of each clip as if it were alone, which takes as long."""
-        each = partial(self.adapt, clips[:, None])
-        if self.config.content or not self.config.cascade:
-            return self.adapt(clips[None]), each
-        posterior = self.enroll_one(clips)
-        return {"mean": posterior.mean, "log_std": posterior.log_std}, each
+        return self.adapt(clips[None]), partial(self.adapt, clips[:, None])
 
     def prior(self, persons: int) -> Adaptation:
         """Offsets of persons of whom there is no clip."""
