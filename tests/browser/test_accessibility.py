@@ -179,7 +179,8 @@ def view(browser, request):
 
 
 @pytest.mark.parametrize("view", ["light"], indirect=True)
-@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.load)])
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.load
 def test_in_every_state_axe_finds_nothing_and_a_phone_shows_it_whole(view, app_address, everything):
     """Axe in both themes, which differ in nothing but colours: the dark one page by page, or in
     every state.

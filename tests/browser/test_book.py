@@ -8,7 +8,7 @@ from vop_core.course import scenes
 from vop_core.course.book import chapters, print_book
 from vop_core.plots.style import text_alternative
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.load, pytest.mark.timeout(600)]
 
 # one of each kind: contents, solutions, slides, a chapter with sliders over numbers and over names
 NAMES = ("index", "solutions", "slides_06", "11_is_it_you")
@@ -124,7 +124,6 @@ def test_without_its_script_a_page_shows_the_figure_as_it_stands_at_first(view, 
     context.close()
 
 
-@pytest.mark.load
 def test_the_book_is_printed(book, monkeypatch, chromium):
     monkeypatch.setenv("BROWSER_PATH", chromium)
     printed = print_book(book).read_bytes()
