@@ -31,7 +31,6 @@ THEMES = {
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
 NOTHING_GIVEN = ", nothing given"
-NOT_OF_VOICES = ("Learn", "Hands", "Signs")  # the same whoever is borrowed
 # Streamlit's own, which neither theme nor styles reach: rule -> selector that it is about, and why
 STREAMLITS: dict[str, tuple[str, str]] = {}
 
@@ -107,22 +106,25 @@ def go_to(page, name: str) -> None:
     page.locator(".st-key-pages").get_by_role("link", name=name, exact=True).click()
 
 
-def states(page, address: str, *, everything: bool = False) -> Iterator[str]:
-    """Bring a page into every state in turn, and yield what it is called; a visitor's own clips
-    are tiles, seen on the pages that are made of them unless everything is asked for.
-    """
-    from vop_core.course.links import LinkedState
-    from vop_core.data.voices import bundled_persons
-
+def first_states(page, address: str) -> Iterator[str]:
+    """Bring a page into the states of a first minute in turn, and yield what each is called."""
     page.goto(address)
-    everywhere = pages(page)
-    for name in everywhere:
+    for name in pages(page):
         go_to(page, name)
         yield f"{name}{NOTHING_GIVEN}"
     go_to(page, "Home")
     page.get_by_role("button", name=re.compile("See an example")).click()
     page.get_by_text("says one more word").wait_for()
     yield "Home, an example"
+
+
+def states(page, address: str) -> Iterator[str]:
+    """Bring a page into every state in turn, and yield what it is called."""
+    from vop_core.course.links import LinkedState
+    from vop_core.data.voices import bundled_persons
+
+    yield from first_states(page, address)
+    everywhere = pages(page)
     go_to(page, "Hands")
     page.get_by_role("tab", name=re.compile("Borrow")).click()
     yield "Hands, about to borrow one"
@@ -145,7 +147,7 @@ def states(page, address: str, *, everything: bool = False) -> Iterator[str]:
     ]
     upload(page, named)
     page.get_by_text("3 clips, 1 off").wait_for()
-    for name in everywhere if everything else ("Your voice", "Compare", "Inspect"):
+    for name in everywhere:
         go_to(page, name)
         yield f"{name}, clips of one's own and a poor one"
     person = bundled_persons("en")[0].id
@@ -158,7 +160,7 @@ def states(page, address: str, *, everything: bool = False) -> Iterator[str]:
     page.get_by_test_id("stDataFrame").wait_for()
     yield "Compare, answered"
     for name in everywhere:
-        if name != "Compare" and (everything or name not in NOT_OF_VOICES):
+        if name != "Compare":
             go_to(page, name)
             yield f"{name}, a borrowed voice"
     go_to(page, "Posterior")
@@ -179,17 +181,15 @@ def view(browser, request):
 
 
 @pytest.mark.parametrize("view", ["light"], indirect=True)
-@pytest.mark.parametrize("everything", [False, True])
-@pytest.mark.load
-def test_in_every_state_axe_finds_nothing_and_a_phone_shows_it_whole(view, app_address, everything):
-    """Axe in both themes, which differ in nothing but colours: the dark one page by page, or in
-    every state.
-    """
+@pytest.mark.parametrize(
+    "visited", [first_states, pytest.param(states, marks=pytest.mark.load)], ids=["first", "every"]
+)
+def test_in_each_state_axe_finds_nothing_and_a_phone_shows_it_whole(view, app_address, visited):
+    """Axe in both themes, which differ in nothing but colours."""
     serious, cut = {}, {}
-    for state in states(view, app_address, everything=everything):
-        dark = everything or state.endswith(NOTHING_GIVEN)
+    for state in visited(view, app_address):
         settled(view)
-        for theme, asked in THEMES.items() if dark else [("light", THEMES["light"])]:
+        for theme, asked in THEMES.items():
             view.emulate_media(color_scheme=theme)
             view.wait_for_timeout(REDRAWN)
             for key, where in violations(view, asked):

@@ -115,6 +115,8 @@ def laplace(effort: Effort) -> Finding:
     known = subject()
     clips, labels, vop = known.enrollment, known.labels, known.bundle.vop
     encoder = copy.deepcopy(known.bundle.global_model.encoder).requires_grad_()
+    # The library takes a weight as one row of numbers, which ours in channels-last order are not.
+    encoder.to(memory_format=torch.contiguous_format)
     torch.manual_seed(SEED)  # the library draws from torch's own stream
     loader = DataLoader(TensorDataset(clips, labels), batch_size=len(clips))
 

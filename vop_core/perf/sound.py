@@ -39,8 +39,9 @@ def _waveforms() -> list[Tensor]:
 def _library(name: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except ImportError:
-        raise Unavailable(f"{what} is not installed.") from None
+    except (ImportError, OSError):
+        # OSError: a build for another torch, whose shared libraries are lacking.
+        raise Unavailable(f"{what} is not installed, or not for this torch.") from None
 
 
 def _against(theirs: Callable[[Tensor], Tensor], effort: Effort, *, equal: bool = True) -> Finding:
