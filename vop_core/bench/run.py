@@ -8,16 +8,16 @@ episodes.
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 import torch
 
-from vop_core.bench.machines import run_on_cluster
+from vop_core.bench.machines import Sent, run_on_cluster
 from vop_core.bench.measure import (
     Scene,
     cost_figures,
@@ -27,7 +27,7 @@ from vop_core.bench.measure import (
 from vop_core.bench.recipes import GLOBAL, BenchConfig, Contender, as_plain, config_hash
 from vop_core.bench.results import FAILED, Result, Store, save_results
 from vop_core.bench.training import Trainer, training_of
-from vop_core.bench.workers import JobLog, OnProgress, run_all
+from vop_core.bench.workers import Job, JobLog, OnProgress, run_all
 from vop_core.data.locations import cache_folder, cache_root
 from vop_core.data.persons import Fold, PersonDataset
 from vop_core.errors import DataError, EvaluationError
@@ -123,6 +123,20 @@ class BenchJob:
         data = self.task.fold_data(self.dataset, self.persons, variants=variants)
         return replace(data, kept=self.task.kept_for_choices(data, [self.dataset]))
 
+    def prepare(self) -> None:
+        """Fill the feature cache, once, before workers ask for it."""
+        self.data()
+        self.task.rejects(self.name, self.config.scoring.unknown_clips)
+
+    def results(self, log: JobLog) -> Iterator[Callable[[], Result]]:
+        """What makes each missing result, in turn.
+
+        Raises DataError where the recordings are not those that the job was planned with.
+        """
+        sitting = Sitting(self, log)
+        for contender in self.missing:
+            yield partial(sitting.result, contender)
+
     def rest(self) -> "BenchJob | None":
         """What of it has no result yet."""
         return replace(self, contenders=self.missing) if self.missing else None
@@ -152,16 +166,38 @@ def described(config: BenchConfig) -> dict[str, Any]:
     return {name: as_plain(getattr(config, name)) for name in ("checkpoint", "further", "scoring")}
 
 
+@runtime_checkable
+class AnyJob(Sent, Job, Protocol):
+    """What a suite is made of: contenders that share data and trainings."""
+
+    contenders: tuple[Contender, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def missing(self) -> tuple[Contender, ...]: ...
+
+    def prepare(self) -> None: ...
+
+    def results(self, log: JobLog) -> Iterator[Callable[[], Result]]: ...
+
+    def empty_result(self, contender: Contender, **more: Any) -> Result: ...
+
+    def result_file(self, contender: Contender) -> Path: ...
+
+
 # --- running --------------------------------------------------------------------------------------
 
 
-def run_job(job: BenchJob, on_progress: OnProgress = None) -> None:
+def run_job(job: AnyJob, on_progress: OnProgress = None) -> None:
     """Do what is not done yet of a job. Raises as :func:`finish`."""
     for _ in finish(job, on_progress):
         pass
 
 
-def finish(job: BenchJob, on_progress: OnProgress = None) -> Iterator[Path]:
+def finish(job: AnyJob, on_progress: OnProgress = None) -> Iterator[Path]:
     """Do what is not done yet of a job, contender by contender; gives each result's file.
 
     Raises DataError where the recordings are not those that the job was planned with.
@@ -171,13 +207,10 @@ def finish(job: BenchJob, on_progress: OnProgress = None) -> Iterator[Path]:
     if not missing:
         return
     log = JobLog(job.log, job.title, on_progress)
-    sitting = Sitting(job, log)
-    for contender in missing:
+    for contender, make in zip(missing, job.results(log), strict=True):
         started = time.monotonic()
         try:
-            method = sitting.trainer.make(contender)
-            log.note(phase=f"score {contender.variant}", step=0, steps=1)
-            result = sitting.measured(contender, method)
+            result = make()
         except EvaluationError as error:
             result = job.empty_result(contender, status=FAILED, reason=str(error))
         save_results(job.result_file(contender), [result])
@@ -194,7 +227,7 @@ class Sitting:
     """What a job's contenders share: the data, what is trained, and what everybody is asked."""
 
     def __init__(self, job: BenchJob, log: JobLog) -> None:
-        self.job = job
+        self.job, self.log = job, log
         self.data = job.data().to(training_device())
         if self.data.recordings != job.recordings:
             raise DataError(
@@ -212,6 +245,12 @@ class Sitting:
         baseline = METHODS[GLOBAL].from_global(self.trainer.baseline)
         scores = scene_scores(baseline, self.scene, self.job.config.scoring)
         return scores[scores["row"] == OWN].assign(row=START)
+
+    def result(self, contender: Contender) -> Result:
+        """Train a contender and score it. Raises EvaluationError where its training diverged."""
+        method = self.trainer.make(contender)
+        self.log.note(phase=f"score {contender.variant}", step=0, steps=1)
+        return self.measured(contender, method)
 
     def measured(self, contender: Contender, method: PersonalizationMethod) -> Result:
         """Score a contender, and count what it costs. Raises EvaluationError where answers are no
@@ -307,7 +346,7 @@ def fold_remarks(
 
 
 def run_bench(
-    jobs: Sequence[BenchJob],
+    jobs: Sequence[AnyJob],
     *,
     processes: int | None = None,
     cluster: str | None = None,
@@ -325,10 +364,7 @@ def run_bench(
     for folder in {job.folder for job in waiting}:
         make_folder(folder)
     for name in dict.fromkeys(job.name for job in waiting):
-        job = next(job for job in waiting if job.name == name)
-        # fills the feature cache once, before the workers ask for it
-        job.data()
-        job.task.rejects(name, job.config.scoring.unknown_clips)
+        next(job for job in waiting if job.name == name).prepare()
     if cluster is not None:
         run_on_cluster(finish, waiting, cluster, on_progress)
         return

@@ -11,6 +11,7 @@ folds and seeds.
 ``groups``       women, men, native and other speakers, after training that never heard their group
 ``tasks``        handwriting: clean, own and unforeseen scans, and 10, 30, 100 and all training
                  writers
+``dua``          server methods on sequences of tasks, and what devices make of their models
 ``smoke``        every method, a few steps on the bundled voices: does everything run
 
 Settings are chosen on *other people*: what a method uses on one data set was best on the others'
@@ -35,7 +36,10 @@ from vop_core.bench.recipes import (
     as_plain,
 )
 from vop_core.bench.results import DONE, Result, Store
-from vop_core.bench.run import BenchJob, bench
+from vop_core.bench.run import AnyJob, BenchJob, bench
+from vop_core.bench.sequences import SUITE as DUA
+from vop_core.bench.sequences import sequence_jobs
+from vop_core.continual.registry import SERVER_METHODS
 from vop_core.data.features import SWAPPED_ENVIRONMENT
 from vop_core.data.groups import group_remarks, group_trainings, groups_of
 from vop_core.data.locations import (
@@ -398,7 +402,7 @@ def suite_jobs(
     seeds: Sequence[int] | None = None,
     folds: Sequence[int] | None = None,
     methods: Sequence[str] | None = None,
-) -> list[BenchJob]:
+) -> list[AnyJob]:
     """All jobs of a suite, done or not, those of seed 0 first.
 
     Raises EvaluationError for an unknown suite or method, DataError when none of its data sets is
@@ -406,11 +410,10 @@ def suite_jobs(
     """
     if suite not in SUITES:
         raise EvaluationError(f"There is no suite '{suite}'; choose one of {', '.join(SUITES)}.")
+    known = SERVER_METHODS if suite == DUA else METHODS
     for method in methods or ():
-        if method not in METHODS:
-            raise EvaluationError(
-                f"There is no method '{method}'; choose from {', '.join(METHODS)}."
-            )
+        if method not in known:
+            raise EvaluationError(f"There is no method '{method}'; choose from {', '.join(known)}.")
     jobs = SUITES[suite](Asked(datasets=datasets, seeds=seeds, methods=methods or None))
     if suite == "ablations" and folds is None:
         folds = ABLATION_FOLDS
@@ -426,7 +429,7 @@ def suite_jobs(
     return _in_turn(jobs)
 
 
-def _in_turn(jobs: Sequence[BenchJob]) -> list[BenchJob]:
+def _in_turn(jobs: Sequence[AnyJob]) -> list[AnyJob]:
     """Seed by seed and fold by fold; those that share trainings come late after one another, so
     that side by side they do not both train.
     """
@@ -785,7 +788,7 @@ def smoke(asked: Asked, task: Task = KEYWORDS) -> list[BenchJob]:
 
 
 # A suite makes its jobs from what is asked of it.
-SUITES: dict[str, Callable[[Asked], list[BenchJob]]] = {
+SUITES: dict[str, Callable[[Asked], list[Any]]] = {
     "smoke": smoke,
     "tuning": _tuning,
     "paper": _paper,
@@ -794,6 +797,7 @@ SUITES: dict[str, Callable[[Asked], list[BenchJob]]] = {
     "conditions": _conditions,
     "groups": _groups,
     "tasks": _tasks,
+    DUA: lambda asked: sequence_jobs(asked.datasets, asked.seeds, asked.methods),
 }
 
 

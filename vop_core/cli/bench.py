@@ -13,7 +13,7 @@ def bench(
     suite: Annotated[
         str,
         typer.Option(
-            help="smoke, tuning, paper, ablations, few-persons, conditions, groups or tasks: "
+            help="smoke, tuning, paper, ablations, few-persons, conditions, groups, tasks or dua: "
             "which question is asked."
         ),
     ] = "paper",

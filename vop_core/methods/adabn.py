@@ -21,7 +21,7 @@ from functools import partial
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.func import vmap
+from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from vop_core.methods.base import MethodFacts, PersonalizationMethod
@@ -80,6 +80,7 @@ def own_statistics(
     clips: Float[Tensor, "person shot *input"],
     source_clips: float,
     removed: Mapping[str, Float[Tensor, "person shot number"]] | None = None,
+    weights: Mapping[str, Tensor] | None = None,  # of each person's encoder, (person, *shape)
 ) -> dict[str, Tensor]:
     """Running means and variances that mix the encoder's with each person's own, by buffer name.
 
@@ -90,17 +91,23 @@ def own_statistics(
     """
     share = clips.shape[1] / (source_clips + clips.shape[1])  # of the person's own statistics
 
-    def one(own_clips: Tensor, own_removed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def one(
+        own_clips: Tensor, own_removed: Mapping[str, Tensor], own_weights: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         visits = {
             norm: partial(_mix, name, share, found, own_removed.get(name))
             for name, norm in encoder.normalisations.items()
         }
         with visited(visits):
-            encoder.embed(own_clips)
+            if own_weights:
+                functional_call(encoder, dict(own_weights), (own_clips,))
+            else:
+                encoder.embed(own_clips)
         return found
 
-    return vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))(clips, dict(removed or {}))
+    together = vmap(one, chunk_size=max(1, CLIPS_AT_ONCE // clips.shape[1]))
+    return together(clips, dict(removed or {}), dict(weights or {}))
 
 
 def _mix(

@@ -7,10 +7,11 @@ from vop_core.nets.bcresnet import BcResNet
 from vop_core.nets.conv4 import Conv4
 from vop_core.nets.conv5 import Conv5
 from vop_core.nets.encoder import Encoder
+from vop_core.nets.mlp import Mlp
 from vop_core.nets.resemblyzer import Resemblyzer
 
 ENCODERS: dict[str, type[Encoder]] = {
-    kind.name: kind for kind in (BcResNet, Conv4, Conv5, Resemblyzer)
+    kind.name: kind for kind in (BcResNet, Conv4, Conv5, Mlp, Resemblyzer)
 }
 
 

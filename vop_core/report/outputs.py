@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from vop_core.bench.results import Result
+from vop_core.bench.sequences import SUITE as DUA
 from vop_core.errors import EvaluationError
 from vop_core.report.findings import FINDINGS, findings
 from vop_core.report.page import LIBRARY, bench_page, plotting_library
 from vop_core.report.readme import fill, readme_section
+from vop_core.report.sequences import sequence_files
 from vop_core.report.speed import speed_files
 from vop_core.report.summary import FORMAT, as_text, summary
 from vop_core.writing import make_folder, write_text
@@ -49,6 +51,10 @@ def report_files(
     EvaluationError
         Results that must not be put together, or a README without its marks.
     """
+    # sequences of tasks have a page of their own
+    ordered = [each for found in results.get(DUA, {}).values() for each in found]
+    sequences = sequence_files(ordered, root)
+    results = {suite: found for suite, found in results.items() if suite != DUA}
     summaries = {
         suite: summary(found, suite) for suite, found in results.items() if any(found.values())
     }
@@ -65,7 +71,7 @@ def report_files(
         summaries = {
             suite: _kept(summary_file(root, suite), content) for suite, content in summaries.items()
         }
-    return files | pages(summaries, root) | speed_files(root)
+    return files | pages(summaries, root) | speed_files(root) | sequences
 
 
 def pages(summaries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[Path, str]:
