@@ -11,7 +11,7 @@ from vop_core.training.config import TrainConfig
 SIDE, LABELS = 16, 6
 TASKS = ((0, 1), (2, 3), (4, 5))
 FEW_STEPS = TrainConfig(
-    steps=40,
+    steps=20,
     persons_per_step=4,
     queries_per_person=6,
     min_shots=0,
