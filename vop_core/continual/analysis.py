@@ -14,11 +14,12 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor
 
-from vop_core.continual.base import KINDS, Experts
-from vop_core.continual.importance import BATCH, in_batches
+from vop_core.continual.base import Experts, server_batches
 from vop_core.continual.merging import HEAD
 
+MOST_BATCHES = 50
 MOST_USERS = 20  # whose importances are compared with the server's
+KINDS = ("mas", "fim")  # another task's samples have no label that a model could be told
 
 
 def importance_figures(experts: Experts) -> dict[str, Any]:
@@ -60,12 +61,9 @@ def _importance(experts: Experts, kind: str, model: int, data: int) -> Mapping[s
     """Of one task's model on the server's samples of another, read by the head that it learned."""
     if model == data:
         return {name: value[0] for name, value in experts.server_importance(kind, model).items()}
-    sequence = experts.sequence
-    part = sequence.of_task(sequence.server, data)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(experts.seed))
-    order = order[: 50 * BATCH]
-    known = sequence.within(data, part.label[order]) % len(sequence.tasks[model])
-    found = experts.importance(kind, model, *in_batches(part.features[order], known))
+    part = experts.sequence.of_task(experts.sequence.server, data)
+    samples, known = server_batches(part, experts.sequence, data, seed=experts.seed)
+    found = experts.importance(kind, model, samples[:MOST_BATCHES], known[:MOST_BATCHES])
     return {name: value.mean(0) for name, value in found.items()}
 
 

@@ -28,7 +28,6 @@ from vop_core.continual.sequence import TaskSequence, Users
 from vop_core.data.features import FeatureTable
 from vop_core.nets.encoder import Encoder
 
-KINDS = ("mas", "fim", "fim-labels")  # of importance
 NUMBER_BYTES = 4  # float32
 
 
@@ -43,11 +42,7 @@ class ServerFacts:
     personal: bool = False  # every user gets a model of their own
     labels: bool = False  # reads what the user's samples show
     sequential: bool = True  # sees the tasks one after the other
-    # models that travel for a user: to the device, and back as large
-    models_down: int = 1
-    models_up: int = 0
-    # models of every task, in place of one: all of ``models_down`` are as many as tasks
-    each_task: bool = False
+    each_task: bool = False  # sends a model of each task, in place of one for all
 
 
 @dataclass(frozen=True)
@@ -170,13 +165,12 @@ class ServerMethod(ABC):
         """What is sent to a user's device for a model of all tasks, what comes back, and what the
         server keeps of this user alone.
         """
-        numbers = sum(value.numel() for value in encoder.parameters())
-        down = tasks if self.facts.each_task else self.facts.models_down
-        up = tasks * self.facts.models_up
-        merged = self.facts.personal and bool(up)
-        down += tasks if merged else 0  # each task's model, to find what matters in it
-        size = NUMBER_BYTES * numbers
-        return Traffic(down=down * size, up=up * size, kept=size if merged else 0)
+        size = NUMBER_BYTES * sum(value.numel() for value in encoder.parameters())
+        sent = tasks * size if self.facts.each_task else size
+        if not self.facts.personal:
+            return Traffic(down=sent, up=0, kept=0)
+        # the tasks' models go down, and what matters in each comes back
+        return Traffic(down=sent + tasks * size, up=tasks * size, kept=size)
 
 
 class AnchoredMethod(ServerMethod):

@@ -43,7 +43,6 @@ class MasRacl(Racl):
         source="DUA",
         trained_as="task-experts",
         personal=True,
-        models_up=1,
     )
 
 
@@ -56,7 +55,6 @@ class FimRacl(Racl):
         source="DUA",
         trained_as="task-experts",
         personal=True,
-        models_up=1,
     )
 
 
@@ -70,5 +68,4 @@ class LabeledFimRacl(Racl):
         trained_as="task-experts",
         personal=True,
         labels=True,
-        models_up=1,
     )

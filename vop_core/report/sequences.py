@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vop_core.bench.results import DONE, Result
+from vop_core.continual.analysis import KINDS
 from vop_core.continual.asking import ACCURACY, WHEN_LEARNED, WRONG
 from vop_core.continual.local_registry import LOCAL_ADAPTATIONS
 from vop_core.continual.registry import SERVER_METHODS
@@ -223,8 +224,9 @@ def _correlations(figures: Figures) -> Iterator[list[str]]:
     """Mean over seeds, with its smallest and largest value of the pairs."""
     found: dict[tuple[str, str], list[Mapping[str, list[float]]]] = {}
     for each in figures.results:
-        for kind, values in each.figures.get("importance", {}).items():
-            found.setdefault((each.dataset, kind), []).append(values)
+        importance = each.figures.get("importance", {})
+        for kind in importance.keys() & set(KINDS):
+            found.setdefault((each.dataset, kind), []).append(importance[kind])
     for (dataset, kind), seeds in sorted(found.items()):
         cells = []
         for what in ("users", "data", "models"):
