@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.continual.conftest import FEW_STEPS, LABELS, SIDE, make_sequence
-from vop_core.continual.analysis import KINDS, importance_figures
+from vop_core.continual.analysis import KINDS, importance_figures, importance_maps
 from vop_core.continual.base import Experts
 from vop_core.continual.importance import state_of
 from vop_core.continual.learning import learn
@@ -39,3 +39,22 @@ def test_a_user_with_the_servers_own_samples_agrees_with_it():
     alike = replace(whole, server=one, own=one, asked=one)
     figures = importance_figures(Experts(encoder, alike, [state_of(encoder)] * 3))
     assert min(figures["mas"]["users"]) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_map_shows_where_the_picture_counts():
+    """A network that looks at one corner alone finds nothing elsewhere."""
+    sequence, encoder = make_sequence(), network()
+    with torch.no_grad():
+        encoder.layers[0].bias.fill_(1.0)
+        encoder.layers[0].weight.zero_()
+    bright = sequence.server.variants["original"].clone()
+    bright[:, 4:, :] = 0.0
+    server = replace(sequence.server, variants={"original": bright})
+    told = replace(sequence, server=server)
+    maps = importance_maps(Experts(encoder, told, [state_of(encoder)] * 3))
+    assert set(maps["users"]) == set(sequence.users)
+    for of_task in maps["server"]:
+        seen = torch.tensor(of_task)
+        assert seen.shape == (SIDE // 2, SIDE // 2)
+        assert float(seen.max()) == 1.0
+        assert not seen[2:].any()

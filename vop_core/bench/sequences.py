@@ -17,7 +17,7 @@ from filelock import FileLock
 from vop_core.bench.recipes import Contender, as_plain, config_hash
 from vop_core.bench.results import Result, Store
 from vop_core.bench.workers import JobLog
-from vop_core.continual.analysis import importance_figures
+from vop_core.continual.analysis import importance_figures, importance_maps
 from vop_core.continual.asking import asked
 from vop_core.continual.base import Experts
 from vop_core.continual.benchmarks import BENCHMARKS, Benchmark
@@ -202,6 +202,7 @@ class _Sitting:
         figures = {"traffic": asdict(traffic), "remarks": list(self.sequence.remarks)}
         if contender.method == "task-experts":
             figures["importance"] = importance_figures(experts)
+            figures["maps"] = importance_maps(experts)
         return self.job.empty_result(
             contender,
             recordings=self.job.recordings,

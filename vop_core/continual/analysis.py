@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from vop_core.continual.base import Experts, server_batches
 from vop_core.continual.merging import HEAD
 
 MOST_BATCHES = 50
+MAPPED_USERS = 6
 MOST_USERS = 20  # whose importances are compared with the server's
 KINDS = ("mas", "fim")  # another task's samples have no label that a model could be told
 
@@ -55,6 +57,35 @@ def importance_figures(experts: Experts) -> dict[str, Any]:
             ],
         }
     return found
+
+
+def importance_maps(experts: Experts) -> dict[str, Any] | None:
+    """What the first layer's importance (MAS) says of each part of a picture, half as many rows and
+    columns, from 0 to 1: task by task, the server's and those of some users. None for networks that
+    read no picture as one row of numbers.
+    """
+    name, encoder = experts.encoder.first_matrix, experts.encoder
+    if encoder.get_parameter(name).ndim != 2 or len(encoder.input_shape) != 2:
+        return None
+    tasks = range(len(experts.sequence.tasks))
+
+    def seen(importance: Mapping[str, Tensor], row: int) -> list[list[float]]:
+        whole = importance[name][row].sum(0).view(1, *encoder.input_shape)
+        coarse = avg_pool2d(whole, 2)[0]
+        return [[round(value, 3) for value in line] for line in (coarse / coarse.max()).tolist()]
+
+    able = [set(experts.sequence.able(task)) for task in tasks]
+    whole = sorted(set.intersection(*able))
+    shown = whole[:: max(1, len(whole) // MAPPED_USERS)][:MAPPED_USERS]
+    return {
+        "server": [seen(experts.server_importance("mas", task), 0) for task in tasks],
+        "users": {
+            experts.sequence.users[user]: [
+                seen(experts.user_importance("mas", task), user) for task in tasks
+            ]
+            for user in shown
+        },
+    }
 
 
 def _importance(experts: Experts, kind: str, model: int, data: int) -> Mapping[str, Tensor]:
