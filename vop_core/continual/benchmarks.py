@@ -1,6 +1,7 @@
 """The benchmarks of the talk on data that are here, and its question on this project's own ground.
 
 ``numbers``       five tasks of two digits; users are writers [DUA]
+``numbers-standard``  as published, where ``VOP_DATA`` has ``mnist`` and ``svhn``, its two users
 ``trans-prior``   four tasks of letters, in colour; ten users who ask about the same pictures, each
                   with one corruption [DUA]
 ``cat-prior``     four tasks of letters; five users, each with three of a task's letters [DUA]
@@ -11,8 +12,7 @@ Everywhere the server has training persons of the committed splits, and the user
 choices were made on others. A seed draws which of a user's samples adapt, and whose preferences are
 which; the data sets' persons stay.
 
-Departs: the talk's users of Numbers are two data sets, MNIST and SVHN; its other pictures are
-scenes, 67 classes of indoor places in four groups.
+Departs: the talk's other pictures are scenes, 67 classes of indoor places in four groups.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,10 @@ from vop_core.data.features import FeatureTable, join_tables, load_features
 from vop_core.data.locations import find_dataset
 from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.picture_features import load_pictures
+from vop_core.data.published_digits import fingerprint, mnist, svhn
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
 from vop_core.training.config import TrainConfig
+from vop_core.types import PICTURE_SIDE
 
 DIGITS = tuple("0123456789")
 # Groups of letters that look alike, so that a task has something to tell apart.
@@ -38,6 +40,8 @@ LETTERS = (tuple("aceos"), tuple("bdfhklt"), tuple("gjpqyz"), tuple("imnruvwx"))
 PREFERENCES = 3  # of a user, in each task
 USERS = 5  # with preferences
 WORDS = (("down", "up"), ("left", "right"), ("no", "yes"), ("off", "on"), ("go", "stop"))
+MOST_OF_A_TASK = 10_000  # training samples of each domain [DUA]
+LEVELS = {"mnist": (0.1307, 0.3081), "svhn": (0.5, 0.5)}  # mean and spread of pixels [DUA]
 DRAWERS = 14  # of each alphabet's twenty, whose characters the server has
 
 STEP = TrainConfig(
@@ -61,6 +65,7 @@ class Benchmark:
     encoders: Mapping[str, Mapping[str, Any]]
     seeds: tuple[int, ...]
     training: TrainConfig = STEP
+    named: Callable[[str], str] | None = None  # fingerprint of a set; a data set's own unless given
 
     def sequence(self, seed: int, *, choosing: bool = False) -> TaskSequence:
         """With test persons as users, or with those whom choices are made on.
@@ -72,7 +77,11 @@ class Benchmark:
     @property
     def recordings(self) -> str:
         """Fingerprint of the data sets behind it. Raises DataError where one is missing."""
-        return "-".join(_dataset(name).fingerprint for name in self.sets)
+        return "-".join(map(self.named or (lambda name: _dataset(name).fingerprint), self.sets))
+
+
+def _published(name: str) -> str:
+    return fingerprint(find_dataset(name))
 
 
 def _dataset(name: str, labels: Sequence[str] | None = None) -> PersonDataset:
@@ -96,6 +105,39 @@ def _numbers(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSeque
     tasks = tuple((2 * task, 2 * task + 1) for task in range(5))
     tables = join_tables(server, DIGITS), join_tables(users, DIGITS)
     return _sequence(benchmark, tasks, *tables, seed)
+
+
+def _standard_numbers(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSequence:
+    """Two domains that train, and their test parts as two users [DUA]."""
+    generator = torch.Generator().manual_seed(seed)
+    tables = {"train": [], "test": []}
+    for name, read in (("mnist", mnist), ("svhn", svhn)):
+        for part, found in tables.items():
+            digits = read(find_dataset(name), part)
+            chosen = torch.arange(len(digits.labels))
+            label = torch.from_numpy(digits.labels)
+            if part == "train":
+                order = torch.randperm(len(label), generator=generator)
+                per_task = [order[label[order] // 2 == task][:MOST_OF_A_TASK] for task in range(5)]
+                chosen = torch.cat(per_task)
+            pictures = torch.from_numpy(digits.pictures)[chosen].permute(0, 3, 1, 2).float() / 255
+            edge = (pictures.shape[-1] - PICTURE_SIDE) // 2
+            inside = slice(edge, edge + PICTURE_SIDE)
+            pictures = pictures[..., inside, inside].expand(-1, 3, -1, -1)
+            mean, spread = LEVELS[name]
+            found.append(
+                FeatureTable(
+                    variants={"original": ((pictures - mean) / spread).flatten(1, 2)},
+                    person=torch.zeros(len(chosen), dtype=torch.long),
+                    label=label[chosen],
+                    take=torch.arange(len(chosen)),
+                    persons=(name,),
+                    labels=DIGITS,
+                )
+            )
+    tasks = tuple((2 * task, 2 * task + 1) for task in range(5))
+    server, users = (join_tables(each, DIGITS) for each in tables.values())
+    return _sequence(benchmark, tasks, server, users, seed)
 
 
 def _sequence(
@@ -243,6 +285,19 @@ BENCHMARKS: dict[str, Benchmark] = {
                 CONV4: {"name": CONV4, "config": {"labels": 10, "channels": 16}},
             },
             (0, 1, 2, 3, 4),
+        ),
+        Benchmark(
+            "numbers-standard",
+            ("mnist", "svhn"),
+            _standard_numbers,
+            {
+                MLP: {"name": MLP, "config": {"labels": 10, "shape": (84, 28)}},
+                CONV4: {"name": CONV4, "config": {"labels": 10, "channels": 16, "planes": 3}},
+            },
+            (0, 1, 2, 3, 4),
+            # two domains in each step, with as many samples as elsewhere
+            training=replace(STEP, persons_per_step=2, queries_per_person=48),
+            named=_published,
         ),
         Benchmark(
             "trans-prior",
