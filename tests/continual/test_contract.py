@@ -11,6 +11,7 @@ from vop_core.continual.base import Experts
 from vop_core.continual.learning import learn
 from vop_core.continual.local import answers
 from vop_core.continual.local_registry import LOCAL_ADAPTATIONS
+from vop_core.continual.merging import mode_merged
 from vop_core.continual.registry import SERVER_METHODS
 from vop_core.nets.conv4 import Conv4, Conv4Config
 from vop_core.nets.mlp import Mlp, MlpConfig
@@ -75,6 +76,28 @@ def test_what_travels_is_counted_by_what_the_method_says(name, trained, sequence
     assert traffic.down >= size
     # only what is made for one user needs anything of this user
     assert bool(traffic.up) == bool(traffic.kept) == method.facts.personal
+
+
+@pytest.mark.parametrize("name", ["mas-racl", "fim-racl", "fim-labels-racl"])
+def test_each_user_is_merged_for_by_their_own_samples(name, trained, sequence):
+    """And in the control by the next user's."""
+    method, experts = SERVER_METHODS[name](), experts_of(trained, name)
+    (right,), (wrong,) = (list(sequence.batches(2, wrong=each)) for each in (False, True))
+    own = method.weights(experts, 2, 2, right)
+    lent = method.weights(experts, 2, 2, wrong, wrong=True)
+    models = [experts.parameters(task) for task in range(3)]
+    for place, user in enumerate(right.users.tolist()):
+        counts = [
+            {
+                key: value[[user]]
+                for key, value in experts.user_importance(method.kind, task).items()
+            }
+            for task in range(3)
+        ]
+        for key, value in mode_merged(models, counts, sequence.tasks).items():
+            torch.testing.assert_close(own[key][place], value[0])
+            torch.testing.assert_close(lent[key][(place - 1) % len(right)], value[0])
+    assert not own["norms.0.norm.weight"][0].equal(own["norms.0.norm.weight"][1])
 
 
 @pytest.mark.parametrize("name", LOCAL_ADAPTATIONS)
