@@ -44,8 +44,8 @@ TALK_LOCAL = {
 Side = tuple[str, str]  # server method, adaptation on the device
 STATEMENTS: tuple[tuple[str, str, Side, Side, str], ...] = (
     ("FIM merges better than MAS", "numbers, mlp", ("fim-imm", SENT), ("mas-imm", SENT), "above"),
-    ("RACL is no better than IMM", "numbers, mlp", ("mas-racl", SENT), ("mas-imm", SENT), "none"),
-    ("RACL is no better than IMM", "numbers, mlp", ("fim-racl", SENT), ("fim-imm", SENT), "none"),
+    ("RACL is as good as IMM", "numbers, mlp", ("mas-racl", SENT), ("mas-imm", SENT), "none"),
+    ("RACL is as good as IMM", "numbers, mlp", ("fim-racl", SENT), ("fim-imm", SENT), "none"),
     ("LwF is above EWC", "trans-prior, conv4", ("lwf", SENT), ("ewc", SENT), "above"),
     ("LwF is above merging", "trans-prior, conv4", ("lwf", SENT), ("fim-imm", SENT), "above"),
     ("All at once is best", "trans-prior, conv4", ("joint", SENT), ("lwf", SENT), "above"),
