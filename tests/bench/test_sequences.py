@@ -17,9 +17,11 @@ from vop_core.continual.asking import WRONG
 from vop_core.continual.benchmarks import BENCHMARKS, Benchmark
 from vop_core.continual.registry import SERVER_METHODS
 from vop_core.data.corruptions import CORRUPTIONS
+from vop_core.data.locations import repository_root
 from vop_core.data.splits import TRAIN, role_of
 from vop_core.errors import DataError, EvaluationError
-from vop_core.report.sequences import Figures, sequence_page
+from vop_core.report.outputs import outdated
+from vop_core.report.sequences import Figures, sequence_files, sequence_page
 
 TOY = Benchmark(
     "toy",
@@ -121,6 +123,13 @@ def test_the_page_has_a_line_for_every_method_and_the_figures_of_the_results(res
     # of the talk's benchmarks
     assert "| not run |" in page
     assert "| as in the talk |" not in page
+
+
+def test_the_committed_page_is_that_of_the_committed_results():
+    root = repository_root()
+    results = load_results(root / "data" / "results" / "dua.parquet")
+    files = sequence_files(results, root)
+    assert not files.keys() & set(outdated(files, root))
 
 
 def test_results_are_gathered_under_the_suites_own_name():
