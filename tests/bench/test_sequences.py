@@ -132,6 +132,12 @@ def test_the_committed_page_is_that_of_the_committed_results():
     assert not files.keys() & set(outdated(files, root))
 
 
+@pytest.mark.parametrize("name", ["alphabets", "numbers-standard"])
+def test_no_choice_is_made_on_those_who_are_tested(name):
+    with pytest.raises(DataError, match=f"Nobody of '{name}' is kept for choices"):
+        BENCHMARKS[name].sequence(0, choosing=True)
+
+
 def test_results_are_gathered_under_the_suites_own_name():
     assert store_of("dua").file.name == "dua.parquet"
 

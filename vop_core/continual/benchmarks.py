@@ -8,9 +8,10 @@
 ``alphabets``     six tasks, each an alphabet; five users with three characters of each
 ``words``         five tasks of two words; users are persons in environments of their own
 
-Everywhere the server has training persons of the committed splits, and the users are test persons;
-choices were made on others. A seed draws which of a user's samples adapt, and whose preferences are
-which; the data sets' persons stay.
+The server has training persons of the committed splits, and the users are test persons; choices
+were made on others. Drawers of alphabets and the published digits have no such split: nobody there
+is kept for choices. A seed draws which of a user's samples adapt, and whose preferences are which;
+the data sets' persons stay.
 
 Departs: the talk's other pictures are scenes, 67 classes of indoor places in four groups.
 """
@@ -31,6 +32,7 @@ from vop_core.data.persons import PersonDataset, load_dataset
 from vop_core.data.picture_features import load_pictures
 from vop_core.data.published_digits import fingerprint, mnist, svhn
 from vop_core.data.splits import BUNDLE, CHOOSE, TEST, TRAIN, persons_with_role
+from vop_core.errors import DataError
 from vop_core.training.config import TrainConfig
 from vop_core.types import PICTURE_SIDE
 
@@ -70,7 +72,7 @@ class Benchmark:
     def sequence(self, seed: int, *, choosing: bool = False) -> TaskSequence:
         """With test persons as users, or with those whom choices are made on.
 
-        Raises DataError where a data set is missing.
+        Raises DataError where a data set is missing, or nobody is kept for choices.
         """
         return self.made(self, (CHOOSE,) if choosing else (TEST, BUNDLE), seed)
 
@@ -107,8 +109,16 @@ def _numbers(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSeque
     return _sequence(benchmark, tasks, *tables, seed)
 
 
+def _refuse_choices(benchmark: Benchmark, roles: Sequence[str]) -> None:
+    if CHOOSE in roles:
+        raise DataError(
+            f"Nobody of '{benchmark.name}' is kept for choices; choose on another benchmark."
+        )
+
+
 def _standard_numbers(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSequence:
     """Two domains that train, and their test parts as two users [DUA]."""
+    _refuse_choices(benchmark, roles)
     generator = torch.Generator().manual_seed(seed)
     tables = {"train": [], "test": []}
     for name, read in (("mnist", mnist), ("svhn", svhn)):
@@ -238,6 +248,7 @@ def _cat_prior(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSeq
 
 def _alphabets(benchmark: Benchmark, roles: Sequence[str], seed: int) -> TaskSequence:
     """Drawers have no split of their own: the first of each alphabet are the server's."""
+    _refuse_choices(benchmark, roles)
     (dataset,) = (_dataset(name) for name in benchmark.sets)
     alphabets: dict[str, list[int]] = {}
     for place, label in enumerate(dataset.labels):
